@@ -1,0 +1,159 @@
+// Package result is what a run leaves behind for machines: the outcome of every
+// check, step and scenario, and where the evidence is. scenarios fills it,
+// reports and other tools read it. A Scenario holds virtual times only and is
+// the same bytes for the same seed; wall times live in Run.
+package result
+
+import "time"
+
+// Outcome is the verdict of a check, a step or a scenario.
+type Outcome string
+
+// The outcomes, least bad first.
+const (
+	Passed      Outcome = "passed"
+	Unsupported Outcome = "unsupported" // cannot be done here, with a reason
+	Failed      Outcome = "failed"      // an expectation or the wire oracle said no
+	Broken      Outcome = "broken"      // the lab itself failed; nothing is known about the scenario
+)
+
+var order = map[Outcome]int{Passed: 0, Unsupported: 1, Failed: 2, Broken: 3}
+
+// Worse is the worse of the two outcomes. The zero Outcome counts as passed.
+func (o Outcome) Worse(p Outcome) Outcome {
+	if order[p] > order[o] {
+		return p
+	}
+	if o == "" {
+		return Passed
+	}
+	return o
+}
+
+// Check is one expectation and what was seen instead or indeed.
+type Check struct {
+	Name    string  `json:"name"` // the expectation in words: "wire: esp"
+	Outcome Outcome `json:"outcome"`
+	Want    string  `json:"want,omitempty"`
+	Got     string  `json:"got,omitempty"`
+	Reason  string  `json:"reason,omitempty"` // why it failed, is unsupported or broke
+	Line    int     `json:"line,omitempty"`   // in the scenario file; 0 when built in code
+}
+
+// Step is one step of a scenario.
+type Step struct {
+	Index   int           `json:"index"` // from 1
+	Verb    string        `json:"verb"`
+	Title   string        `json:"title"` // the step in words
+	Line    int           `json:"line,omitempty"`
+	Start   time.Duration `json:"start_ns"` // virtual, since the start of the world
+	End     time.Duration `json:"end_ns"`
+	Outcome Outcome       `json:"outcome"`
+	Got     []string      `json:"got,omitempty"` // what happened, in words
+	Checks  []Check       `json:"checks,omitempty"`
+}
+
+// Node is a node of the network as drawn.
+type Node struct {
+	Name       string      `json:"name"`
+	Type       string      `json:"type"` // host, router
+	OS         string      `json:"os,omitempty"`
+	Policy     string      `json:"policy,omitempty"` // assigned at the start
+	Interfaces []Interface `json:"interfaces"`
+}
+
+// Interface joins a node to a segment.
+type Interface struct {
+	Segment string `json:"segment"`
+	Address string `json:"address"` // with prefix length
+	MAC     string `json:"mac"`
+	MTU     int    `json:"mtu"`
+}
+
+// Segment is a broadcast domain as drawn.
+type Segment struct {
+	Name    string        `json:"name"`
+	Subnet  string        `json:"subnet,omitempty"`
+	MTU     int           `json:"mtu"`
+	Latency time.Duration `json:"latency_ns"`
+	Loss    float64       `json:"loss,omitempty"`
+}
+
+// SA is one IPsec security association that existed during the run.
+type SA struct {
+	Node      string         `json:"node"`
+	Direction string         `json:"direction"`
+	Protocol  string         `json:"protocol"`
+	SPI       uint32         `json:"spi"`
+	PeerSPI   uint32         `json:"peer_spi"`
+	Src       string         `json:"src"`
+	Dst       string         `json:"dst"`
+	Mode      string         `json:"mode"`
+	Cipher    string         `json:"cipher,omitempty"`
+	Auth      string         `json:"auth,omitempty"`
+	Selector  string         `json:"selector"`
+	Rule      string         `json:"rule"`
+	Seconds   int64          `json:"seconds,omitempty"`
+	Kilobytes uint64         `json:"kilobytes,omitempty"`
+	Initiator bool           `json:"initiator"`
+	Added     time.Duration  `json:"added_ns"`
+	Removed   *time.Duration `json:"removed_ns,omitempty"` // nil: still there at the end
+	Reason    string         `json:"reason,omitempty"`     // why it was removed
+	Packets   uint64         `json:"packets"`
+	Bytes     uint64         `json:"bytes"`
+}
+
+// Artefact is a file of evidence, its path relative to the scenario's folder.
+type Artefact struct {
+	Name string `json:"name"` // "capture", "trace", "report", "wireshark profile"
+	Path string `json:"path"`
+}
+
+// Scenario is the result of one scenario.
+type Scenario struct {
+	Schema     string        `json:"$schema,omitempty"`
+	Name       string        `json:"name"`
+	Title      string        `json:"title"`
+	Story      string        `json:"story,omitempty"`
+	Claims     []string      `json:"claims,omitempty"`
+	File       string        `json:"file,omitempty"`
+	Seed       uint64        `json:"seed"`
+	Start      time.Time     `json:"start"` // the virtual epoch
+	Outcome    Outcome       `json:"outcome"`
+	Reason     string        `json:"reason,omitempty"` // of a broken or unsupported scenario
+	Virtual    time.Duration `json:"virtual_ns"`       // how long the world lived
+	Frames     int           `json:"frames"`
+	Segments   []Segment     `json:"segments"`
+	Nodes      []Node        `json:"nodes"`
+	Steps      []Step        `json:"steps"`
+	Invariants []Check       `json:"invariants,omitempty"` // the wire oracle's among them
+	SAs        []SA          `json:"sas,omitempty"`
+	Artefacts  []Artefact    `json:"artefacts,omitempty"`
+}
+
+// Run is the result of a whole run; its times are of the wall clock.
+type Run struct {
+	Schema      string          `json:"$schema,omitempty"`
+	Version     string          `json:"version"`
+	GoVersion   string          `json:"go_version"`
+	Started     time.Time       `json:"started"`
+	Wall        time.Duration   `json:"wall_ns"`
+	Interrupted bool            `json:"interrupted,omitempty"`
+	Outcome     Outcome         `json:"outcome"`
+	Totals      map[Outcome]int `json:"totals"`
+	Scenarios   []Entry         `json:"scenarios"`
+}
+
+// Entry is a scenario in the index of a run.
+type Entry struct {
+	Name    string        `json:"name"`
+	Title   string        `json:"title"`
+	Claims  []string      `json:"claims,omitempty"`
+	Outcome Outcome       `json:"outcome"`
+	Reason  string        `json:"reason,omitempty"` // the first thing that was not passed
+	Seed    uint64        `json:"seed"`
+	Virtual time.Duration `json:"virtual_ns"`
+	Wall    time.Duration `json:"wall_ns"`
+	Frames  int           `json:"frames"`
+	Dir     string        `json:"dir"` // relative to the results folder
+}

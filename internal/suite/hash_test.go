@@ -1,0 +1,86 @@
+package suite
+
+import (
+	"encoding/hex"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// rep is n times one byte, in hexadecimal.
+func rep(b string, n int) string { return strings.Repeat(b, n) }
+
+func TestHMAC(t *testing.T) {
+	text := func(s string) string { return hex.EncodeToString([]byte(s)) }
+	for _, c := range []struct{ name, hash, key, data, want string }{
+		// RFC 2202, Section 3; case 5 only concerns truncation, see TestAuth.
+		{"RFC 2202 case 1", "sha1", rep("0b", 20), text("Hi There"), "b617318655057264e28bc0b6fb378c8ef146be00"},
+		{"RFC 2202 case 2", "sha1", text("Jefe"), text("what do ya want for nothing?"), "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"},
+		{"RFC 2202 case 3", "sha1", rep("aa", 20), rep("dd", 50), "125d7342b9ac11cd91a39af48aa17b4f63f175d3"},
+		{"RFC 2202 case 4", "sha1", count(1, 0x19), rep("cd", 50), "4c9007f4026250c6bc8414f9bf50c86c2d7235da"},
+		{"RFC 2202 case 6", "sha1", rep("aa", 80), text("Test Using Larger Than Block-Size Key - Hash Key First"),
+			"aa4ae5e15272d00e95705637ce8a3b55ed402112"},
+		// RFC 4231, Sections 4.2 and 4.3.
+		{"RFC 4231 case 1", "sha256", rep("0b", 20), text("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+		{"RFC 4231 case 2", "sha256", text("Jefe"), text("what do ya want for nothing?"),
+			"5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := HashNamed(c.hash)
+			data := unhex(t, c.data)
+			require.Equal(t, unhex(t, c.want), h.PRF(unhex(t, c.key), data))
+			require.Equal(t, unhex(t, c.want), h.PRF(unhex(t, c.key), data[:3], nil, data[3:]), "the parts are concatenated")
+		})
+	}
+}
+
+// The integrity algorithms as packets carry them: the HMAC's first ICVLen bytes.
+func TestAuth(t *testing.T) {
+	for _, c := range []struct {
+		name, auth, key, data, want string
+	}{
+		// RFC 2404: the first 96 bits of RFC 2202 cases 1 and 3, whose keys have the length that it demands.
+		{"RFC 2202 case 1", "hmac-sha1-96", rep("0b", 20), "4869205468657265", "b617318655057264e28bc0b6"},
+		{"RFC 2202 case 3", "hmac-sha1-96", rep("aa", 20), rep("dd", 50), "125d7342b9ac11cd91a39af4"},
+		// RFC 2202 case 5 prints the truncated value.
+		{"RFC 2202 case 5", "hmac-sha1-96", rep("0c", 20), hex.EncodeToString([]byte("Test With Truncation")), "4c1a03424b55e07fe7f27be1"},
+		// RFC 4868, Section 2.7.2.1, test case AUTH256-1.
+		{"RFC 4868 AUTH256-1", "hmac-sha256-128", rep("0b", 32), "4869205468657265", "198a607eb44bfbc69903a0f1cf2bbdc5"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			a := AuthNamed(c.auth)
+			key := unhex(t, c.key)
+			require.Len(t, key, a.KeyLen)
+			mac, err := a.New(key)
+			require.NoError(t, err)
+			require.Equal(t, a.KeyLen, mac.Size(), "the key is as long as the digest")
+			mac.Write(unhex(t, c.data))
+			require.Equal(t, unhex(t, c.want), mac.Sum(nil)[:a.ICVLen])
+		})
+	}
+}
+
+func TestAuthWrongKey(t *testing.T) {
+	for _, a := range auths {
+		for _, n := range []int{0, a.KeyLen - 1, a.KeyLen + 1} {
+			_, err := a.New(make([]byte, n))
+			require.ErrorContains(t, err, a.Name+" takes a key of", "%d bytes", n)
+		}
+	}
+	require.Nil(t, AuthNamed("hmac-md5-96"))
+}
+
+// FIPS 180-4 example messages, also in RFC 3174, Section 7.3 and RFC 6234, Section 8.5.
+func TestHash(t *testing.T) {
+	for name, want := range map[string]string{
+		"sha1":   "a9993e364706816aba3e25717850c26c9cd0d89d",
+		"sha256": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+	} {
+		h := HashNamed(name)
+		require.Equal(t, unhex(t, want), h.Sum([]byte("abc")), name)
+		require.Equal(t, unhex(t, want), h.Sum([]byte("a"), []byte("bc")), name)
+		require.Equal(t, h.Size, h.New().Size(), name)
+	}
+	require.Nil(t, HashNamed("md5"))
+}

@@ -1,0 +1,218 @@
+package trace
+
+import (
+	"encoding/hex"
+	"time"
+)
+
+func init() {
+	register[Step]()
+	register[PolicyAssigned]()
+	register[Verdict]()
+	register[Acquire]()
+	register[IKEMessage]()
+	register[Negotiation]()
+	register[IKEKeys]()
+	register[SAAdded]()
+	register[SARemoved]()
+	register[Inner]()
+	register[PacketDropped]()
+	register[LinkChanged]()
+	register[Application]()
+	register[Violation]()
+}
+
+// Hex is a byte string that JSON shows in hexadecimal.
+type Hex []byte
+
+// MarshalText writes lower-case hexadecimal.
+func (h Hex) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, h), nil }
+
+// UnmarshalText reads hexadecimal; the empty string is nil.
+func (h *Hex) UnmarshalText(b []byte) error {
+	v, err := hex.AppendDecode(nil, b)
+	*h = v
+	return err
+}
+
+func (h Hex) String() string { return hex.EncodeToString(h) }
+
+// Step marks the start and the end of a scenario step.
+type Step struct {
+	Index   int    `json:"index"` // from 1
+	Verb    string `json:"verb"`
+	Title   string `json:"title"`
+	State   string `json:"state"` // "started" or the step's outcome
+	Failure string `json:"failure,omitempty"`
+}
+
+// PolicyAssigned says which IPsec policy a host follows from now on.
+type PolicyAssigned struct {
+	Policy  string   `json:"policy"`  // empty: none assigned
+	Filters []string `json:"filters"` // the specific filters in search order, printed
+}
+
+// Verdict is a policy decision about one packet. Equal decisions about one flow
+// are recorded once per assignment of a policy or change of its SAs.
+type Verdict struct {
+	Direction string `json:"direction"`
+	Packet    string `json:"packet"` // protocol, addresses and ports
+	Action    string `json:"action"` // permit, block, negotiate, no match, exempt, sa
+	Rule      string `json:"rule,omitempty"`
+	Outcome   string `json:"outcome"` // passed, dropped, protected, held, too big, opened
+	Why       string `json:"why,omitempty"`
+}
+
+// Acquire is the driver's request for an SA pair.
+type Acquire struct {
+	ID       uint64 `json:"id"`
+	Selector string `json:"selector"`
+	Peer     string `json:"peer"`
+	Rule     string `json:"rule"`
+}
+
+// Field is one node of a decoded message.
+type Field struct {
+	Name   string  `json:"name"`
+	Value  string  `json:"value,omitempty"`
+	Fields []Field `json:"fields,omitempty"`
+}
+
+// IKEMessage is one ISAKMP message as an engine sent or received it, decrypted.
+type IKEMessage struct {
+	Sent       bool    `json:"sent"`
+	Local      string  `json:"local"` // address:port
+	Remote     string  `json:"remote"`
+	CookieI    Hex     `json:"cookie_i"`
+	CookieR    Hex     `json:"cookie_r"`
+	Exchange   string  `json:"exchange"` // "main mode", "quick mode", "informational"
+	MessageID  uint32  `json:"message_id"`
+	Number     int     `json:"number"` // position in its exchange, from 1; 0 when unknown
+	Encrypted  bool    `json:"encrypted"`
+	Length     int     `json:"length"` // bytes on the wire, ISAKMP header included
+	Retransmit int     `json:"retransmit,omitempty"`
+	Payloads   []Field `json:"payloads,omitempty"`
+	Note       string  `json:"note,omitempty"` // why it was ignored, what it answers
+}
+
+// Negotiation is a change of state of a main or quick mode.
+type Negotiation struct {
+	Exchange string `json:"exchange"` // "main mode" or "quick mode"
+	State    string `json:"state"`    // started, established, failed, deleted, expired
+	Role     string `json:"role"`     // initiator or responder
+	Local    string `json:"local"`
+	Remote   string `json:"remote"`
+	CookieI  Hex    `json:"cookie_i"`
+	CookieR  Hex    `json:"cookie_r"`
+	Selector string `json:"selector,omitempty"` // quick mode
+	Chosen   string `json:"chosen,omitempty"`   // the proposal agreed on
+	Code     int    `json:"code,omitempty"`     // Windows error code of a failure (MS-ERREF, 138xx)
+	Reason   string `json:"reason,omitempty"`
+}
+
+// IKEKeys are the secrets of a main mode that a capture reader needs.
+type IKEKeys struct {
+	CookieI Hex    `json:"cookie_i"`
+	CookieR Hex    `json:"cookie_r"`
+	Cipher  string `json:"cipher"`
+	Key     Hex    `json:"key"` // the ISAKMP cipher key, RFC 2409, Appendix B
+}
+
+// SAAdded is an IPsec SA entering the SAD.
+type SAAdded struct {
+	Direction string `json:"direction"`
+	Protocol  string `json:"protocol"`
+	SPI       uint32 `json:"spi"`
+	PeerSPI   uint32 `json:"peer_spi"`
+	Src       string `json:"src"`
+	Dst       string `json:"dst"`
+	Mode      string `json:"mode"`
+	Cipher    string `json:"cipher,omitempty"`
+	CipherKey Hex    `json:"cipher_key,omitempty"`
+	Auth      string `json:"auth,omitempty"`
+	AuthKey   Hex    `json:"auth_key,omitempty"`
+	Selector  string `json:"selector"`
+	Rule      string `json:"rule"`
+	Seconds   int64  `json:"seconds,omitempty"`
+	Kilobytes uint64 `json:"kilobytes,omitempty"`
+	Initiator bool   `json:"initiator"`
+}
+
+// SARemoved is an IPsec SA leaving the SAD, with what it carried.
+type SARemoved struct {
+	Direction string `json:"direction"`
+	Protocol  string `json:"protocol"`
+	SPI       uint32 `json:"spi"`
+	Dst       string `json:"dst"`
+	Reason    string `json:"reason"` // expired, replaced, deleted by peer, policy changed …
+	Packets   uint64 `json:"packets"`
+	Bytes     uint64 `json:"bytes"`
+}
+
+// Inner is the packet inside a protected frame, as its sender knew it before
+// sealing. Data is cut after InnerLimit bytes.
+type Inner struct {
+	Frame    int    `json:"frame"` // number in the capture, from 1: the first frame of the datagram
+	Protocol string `json:"protocol"`
+	SPI      uint32 `json:"spi"`
+	Sequence uint64 `json:"sequence"`
+	Length   int    `json:"length"`
+	Packet   string `json:"packet"`
+	Data     Hex    `json:"data"`
+}
+
+// InnerLimit is how many bytes of an inner packet a trace keeps: all headers
+// and the start of the payload; the whole packet is in the capture.
+const InnerLimit = 160
+
+// PacketDropped is a packet that ended on a node or a link. Repeats of one
+// reason for one flow are counted by the node and recorded at the first.
+type PacketDropped struct {
+	Where  string `json:"where"` // "ipsec inbound", "link lan", "router" …
+	Packet string `json:"packet"`
+	Reason string `json:"reason"`
+	Rule   string `json:"rule,omitempty"`
+}
+
+// LinkChanged is a change of a link's properties during the run.
+type LinkChanged struct {
+	Link    string        `json:"link"` // "node:segment"
+	Latency time.Duration `json:"latency_ns"`
+	Loss    float64       `json:"loss"`
+	MTU     int           `json:"mtu"`
+}
+
+// Application is what a program on a host saw or did.
+type Application struct {
+	App    string `json:"app"`   // "tcp server :1433", "ping" …
+	Event  string `json:"event"` // listening, syn, accepted, connected, request, response, datagram, closed, timeout …
+	Peer   string `json:"peer,omitempty"`
+	Bytes  int64  `json:"bytes,omitempty"`
+	Detail string `json:"detail,omitempty"`
+}
+
+// Violation is a finding of the wire oracle: a frame in the clear that its
+// sender's policy demanded protected.
+type Violation struct {
+	Frame   int    `json:"frame"`
+	Segment string `json:"segment"`
+	Packet  string `json:"packet"`
+	Rule    string `json:"rule"`
+	Why     string `json:"why"`
+}
+
+// The names of the kinds, as trace.jsonl spells them.
+func (Step) Kind() string           { return "scenario.step" }
+func (PolicyAssigned) Kind() string { return "policy.assigned" }
+func (Verdict) Kind() string        { return "policy.verdict" }
+func (Acquire) Kind() string        { return "driver.acquire" }
+func (IKEMessage) Kind() string     { return "ike.message" }
+func (Negotiation) Kind() string    { return "ike.negotiation" }
+func (IKEKeys) Kind() string        { return "ike.keys" }
+func (SAAdded) Kind() string        { return "sa.added" }
+func (SARemoved) Kind() string      { return "sa.removed" }
+func (Inner) Kind() string          { return "packet.inner" }
+func (PacketDropped) Kind() string  { return "packet.dropped" }
+func (LinkChanged) Kind() string    { return "link.changed" }
+func (Application) Kind() string    { return "app" }
+func (Violation) Kind() string      { return "oracle.violation" }

@@ -1,0 +1,149 @@
+// Package trace is the typed record of what happened in a world: one Event per
+// thing that a reader, a report or a test may want to know, in the order in
+// which it happened, printed as JSON lines that are the same bytes for the same
+// seed.
+//
+// An event's time is virtual, counted from the start of the world. Each kind of
+// event is one struct in events.go; its Kind names it in the file, and Read
+// restores the struct from the name.
+package trace
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+)
+
+// Event is one record.
+type Event struct {
+	At   time.Duration // since the start of the world
+	Node string        // the host or box it happened on; empty for the world itself
+	Body Body
+}
+
+// Body is the typed part of an event: one of the structs of this package.
+type Body interface {
+	// Kind is the name in the file, "area.what".
+	Kind() string
+}
+
+// Log keeps events in memory, writes them as they come and hands them to
+// observers. It belongs to one world and is not safe for concurrent use. A nil
+// *Log records nothing.
+type Log struct {
+	events    []Event
+	w         io.Writer
+	err       error
+	observers []func(Event)
+}
+
+// New makes a log that also writes each event to w as one JSON line; a nil w writes nothing.
+func New(w io.Writer) *Log { return &Log{w: w} }
+
+// Observe has f called with every later event, at the time it is recorded.
+func (l *Log) Observe(f func(Event)) {
+	if l != nil {
+		l.observers = append(l.observers, f)
+	}
+}
+
+// Record appends an event.
+func (l *Log) Record(at time.Duration, node string, b Body) {
+	if l == nil {
+		return
+	}
+	e := Event{At: at, Node: node, Body: b}
+	l.events = append(l.events, e)
+	if l.w != nil && l.err == nil {
+		var line []byte
+		if line, l.err = json.Marshal(e); l.err == nil {
+			_, l.err = l.w.Write(append(line, '\n'))
+		}
+	}
+	for _, f := range l.observers {
+		f(e)
+	}
+}
+
+// Events are all records so far, oldest first. The slice is the log's own.
+func (l *Log) Events() []Event {
+	if l == nil {
+		return nil
+	}
+	return l.events
+}
+
+// Err is the first error met while writing.
+func (l *Log) Err() error {
+	if l == nil {
+		return nil
+	}
+	return l.err
+}
+
+// wire is an Event as it stands in a file.
+type wire struct {
+	T    int64           `json:"t"` // nanoseconds
+	Node string          `json:"node,omitempty"`
+	Kind string          `json:"kind"`
+	Data json.RawMessage `json:"data"`
+}
+
+// MarshalJSON writes {"t":ns,"node":…,"kind":…,"data":{…}}.
+func (e Event) MarshalJSON() ([]byte, error) {
+	data, err := json.Marshal(e.Body)
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(wire{T: int64(e.At), Node: e.Node, Kind: e.Body.Kind(), Data: data})
+}
+
+// UnmarshalJSON restores the event with a pointer-free body of its kind.
+func (e *Event) UnmarshalJSON(b []byte) error {
+	var w wire
+	if err := json.Unmarshal(b, &w); err != nil {
+		return err
+	}
+	decode, ok := kinds[w.Kind]
+	if !ok {
+		return fmt.Errorf("unknown kind of event %q", w.Kind)
+	}
+	body, err := decode(w.Data)
+	if err != nil {
+		return fmt.Errorf("%s: %w", w.Kind, err)
+	}
+	*e = Event{At: time.Duration(w.T), Node: w.Node, Body: body}
+	return nil
+}
+
+// Read restores the events of a trace.jsonl, each line at most 16 MiB long. On an
+// error it also returns the events before it.
+func Read(r io.Reader) ([]Event, error) {
+	var events []Event
+	sc := bufio.NewScanner(r)
+	sc.Buffer(nil, 16<<20)
+	for n := 1; sc.Scan(); n++ {
+		var e Event
+		if err := json.Unmarshal(sc.Bytes(), &e); err != nil {
+			return events, fmt.Errorf("trace: line %d: %w", n, err)
+		}
+		events = append(events, e)
+	}
+	if err := sc.Err(); err != nil {
+		return events, fmt.Errorf("trace: after %d events: %w", len(events), err)
+	}
+	return events, nil
+}
+
+var kinds = map[string]func([]byte) (Body, error){}
+
+func register[B Body]() {
+	var zero B
+	kinds[zero.Kind()] = func(b []byte) (Body, error) {
+		var body B
+		err := json.Unmarshal(b, &body)
+		return body, err
+	}
+}
