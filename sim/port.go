@@ -1,0 +1,156 @@
+package sim
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// PortConfig describes a node's port on a segment.
+type PortConfig struct {
+	Node  string       // the node's name
+	Owner Owner        // of the frames that arrive; nil: none
+	MAC   [6]byte      // zero: MACFor
+	Addrs []netip.Addr // IPv4 addresses of the node here: ARP requests for them go nowhere else
+
+	// Receive is called, as an event of the Owner, with each frame that arrives,
+	// from the Ethernet header on. The frame is the receiver's own, to keep or to
+	// change. Frames for other MAC addresses arrive too when the segment floods.
+	Receive func(frame []byte)
+}
+
+// Port is where a node is attached to a segment.
+type Port struct {
+	segment *Segment
+	cfg     PortConfig
+	name    string // "node:segment"
+	iface   int    // in the capture
+	link    link   // guarded by the world's mu
+}
+
+// MAC is the port's address.
+func (p *Port) MAC() [6]byte { return p.cfg.MAC }
+
+// Node is the name of the node.
+func (p *Port) Node() string { return p.cfg.Node }
+
+// Segment is the segment.
+func (p *Port) Segment() *Segment { return p.segment }
+
+// Name is "node:segment", the name of the interface in the capture and of the link.
+func (p *Port) Name() string { return p.name }
+
+// delivery is a frame on its way to one port.
+type delivery struct {
+	data   []byte
+	shared *int // how many of several receivers still wait for the same data; nil: one
+}
+
+// take is the frame for its receiver's own use: a copy, unless it is the last to want it.
+func (d *delivery) take() []byte {
+	if d.shared == nil {
+		return d.data
+	}
+	if *d.shared--; *d.shared > 0 {
+		return bytes.Clone(d.data)
+	}
+	return d.data
+}
+
+// Send puts a frame on the segment and takes it over: the caller neither changes
+// nor reads it afterwards. All that becomes of it is decided now, so that the
+// capture can say it: whether it is lost on the sender's link, the segment or a
+// receiver's link, and when it arrives where. The comment joins the packet in the
+// capture. Send returns the frame's number in the capture, from 1; 0 in a closed world.
+func (p *Port) Send(frame []byte, comment string) (number int) {
+	w := p.segment.w
+	w.mu.Lock()
+	if w.closed {
+		w.mu.Unlock()
+		return 0
+	}
+	w.frames++
+	f := Frame{Number: w.frames, At: w.Now(), Segment: p.segment.name, Node: p.cfg.Node, Data: frame, Comment: comment}
+	p.segment.carryLocked(p, &f)
+	w.writeLocked(p, &f)
+	observers := w.observer
+	w.mu.Unlock()
+	w.show(f, observers)
+	return f.Number
+}
+
+// carryLocked decides what becomes of a frame and schedules its arrivals.
+func (s *Segment) carryLocked(from *Port, f *Frame) {
+	if f.Lost = from.passLocked(from.link.up, f.Data); f.Lost != "" {
+		return
+	}
+	now := int64(f.At)
+	at := later(from.link.upLocked(now), s.cfg.Latency)
+	s.learnLocked(macAddr(f.Data[6:]), from, now)
+	if lose(s.loss, s.cfg.Loss) {
+		f.Lost = fmt.Sprintf("lost on segment %s (loss)", s.name)
+		return
+	}
+	to := s.receiversLocked(from, f.Data, now)
+	if len(to) == 0 {
+		f.Lost = fmt.Sprintf("lost on segment %s (no other port)", s.name)
+		return
+	}
+	var missed losses
+	reached := to[:0]
+	for _, p := range to {
+		if lost := p.passLocked(p.link.down, f.Data); lost != "" {
+			missed.add(lost)
+		} else {
+			reached = append(reached, p)
+		}
+	}
+	if len(reached) == 0 {
+		f.Lost = missed.String()
+		return
+	}
+	f.Comment = join(f.Comment, missed.String())
+	d := delivery{data: f.Data}
+	if len(reached) > 1 {
+		n := len(reached)
+		d.shared = &n
+	}
+	for _, p := range reached {
+		s.w.deliverLocked(p, d, p.link.downLocked(at))
+	}
+}
+
+// deliverLocked schedules the arrival of a frame at a port.
+func (w *World) deliverLocked(p *Port, d delivery, at int64) {
+	var e *event
+	if n := len(w.free) - 1; n >= 0 {
+		e, w.free = w.free[n], w.free[:n]
+	} else {
+		e = new(event)
+	}
+	e.owner, e.port, e.frame = p.cfg.Owner, p, d
+	w.scheduleLocked(e, at)
+}
+
+// losses collects the reasons of several receivers, the first few in words.
+type losses struct {
+	words []string
+	more  int
+}
+
+func (l *losses) add(lost string) {
+	if len(l.words) < 8 {
+		l.words = append(l.words, lost)
+	} else {
+		l.more++
+	}
+}
+
+func (l *losses) String() string {
+	s := strings.Join(l.words, "; ")
+	if l.more > 0 {
+		s += fmt.Sprintf("; lost on %d more links", l.more)
+	}
+	return s
+}

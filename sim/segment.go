@@ -1,0 +1,148 @@
+package sim
+
+import (
+	"fmt"
+	"math"
+	"net/netip"
+	"slices"
+	"time"
+)
+
+// SegmentConfig describes an Ethernet segment.
+type SegmentConfig struct {
+	Latency time.Duration // one way, from port to port
+	MTU     int           // longest IP packet in bytes, 68 to 65535; 0: 1500
+	Loss    float64       // probability, 0 to 1, that a frame is lost on its way
+}
+
+const (
+	// minMTU is what every internet module must forward whole. RFC 791, Section 3.2.
+	minMTU = 68
+	// maxMTU is the longest IPv4 datagram. RFC 791, Section 3.1.
+	maxMTU     = 65535
+	defaultMTU = 1500 // RFC 894
+)
+
+// Segment is an Ethernet broadcast domain: ports joined by a learning switch.
+type Segment struct {
+	w     *World
+	name  string
+	cfg   SegmentConfig
+	loss  *Stream
+	ports []*Port
+
+	// The switch. Guarded by w.mu, as ports is.
+	byAddr   map[netip.Addr][]*Port
+	byMAC    map[macAddr]*Port
+	byNode   map[string]*Port
+	stations map[macAddr]station
+	swept    int64
+	to       []*Port // room for receivers
+}
+
+// NewSegment adds a segment to the world. Its name is its own in the world.
+func (w *World) NewSegment(name string, c SegmentConfig) (*Segment, error) {
+	if c.MTU == 0 {
+		c.MTU = defaultMTU
+	}
+	if err := checkLink(c.Latency, c.Loss, c.MTU); err != nil {
+		return nil, fmt.Errorf("sim: segment %q: %w", name, err)
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.closed:
+		return nil, fmt.Errorf("sim: segment %q for a closed world", name)
+	case name == "":
+		return nil, fmt.Errorf("sim: a segment without a name")
+	case slices.ContainsFunc(w.segments, func(s *Segment) bool { return s.name == name }):
+		return nil, fmt.Errorf("sim: there is a segment %q already", name)
+	}
+	s := &Segment{
+		w:        w,
+		name:     name,
+		cfg:      c,
+		byAddr:   make(map[netip.Addr][]*Port),
+		byMAC:    make(map[macAddr]*Port),
+		byNode:   make(map[string]*Port),
+		stations: make(map[macAddr]station),
+	}
+	if c.Loss > 0 {
+		s.loss = w.Rand("segment", name, "loss")
+	}
+	w.segments = append(w.segments, s)
+	return s, nil
+}
+
+// checkLink checks what segments and links have in common.
+func checkLink(latency time.Duration, loss float64, mtu int) error {
+	switch {
+	case latency < 0:
+		return fmt.Errorf("latency of %s is negative", latency)
+	case math.IsNaN(loss) || loss < 0 || loss > 1:
+		return fmt.Errorf("loss of %v is not a probability from 0 to 1", loss)
+	case mtu < minMTU || mtu > maxMTU:
+		return fmt.Errorf("MTU of %d is not within %d to %d", mtu, minMTU, maxMTU)
+	}
+	return nil
+}
+
+// Name is the segment's name.
+func (s *Segment) Name() string { return s.name }
+
+// Config is the configuration in effect, with the MTU filled in.
+func (s *Segment) Config() SegmentConfig { return s.cfg }
+
+// Ports are the ports in the order of their attachment.
+func (s *Segment) Ports() []*Port {
+	s.w.mu.Lock()
+	defer s.w.mu.Unlock()
+	return slices.Clone(s.ports)
+}
+
+// Attach adds a port. A node has one port on a segment at most, and an address
+// belongs to one port.
+func (s *Segment) Attach(c PortConfig) (*Port, error) {
+	fail := func(format string, args ...any) (*Port, error) {
+		return nil, fmt.Errorf("sim: node %q on segment %q: "+format, append([]any{c.Node, s.name}, args...)...)
+	}
+	if c.MAC == (macAddr{}) {
+		c.MAC = MACFor(c.Node, s.name)
+	}
+	w := s.w
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case w.closed:
+		return fail("the world is closed")
+	case c.Node == "":
+		return fail("a port without the name of its node")
+	case c.Receive == nil:
+		return fail("no Receive function")
+	case group(c.MAC):
+		return fail("%s is a group address: no port can have it", macString(c.MAC))
+	case s.byMAC[c.MAC] != nil:
+		return fail("node %q has the MAC address %s already: give one of them another", s.byMAC[c.MAC].cfg.Node, macString(c.MAC))
+	case s.byNode[c.Node] != nil:
+		return fail("unsupported: a second port of one node on one segment")
+	}
+	c.Addrs = slices.Clone(c.Addrs)
+	for i, a := range c.Addrs {
+		if c.Addrs[i] = a.Unmap(); !c.Addrs[i].Is4() {
+			return fail("unsupported: %s is no IPv4 address", a)
+		}
+	}
+	p := &Port{segment: s, cfg: c, name: c.Node + ":" + s.name}
+	if w.capture != nil && w.err == nil {
+		p.iface, w.err = w.capture.AddInterface(p.name)
+	}
+	s.ports = append(s.ports, p)
+	s.byMAC[c.MAC] = p
+	s.byNode[c.Node] = p
+	for i, a := range c.Addrs {
+		if !slices.Contains(c.Addrs[:i], a) {
+			s.byAddr[a] = append(s.byAddr[a], p)
+		}
+	}
+	return p, nil
+}

@@ -1,0 +1,107 @@
+package sim
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+)
+
+const (
+	// ageing is how long a station is remembered. IEEE 802.1Q-2018, Table 8-6: recommended default.
+	ageing = int64(300 * time.Second)
+	// maxStations bounds the table against invented source addresses.
+	maxStations = 1 << 16
+	// sweepEvery is how often a full table is searched for what has aged.
+	sweepEvery = int64(time.Second)
+)
+
+// station is where a source address was last seen.
+type station struct {
+	port *Port
+	seen int64
+}
+
+// learnLocked remembers the port from which a frame came. IEEE 802.1Q-2018, Section 8.7.
+func (s *Segment) learnLocked(src macAddr, p *Port, now int64) {
+	if group(src) {
+		return
+	}
+	if _, known := s.stations[src]; !known && len(s.stations) >= maxStations {
+		if now-s.swept >= sweepEvery {
+			s.swept = now
+			for mac, st := range s.stations {
+				if now-st.seen >= ageing {
+					delete(s.stations, mac)
+				}
+			}
+		}
+		if len(s.stations) >= maxStations {
+			return
+		}
+	}
+	s.stations[src] = station{p, now}
+}
+
+// receiversLocked are the ports to which the switch forwards a frame from a port,
+// in port order. The slice is good until the next call.
+//
+// A unicast frame goes where its destination was last seen, or else to the port
+// that has this address by its configuration, so that a large segment is not
+// flooded whenever a pair has been silent for long. A broadcast ARP request for an
+// address of attached ports goes to these alone. All else floods: group
+// addresses, unknown destinations, gratuitous ARP.
+func (s *Segment) receiversLocked(from *Port, frame []byte, now int64) []*Port {
+	to := s.to[:0]
+	defer func() { s.to = to }()
+	dst := macAddr(frame)
+	if !group(dst) {
+		p := s.byMAC[dst]
+		if st, ok := s.stations[dst]; ok && now-st.seen < ageing {
+			p = st.port
+		}
+		if p == from {
+			return nil // IEEE 802.1Q-2018, Section 8.6.1: never back where it came from
+		}
+		if p != nil {
+			to = append(to, p)
+			return to
+		}
+	} else if addr, ok := arpRequest(frame); ok {
+		for _, p := range s.byAddr[addr] {
+			if p != from {
+				to = append(to, p)
+			}
+		}
+		if len(to) > 0 {
+			return to
+		}
+	}
+	for _, p := range s.ports {
+		if p != from {
+			to = append(to, p)
+		}
+	}
+	return to
+}
+
+const (
+	etherHeader  = 14
+	etherTypeARP = 0x0806
+	arpLength    = 28 // for IPv4 over Ethernet
+)
+
+// arpRequest is the address that a broadcast ARP request asks for; false for any
+// other frame and for a gratuitous request. RFC 826, "Packet format".
+func arpRequest(frame []byte) (netip.Addr, bool) {
+	if len(frame) < etherHeader+arpLength || macAddr(frame) != broadcast ||
+		binary.BigEndian.Uint16(frame[12:]) != etherTypeARP {
+		return netip.Addr{}, false
+	}
+	arp := frame[etherHeader:]
+	// Ethernet, IPv4, their lengths, request.
+	if binary.BigEndian.Uint64(arp) != 0x0001_0800_06_04_0001 {
+		return netip.Addr{}, false
+	}
+	sender, target := netip.AddrFrom4([4]byte(arp[14:])), netip.AddrFrom4([4]byte(arp[24:]))
+	return target, sender != target
+}
