@@ -1,0 +1,71 @@
+package esp
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/ipseclab/ipseclab/esp/replay"
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+// Config is what a Pipeline needs from its host.
+type Config struct {
+	Rand  io.Reader        // SPIs; mandatory
+	Trace func(trace.Body) // nil is off
+	Rekey Rekey
+
+	// TrustSPI leaves out the check that an opened packet fits the selector of
+	// its SA (RFC 4301, Section 5.2, step 4), which Windows is documented not to
+	// make (facts/02, 2.3 "Search keys").
+	TrustSPI bool
+
+	// Window is the size of the anti-replay window in packets, 32 to 65536; 0: 64.
+	Window int
+
+	// Broadcast reports whether an address is the broadcast address of one of the
+	// host's own subnets, which its value cannot tell. nil: none is.
+	Broadcast func(netip.Addr) bool
+}
+
+// Rekey says when a pair of SAs asks for its successor.
+type Rekey struct {
+	// Margin is how long before the end of its lifetime the side that started the
+	// quick mode asks for a new pair; 0: a tenth of the lifetime. It is cut to half
+	// the lifetime, or a new pair would ask at once. The other side asks at half
+	// the margin, when the first one evidently missed it. For lifetimes in
+	// kilobytes the margin is always a tenth.
+	//
+	// No clean source has the margins of Windows (facts/02, 2.4): a design choice.
+	Margin time.Duration
+
+	// Idle also replaces a pair that has carried no packet. Without it such a pair
+	// ends, and the next packet asks for a new one.
+	Idle bool
+}
+
+func (c Config) check() error {
+	if c.Rand == nil {
+		return errors.New("esp: Config.Rand is missing: SPIs need a source of randomness")
+	}
+	if c.Rekey.Margin < 0 {
+		return fmt.Errorf("esp: Config.Rekey.Margin is negative: %v", c.Rekey.Margin)
+	}
+	if _, err := replay.New(c.Window); err != nil {
+		return fmt.Errorf("esp: Config.Window: %w", err)
+	}
+	return nil
+}
+
+func (c Config) trace(b trace.Body) {
+	if c.Trace != nil {
+		c.Trace(b)
+	}
+}
+
+func (c Config) unicast(a netip.Addr) bool {
+	broadcast := a == netip.AddrFrom4([4]byte{255, 255, 255, 255}) || c.Broadcast != nil && c.Broadcast(a)
+	return !a.IsMulticast() && !broadcast
+}

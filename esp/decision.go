@@ -1,0 +1,90 @@
+package esp
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// Outcome is what becomes of a packet.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Passed    Outcome = iota + 1 // goes on unchanged
+	Dropped                      // ends here
+	Protected                    // Decision.Packet goes out in its place
+	Held                         // waits, perhaps, for an SA: an acquire is under way
+	TooBig                       // the sender must learn Decision.MTU (RFC 1191)
+	Opened                       // Decision.Packet is the packet that was inside
+)
+
+func (o Outcome) String() string {
+	switch o {
+	case Passed:
+		return "passed"
+	case Dropped:
+		return "dropped"
+	case Protected:
+		return "protected"
+	case Held:
+		return "held"
+	case TooBig:
+		return "too big"
+	case Opened:
+		return "opened"
+	}
+	return fmt.Sprintf("outcome(%d)", uint8(o))
+}
+
+// The words of Decision.Action and trace.Verdict.
+const (
+	ActionPermit    = "permit"
+	ActionBlock     = "block"
+	ActionNegotiate = "negotiate"
+	ActionNoMatch   = "no match"
+	ActionExempt    = "exempt" // a permit whose rule is a default exemption (facts/02, 2.5)
+	ActionSA        = "sa"     // no policy was asked: the SPI decides
+)
+
+// ExemptPrefix begins the names of the rules that are default exemptions.
+const ExemptPrefix = "exempt:"
+
+// Decision is what to do with one packet, and why.
+type Decision struct {
+	Outcome  Outcome
+	Action   string // one of the Action words; empty for a packet too broken to judge
+	Rule     string // the name of the policy entry that decided, or of the SA's; empty for none
+	PolicyID int    // of that entry; 0 for none
+	Why      string
+
+	Packet   []byte // with Protected and Opened: a whole IPv4 datagram that the caller owns
+	SPI      uint32 // with Protected, Opened, TooBig, and Dropped under an SA
+	Sequence uint64 // with Protected, Opened, and Dropped after the header was read
+	MTU      int    // with TooBig: bytes of the largest IPv4 datagram that fits when protected
+}
+
+// byEntry begins the decision that a policy entry makes; nil is no entry.
+func byEntry(e *ipsec.Policy) Decision {
+	if e == nil {
+		return Decision{Outcome: Passed, Action: ActionNoMatch}
+	}
+	d := Decision{Rule: e.Rule, PolicyID: e.ID}
+	switch {
+	case e.Action == ipsec.Bypass && strings.HasPrefix(e.Rule, ExemptPrefix):
+		d.Outcome, d.Action = Passed, ActionExempt
+	case e.Action == ipsec.Bypass:
+		d.Outcome, d.Action = Passed, ActionPermit
+	case e.Action == ipsec.Protect:
+		d.Action = ActionNegotiate // the caller finds the outcome
+	default: // an action that nobody defined is no permission
+		d.Outcome, d.Action = Dropped, ActionBlock
+	}
+	return d
+}
+
+func (d Decision) drop(why string) Decision {
+	d.Outcome, d.Why = Dropped, why
+	return d
+}

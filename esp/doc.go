@@ -1,0 +1,62 @@
+// Package esp is the IPsec boundary of a host: the processing model of RFC 4301
+// on whole IPv4 datagrams held in byte slices. It knows no network stack and no
+// key management; a host carries packets to it and acts on its decisions and
+// events.
+//
+// # Processing model
+//
+// A Pipeline holds a security policy database for each direction (RFC 4301,
+// Section 4.4.1) and a security association database (Section 4.4.2).
+//
+// Outbound takes a datagram before fragmentation (Section 5.1). The first entry
+// of the outbound policy that selects it decides: it bypasses, is discarded, or
+// must be protected. A datagram that matches no entry passes, as in Windows and
+// contrary to the standard's default of discarding; a final entry that discards
+// restores that. A datagram to be protected goes through the newest SA of
+// (entry, local address, peer) whose selector holds it. When there is none, an
+// acquire asks key management for one; meanwhile the last datagram for each
+// destination waits. One with DF set that would outgrow the path MTU comes back
+// as TooBig (Section 8.2.1).
+//
+// InboundClear judges a packet that arrived without protection by the inbound
+// policy (Section 5.2, step 3b): what must be protected is discarded.
+//
+// InboundProtected takes a reassembled ESP datagram (Section 5.2, step 3a). The
+// SPI finds the SA; sequence number, integrity and padding are checked in the
+// order of RFC 4303, Section 3.4, and the packet inside is held against the SA's
+// selector (RFC 4301, Section 5.2, step 4), unless Config.TrustSPI says not to,
+// as Windows does not.
+//
+// SAs come from Add, end by Remove or by their lifetimes in seconds and bytes
+// (RFC 4301, Section 4.4.2.1), and ask for a successor ahead of that with
+// EventSoft. Old inbound SAs stay usable beside their successors, so that a
+// rekey loses no packet on its way.
+//
+// Time is an argument, randomness is in the Config, and deadlines are pulled
+// with NextDeadline: the package starts nothing and reads no clock. A Pipeline
+// is not safe for concurrent use.
+//
+// # Initialisation vectors
+//
+// CBC needs IVs that cannot be predicted (RFC 3602, Section 3; RFC 2451, Section
+// 3). They are the packet's sequence number encrypted under the SA's own key,
+// the first method of NIST SP 800-38A, Appendix C: one block operation, no draw
+// from a shared source on the way of each packet, and a packet that is a function
+// of its SA and its number alone. GCM needs IVs that never repeat under a key;
+// they are the sequence number itself, the counter of RFC 4106, Section 3.1.
+//
+// # What it leaves out
+//
+// Add refuses as unsupported: tunnel mode, AH, ESP without encryption or without
+// integrity, and every algorithm that package suite does not have. There are no
+// extended sequence numbers, SA bundles, multicast SAs, selectors by name or by
+// ICMP type, and no traffic flow confidentiality; dummy packets are recognised
+// and discarded (RFC 4303, Section 2.6). The policy is ordered and not
+// decorrelated (RFC 4301, Section 4.4.1), so it has no caches to go stale.
+//
+// Protection applies to whole datagrams (RFC 4303, Section 3.3.4). Clear
+// fragments are judged without reassembly, see Pipeline.InboundClear. Checking
+// clear ICMP errors against the packets that they quote (RFC 4301, Section 6)
+// and learning path MTUs (Section 8) is the host's, as are IPv4 header checksums
+// of arriving packets.
+package esp

@@ -1,0 +1,119 @@
+package esp
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+const demandsProtection = "it arrived in the clear, and the policy demands protection"
+
+// InboundClear decides about a packet that arrived without protection: RFC 4301,
+// Section 5.2, step 3b. What policy wants protected is discarded.
+//
+// A non-first fragment hides its ports. It passes if any entry that may concern
+// its datagram lets it: without its first fragment, whose ports are judged, it is
+// of no use to anybody. This stands in for the stateful check of RFC 4301,
+// Sections 7.3 and 7.4, and keeps large datagrams of a permitted port whole.
+func (p *Pipeline) InboundClear(now time.Time, f ipsec.Flow) Decision {
+	decision := byEntry(p.in.lookup(f))
+	if f.Fragment {
+		decision = p.inboundFragment(f)
+	}
+	switch decision.Action {
+	case ActionBlock:
+		p.counters.PolicyDrops++
+	case ActionNegotiate:
+		p.counters.ClearTextDrops++
+		decision = decision.drop(demandsProtection)
+	}
+	return p.judged(ipsec.Inbound, f, decision)
+}
+
+func (p *Pipeline) inboundFragment(f ipsec.Flow) Decision {
+	candidates := p.in.candidates(f)
+	for _, e := range candidates {
+		if d := byEntry(e); d.Outcome == Passed {
+			if len(candidates) > 1 {
+				d.Why = "a non-first fragment: the first one, with its ports, decides about the datagram"
+			}
+			return d
+		}
+	}
+	return byEntry(candidates[len(candidates)-1])
+}
+
+// InboundProtected takes an ESP datagram, reassembled: RFC 4301, Section 5.2,
+// step 3a. The packet is only read. The IPv4 header checksum is taken as checked.
+func (p *Pipeline) InboundProtected(now time.Time, packet []byte) Decision {
+	decision := Decision{Action: ActionSA}
+	d, bad := parseIPv4(packet)
+	if bad != "" {
+		p.counters.NotDecrypted++
+		p.dropped("ipsec inbound", "malformed packet", string(bad), "")
+		return decision.drop(string(bad))
+	}
+	s, why := p.find(now, d, &decision)
+	if s == nil {
+		return p.reject(d, decision, why)
+	}
+	decision.Rule, decision.PolicyID = s.Rule, s.PolicyID
+	out, why := s.open(make([]byte, len(d.b)), d)
+	if why.authentic() {
+		defer p.used(s, now, len(d.payload())-s.transform.head()-s.transform.icvLen)
+	}
+	if why != "" {
+		return p.reject(d, decision, why)
+	}
+	inner := datagram{out, d.headerLen}
+	f, bad := inner.flow()
+	if bad != "" {
+		return p.reject(d, decision, defect("inside: "+bad))
+	}
+	if !p.cfg.TrustSPI && !s.Selector.Matches(f) {
+		p.counters.count(otherTraffic)
+		return p.judged(ipsec.Inbound, f, decision.drop(string(otherTraffic)))
+	}
+	p.counters.PacketsOpened++
+	p.counters.BytesOpened += uint64(len(inner.payload()))
+	decision.Outcome, decision.Packet, decision.Why = Opened, out, s.why
+	return p.judged(ipsec.Inbound, f, decision)
+}
+
+// find reads the ESP header and finds the SA that it names.
+func (p *Pipeline) find(now time.Time, d datagram, decision *Decision) (*sa, defect) {
+	switch {
+	case d.proto() != ipsec.ProtoESP:
+		return nil, notESP
+	case d.fragment():
+		return nil, espFragment // RFC 4303, Section 3.4.1: MUST discard
+	case len(d.payload()) < espHeader:
+		return nil, shortESP
+	}
+	decision.SPI = binary.BigEndian.Uint32(d.payload())
+	decision.Sequence = uint64(binary.BigEndian.Uint32(d.payload()[4:]))
+	s := p.sad.inbound(ipsec.ESP, decision.SPI, d.dst())
+	if s == nil {
+		return nil, badSPI
+	}
+	if s.hard.reached(now, s.bytes, 0) {
+		p.expire(s)
+		return nil, expiredSA
+	}
+	return s, ""
+}
+
+// reject drops a protected packet that was not accepted. RFC 4303, Section 3.4
+// has each of these be an auditable event.
+func (p *Pipeline) reject(d datagram, decision Decision, why defect) Decision {
+	p.counters.count(why)
+	p.dropped("ipsec inbound", espName(d.src(), d.dst(), decision.SPI), string(why), decision.Rule)
+	return decision.drop(string(why))
+}
+
+func espName(src, dst netip.Addr, spi uint32) string {
+	return fmt.Sprintf("esp %s > %s SPI 0x%08x", src, dst, spi)
+}

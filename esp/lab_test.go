@@ -1,0 +1,200 @@
+package esp
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/hex"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/suite"
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+// The lab of these tests: Alice and Bob, each a Pipeline, and packets made by hand.
+var (
+	start = time.Date(2005, 3, 30, 0, 0, 0, 0, time.UTC)
+	alice = netip.MustParseAddr("10.0.0.1")
+	bob   = netip.MustParseAddr("10.0.0.2")
+	carol = netip.MustParseAddr("10.0.0.3")
+)
+
+// suites are all transforms that Add accepts.
+var suites = func() (all []ipsec.Transform) {
+	for _, c := range []string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
+		for _, a := range []string{"hmac-sha1-96", "hmac-sha256-128"} {
+			all = append(all, ipsec.Transform{Protocol: ipsec.ESP, Cipher: c, Auth: a})
+		}
+	}
+	for _, c := range []string{"aes128-gcm16", "aes192-gcm16", "aes256-gcm16"} {
+		all = append(all, ipsec.Transform{Protocol: ipsec.ESP, Cipher: c})
+	}
+	return all
+}()
+
+var tripleDES = suites[0]
+
+// counting is a source of "randomness" that counts: 1, 2, 3 …
+type counting struct{ n byte }
+
+func (c *counting) Read(b []byte) (int, error) {
+	for i := range b {
+		c.n++
+		b[i] = c.n
+	}
+	return len(b), nil
+}
+
+// node is a Pipeline with its trace.
+type node struct {
+	*Pipeline
+	trace []trace.Body
+}
+
+func newNode(t testing.TB, c Config) *node {
+	t.Helper()
+	n := &node{}
+	c.Rand, c.Trace = &counting{}, func(b trace.Body) { n.trace = append(n.trace, b) }
+	var err error
+	n.Pipeline, err = New(c)
+	require.NoError(t, err)
+	return n
+}
+
+// events drains the queue.
+func (n *node) events() (all []Event) {
+	for e, ok := n.NextEvent(); ok; e, ok = n.NextEvent() {
+		all = append(all, e)
+	}
+	return all
+}
+
+// traced are the recorded bodies of one type, which are then forgotten with all others.
+func traced[B trace.Body](n *node) (found []B) {
+	for _, b := range n.trace {
+		if b, ok := b.(B); ok {
+			found = append(found, b)
+		}
+	}
+	n.trace = nil
+	return found
+}
+
+// negotiate is an entry that protects everything between two addresses.
+func negotiate(id int, d ipsec.Direction, sel ipsec.Selector) ipsec.Policy {
+	return ipsec.Policy{ID: id, Rule: "p/secure", Direction: d, Selector: sel, Action: ipsec.Protect,
+		Proposals: []ipsec.Proposal{{Transforms: []ipsec.Transform{tripleDES}, Mode: ipsec.Transport}}}
+}
+
+func between(src, dst netip.Addr) ipsec.Selector {
+	return ipsec.Selector{Src: ipsec.Host(src), Dst: ipsec.Host(dst)}
+}
+
+// keyFor is key material that is different for each seed byte.
+func keyFor(n int, seed byte) []byte {
+	k := make([]byte, n)
+	for i := range k {
+		k[i] = seed + byte(i)*7
+	}
+	return k
+}
+
+// params are the two ends' views of one SA from src to dst.
+func params(tr ipsec.Transform, src, dst netip.Addr, spi, peerSPI uint32) (out, in ipsec.SAParams) {
+	out = ipsec.SAParams{
+		Direction: ipsec.Outbound, Protocol: ipsec.ESP, SPI: spi, PeerSPI: peerSPI, Src: src, Dst: dst,
+		Mode: ipsec.Transport, Transform: tr, Selector: between(src, dst), PolicyID: 1, Rule: "p/secure",
+	}
+	if c := suite.CipherNamed(tr.Cipher); c != nil {
+		out.CipherKey = keyFor(c.KeyLen+c.SaltLen, byte(spi))
+	}
+	if a := suite.AuthNamed(tr.Auth); a != nil {
+		out.AuthKey = keyFor(a.KeyLen, byte(spi)+100)
+	}
+	in = out
+	in.Direction = ipsec.Inbound
+	return out, in
+}
+
+// link gives two nodes a pair of SAs. Alice started the quick mode.
+func link(t testing.TB, a, b *node, tr ipsec.Transform, spi uint32, life ipsec.Lifetime, now time.Time) {
+	t.Helper()
+	aOut, bIn := params(tr, alice, bob, spi, spi+1)
+	bOut, aIn := params(tr, bob, alice, spi+1, spi)
+	for _, p := range []*ipsec.SAParams{&aOut, &bIn, &bOut, &aIn} {
+		p.Lifetime = life
+	}
+	aOut.Initiator, aIn.Initiator = true, true
+	require.NoError(t, a.Add(now, aIn, aOut))
+	require.NoError(t, b.Add(now, bIn, bOut))
+}
+
+// secured are Alice and Bob, who protect everything between them.
+func secured(t testing.TB, c Config, tr ipsec.Transform, life ipsec.Lifetime) (a, b *node) {
+	t.Helper()
+	a, b = newNode(t, c), newNode(t, c)
+	a.SetPolicy([]ipsec.Policy{negotiate(1, ipsec.Outbound, between(alice, bob))}, []ipsec.Policy{negotiate(1, ipsec.Inbound, between(bob, alice))})
+	b.SetPolicy([]ipsec.Policy{negotiate(1, ipsec.Outbound, between(bob, alice))}, []ipsec.Policy{negotiate(1, ipsec.Inbound, between(alice, bob))})
+	link(t, a, b, tr, 0x1000, life, start)
+	return a, b
+}
+
+// ip is an IPv4 datagram with DF clear, a TOS and options (a multiple of four bytes).
+func ip(src, dst netip.Addr, proto uint8, payload []byte, options ...byte) []byte {
+	h := 20 + len(options)
+	b := make([]byte, h, h+len(payload))
+	b[0], b[1], b[8], b[9] = byte(0x40|h/4), 0x10, 63, proto
+	binary.BigEndian.PutUint16(b[2:], uint16(h+len(payload)))
+	binary.BigEndian.PutUint16(b[4:], 0x4242)
+	copy(b[12:], src.AsSlice())
+	copy(b[16:], dst.AsSlice())
+	copy(b[20:], options)
+	binary.BigEndian.PutUint16(b[10:], checksum(b))
+	return append(b, payload...)
+}
+
+// flagged sets the flags and fragment offset field and renews the checksum.
+func flagged(b []byte, field uint16) []byte {
+	b = bytes.Clone(b)
+	binary.BigEndian.PutUint16(b[6:], field)
+	b[10], b[11] = 0, 0
+	binary.BigEndian.PutUint16(b[10:], checksum(b[:int(b[0]&15)*4]))
+	return b
+}
+
+const (
+	dontFragment  = 0x4000
+	moreFragments = 0x2000
+)
+
+// udp is a UDP datagram of n bytes of data.
+func udp(srcPort, dstPort uint16, n int) []byte {
+	b := make([]byte, 8+n)
+	binary.BigEndian.PutUint16(b, srcPort)
+	binary.BigEndian.PutUint16(b[2:], dstPort)
+	binary.BigEndian.PutUint16(b[4:], uint16(len(b)))
+	for i := range n {
+		b[8+i] = byte(i)
+	}
+	return b
+}
+
+func unhex(t testing.TB, s string) []byte {
+	t.Helper()
+	b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))
+	require.NoError(t, err)
+	return b
+}
+
+// carry sends a packet from one node to the other and returns the decision of the receiver.
+func carry(t testing.TB, from, to *node, now time.Time, packet []byte) Decision {
+	t.Helper()
+	d := from.Outbound(now, packet, 0)
+	require.Equal(t, Protected, d.Outcome, d.Why)
+	return to.InboundProtected(now, d.Packet)
+}

@@ -1,0 +1,190 @@
+package esp
+
+import (
+	"container/heap"
+	"math"
+	"time"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// maxSequence is the last sequence number of an SA: it must not wrap while
+// anti-replay is on, which it always is here (RFC 4303, Section 3.3.3).
+const maxSequence uint64 = math.MaxUint32
+
+// limit is a point in the life of an SA, by time, bytes and sequence number
+// (RFC 4301, Section 4.4.2.1): the soft one, where a successor is due, or the
+// hard one, where the SA ends. Zero fields are no bound.
+type limit struct {
+	time     time.Time
+	bytes    uint64
+	sequence uint64
+}
+
+// reached reports whether any bound of the limit is.
+func (l limit) reached(now time.Time, bytes, sequence uint64) bool {
+	return !l.time.IsZero() && !now.Before(l.time) ||
+		l.bytes != 0 && bytes >= l.bytes ||
+		l.sequence != 0 && sequence >= l.sequence
+}
+
+// limits are those of an SA that begins now.
+func limits(p ipsec.SAParams, r Rekey, now time.Time) (soft, hard limit) {
+	bytes := uint64(math.MaxUint64)
+	if p.Lifetime.Kilobytes <= math.MaxUint64/1024 {
+		bytes = p.Lifetime.Kilobytes * 1024
+	}
+	hard = limit{bytes: bytes, sequence: maxSequence}
+	soft = limit{bytes: bytes - lead(bytes/10, p.Initiator), sequence: maxSequence - lead(maxSequence/10, p.Initiator)}
+	if d := p.Lifetime.Duration; d != 0 {
+		margin := r.Margin
+		if margin == 0 {
+			margin = d / 10
+		}
+		hard.time = now.Add(d)
+		soft.time = now.Add(d - lead(min(margin, d/2), p.Initiator))
+	}
+	return soft, hard
+}
+
+// lead is how far the soft limit lies ahead of the hard one: the whole margin for
+// the side that started the quick mode, half of it for the other (see Rekey).
+func lead[T uint64 | time.Duration](margin T, initiator bool) T {
+	if initiator {
+		return margin
+	}
+	return margin / 2
+}
+
+// timer is the moment at which an SA reaches a limit.
+type timer struct {
+	sa    *sa
+	at    time.Time
+	hard  bool
+	order uint64 // breaks ties, so that equal moments come in the order of setting
+	index int    // in the heap; −1: not set
+}
+
+// timers is a heap of them, the next one first.
+type timers struct {
+	heap  []*timer
+	order uint64
+}
+
+func (h *timers) Len() int { return len(h.heap) }
+
+func (h *timers) Less(i, j int) bool {
+	a, b := h.heap[i], h.heap[j]
+	if !a.at.Equal(b.at) {
+		return a.at.Before(b.at)
+	}
+	return a.order < b.order
+}
+
+func (h *timers) Swap(i, j int) {
+	h.heap[i], h.heap[j] = h.heap[j], h.heap[i]
+	h.heap[i].index, h.heap[j].index = i, j
+}
+
+// Push is for package heap.
+func (h *timers) Push(x any) {
+	t := x.(*timer)
+	t.index = len(h.heap)
+	h.heap = append(h.heap, t)
+}
+
+// Pop is for package heap.
+func (h *timers) Pop() any {
+	n := len(h.heap) - 1
+	t := h.heap[n]
+	h.heap[n] = nil
+	h.heap = h.heap[:n]
+	t.index = -1
+	return t
+}
+
+// set arms a timer; the zero time is never.
+func (h *timers) set(s *sa, at time.Time, hard bool) *timer {
+	t := &timer{sa: s, at: at, hard: hard, index: -1}
+	if !at.IsZero() {
+		h.order++
+		t.order = h.order
+		heap.Push(h, t)
+	}
+	return t
+}
+
+func (h *timers) stop(t *timer) {
+	if t.index >= 0 {
+		heap.Remove(h, t.index)
+	}
+}
+
+// due takes out the next timer that is not after now; nil when there is none.
+func (h *timers) due(now time.Time) *timer {
+	if len(h.heap) == 0 || h.heap[0].at.After(now) {
+		return nil
+	}
+	return heap.Pop(h).(*timer)
+}
+
+// NextDeadline is when Advance should be called next; false: nothing is waiting
+// for time to pass.
+func (p *Pipeline) NextDeadline() (time.Time, bool) {
+	if p.sad.timers.Len() == 0 {
+		return time.Time{}, false
+	}
+	return p.sad.timers.heap[0].at, true
+}
+
+// Advance lets every limit come true that now has reached.
+func (p *Pipeline) Advance(now time.Time) {
+	for t := p.sad.timers.due(now); t != nil; t = p.sad.timers.due(now) {
+		if t.hard {
+			p.expire(t.sa)
+		} else {
+			p.soften(t.sa, now)
+		}
+	}
+}
+
+// used accounts for a packet of n encrypted bytes that an SA carried, and lets
+// the limits come true that it reached. RFC 4301, Section 4.4.2.1: "the bytes to
+// which the IPsec cryptographic algorithm is applied", padding included.
+func (p *Pipeline) used(s *sa, now time.Time, n int) {
+	s.packets++
+	s.bytes += uint64(n)
+	if s.Direction == ipsec.Outbound {
+		p.soften(s, now)
+	} else if s.pair != nil {
+		p.soften(s.pair, now)
+	}
+	if s.hard.reached(now, s.bytes, s.sequence) {
+		p.expire(s)
+	}
+}
+
+// expire ends an SA at its hard limit.
+func (p *Pipeline) expire(s *sa) {
+	p.events.push(EventHard{SA: s.params()})
+	p.remove(s, "expired")
+}
+
+// soften asks for the successor of an outbound SA's pair when its soft limit is
+// reached and it serves traffic that has no newer one.
+func (p *Pipeline) soften(s *sa, now time.Time) {
+	bytes, idle := s.bytes, s.packets == 0
+	if s.pair != nil {
+		// A pair whose answers are the bulk ends by them.
+		bytes, idle = max(bytes, s.pair.bytes), idle && s.pair.packets == 0
+	}
+	if s.softened || s.gone || idle && !p.cfg.Rekey.Idle || !s.soft.reached(now, bytes, s.sequence) || p.sad.replaced(s) {
+		return
+	}
+	e := p.out.serves(s.SAParams)
+	if e == nil {
+		return
+	}
+	s.softened = true
+	p.events.push(EventSoft{SA: s.params(), Policy: *e})
+}
