@@ -1,0 +1,158 @@
+package natbox
+
+import (
+	"fmt"
+
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+// Counters are what a router has done since its start, in packets unless said otherwise.
+type Counters struct {
+	Received       uint64 // valid IPv4 packets
+	Delivered      uint64 // of these, datagrams for the router itself
+	Forwarded      uint64 // of these, sent on; a packet that was fragmented counts once
+	Fragmented     uint64 // packets cut into fragments
+	Fragments      uint64 // made of them
+	EchoReplies    uint64
+	ICMPErrors     uint64 // sent
+	ICMPSuppressed uint64 // not sent: forbidden, over the rate, or no way back
+	ARPRequests    uint64 // sent
+	ARPReplies     uint64 // sent
+	Drops          []Drop // why packets and frames ended here; reasons that did not occur are absent
+}
+
+// Drop is how often one reason ended a packet.
+type Drop struct {
+	Reason string
+	Count  uint64
+}
+
+// Counters are the router's counters now.
+func (r *Router) Counters() Counters {
+	c := r.counters.Counters
+	c.Drops = nil
+	for i, n := range r.counters.drops {
+		if n > 0 {
+			c.Drops = append(c.Drops, Drop{Reason: reason(i).String(), Count: n})
+		}
+	}
+	return c
+}
+
+// Dropped is how often a reason ended a packet, by its words in Drop.
+func (c Counters) Dropped(reason string) uint64 {
+	for _, d := range c.Drops {
+		if d.Reason == reason {
+			return d.Count
+		}
+	}
+	return 0
+}
+
+// reason is why a packet or frame ended on the router. 0 is none.
+type reason uint8
+
+const (
+	malformedFrame reason = iota + 1
+	otherProtocol
+	malformedARP
+	foreignARP
+	addressConflict
+	shortHeader
+	badVersion
+	badIHL
+	badTotalLength
+	badChecksum
+	badOptions
+	badSource
+	ownSource
+	badDestination
+	multicast
+	broadcast
+	linkBroadcast
+	sourceRouted
+	noRoute
+	ttlExpired
+	mustFragment
+	unfragmentable
+	oversized
+	queueFull
+	neighboursFull
+	noNeighbour
+	badFragment
+	reassemblyFull
+	reassemblyTimeout
+	badICMP
+	noService
+	numReasons
+)
+
+var reasonText = [numReasons]string{
+	malformedFrame:    "malformed Ethernet frame",
+	otherProtocol:     "neither IPv4 nor ARP",
+	malformedARP:      "malformed ARP packet",
+	foreignARP:        "ARP sender is not on the interface's prefix",
+	addressConflict:   "another node uses the router's address",
+	shortHeader:       "shorter than an IPv4 header",
+	badVersion:        "IP version is not 4",
+	badIHL:            "bad IPv4 header length",
+	badTotalLength:    "bad IPv4 total length",
+	badChecksum:       "bad IPv4 header checksum",
+	badOptions:        "malformed IPv4 option",
+	badSource:         "source is not the address of a host",
+	ownSource:         "source is the router's own address",
+	badDestination:    "destination is not the address of a host",
+	multicast:         "multicast is not forwarded",
+	broadcast:         "broadcast is not forwarded",
+	linkBroadcast:     "sent to a link-layer broadcast or multicast address",
+	sourceRouted:      "source routes are not followed",
+	noRoute:           "no route",
+	ttlExpired:        "TTL expired",
+	mustFragment:      "longer than the MTU and not to be fragmented",
+	unfragmentable:    "the MTU is too small for a fragment",
+	oversized:         "fragment beyond the end of the longest datagram",
+	queueFull:         "too many packets wait for the neighbour",
+	neighboursFull:    "too many neighbours are being resolved",
+	noNeighbour:       "no ARP answer from the next hop",
+	badFragment:       "fragments contradict each other",
+	reassemblyFull:    "too many datagrams wait for fragments",
+	reassemblyTimeout: "fragments are missing",
+	badICMP:           "malformed ICMP message",
+	noService:         "the router has no such service",
+}
+
+func (r reason) String() string { return reasonText[r] }
+
+// maxTraced bounds the memory for what was traced already.
+const maxTraced = 4096
+
+// counters are the counters and which drops the trace has already.
+type counters struct {
+	Counters
+	drops  [numReasons]uint64
+	traced map[tracedDrop]bool
+}
+
+type tracedDrop struct {
+	why    reason
+	packet string
+}
+
+func newCounters() counters { return counters{traced: map[tracedDrop]bool{}} }
+
+// drop counts the end of a valid packet.
+func (r *Router) drop(why reason, p packet) { r.ended(why, p.String()) }
+
+// dropBytes counts the end of something that cannot be printed as a packet.
+func (r *Router) dropBytes(why reason, b []byte) { r.ended(why, fmt.Sprintf("%d bytes", len(b))) }
+
+// ended records the first drop of one reason and flow.
+func (r *Router) ended(why reason, packet string) {
+	r.counters.drops[why]++
+	key := tracedDrop{why, packet}
+	if r.counters.traced[key] || len(r.counters.traced) >= maxTraced {
+		return
+	}
+	r.counters.traced[key] = true
+	r.w.Record(r.name, trace.PacketDropped{Where: "router", Packet: packet, Reason: why.String()})
+}

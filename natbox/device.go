@@ -1,0 +1,239 @@
+// Package natbox is the forwarding device of the simulated network: IPv4 on
+// Ethernet frames, byte for byte, without a host's protocol stack. A router is
+// the device as it stands here.
+//
+// It answers and resolves addresses by ARP, validates headers, finds the route
+// with the longest prefix, decrements the TTL, fragments to the MTU of the
+// outgoing link and reports what it cannot forward by ICMP, as RFC 1812 demands
+// of a router. It answers echo requests to its own addresses.
+//
+// # What is left out
+//
+// Multicast and directed broadcasts are not forwarded (RFC 2644). Options are
+// carried but not acted on: a record route or timestamp option passes unchanged,
+// and a packet that a source route sends through this router ends here with
+// "source route failed" (RFC 1812, Section 5.3.13.4 lets a router refuse them).
+// There are no redirects, no routing protocols, no queues and no IPv6.
+package natbox
+
+import (
+	"cmp"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// RouterConfig describes a router.
+type RouterConfig struct {
+	Name       string // the node's name in the world
+	Interfaces []Interface
+	Routes     []Route // beside those to the prefixes of the interfaces
+	Settings   Settings
+}
+
+// Interface joins a router to a segment, at most once each.
+type Interface struct {
+	Segment *sim.Segment
+	Prefix  netip.Prefix // the router's address and the length of the segment's prefix
+}
+
+// Route is a static route.
+type Route struct {
+	To  netip.Prefix
+	Via netip.Addr // the next hop: a neighbour on one of the interfaces
+}
+
+// Settings are the adjustable limits of a router. Zero fields take the default.
+type Settings struct {
+	ARPTries      int           // requests before a neighbour counts as unreachable; 0: 3
+	ARPInterval   time.Duration // between these; 0: 1s, the least that RFC 1122, Section 2.3.2.1 allows
+	ARPAge        time.Duration // how long a resolved address is used without news of it; 0: 10m
+	ARPQueue      int           // packets that wait for one neighbour, the oldest gives way; 0: 64, room for the longest datagram in Ethernet fragments
+	Neighbours    int           // per interface, the one closest to its age gives way; 0: 16384
+	ICMPRate      int           // ICMP errors per second in the long run (RFC 1812, Section 4.3.2.8); 0: 1000; negative: no limit
+	ICMPBurst     int           // errors at once after a silence; 0: 50
+	ReassemblyAge time.Duration // how long fragments to the router itself wait for the others; 0: 30s
+}
+
+// withDefaults fills in the zero fields.
+func (s Settings) withDefaults() (Settings, error) {
+	if s.ICMPRate == 0 {
+		s.ICMPRate = 1000
+	}
+	return s, cmp.Or(
+		orDefault("ARPTries", &s.ARPTries, 3),
+		orDefault("ARPInterval", &s.ARPInterval, time.Second),
+		orDefault("ARPAge", &s.ARPAge, 10*time.Minute),
+		orDefault("ARPQueue", &s.ARPQueue, 64),
+		orDefault("Neighbours", &s.Neighbours, 16384),
+		orDefault("ICMPBurst", &s.ICMPBurst, 50),
+		orDefault("ReassemblyAge", &s.ReassemblyAge, 30*time.Second),
+	)
+}
+
+func orDefault[T int | time.Duration](name string, v *T, initial T) error {
+	if *v < 0 {
+		return fmt.Errorf("setting %s of %v is negative", name, *v)
+	}
+	if *v == 0 {
+		*v = initial
+	}
+	return nil
+}
+
+// Router is a router in a world. Everything that it does happens in events of that world.
+type Router struct {
+	w          *sim.World
+	name       string
+	settings   Settings
+	interfaces []*iface
+	routes     routeTable
+	ids        *sim.Stream // IP identification of its own packets
+	errors     limiter
+	reassembly reassembler
+	counters   counters
+}
+
+// iface is the running twin of an Interface.
+type iface struct {
+	r          *Router
+	port       *sim.Port
+	addr       netip.Addr
+	prefix     netip.Prefix // masked
+	neighbours map[netip.Addr]*neighbour
+}
+
+// NewRouter adds a router to a world.
+func NewRouter(w *sim.World, c RouterConfig) (*Router, error) {
+	fail := func(err error) (*Router, error) { return nil, fmt.Errorf("natbox: router %q: %w", c.Name, err) }
+	if w == nil || c.Name == "" {
+		return fail(fmt.Errorf("it needs a world and a name"))
+	}
+	settings, err := c.Settings.withDefaults()
+	if err != nil {
+		return fail(err)
+	}
+	r := &Router{
+		w: w, name: c.Name, settings: settings, ids: w.Rand(c.Name, "ip identification"),
+		errors: newLimiter(settings.ICMPRate, settings.ICMPBurst), counters: newCounters(),
+	}
+	if err := checkInterfaces(c.Interfaces); err != nil {
+		return fail(err)
+	}
+	for _, i := range c.Interfaces {
+		r.interfaces = append(r.interfaces, &iface{r: r, addr: i.Prefix.Addr(), prefix: i.Prefix.Masked(), neighbours: map[netip.Addr]*neighbour{}})
+	}
+	if err := r.addRoutes(c.Routes); err != nil {
+		return fail(err)
+	}
+	for n, i := range r.interfaces {
+		i.port, err = c.Interfaces[n].Segment.Attach(sim.PortConfig{
+			Node: c.Name, MAC: sim.MACFor(c.Name, c.Interfaces[n].Segment.Name()), Addrs: []netip.Addr{i.addr}, Receive: i.receive,
+		})
+		if err != nil {
+			return fail(err)
+		}
+	}
+	return r, nil
+}
+
+// checkInterfaces finds what is wrong with the interfaces before any of them is attached.
+func checkInterfaces(interfaces []Interface) error {
+	for n, i := range interfaces {
+		a := i.Prefix.Addr()
+		switch {
+		case i.Segment == nil:
+			return fmt.Errorf("interface %d has no segment", n+1)
+		case !i.Prefix.IsValid():
+			return fmt.Errorf("interface %d has no address", n+1)
+		case !a.Is4():
+			return fmt.Errorf("unsupported: IPv6 address %s on segment %s; supported: IPv4", a, i.Segment.Name())
+		case !hostAddress(a):
+			return fmt.Errorf("%s on segment %s is not the address of a host", a, i.Segment.Name())
+		case broadcastOf(i.Prefix, a):
+			return fmt.Errorf("%s on segment %s is the network's own or its broadcast address", i.Prefix, i.Segment.Name())
+		}
+		for _, other := range interfaces[:n] {
+			switch {
+			case other.Segment == i.Segment:
+				return fmt.Errorf("unsupported: two interfaces on segment %s", i.Segment.Name())
+			case other.Prefix.Overlaps(i.Prefix):
+				return fmt.Errorf("%s on segment %s overlaps %s on segment %s", i.Prefix, i.Segment.Name(), other.Prefix, other.Segment.Name())
+			}
+		}
+	}
+	return nil
+}
+
+// Name is the node's name.
+func (r *Router) Name() string { return r.name }
+
+// Ports are the router's ports, in the order of its interfaces.
+func (r *Router) Ports() []*sim.Port {
+	var ports []*sim.Port
+	for _, i := range r.interfaces {
+		ports = append(ports, i.port)
+	}
+	return ports
+}
+
+// Ethernet. RFC 894, RFC 826.
+const (
+	etherHeader   = 14
+	etherTypeIPv4 = 0x0800
+	etherTypeARP  = 0x0806
+)
+
+type mac [6]byte
+
+var broadcastMAC = mac{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}
+
+// group reports whether the address is multicast or broadcast. IEEE 802-2014, Section 8.2.2.
+func (m mac) group() bool { return m[0]&1 != 0 }
+
+// receive takes a frame from the segment; it is the router's own.
+func (i *iface) receive(frame []byte) {
+	if len(frame) < etherHeader {
+		i.r.dropBytes(malformedFrame, frame)
+		return
+	}
+	to := mac(frame[:6])
+	if !to.group() && to != i.port.MAC() {
+		return // flooded by the switch
+	}
+	switch binary.BigEndian.Uint16(frame[12:]) {
+	case etherTypeARP:
+		i.receiveARP(frame[etherHeader:])
+	case etherTypeIPv4:
+		i.receiveIPv4(frame, to.group())
+	default:
+		i.r.dropBytes(otherProtocol, frame)
+	}
+}
+
+// send puts an IPv4 packet, which lies behind room for the Ethernet header, on the segment.
+func (i *iface) send(to mac, frame []byte, comment string) {
+	i.sendEther(to, etherTypeIPv4, frame, comment)
+}
+
+func (i *iface) sendEther(to mac, etherType uint16, frame []byte, comment string) {
+	from := i.port.MAC()
+	copy(frame, to[:])
+	copy(frame[6:], from[:])
+	binary.BigEndian.PutUint16(frame[12:], etherType)
+	i.port.Send(frame, comment)
+}
+
+// own reports whether an address is one of the router's.
+func (r *Router) own(a netip.Addr) bool {
+	return slices.ContainsFunc(r.interfaces, func(i *iface) bool { return i.addr == a })
+}
+
+// broadcast reports whether an address is the limited broadcast or one of a connected prefix.
+func (r *Router) broadcast(a netip.Addr) bool {
+	return a == limitedBroadcast || slices.ContainsFunc(r.interfaces, func(i *iface) bool { return broadcastOf(i.prefix, a) })
+}

@@ -1,0 +1,113 @@
+package natbox
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// receiveIPv4 sorts an arrived packet: for the router itself, to be forwarded, or neither.
+func (i *iface) receiveIPv4(frame []byte, linkGroup bool) {
+	r := i.r
+	p, bad := parseIPv4(frame[etherHeader:])
+	if bad != 0 {
+		r.dropBytes(bad, frame[etherHeader:])
+		return
+	}
+	frame = frame[:etherHeader+len(p)] // without Ethernet's padding
+	r.counters.Received++
+	dst := p.dst()
+	switch {
+	case !hostAddress(p.src()) || r.broadcast(p.src()):
+		r.drop(badSource, p)
+	case r.own(p.src()):
+		r.drop(ownSource, p)
+	case dst.IsMulticast():
+		r.drop(multicast, p)
+	case r.broadcast(dst):
+		r.drop(broadcast, p)
+	case !hostAddress(dst):
+		r.drop(badDestination, p)
+	case linkGroup: // RFC 1812, Section 5.3.4 and RFC 1122, Section 3.3.6
+		r.drop(linkBroadcast, p)
+	default:
+		i.accept(outgoing{frame: frame, in: i})
+	}
+}
+
+// accept takes a packet between hosts.
+func (i *iface) accept(o outgoing) {
+	p := o.packet()
+	if bad := eachOption(p.options(), func([]byte) {}); bad >= 0 {
+		// RFC 1812, Section 4.3.3.5: the pointer names the octet.
+		i.r.drop(badOptions, p)
+		i.r.icmpError(icmpParameter, 0, uint32(ipv4Header+bad)<<24, p)
+		return
+	}
+	if i.r.own(p.dst()) {
+		i.r.deliver(p)
+		return
+	}
+	i.r.forward(o)
+}
+
+// forward finds the way on. RFC 1812, Section 5.2.1: the route first, then the TTL.
+func (r *Router) forward(o outgoing) {
+	p := o.packet()
+	rt, ok := r.routes.lookup(p.dst())
+	if !ok {
+		r.drop(noRoute, p)
+		r.icmpError(icmpUnreachable, codeNet, 0, p)
+		return
+	}
+	if p.ttl() <= 1 {
+		r.drop(ttlExpired, p)
+		r.icmpError(icmpTimeExceeded, codeTransit, 0, p)
+		return
+	}
+	rt.out.output(rt.next(p.dst()), o)
+}
+
+// originate sends a packet of the router's own.
+func (r *Router) originate(rt route, dst netip.Addr, frame []byte, comment string) {
+	rt.out.output(rt.next(dst), outgoing{frame: frame, comment: comment})
+}
+
+// emit puts a packet on the segment, in fragments where the link demands it. Until
+// here it is as it was received, so that an ICMP error can quote it.
+func (i *iface) emit(to mac, o outgoing) {
+	r, p := i.r, o.packet()
+	mtu := i.port.MTU()
+	if len(p) > mtu && p.df() {
+		r.drop(mustFragment, p)
+		if o.in != nil {
+			r.icmpError(icmpUnreachable, codeFragmentationNeeded, uint32(mtu), p) // RFC 1191, Section 4
+		}
+		return
+	}
+	frames := [][]byte{o.frame}
+	if len(p) > mtu {
+		if end(p) > maxIPv4-ipv4Header { // no offset could say where the pieces belong
+			r.drop(oversized, p)
+			return
+		}
+		if frames = fragment(p, mtu); frames == nil {
+			r.drop(unfragmentable, p)
+			return
+		}
+		r.counters.Fragmented++
+		r.counters.Fragments += uint64(len(frames))
+	}
+	if o.in != nil {
+		r.counters.Forwarded++
+	}
+	for n, f := range frames {
+		if o.in != nil {
+			packet(f[etherHeader:]).decrementTTL()
+		}
+		comment := o.comment
+		if len(frames) > 1 && comment == "" {
+			comment = fmt.Sprintf("router %s: fragment %d of %d", r.name, n+1, len(frames))
+		}
+		i.send(to, f, comment)
+	}
+}
