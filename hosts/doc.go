@@ -1,0 +1,23 @@
+// Package hosts builds virtual computers: a gVisor netstack on the world's
+// clock, applications on it, and an IPsec stack of its own that joins the policy
+// agent (hosts/policy), the filter driver and data plane (esp) and IKE (ike/mux).
+//
+// # The IPsec boundary
+//
+// Outbound, the driver sees every datagram in netstack's postrouting hook,
+// whole and before fragmentation; what policy wants protected it steals,
+// protects and writes again, so that fragmentation comes after IPsec (RFC 4301,
+// Section 7.1). Inbound, ESP is a transport protocol of the stack, so that it is
+// called after reassembly; the opened datagram enters the stack again as an
+// event of its own. Clear packets are judged in the input hook, before
+// reassembly: a fragment without ports waits for the verdict on the first
+// fragment of its datagram (fragments.go).
+//
+// Nothing re-enters the stack or calls an application inline: callbacks under
+// netstack's locks only schedule events.
+//
+// # What is left out
+//
+// IPv4 only. A host does not forward: routers are package natbox. Traffic of a
+// host to its own address does not exist on a wire and is unsupported.
+package hosts

@@ -1,0 +1,242 @@
+package hosts
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+
+	"gvisor.dev/gvisor/pkg/buffer"
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+// driver is the IPsec driver of a host: it stands between netstack's IP layer
+// and the interfaces, asks the data plane about every datagram, and carries out
+// the answer.
+//
+// Its hooks run on the world's loop or on a TCP goroutine of the stack for which
+// the loop waits; mu serializes the two.
+type driver struct {
+	host   *Host
+	faults Faults
+
+	mu      sync.Mutex
+	esp     *esp.Pipeline
+	notes   notes
+	paths   pathMTUs
+	demands int // datagrams that policy wanted protected, for Faults.PassClear
+
+	gate      fragmentGate // loop only
+	injecting bool         // loop only: a packet that was judged already enters the stack again
+}
+
+var _ stack.NFTablesInterface = (*driver)(nil)
+
+func newDriver(h *Host, c Config) (*driver, error) {
+	pipeline, err := esp.New(esp.Config{
+		Rand:      h.world.Rand(h.name, "esp"),
+		Trace:     h.record,
+		Rekey:     c.Rekey,
+		Broadcast: func(a netip.Addr) bool { return broadcast(c.Interfaces, a) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
+	}
+	return &driver{host: h, esp: pipeline, faults: c.Faults}, nil
+}
+
+// broadcast reports whether an address is the directed broadcast of a subnet of the host.
+func broadcast(interfaces []Interface, a netip.Addr) bool {
+	for _, i := range interfaces {
+		if subnet := subnetOf(i.Prefix); i.Prefix.Bits() < 31 && addrOf(subnet.Broadcast()) == a {
+			return true
+		}
+	}
+	return false
+}
+
+// protected marks packets that the driver wrote itself, so that the hook lets them pass.
+type protected struct{}
+
+func (protected) KUID() uint32 { return 0 }
+func (protected) KGID() uint32 { return 0 }
+
+var _ tcpip.PacketOwner = protected{}
+
+// CheckPostrouting judges a datagram on its way out, before fragmentation. It
+// implements stack.NFTablesInterface: false means that the stack is done with it.
+func (d *driver) CheckPostrouting(pkt *stack.PacketBuffer, r *stack.Route, family stack.AddressFamily) bool {
+	if family != stack.IP || pkt.Owner == (protected{}) {
+		return true
+	}
+	return d.outbound(bytesOf(pkt), r)
+}
+
+// outbound applies policy to a clear datagram. It reports whether the caller may
+// send it as it is; otherwise it was protected and sent, kept, or dropped here.
+func (d *driver) outbound(packet []byte, r *stack.Route) (clear bool) {
+	dst := netip.AddrFrom4([4]byte(packet[16:20]))
+	now := d.host.world.Time()
+
+	d.mu.Lock()
+	mtu := d.paths.mtu(now, dst, int(d.host.nics[r.NICID()-1].mtu))
+	decision := d.esp.Outbound(now, packet, mtu)
+	if decision.Outcome == esp.Protected && d.failOpen() {
+		d.notes.add(packet, note{comment: "fault: sent in the clear, against " + decision.Rule})
+		d.mu.Unlock()
+		return true
+	}
+	switch decision.Outcome {
+	case esp.Passed:
+		d.notes.add(packet, note{comment: verdictComment(decision)})
+	case esp.Protected:
+		d.notes.add(decision.Packet, protectedNote(decision, packet))
+	}
+	d.mu.Unlock()
+
+	switch decision.Outcome {
+	case esp.Passed:
+		return true
+	case esp.Protected:
+		d.write(decision.Packet, r)
+	case esp.TooBig:
+		d.tooBig(packet, decision.MTU, r)
+	case esp.Held:
+		d.host.keying.kick()
+	}
+	return false
+}
+
+// failOpen is the deliberate fault of Faults.PassClear.
+func (d *driver) failOpen() bool {
+	if d.faults.PassClear == 0 {
+		return false
+	}
+	d.demands++
+	return d.demands%d.faults.PassClear == 0
+}
+
+// write sends a finished IP datagram on the route; the stack fragments it if it must.
+func (d *driver) write(packet []byte, r *stack.Route) {
+	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{
+		ReserveHeaderBytes: int(r.MaxHeaderLength()),
+		Payload:            buffer.MakeWithData(packet),
+	})
+	defer pkt.DecRef()
+	pkt.Owner = protected{}
+	if err := r.WriteHeaderIncludedPacket(pkt); err != nil {
+		d.dropped("ipsec outbound", packet, "sending: "+err.String())
+	}
+}
+
+// resend puts a datagram that waited for an SA through the boundary again.
+func (d *driver) resend(packet []byte) {
+	src, dst := netip.AddrFrom4([4]byte(packet[12:16])), netip.AddrFrom4([4]byte(packet[16:20]))
+	r, err := d.host.stack.FindRoute(0, addressOf(src), addressOf(dst), ipv4.ProtocolNumber, false)
+	if err != nil {
+		d.dropped("ipsec outbound", packet, "no route: "+err.String())
+		return
+	}
+	defer r.Release()
+	if d.outbound(packet, r) {
+		d.write(packet, r)
+	}
+}
+
+// CheckInput judges a packet that arrived for this host, before reassembly. It
+// implements stack.NFTablesInterface.
+func (d *driver) CheckInput(pkt *stack.PacketBuffer, _ *stack.Route, family stack.AddressFamily) bool {
+	if family != stack.IP {
+		return true
+	}
+	packet := bytesOf(pkt)
+	ip := header.IPv4(packet)
+	if d.injecting {
+		d.host.noteSYN(packet)
+		return true
+	}
+	switch ip.Protocol() {
+	case ipsec.ProtoESP, ipsec.ProtoAH:
+		return true // the SPI decides, after reassembly (RFC 4301, Section 5.2)
+	}
+	if ip.More() || ip.FragmentOffset() != 0 {
+		return d.gate.check(d, d.host.nics[pkt.NICID-1], packet)
+	}
+	return d.admit(packet)
+}
+
+// admit judges a clear datagram, or the first fragment of one.
+func (d *driver) admit(packet []byte) bool {
+	flow, err := esp.FlowOf(packet)
+	if err != nil {
+		d.dropped("ipsec inbound", packet, err.Error())
+		return false
+	}
+	now := d.host.world.Time()
+	d.mu.Lock()
+	decision := d.esp.InboundClear(now, flow)
+	d.mu.Unlock()
+	if decision.Outcome != esp.Passed {
+		return false
+	}
+	if d.learnPathMTU(packet) {
+		return false
+	}
+	d.host.noteSYN(packet)
+	return true
+}
+
+// opened puts a datagram that came out of an SA into the stack, as an event.
+func (d *driver) opened(n *nic, packet []byte) {
+	d.host.after(0, func() { d.inject(n, packet) })
+}
+
+func (d *driver) inject(n *nic, packet []byte) {
+	d.injecting = true
+	n.deliver(packet)
+	d.injecting = false
+}
+
+// transmit puts a frame on the wire with the comment that belongs to its datagram.
+func (d *driver) transmit(n *nic, frame []byte) {
+	d.mu.Lock()
+	note := d.notes.find(frame)
+	d.mu.Unlock()
+	number := n.port.Send(frame, note.comment)
+	if note.inner != nil {
+		inner := *note.inner
+		inner.Frame = number
+		d.host.record(inner)
+	}
+}
+
+func (d *driver) dropped(where string, packet []byte, reason string) {
+	what := fmt.Sprintf("%d bytes", len(packet))
+	if f, err := esp.FlowOf(packet); err == nil {
+		what = f.String()
+	}
+	d.host.record(trace.PacketDropped{Where: where, Packet: what, Reason: reason})
+}
+
+// bytesOf is a copy of the packet from its IP header on.
+func bytesOf(pkt *stack.PacketBuffer) []byte {
+	view := stack.PayloadSince(pkt.NetworkHeader())
+	defer view.Release()
+	return append([]byte(nil), view.AsSlice()...)
+}
+
+// The hooks that IPsec on a host has no use for.
+
+func (*driver) CheckPrerouting(*stack.PacketBuffer, *stack.Route, stack.AddressFamily) bool {
+	return true
+}
+func (*driver) CheckForward(*stack.PacketBuffer, *stack.Route, stack.AddressFamily) bool { return true }
+func (*driver) CheckOutput(*stack.PacketBuffer, *stack.Route, stack.AddressFamily) bool  { return true }
+func (*driver) CheckIngress(*stack.PacketBuffer, *stack.Route, stack.AddressFamily) bool { return true }
+func (*driver) CheckEgress(*stack.PacketBuffer, *stack.Route, stack.AddressFamily) bool  { return true }

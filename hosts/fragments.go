@@ -1,0 +1,79 @@
+package hosts
+
+import (
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+)
+
+// fragmentGate applies clear-text policy to fragments, which netstack's input
+// hook sees before reassembly. The first fragment carries the ports and is
+// judged as the datagram; the others follow its verdict, and those that overtake
+// it wait for it (as RFC 4301, Section 7.3 allows for stateful fragment checking).
+type fragmentGate struct {
+	byKey map[noteKey]*gateEntry
+	order []noteKey // oldest first
+}
+
+type gateEntry struct {
+	seen    time.Duration
+	decided bool
+	pass    bool
+	waiting [][]byte
+}
+
+const (
+	gateTime    = 30 * time.Second // the reassembly time of netstack, too
+	gateEntries = 256
+	gateWaiting = 64 // fragments of one datagram; 64 of 1280 bytes are more than a datagram can have
+)
+
+// check reports whether a fragment may go on to reassembly now.
+func (g *fragmentGate) check(d *driver, n *nic, packet []byte) bool {
+	g.expire(d.host.world.Now())
+	k := keyOf(packet)
+	e := g.byKey[k]
+	if e == nil {
+		e = g.open(k, d.host.world.Now())
+	}
+	if header.IPv4(packet).FragmentOffset() == 0 {
+		e.decided, e.pass = true, d.admit(packet)
+		for _, p := range e.waiting {
+			if e.pass {
+				d.host.after(0, func() { d.inject(n, p) })
+			}
+		}
+		e.waiting = nil
+		return e.pass
+	}
+	if e.decided {
+		return e.pass
+	}
+	if len(e.waiting) == gateWaiting {
+		d.dropped("ipsec inbound", packet, "too many fragments before the first of their datagram")
+		return false
+	}
+	e.waiting = append(e.waiting, packet)
+	return false
+}
+
+func (g *fragmentGate) open(k noteKey, now time.Duration) *gateEntry {
+	if g.byKey == nil {
+		g.byKey = map[noteKey]*gateEntry{}
+	}
+	if len(g.order) == gateEntries {
+		delete(g.byKey, g.order[0])
+		g.order = g.order[1:]
+	}
+	e := &gateEntry{seen: now}
+	g.byKey[k] = e
+	g.order = append(g.order, k)
+	return e
+}
+
+func (g *fragmentGate) expire(now time.Duration) {
+	for len(g.order) > 0 && now-g.byKey[g.order[0]].seen > gateTime {
+		delete(g.byKey, g.order[0])
+		g.order = g.order[1:]
+	}
+}

@@ -1,0 +1,160 @@
+package hosts
+
+import (
+	"fmt"
+	"net/netip"
+	"sync"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// Config describes a host.
+type Config struct {
+	Name       string
+	Interfaces []Interface
+	Routes     []Route
+	Rekey      esp.Rekey                       // when SAs are replaced before they expire
+	Policy     *policy.Policy                  // assigned from the start; nil: none
+	Options    policy.Options                  // of the policy compiler
+	Names      func(string) (netip.Addr, bool) // resolves host names; nil: none is known
+	Faults     Faults
+}
+
+// Interface joins a host to a segment.
+type Interface struct {
+	Segment *sim.Segment
+	Prefix  netip.Prefix // the address, with the length of its subnet
+}
+
+// Route is a static route; the zero prefix length is the default route.
+type Route struct {
+	To  netip.Prefix
+	Via netip.Addr
+}
+
+// Faults break a host on purpose, so that a test can prove that the lab notices.
+// Scenario files cannot set them.
+type Faults struct {
+	// PassClear lets every PassClear-th datagram that policy wants protected
+	// leave in the clear; 0 is off.
+	PassClear int
+}
+
+// Host is one virtual computer. It lives on its world's loop: call its methods
+// from events and coroutines of that world only.
+type Host struct {
+	name   string
+	world  *sim.World
+	stack  *stack.Stack
+	nics   []*nic
+	names  func(string) (netip.Addr, bool)
+	driver *driver
+	agent  *agent
+	keying *keying
+
+	settled uint64 // TCP segments that the stack had accepted when it last settled
+
+	mu        sync.Mutex // guards what netstack's TCP goroutines touch while the loop waits in Settle
+	listeners map[listenKey]*Listener
+}
+
+// New builds a host and attaches it to its segments.
+func New(w *sim.World, c Config) (*Host, error) {
+	h := &Host{name: c.Name, world: w, names: c.Names, listeners: map[listenKey]*Listener{}}
+	var err error
+	if h.driver, err = newDriver(h, c); err != nil {
+		return nil, err
+	}
+	if err := h.newStack(c); err != nil {
+		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
+	}
+	h.agent = &agent{host: h, options: c.Options}
+	if h.keying, err = newKeying(h); err != nil {
+		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
+	}
+	if c.Policy != nil {
+		if err := h.AssignPolicy(c.Policy); err != nil {
+			return nil, err
+		}
+	}
+	return h, nil
+}
+
+// Name is the host's name.
+func (h *Host) Name() string { return h.name }
+
+// Addrs are the host's addresses in the order of its interfaces.
+func (h *Host) Addrs() []netip.Addr {
+	var addrs []netip.Addr
+	for _, n := range h.nics {
+		addrs = append(addrs, n.prefix.Addr())
+	}
+	return addrs
+}
+
+// Lookup resolves a name, or reads an address.
+func (h *Host) Lookup(name string) (netip.Addr, error) {
+	if a, err := netip.ParseAddr(name); err == nil {
+		return a, nil
+	}
+	if h.names != nil {
+		if a, ok := h.names(name); ok {
+			return a, nil
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("hosts: %s: no address is known for the name %q", h.name, name)
+}
+
+// Interfaces describe where the host is attached.
+func (h *Host) Interfaces() []*sim.Port {
+	var ports []*sim.Port
+	for _, n := range h.nics {
+		ports = append(ports, n.port)
+	}
+	return ports
+}
+
+// SAs are the IPsec SAs of both directions, in the order in which they were added.
+func (h *Host) SAs() []esp.SAInfo {
+	h.driver.mu.Lock()
+	defer h.driver.mu.Unlock()
+	return h.driver.esp.SAs()
+}
+
+// Counters are the driver's statistics.
+func (h *Host) Counters() esp.Counters {
+	h.driver.mu.Lock()
+	defer h.driver.mu.Unlock()
+	return h.driver.esp.Counters()
+}
+
+// Settle brings netstack's TCP to rest, so that everything that an event caused
+// has happened before the next event: TCP handles segments on goroutines of its
+// own, and Pause returns when these are idle. One may hand work to another, hence
+// the loop. It implements sim.Owner.
+func (h *Host) Settle() {
+	accepted := h.stack.Stats().TCP.ValidSegmentsReceived
+	for n := accepted.Value(); n != h.settled; n = accepted.Value() {
+		h.settled = n
+		h.stack.Pause()
+		h.stack.Resume()
+	}
+}
+
+// Close tears the stack down. Close the world first: what a stack sends while it
+// ends is in no particular order.
+func (h *Host) Close() {
+	h.stack.Close()
+	h.stack.Wait()
+}
+
+// after schedules f as an event of this host.
+func (h *Host) after(d time.Duration, f func()) *sim.Timer { return h.world.After(h, d, f) }
+
+func (h *Host) record(b trace.Body) { h.world.Record(h.name, b) }

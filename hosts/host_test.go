@@ -1,0 +1,112 @@
+package hosts_test
+
+import (
+	"bytes"
+	"context"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// bench is two hosts on one segment, and everything that was seen of them.
+type bench struct {
+	*testing.T
+	world      *sim.World
+	segment    *sim.Segment
+	log        *trace.Log
+	alice, bob *hosts.Host
+	frames     [][]byte
+	capture    bytes.Buffer
+}
+
+var (
+	aliceAddr = netip.MustParseAddr("10.0.0.1")
+	bobAddr   = netip.MustParseAddr("10.0.0.2")
+)
+
+func newBench(t *testing.T, forAlice, forBob *policy.Policy, faults hosts.Faults) *bench {
+	t.Helper()
+	b := &bench{T: t, log: trace.New(nil)}
+	var err error
+	b.world, err = sim.New(sim.Config{Name: t.Name(), Seed: 1, Epoch: time.Unix(0, 0).UTC(), Trace: b.log, Capture: &b.capture})
+	require.NoError(t, err)
+	b.segment, err = b.world.NewSegment("lan", sim.SegmentConfig{Latency: time.Millisecond, MTU: 1500})
+	require.NoError(t, err)
+	b.world.Tap(func(f sim.Frame) { b.frames = append(b.frames, bytes.Clone(f.Data)) })
+	host := func(name string, a netip.Addr, p *policy.Policy, f hosts.Faults) *hosts.Host {
+		h, err := hosts.New(b.world, hosts.Config{
+			Name: name, Interfaces: []hosts.Interface{{Segment: b.segment, Prefix: netip.PrefixFrom(a, 24)}},
+			Policy: p, Faults: f,
+		})
+		require.NoError(t, err)
+		return h
+	}
+	b.alice, b.bob = host("alice", aliceAddr, forAlice, faults), host("bob", bobAddr, forBob, hosts.Faults{})
+	t.Cleanup(func() {
+		require.NoError(t, b.world.Close())
+		b.alice.Close()
+		b.bob.Close()
+	})
+	return b
+}
+
+// on runs f as a coroutine of the host until it ends.
+func (b *bench) on(h *hosts.Host, f func(p *sim.Proc)) {
+	b.Helper()
+	p := b.world.Go(h, "test", f)
+	require.NoError(b, b.world.Run(context.Background(), 0, p.Done))
+	require.True(b, p.Done(), "the world came to rest before the coroutine ended")
+}
+
+// protocols counts the IPv4 frames seen, by protocol.
+func (b *bench) protocols() map[byte]int {
+	n := map[byte]int{}
+	for _, f := range b.frames {
+		if len(f) > 34 && f[12] == 8 && f[13] == 0 {
+			n[f[23]]++
+		}
+	}
+	return n
+}
+
+func TestApplicationsInTheClear(t *testing.T) {
+	b := newBench(t, nil, nil, hosts.Faults{})
+	tcp, err := b.bob.ServeTCP(80)
+	require.NoError(t, err)
+	udp, err := b.bob.ServeUDP(7)
+	require.NoError(t, err)
+	b.on(b.alice, func(p *sim.Proc) {
+		r := b.alice.Ping(p, hosts.Ping{To: bobAddr, Count: 3, Size: 32, Interval: time.Second, Timeout: time.Second})
+		require.Equal(t, "ok", r.Result())
+		require.Equal(t, 2*time.Millisecond, r.Latency[1], "one round trip over a link of 1 ms")
+		r = b.alice.Call(p, hosts.Call{To: netip.AddrPortFrom(bobAddr, 80), Request: 100_000, Response: 50_000, Timeout: time.Minute})
+		require.Equal(t, "ok", r.Result(), "%v", r.Err)
+		r = b.alice.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(bobAddr, 7), Count: 2, Size: 5000, Interval: time.Second, Timeout: time.Second})
+		require.Equal(t, "ok", r.Result(), "%v", r.Err)
+	})
+	require.Equal(t, hosts.Seen{SYNs: 1, Connections: 1, Bytes: 100_000}, tcp.Seen())
+	require.Equal(t, hosts.Seen{Datagrams: 2, Bytes: 10_000}, udp.Seen())
+}
+
+func TestFailuresOfApplications(t *testing.T) {
+	b := newBench(t, nil, nil, hosts.Faults{})
+	b.on(b.alice, func(p *sim.Proc) {
+		r := b.alice.Call(p, hosts.Call{To: netip.AddrPortFrom(bobAddr, 81), Request: 1, Response: 1, Timeout: time.Minute})
+		require.Equal(t, "refused", r.Result(), "nobody listens: a reset answers")
+		r = b.alice.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(bobAddr, 9), Count: 1, Size: 10, Timeout: time.Second})
+		require.Equal(t, "refused", r.Result(), "nobody listens: ICMP port unreachable answers")
+		start := p.Now()
+		r = b.alice.Ping(p, hosts.Ping{To: netip.MustParseAddr("10.0.0.77"), Count: 1, Size: 32, Timeout: 30 * time.Second})
+		require.NotEqual(t, "ok", r.Result(), "nobody has the address")
+		require.LessOrEqual(t, p.Now()-start, 30*time.Second)
+		r = b.alice.Call(p, hosts.Call{To: netip.MustParseAddrPort("192.0.2.1:80"), Request: 1, Response: 1, Timeout: time.Minute})
+		require.Equal(t, "unreachable", r.Result(), "no route")
+	})
+}

@@ -1,0 +1,356 @@
+package hosts
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/ike/mux"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// keying joins the data plane and IKE: acquires and expiries go down as
+// requests and deletes, SAs and failures come back, and datagrams pass between
+// IKE and UDP port 500 of each address. Everything happens in one event, pump.
+type keying struct {
+	host    *Host
+	mux     *mux.Mux
+	sockets map[netip.Addr]*udpSocket
+
+	scheduled bool       // a pump is on its way; guarded by host.mu
+	timer     *sim.Timer // the next deadline of either side
+	due       time.Time
+
+	rekeys    map[uint64]uint32 // request: the inbound SPI of the pair to be replaced
+	nextRekey uint64
+
+	answered []*answered
+}
+
+// answered is a quick mode that this side has answered: its inbound SA is in
+// use, its outbound one comes with the peer's last message. Traffic that needs
+// the outbound one meanwhile waits for it, rather than start a quick mode of its own.
+type answered struct {
+	in      ipsec.SAParams
+	waiting []esp.EventAcquire
+}
+
+// isakmpPort is UDP port 500, RFC 2408, Section 2.5.1.
+const isakmpPort = 500
+
+// windows2003VendorID is MS NT5 ISAKMPOAKLEY with version 4, which Windows
+// Server 2003 sends ([MS-IKEE], facts/02, 2.1). The vendor IDs of extensions
+// that this host does not speak are not sent.
+var windows2003VendorID = []byte{
+	0x1e, 0x2b, 0x51, 0x69, 0x05, 0x99, 0x1c, 0x7d, 0x7c, 0x96, 0xfc, 0xbf, 0xb5, 0x87, 0xe4, 0x61, 0, 0, 0, 4,
+}
+
+func newKeying(h *Host) (*keying, error) {
+	k := &keying{host: h, sockets: map[netip.Addr]*udpSocket{}, rekeys: map[uint64]uint32{}, nextRekey: firstRekey}
+	var err error
+	k.mux, err = mux.New(ike.Config{
+		Rand:      h.world.Rand(h.name, "ike"),
+		Policy:    h.agent,
+		SPIs:      lockedSPIs{h.driver},
+		Trace:     h.record,
+		VendorIDs: [][]byte{windows2003VendorID},
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, a := range h.Addrs() {
+		local := netip.AddrPortFrom(a, isakmpPort)
+		s, err := h.bindUDP(local)
+		if err != nil {
+			return nil, fmt.Errorf("binding %s: %w", local, err)
+		}
+		s.fragment()
+		s.onReady(func() { k.read(local, s) })
+		k.sockets[a] = s
+	}
+	return k, nil
+}
+
+// firstRekey starts the numbers of requests that replace an SA pair, apart from
+// the driver's acquires.
+const firstRekey = 1 << 32
+
+// lockedSPIs lets IKE allocate from the SAD.
+type lockedSPIs struct{ d *driver }
+
+func (l lockedSPIs) AllocateSPI(p ipsec.Protocol) uint32 {
+	l.d.mu.Lock()
+	defer l.d.mu.Unlock()
+	return l.d.esp.AllocateSPI(p)
+}
+
+func (l lockedSPIs) ReleaseSPI(p ipsec.Protocol, spi uint32) {
+	l.d.mu.Lock()
+	defer l.d.mu.Unlock()
+	l.d.esp.ReleaseSPI(p, spi)
+}
+
+func (k *keying) read(local netip.AddrPort, s *udpSocket) {
+	for {
+		payload, remote, ok, err := s.receive()
+		if err != nil {
+			continue // an ICMP error about an earlier datagram; retransmission deals with it
+		}
+		if !ok {
+			break
+		}
+		k.mux.HandleDatagram(k.host.world.Time(), ike.Datagram{Local: local, Remote: remote, Payload: payload})
+	}
+	k.kick()
+}
+
+// kick has pump run as an event. It may be called under netstack's locks.
+func (k *keying) kick() {
+	h := k.host
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !k.scheduled {
+		k.scheduled = true
+		h.after(0, k.pump)
+	}
+}
+
+// pump carries events between the data plane and IKE until both are quiet.
+func (k *keying) pump() {
+	h := k.host
+	h.mu.Lock()
+	k.scheduled = false
+	h.mu.Unlock()
+	now := h.world.Time()
+	k.mux.Advance(now)
+	d := h.driver
+	d.mu.Lock()
+	d.esp.Advance(now)
+	d.mu.Unlock()
+	for k.fromDriver(now) || k.fromIKE(now) {
+	}
+	k.arm(now)
+}
+
+// fromDriver carries out one event of the data plane.
+func (k *keying) fromDriver(now time.Time) bool {
+	d := k.host.driver
+	d.mu.Lock()
+	event, ok := d.esp.NextEvent()
+	d.mu.Unlock()
+	if !ok {
+		return false
+	}
+	switch e := event.(type) {
+	case esp.EventAcquire:
+		k.acquire(now, e)
+	case esp.EventSoft:
+		id := k.nextRekey
+		k.nextRekey++
+		k.rekeys[id] = e.SA.PeerSPI
+		k.mux.Request(now, ike.Request{
+			ID: id, Local: e.SA.Src, Remote: e.SA.Dst, Selector: e.SA.Selector,
+			QuickMode: quickModeOf(e.Policy), Replaces: e.SA.PeerSPI,
+		})
+	case esp.EventHard:
+		if e.SA.Direction == ipsec.Inbound {
+			k.mux.DeleteSAs(now, e.SA.Src, e.SA.Protocol, []uint32{e.SA.SPI})
+		}
+	}
+	return true
+}
+
+// acquire asks for an SA pair, or waits for the one that the peer is about to complete.
+func (k *keying) acquire(now time.Time, e esp.EventAcquire) {
+	for _, a := range k.answered {
+		if a.in.Src == e.Peer && a.in.PolicyID == e.Policy.ID && a.in.Selector == e.Selector.Reverse() {
+			a.waiting = append(a.waiting, e)
+			return
+		}
+	}
+	k.request(now, e)
+}
+
+func (k *keying) request(now time.Time, e esp.EventAcquire) {
+	k.mux.Request(now, ike.Request{
+		ID: e.ID, Local: e.Local, Remote: e.Peer, Selector: e.Selector, QuickMode: quickModeOf(e.Policy),
+	})
+}
+
+// takeAnswered removes and returns the answered quick mode with an inbound SPI; nil when there is none.
+func (k *keying) takeAnswered(spi uint32) *answered {
+	i := slices.IndexFunc(k.answered, func(a *answered) bool { return a.in.SPI == spi })
+	if i < 0 {
+		return nil
+	}
+	a := k.answered[i]
+	k.answered = slices.Delete(k.answered, i, i+1)
+	return a
+}
+
+func quickModeOf(p ipsec.Policy) ike.QuickMode {
+	return ike.QuickMode{Proposals: p.Proposals, PFS: p.PFS, PFSGroup: p.PFSGroup, PolicyID: p.ID, Rule: p.Rule}
+}
+
+// fromIKE carries out one event of IKE.
+func (k *keying) fromIKE(now time.Time) bool {
+	event, ok := k.mux.NextEvent()
+	if !ok {
+		return false
+	}
+	switch e := event.(type) {
+	case ike.EventSend:
+		if s := k.sockets[e.Datagram.Local.Addr()]; s != nil {
+			s.send(e.Datagram.Remote, e.Datagram.Payload)
+		}
+	case ike.EventInbound:
+		k.add(now, e.In)
+		for _, sa := range e.In {
+			k.answered = append(k.answered, &answered{in: sa})
+		}
+	case ike.EventInboundGone:
+		d := k.host.driver
+		d.mu.Lock()
+		d.esp.Remove(now, ipsec.Inbound, e.Protocol, e.SPI, "quick mode failed")
+		d.mu.Unlock()
+		if a := k.takeAnswered(e.SPI); a != nil {
+			for _, acquire := range a.waiting {
+				k.request(now, acquire)
+			}
+		}
+	case ike.EventSAs:
+		k.install(now, e)
+	case ike.EventDeleteSAs:
+		k.remove(now, e)
+	case ike.EventFailed:
+		if _, rekey := k.rekeys[e.RequestID]; rekey {
+			delete(k.rekeys, e.RequestID) // the old pair lives on to its hard end
+			break
+		}
+		d := k.host.driver
+		d.mu.Lock()
+		d.esp.Fail(now, e.RequestID)
+		d.mu.Unlock()
+	}
+	return true
+}
+
+// install adds negotiated SAs and lets go what waited for them. Inbound ones may
+// be there already.
+func (k *keying) install(now time.Time, e ike.EventSAs) {
+	var sas []ipsec.SAParams
+	var acquires []uint64
+	for _, in := range e.In {
+		a := k.takeAnswered(in.SPI)
+		if a == nil {
+			sas = append(sas, in)
+			continue
+		}
+		for _, w := range a.waiting {
+			acquires = append(acquires, w.ID)
+		}
+	}
+	added := k.add(now, append(sas, e.Out...))
+	if _, rekey := k.rekeys[e.RequestID]; rekey {
+		delete(k.rekeys, e.RequestID)
+	} else if e.RequestID != 0 {
+		acquires = append(acquires, e.RequestID)
+	}
+	d := k.host.driver
+	var held [][]byte
+	d.mu.Lock()
+	for _, id := range acquires {
+		if added {
+			held = append(held, d.esp.Answer(now, id)...)
+		} else {
+			d.esp.Fail(now, id)
+		}
+	}
+	d.mu.Unlock()
+	for _, packet := range held {
+		d.resend(packet)
+	}
+}
+
+// add puts SAs into the SAD. It refuses none that the policy offered; if it does, the trace says why.
+func (k *keying) add(now time.Time, sas []ipsec.SAParams) bool {
+	d := k.host.driver
+	d.mu.Lock()
+	err := d.esp.Add(now, sas...)
+	d.mu.Unlock()
+	if err != nil {
+		k.host.record(trace.PacketDropped{Where: "sad", Packet: "negotiated SAs", Reason: err.Error()})
+	}
+	return err == nil
+}
+
+// remove ends the pairs whose outbound half the peer deleted.
+func (k *keying) remove(now time.Time, e ike.EventDeleteSAs) {
+	d := k.host.driver
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	const reason = "deleted by peer"
+	for _, spi := range e.SPIs {
+		for _, sa := range d.esp.SAs() {
+			if sa.Direction == ipsec.Inbound && sa.PeerSPI == spi && sa.Src == e.Remote && sa.Protocol == e.Protocol {
+				d.esp.RemoveSA(now, ipsec.Inbound, sa.Protocol, sa.Dst, sa.SPI, reason)
+			}
+		}
+		d.esp.RemoveSA(now, ipsec.Outbound, e.Protocol, e.Remote, spi, reason)
+	}
+}
+
+// drop ends all SAs and main modes and tells the peers.
+func (k *keying) drop(reason string) {
+	now := k.host.world.Time()
+	d := k.host.driver
+	d.mu.Lock()
+	removed := d.esp.RemoveAll(now, reason)
+	for _, a := range k.answered {
+		for _, acquire := range a.waiting {
+			d.esp.Fail(now, acquire.ID)
+		}
+	}
+	k.answered = nil
+	d.mu.Unlock()
+	for _, sa := range removed {
+		if sa.Direction == ipsec.Inbound {
+			k.mux.DeleteSAs(now, sa.Src, sa.Protocol, []uint32{sa.SPI})
+		}
+	}
+	k.mux.Shutdown(now)
+	k.pump()
+}
+
+// arm sets the timer for the next deadline of either side.
+func (k *keying) arm(now time.Time) {
+	d := k.host.driver
+	d.mu.Lock()
+	due, ok := d.esp.NextDeadline()
+	d.mu.Unlock()
+	if t, more := k.mux.NextDeadline(); more && (!ok || t.Before(due)) {
+		due, ok = t, true
+	}
+	if ok && k.timer != nil && due.Equal(k.due) {
+		return
+	}
+	if k.timer != nil {
+		k.timer.Stop()
+		k.timer = nil
+	}
+	if ok {
+		k.due = due
+		k.timer = k.host.after(max(0, due.Sub(now)), func() {
+			k.timer = nil
+			k.pump()
+		})
+	}
+}
+
+// MainModes are the ISAKMP SAs of the host.
+func (h *Host) MainModes() []mux.MainModeInfo { return h.keying.mux.MainModes() }

@@ -1,0 +1,99 @@
+package hosts
+
+import (
+	"fmt"
+	"net/netip"
+
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+// Listener is the log of a listening application: everything that reached it,
+// and so what the IPsec layer below let through (C002).
+type Listener struct {
+	host *Host
+	key  listenKey
+	seen Seen
+}
+
+// Seen counts what reached a listening application.
+type Seen struct {
+	SYNs        int   // connection requests that reached the socket, repeated ones too
+	Connections int   // accepted
+	Datagrams   int   // received
+	Bytes       int64 // of application data received
+	Corrupt     int   // requests whose bytes were not those sent
+}
+
+// Sub is what was added since an earlier count.
+func (s Seen) Sub(o Seen) Seen {
+	return Seen{
+		SYNs: s.SYNs - o.SYNs, Connections: s.Connections - o.Connections,
+		Datagrams: s.Datagrams - o.Datagrams, Bytes: s.Bytes - o.Bytes, Corrupt: s.Corrupt - o.Corrupt,
+	}
+}
+
+type listenKey struct {
+	proto uint8
+	port  uint16
+}
+
+func (k listenKey) String() string {
+	return fmt.Sprintf("%s server :%d", ipsec.ProtoName(k.proto), k.port)
+}
+
+// Seen is the count so far.
+func (l *Listener) Seen() Seen {
+	l.host.mu.Lock()
+	defer l.host.mu.Unlock()
+	return l.seen
+}
+
+// Listener finds the application that listens on a port; nil when there is none.
+func (h *Host) Listener(proto uint8, port uint16) *Listener {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.listeners[listenKey{proto, port}]
+}
+
+func (h *Host) addListener(proto uint8, port uint16) *Listener {
+	l := &Listener{host: h, key: listenKey{proto, port}}
+	h.mu.Lock()
+	h.listeners[l.key] = l
+	h.mu.Unlock()
+	l.record("listening", netip.AddrPort{}, 0, "")
+	return l
+}
+
+func (l *Listener) count(f func(*Seen)) {
+	l.host.mu.Lock()
+	defer l.host.mu.Unlock()
+	f(&l.seen)
+}
+
+func (l *Listener) record(event string, peer netip.AddrPort, bytes int64, detail string) {
+	a := trace.Application{App: l.key.String(), Event: event, Bytes: bytes, Detail: detail}
+	if peer.IsValid() {
+		a.Peer = peer.String()
+	}
+	l.host.record(a)
+}
+
+// noteSYN logs a connection request that passed the IPsec boundary to a listening socket.
+func (h *Host) noteSYN(packet []byte) {
+	ip := header.IPv4(packet)
+	at := int(ip.HeaderLength())
+	if ip.Protocol() != ipsec.ProtoTCP || ip.FragmentOffset() != 0 || len(packet) < at+header.TCPMinimumSize {
+		return
+	}
+	tcp := header.TCP(packet[at:])
+	if tcp.Flags()&(header.TCPFlagSyn|header.TCPFlagAck) != header.TCPFlagSyn {
+		return
+	}
+	if l := h.Listener(ipsec.ProtoTCP, tcp.DestinationPort()); l != nil {
+		l.count(func(s *Seen) { s.SYNs++ })
+		l.record("syn", netip.AddrPortFrom(addrOf(ip.SourceAddress()), tcp.SourcePort()), 0, "")
+	}
+}

@@ -1,0 +1,111 @@
+package hosts
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+
+	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+// A note is what the driver knew about a datagram when it decided: it has to
+// reach the frames that the datagram becomes, which leave later, from below
+// fragmentation and address resolution.
+type note struct {
+	comment string
+	inner   *trace.Inner // of a protected datagram
+}
+
+// noteKey finds the frames of a datagram: identification, protocol and
+// addresses, as reassembly does (RFC 791, Section 3.2).
+type noteKey [11]byte
+
+func keyOf(packet []byte) noteKey {
+	var k noteKey
+	copy(k[:2], packet[4:6])
+	k[2] = packet[9]
+	copy(k[3:], packet[12:20])
+	return k
+}
+
+// maxNotes bounds the datagrams whose frames may still be waiting for address resolution.
+const maxNotes = 256
+
+// notes keeps the latest notes.
+type notes struct {
+	byKey map[noteKey]note
+	order []noteKey // ring, oldest at next
+	next  int
+}
+
+func (n *notes) add(packet []byte, v note) {
+	k := keyOf(packet)
+	if n.byKey == nil {
+		n.byKey = map[noteKey]note{}
+	}
+	if _, ok := n.byKey[k]; !ok {
+		if len(n.order) < maxNotes {
+			n.order = append(n.order, k)
+		} else {
+			delete(n.byKey, n.order[n.next])
+			n.order[n.next] = k
+			n.next = (n.next + 1) % maxNotes
+		}
+	}
+	n.byKey[k] = v
+}
+
+// find is the note for a frame; the inner packet goes with the first fragment only.
+func (n *notes) find(frame []byte) note {
+	if len(frame) < header.EthernetMinimumSize+header.IPv4MinimumSize ||
+		header.Ethernet(frame).Type() != header.IPv4ProtocolNumber {
+		return note{}
+	}
+	packet := frame[header.EthernetMinimumSize:]
+	v := n.byKey[keyOf(packet)]
+	const offset, more = 0x1fff, 0x2000
+	switch frag := binary.BigEndian.Uint16(packet[6:]); {
+	case frag&offset != 0:
+		v.inner = nil
+		v.comment += " (fragment)"
+	case frag&more != 0:
+		v.comment += " (first fragment)"
+	}
+	return v
+}
+
+func verdictComment(d esp.Decision) string {
+	if d.Rule == "" || d.Action == "exempt" {
+		return d.Action + ruleSuffix(d.Rule)
+	}
+	return fmt.Sprintf("%s: rule %s", d.Action, d.Rule)
+}
+
+func ruleSuffix(rule string) string {
+	if rule == "" {
+		return ""
+	}
+	return " (" + rule + ")"
+}
+
+// innersPerSA bounds how many inner packets of one SA go into the trace: enough
+// to read a conversation, without copying bulk data that the capture holds anyway.
+const innersPerSA = 256
+
+func protectedNote(d esp.Decision, clear []byte) note {
+	v := note{comment: fmt.Sprintf("protected: rule %s, ESP SPI %#08x sequence %d", d.Rule, d.SPI, d.Sequence)}
+	if d.Sequence > innersPerSA {
+		return v
+	}
+	inner := &trace.Inner{
+		Protocol: "ESP", SPI: d.SPI, Sequence: d.Sequence, Length: len(clear),
+		Data: append(trace.Hex(nil), clear[:min(len(clear), trace.InnerLimit)]...),
+	}
+	if f, err := esp.FlowOf(clear); err == nil {
+		inner.Packet = f.String()
+	}
+	v.inner = inner
+	return v
+}

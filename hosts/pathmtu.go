@@ -1,0 +1,111 @@
+package hosts
+
+import (
+	"encoding/binary"
+	"net/netip"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip/checksum"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// pathMTUs remembers what routers said about protected packets that were too
+// big, per destination. Transports never see those errors, because the packets
+// quoted are not theirs; they are told when they next send one too big.
+type pathMTUs struct {
+	byDst map[netip.Addr]pathMTU
+}
+
+type pathMTU struct {
+	mtu     int
+	learned time.Time
+}
+
+// pathMTUAge is how long a lowered estimate holds before a larger packet is tried again, RFC 1191, Section 6.3.
+const pathMTUAge = 10 * time.Minute
+
+// minPathMTU is the least that every IPv4 link must carry, RFC 791, Section 3.2.
+const minPathMTU = 68
+
+func (p *pathMTUs) mtu(now time.Time, dst netip.Addr, link int) int {
+	if e, ok := p.byDst[dst]; ok {
+		if now.Sub(e.learned) < pathMTUAge {
+			return min(e.mtu, link)
+		}
+		delete(p.byDst, dst)
+	}
+	return link
+}
+
+func (p *pathMTUs) learn(now time.Time, dst netip.Addr, mtu int) {
+	if p.byDst == nil {
+		p.byDst = map[netip.Addr]pathMTU{}
+	}
+	if e, ok := p.byDst[dst]; ok && now.Sub(e.learned) < pathMTUAge && e.mtu < mtu {
+		return
+	}
+	p.byDst[dst] = pathMTU{max(mtu, minPathMTU), now}
+}
+
+// plateaus are the estimates to fall back to when a router names no MTU, RFC 1191, Section 7.1.
+var plateaus = []int{32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, minPathMTU}
+
+func plateauBelow(length int) int {
+	for _, p := range plateaus {
+		if p < length {
+			return p
+		}
+	}
+	return minPathMTU
+}
+
+// learnPathMTU takes an ICMP fragmentation needed about an ESP packet of ours.
+// Policy has admitted it, which is the policy that RFC 4301, Section 8.2.1 asks
+// for on unauthenticated messages. It reports whether the packet was one.
+func (d *driver) learnPathMTU(packet []byte) bool {
+	ip := header.IPv4(packet)
+	if ip.Protocol() != ipsec.ProtoICMP || len(packet) < int(ip.HeaderLength())+header.ICMPv4MinimumSize+header.IPv4MinimumSize {
+		return false
+	}
+	icmp := header.ICMPv4(packet[ip.HeaderLength():])
+	if icmp.Type() != header.ICMPv4DstUnreachable || icmp.Code() != header.ICMPv4FragmentationNeeded {
+		return false
+	}
+	quoted := header.IPv4(icmp[header.ICMPv4MinimumSize:])
+	if quoted.Protocol() != ipsec.ProtoESP {
+		return false
+	}
+	mtu := int(icmp.MTU())
+	if mtu == 0 {
+		mtu = plateauBelow(int(quoted.TotalLength()))
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.paths.learn(d.host.world.Time(), addrOf(quoted.DestinationAddress()), mtu)
+	return true
+}
+
+// tooBig tells the local sender of a datagram that it has to send smaller ones,
+// as a router would (RFC 4301, Section 8.2.2). As an event: the sender's
+// endpoint is locked now.
+func (d *driver) tooBig(packet []byte, mtu int, r *stack.Route) {
+	quote := packet[:min(len(packet), int(header.IPv4(packet).HeaderLength())+8)]
+	b := make([]byte, header.IPv4MinimumSize+header.ICMPv4MinimumSize+len(quote))
+	src := addressOf(netip.AddrFrom4([4]byte(packet[12:16])))
+	ip := header.IPv4(b)
+	ip.Encode(&header.IPv4Fields{
+		TotalLength: uint16(len(b)), TTL: 64, Protocol: ipsec.ProtoICMP, SrcAddr: src, DstAddr: src,
+	})
+	ip.SetChecksum(^ip.CalculateChecksum())
+	icmp := header.ICMPv4(b[header.IPv4MinimumSize:])
+	icmp.SetType(header.ICMPv4DstUnreachable)
+	icmp.SetCode(header.ICMPv4FragmentationNeeded)
+	icmp.SetMTU(uint16(mtu))
+	copy(icmp[header.ICMPv4MinimumSize:], quote)
+	binary.BigEndian.PutUint16(icmp[2:], ^checksum.Checksum(icmp, 0))
+	n := d.host.nics[r.NICID()-1]
+	d.host.after(0, func() { d.inject(n, b) })
+}

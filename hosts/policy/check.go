@@ -1,0 +1,221 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"net/netip"
+	"time"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/suite"
+)
+
+// Error is one mistake in a policy. Compile reports all of them, joined.
+type Error struct {
+	Policy string
+	Rule   int    // index in Policy.Rules; -1: the mistake is not in a rule
+	Name   string // of the rule
+	Filter int    // index in the rule's filter list; -1: the mistake is not in a filter
+	Reason string
+}
+
+func (e *Error) Error() string {
+	s := fmt.Sprintf("policy: %q: ", e.Policy)
+	if e.Rule >= 0 {
+		s += fmt.Sprintf("rule %d (%q): ", e.Rule+1, e.Name)
+	}
+	if e.Filter >= 0 {
+		s += fmt.Sprintf("filter %d: ", e.Filter+1)
+	}
+	return s + e.Reason
+}
+
+// checker collects the mistakes of one policy.
+type checker struct {
+	policy *Policy
+	errs   []error
+}
+
+func (c *checker) policyf(format string, args ...any) {
+	c.errs = append(c.errs, &Error{Policy: c.policy.Name, Rule: -1, Filter: -1, Reason: fmt.Sprintf(format, args...)})
+}
+
+func (c *checker) rulef(rule int, format string, args ...any) { c.filterf(rule, -1, format, args...) }
+
+func (c *checker) filterf(rule, filter int, format string, args ...any) {
+	c.errs = append(c.errs, &Error{
+		Policy: c.policy.Name, Rule: rule, Name: c.policy.Rules[rule].Name, Filter: filter, Reason: fmt.Sprintf(format, args...),
+	})
+}
+
+// check finds what is wrong with a policy for a host with these addresses.
+func check(p *Policy, local []netip.Addr) error {
+	c := &checker{policy: p}
+	if p.Name == "" {
+		c.policyf("the policy has no name")
+	}
+	c.local(local)
+	c.mainMode()
+	names := map[string]int{}
+	for i, r := range p.Rules {
+		if first, ok := names[r.Name]; ok && r.Name != "" {
+			c.rulef(i, "rule %d has the same name: rename one of them", first+1)
+		} else {
+			names[r.Name] = i
+		}
+		c.rule(i, r)
+	}
+	return errors.Join(c.errs...)
+}
+
+func (c *checker) local(local []netip.Addr) {
+	if len(local) == 0 {
+		c.policyf("the host has no address to apply the policy to")
+	}
+	seen := map[netip.Addr]bool{}
+	for _, a := range local {
+		switch {
+		case !a.IsValid() || a.IsUnspecified() || a.IsMulticast():
+			c.policyf("%s is not the address of a host", a)
+		case !a.Is4():
+			c.policyf("unsupported: IPv6 address %s of the host; supported: IPv4", a)
+		case seen[a]:
+			c.policyf("address %s of the host is given twice", a)
+		}
+		seen[a] = true
+	}
+}
+
+func (c *checker) mainMode() {
+	m := c.policy.MainMode
+	switch {
+	case m.Lifetime < 0 || m.Lifetime%time.Second != 0:
+		c.policyf("main-mode lifetime %s is not a number of whole seconds", m.Lifetime)
+	case m.Lifetime/time.Second > math.MaxUint32:
+		c.policyf("main-mode lifetime %s does not fit the 32 bits of seconds that IKE sends", m.Lifetime)
+	}
+	if m.QuickModes < 0 {
+		c.policyf("%d quick modes per main mode: the number is 0 (unlimited) or more", m.QuickModes)
+	}
+	for i, p := range m.Proposals {
+		cipher := suite.CipherNamed(p.Cipher)
+		switch {
+		case cipher == nil || cipher.AEAD():
+			c.policyf("main-mode proposal %d: unsupported: encryption %q", i+1, p.Cipher)
+		case suite.HashNamed(p.Hash) == nil:
+			c.policyf("main-mode proposal %d: unsupported: hash %q", i+1, p.Hash)
+		case suite.GroupNumbered(p.Group) == nil:
+			c.policyf("main-mode proposal %d: unsupported: group %d", i+1, p.Group)
+		}
+	}
+}
+
+func (c *checker) rule(i int, r Rule) {
+	if r.Name == "" {
+		c.rulef(i, "the rule has no name")
+	}
+	if len(r.Filters.Filters) == 0 {
+		c.rulef(i, "filter list %q is empty: the rule would select nothing", r.Filters.Name)
+	}
+	c.action(i, r)
+	seen := map[Filter]int{}
+	for n, f := range r.Filters.Filters {
+		c.filter(i, n, f)
+		f.Description = ""
+		if first, ok := seen[f]; ok {
+			c.filterf(i, n, "it repeats filter %d (%s)", first+1, f)
+		} else {
+			seen[f] = n
+		}
+	}
+}
+
+func (c *checker) action(i int, r Rule) {
+	a := r.Action
+	switch a.Kind {
+	case Permit, Block:
+		if len(a.Methods) > 0 || a.PFS {
+			c.rulef(i, "filter action %q is %s, which has neither security methods nor perfect forward secrecy", a.Name, a.Kind)
+		}
+		return
+	case Negotiate:
+	default:
+		c.rulef(i, "filter action %q is none of permit, block and negotiate", a.Name)
+		return
+	}
+	if len(a.Methods) == 0 {
+		c.rulef(i, "filter action %q negotiates without a security method: add one, such as ESP[3DES,SHA1]", a.Name)
+	}
+	for n, m := range a.Methods {
+		if reason := unsupportedMethod(m); reason != "" {
+			c.rulef(i, "security method %d of filter action %q: unsupported: %s", n+1, a.Name, reason)
+		}
+	}
+	switch {
+	case len(r.Auth) == 0:
+		c.rulef(i, "it negotiates without an authentication method: add a preshared key")
+	case len(r.Auth) > 1:
+		// Main mode needs the key before it learns which of them the peer has (RFC 2409, Section 5.4).
+		c.rulef(i, "unsupported: %d preshared keys; supported: one per rule", len(r.Auth))
+	case r.Auth[0].PreSharedKey == "":
+		c.rulef(i, "the preshared key is empty")
+	}
+}
+
+// unsupportedMethod says why a proposal cannot be used; "" when it can.
+func unsupportedMethod(p ipsec.Proposal) string {
+	if len(p.Transforms) != 1 || p.Transforms[0].Protocol != ipsec.ESP {
+		return p.String() + " is not ESP alone"
+	}
+	if p.Mode != ipsec.Transport {
+		return p.Mode.String() + " mode"
+	}
+	t := p.Transforms[0]
+	cipher := suite.CipherNamed(t.Cipher)
+	switch {
+	case cipher == nil:
+		return fmt.Sprintf("encryption %q", t.Cipher)
+	case cipher.AEAD() && t.Auth != "":
+		return fmt.Sprintf("encryption %q with integrity of its own and %q", t.Cipher, t.Auth)
+	case !cipher.AEAD() && suite.AuthNamed(t.Auth) == nil:
+		return fmt.Sprintf("integrity %q", t.Auth)
+	case p.Lifetime.Duration < 0 || p.Lifetime.Duration%time.Second != 0:
+		return fmt.Sprintf("a lifetime of %s: it is sent in whole seconds", p.Lifetime.Duration)
+	case p.Lifetime.Duration/time.Second > math.MaxUint32 || p.Lifetime.Kilobytes > math.MaxUint32:
+		return "a lifetime beyond the 32 bits that IKE sends"
+	}
+	return ""
+}
+
+func (c *checker) filter(rule, n int, f Filter) {
+	bad := false
+	for _, end := range []struct {
+		name string
+		a    Address
+	}{{"source", f.Source}, {"destination", f.Destination}} {
+		switch {
+		case end.a.kind == 0:
+			bad = true
+			c.filterf(rule, n, "it has no %s: use Me, Any, Host or Subnet", end.name)
+		case end.a.kind == addressPrefix && !end.a.prefix.IsValid():
+			bad = true
+			c.filterf(rule, n, "the %s is not an address", end.name)
+		}
+	}
+	if bad {
+		return
+	}
+	v6 := func(a Address) bool { return a.kind == addressPrefix && !a.prefix.Addr().Is4() }
+	switch a, b := f.Source, f.Destination; {
+	case a.kind == addressPrefix && b.kind == addressPrefix && v6(a) != v6(b):
+		c.filterf(rule, n, "source %s and destination %s are of different address families", a, b)
+	case v6(a):
+		c.filterf(rule, n, "unsupported: IPv6 source %s; supported: IPv4", a)
+	case v6(b):
+		c.filterf(rule, n, "unsupported: IPv6 destination %s; supported: IPv4", b)
+	}
+	if (f.SourcePort != 0 || f.DestinationPort != 0) && !ipsec.HasPorts(f.Protocol) {
+		c.filterf(rule, n, "it names a port, but its protocol is %s: ports need tcp or udp", ipsec.ProtoName(f.Protocol))
+	}
+}

@@ -1,0 +1,181 @@
+package policy
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// Compiled is a policy in force on one host. It does not change and may be read
+// from several goroutines.
+type Compiled struct {
+	// Outbound and Inbound are the SPD: exemptions first, then the specific
+	// filters in the order of their search. The first entry that matches decides;
+	// without one the packet passes (facts/02, 2.3). Not to be changed.
+	Outbound, Inbound []ipsec.Policy
+
+	policy *Policy // a copy; nil when none is assigned
+	ties   []Kind
+	all    []*specific // in search order, whether they concern the host or not
+
+	// plumbed are the specific filters behind Outbound and Inbound, one for one; nil for exemptions.
+	plumbed map[ipsec.Direction][]*specific
+	why     map[*specific]string // of those in neither list: why they do not concern the host
+}
+
+// Compile makes the SPD of a host with these addresses. A nil policy is none
+// assigned: nothing is filtered. The error joins one *Error for each mistake in
+// the policy.
+func Compile(p *Policy, local []netip.Addr, o Options) (*Compiled, error) {
+	ties, err := o.ties()
+	if err != nil {
+		return nil, err
+	}
+	c := &Compiled{ties: slices.Clone(ties), plumbed: map[ipsec.Direction][]*specific{}, why: map[*specific]string{}}
+	if p == nil {
+		return c, nil
+	}
+	if err := check(p, local); err != nil {
+		return nil, err
+	}
+	c.policy = clone(p)
+	c.exempt()
+	c.all = expand(c.policy, local)
+	slices.SortFunc(c.all, func(a, b *specific) int {
+		order, _ := before(a, b, c.ties)
+		return order
+	})
+	c.plumb(local)
+	return c, nil
+}
+
+// clone copies what Compiled keeps of a policy, so that a later change of the original does not reach it.
+func clone(p *Policy) *Policy {
+	q := *p
+	q.MainMode.Proposals = slices.Clone(p.MainMode.Proposals)
+	q.Rules = slices.Clone(p.Rules)
+	for i := range q.Rules {
+		r := &q.Rules[i]
+		r.Filters.Filters = slices.Clone(r.Filters.Filters)
+		r.Auth = slices.Clone(r.Auth)
+		r.Action.Methods = slices.Clone(r.Action.Methods)
+		for m := range r.Action.Methods {
+			r.Action.Methods[m].Transforms = slices.Clone(r.Action.Methods[m].Transforms)
+		}
+	}
+	return &q
+}
+
+// ExemptISAKMP is the rule name of the ISAKMP exemption in an SPD.
+const ExemptISAKMP = "exempt: isakmp"
+
+// isakmpPorts: facts/02, 2.5.
+var isakmpPorts = []uint16{500, 4500}
+
+// exempt puts the exemptions in front: this host's ISAKMP ports, see the package comment.
+func (c *Compiled) exempt() {
+	for _, port := range isakmpPorts {
+		out := ipsec.Selector{Proto: ipsec.ProtoUDP, SrcPort: port}
+		e := ipsec.Policy{ID: len(c.Outbound) + 1, Rule: ExemptISAKMP, Direction: ipsec.Outbound, Selector: out, Action: ipsec.Bypass}
+		c.Outbound = append(c.Outbound, e)
+		e.Direction, e.Selector = ipsec.Inbound, out.Reverse()
+		c.Inbound = append(c.Inbound, e)
+		for _, d := range []ipsec.Direction{ipsec.Outbound, ipsec.Inbound} {
+			c.plumbed[d] = append(c.plumbed[d], nil)
+		}
+	}
+}
+
+// entries is the SPD of a direction.
+func (c *Compiled) entries(d ipsec.Direction) []ipsec.Policy {
+	switch d {
+	case ipsec.Outbound:
+		return c.Outbound
+	case ipsec.Inbound:
+		return c.Inbound
+	}
+	return nil
+}
+
+// plumb makes an SPD entry of each specific filter in each direction in which it takes part.
+func (c *Compiled) plumb(local []netip.Addr) {
+	// The two entries of a mirrored filter share an ID: those of one rule that
+	// select the same conversation, seen from either side.
+	type conversation struct {
+		rule     int
+		outbound ipsec.Selector
+	}
+	ids := map[conversation]int{}
+	next := len(c.Outbound) + 1
+	for _, s := range c.all {
+		out, in, why := concerns(s.selector, local)
+		add := func(d ipsec.Direction, key ipsec.Selector, entries *[]ipsec.Policy) {
+			k := conversation{s.rule, key}
+			if ids[k] == 0 {
+				ids[k] = next
+				next++
+			}
+			action := c.policy.Rules[s.rule].Action
+			*entries = append(*entries, ipsec.Policy{
+				ID: ids[k], Rule: s.name, Direction: d, Selector: s.selector, Action: s.kind.spd(),
+				Proposals: action.Methods, PFS: action.PFS,
+			})
+			c.plumbed[d] = append(c.plumbed[d], s)
+		}
+		if out {
+			add(ipsec.Outbound, s.selector, &c.Outbound)
+		}
+		if in {
+			add(ipsec.Inbound, s.selector.Reverse(), &c.Inbound)
+		}
+		if !out && !in {
+			c.why[s] = why
+		}
+	}
+}
+
+// concerns reports whether packets that a host sends or receives can match; why tells when neither can.
+func concerns(s ipsec.Selector, local []netip.Addr) (out, in bool, why string) {
+	mine := func(p netip.Prefix) bool {
+		return p == netip.Prefix{} || slices.ContainsFunc(local, p.Contains)
+	}
+	onlyMine := func(p netip.Prefix) bool { return p.IsSingleIP() && slices.Contains(local, p.Addr()) }
+	out = mine(s.Src) && !onlyMine(s.Dst)
+	in = (mine(s.Dst) || group(s.Dst)) && !onlyMine(s.Src)
+	switch {
+	case out || in:
+		return out, in, ""
+	case onlyMine(s.Src) || onlyMine(s.Dst):
+		return false, false, "does not concern this host: packets to itself never pass the IPsec driver"
+	}
+	return false, false, "does not concern this host: neither end is an address of it"
+}
+
+// group reports whether a prefix holds addresses that many hosts receive:
+// multicast (RFC 1112) and the limited broadcast (RFC 919).
+func group(p netip.Prefix) bool {
+	return p.IsValid() && (p.Overlaps(netip.PrefixFrom(netip.AddrFrom4([4]byte{224}), 4)) || p.Contains(netip.AddrFrom4([4]byte{255, 255, 255, 255})))
+}
+
+// Specific prints what the driver works on, in search order: the outbound list,
+// the inbound list, then the filters that do not concern the host.
+func (c *Compiled) Specific() []string {
+	var lines []string
+	for _, d := range []ipsec.Direction{ipsec.Outbound, ipsec.Inbound} {
+		for i, e := range c.entries(d) {
+			action := actionExempt
+			if s := c.plumbed[d][i]; s != nil {
+				action = s.kind.String()
+			}
+			lines = append(lines, fmt.Sprintf("%s %s: %s, %s", d, e.Selector, action, e.Rule))
+		}
+	}
+	for _, s := range c.all {
+		if why := c.why[s]; why != "" {
+			lines = append(lines, fmt.Sprintf("none %s: %s, %s (%s)", s.selector, s.kind, s.name, why))
+		}
+	}
+	return lines
+}

@@ -1,0 +1,320 @@
+package policy
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// Lifetimes of a quick mode whose security method names none. A method that
+// names one of them keeps the default of the other (KB2790970, facts/02, 2.4).
+const (
+	DefaultQuickModeSeconds   = 3600
+	DefaultQuickModeKilobytes = 100000
+)
+
+// maxMethod bounds what is parsed, and so what an error quotes.
+const maxMethod = 128
+
+// MethodError is a mistake in a security method.
+type MethodError struct {
+	What   string // "security method" or "main-mode method"
+	Text   string // the method, cut when too long
+	Column int    // of the mistake, in bytes from 1
+	Reason string
+}
+
+func (e *MethodError) Error() string {
+	return fmt.Sprintf("policy: %s %q, column %d: %s", e.What, e.Text, e.Column, e.Reason)
+}
+
+// algorithm is one spelling in netsh and the name in package suite. An empty
+// suite name is one that Windows knows and this project does not support.
+type algorithm struct{ netsh, suite string }
+
+var (
+	espCiphers = []algorithm{
+		{"3DES", "3des-cbc"}, {"AES128", "aes128-cbc"}, {"AES192", "aes192-cbc"}, {"AES256", "aes256-cbc"},
+		{"AES128-GCM", "aes128-gcm16"}, {"AES192-GCM", "aes192-gcm16"}, {"AES256-GCM", "aes256-gcm16"},
+		{"DES", ""}, {"NONE", ""},
+	}
+	espAuths = []algorithm{{"SHA1", "hmac-sha1-96"}, {"SHA256", "hmac-sha256-128"}, {"MD5", ""}, {"NONE", ""}}
+
+	mainModeCiphers = []algorithm{
+		{"3DES", "3des-cbc"}, {"AES128", "aes128-cbc"}, {"AES192", "aes192-cbc"}, {"AES256", "aes256-cbc"}, {"DES", ""},
+	}
+	mainModeHashes = []algorithm{{"SHA1", "sha1"}, {"SHA256", "sha256"}, {"MD5", ""}}
+)
+
+// mainModeGroups are netsh's numbers and the IANA ones: "group 3" of Windows,
+// 2048 bits, is IANA group 14 (claim C070).
+var mainModeGroups = []struct {
+	netsh string
+	iana  uint16
+}{{"2", 2}, {"3", 14}, {"14", 14}, {"1", 0}}
+
+func aead(cipher string) bool { return strings.HasSuffix(cipher, "-gcm16") }
+
+// cursor walks a method from left to right and makes its errors.
+type cursor struct {
+	what, text string
+	at         int
+}
+
+func newCursor(what, text string) (*cursor, error) {
+	c := &cursor{what: what, text: text}
+	switch {
+	case text == "":
+		return nil, c.errorf("it is empty")
+	case len(text) > maxMethod:
+		return nil, &MethodError{What: what, Text: text[:maxMethod] + "…", Column: maxMethod + 1, Reason: fmt.Sprintf("longer than %d bytes", maxMethod)}
+	}
+	return c, nil
+}
+
+func (c *cursor) errorf(format string, args ...any) error {
+	return &MethodError{What: c.what, Text: c.text, Column: c.at + 1, Reason: fmt.Sprintf(format, args...)}
+}
+
+func (c *cursor) done() bool { return c.at == len(c.text) }
+
+// word takes everything up to the next of the delimiters, or the end.
+func (c *cursor) word(delimiters string) string {
+	rest := c.text[c.at:]
+	if i := strings.IndexAny(rest, delimiters); i >= 0 {
+		rest = rest[:i]
+	}
+	c.at += len(rest)
+	return rest
+}
+
+// take consumes b if it is next.
+func (c *cursor) take(b byte) bool {
+	if c.done() || c.text[c.at] != b {
+		return false
+	}
+	c.at++
+	return true
+}
+
+// name takes the word up to a delimiter and looks it up.
+func (c *cursor) name(what, delimiters string, known []algorithm) (string, error) {
+	start := c.at
+	word := c.word(delimiters)
+	var supported []string
+	reason := "unknown " + what + " " + strconv.Quote(word)
+	for _, a := range known {
+		if a.suite != "" {
+			supported = append(supported, a.netsh)
+		}
+		if strings.EqualFold(word, a.netsh) {
+			if a.suite != "" {
+				return a.suite, nil
+			}
+			reason = "unsupported: " + what + " " + a.netsh
+		}
+	}
+	c.at = start
+	return "", c.errorf("%s; supported: %s", reason, strings.Join(supported, ", "))
+}
+
+// ParseSecurityMethod reads one quick-mode security method in the form of
+// netsh: "ESP[3DES,SHA1]:100000k/3600s", upper or lower case, without spaces.
+// Ciphers are 3DES and, beyond Windows Server 2003, AES128, AES192 and AES256;
+// integrity is SHA1 or SHA256; AES128-GCM, AES192-GCM and AES256-GCM stand
+// alone: "ESP[AES128-GCM]". The lifetime, or either half of it, may be left out
+// (see DefaultQuickModeSeconds); 0 is no bound of that kind. The proposal is for
+// transport mode. What Windows knows and this project does not is an error that
+// begins "unsupported:". Errors are of type *MethodError.
+func ParseSecurityMethod(s string) (ipsec.Proposal, error) {
+	c, err := newCursor("security method", s)
+	if err != nil {
+		return ipsec.Proposal{}, err
+	}
+	protocol := c.word("[+:")
+	switch {
+	case strings.EqualFold(protocol, "AH"):
+		c.at = 0
+		return ipsec.Proposal{}, c.errorf("unsupported: AH; supported: ESP")
+	case !strings.EqualFold(protocol, "ESP"):
+		c.at = 0
+		return ipsec.Proposal{}, c.errorf("unknown protocol %q; supported: ESP", protocol)
+	case !c.take('['):
+		return ipsec.Proposal{}, c.errorf("expected [ and the algorithms, as in ESP[3DES,SHA1]")
+	}
+	t := ipsec.Transform{Protocol: ipsec.ESP}
+	if t.Cipher, err = c.name("encryption", ",]", espCiphers); err != nil {
+		return ipsec.Proposal{}, err
+	}
+	switch hasAuth := c.take(','); {
+	case hasAuth && aead(t.Cipher):
+		c.at--
+		return ipsec.Proposal{}, c.errorf("an AES-GCM method has no integrity algorithm of its own: write ESP[AES128-GCM]")
+	case !hasAuth && !aead(t.Cipher):
+		return ipsec.Proposal{}, c.errorf("expected a comma and the integrity algorithm, as in ESP[3DES,SHA1]")
+	case hasAuth:
+		if t.Auth, err = c.name("integrity", "]", espAuths); err != nil {
+			return ipsec.Proposal{}, err
+		}
+	}
+	if !c.take(']') {
+		return ipsec.Proposal{}, c.errorf("expected ]")
+	}
+	p := ipsec.Proposal{Transforms: []ipsec.Transform{t}, Mode: ipsec.Transport}
+	if !c.done() && c.text[c.at] == '+' {
+		return ipsec.Proposal{}, c.errorf("unsupported: AH and ESP together; supported: ESP alone")
+	}
+	if p.Lifetime, err = c.lifetime(); err != nil {
+		return ipsec.Proposal{}, err
+	}
+	return p, nil
+}
+
+// lifetime reads ":100000k/3600s", either half of it, or nothing.
+func (c *cursor) lifetime() (ipsec.Lifetime, error) {
+	l := ipsec.Lifetime{Duration: DefaultQuickModeSeconds * time.Second, Kilobytes: DefaultQuickModeKilobytes}
+	if c.done() {
+		return l, nil
+	}
+	if !c.take(':') {
+		return l, c.errorf("expected the end or a lifetime, as in :100000k/3600s")
+	}
+	n, unit, err := c.number()
+	if err != nil {
+		return l, err
+	}
+	if unit == 'k' {
+		l.Kilobytes = n
+		if c.done() {
+			return l, nil
+		}
+		if !c.take('/') {
+			return l, c.errorf("expected / and the seconds, as in 100000k/3600s")
+		}
+		if n, unit, err = c.number(); err != nil {
+			return l, err
+		}
+		if unit == 'k' {
+			c.at--
+			return l, c.errorf("expected seconds after the kilobytes, as in 100000k/3600s")
+		}
+	}
+	l.Duration = time.Duration(n) * time.Second
+	if !c.done() {
+		return l, c.errorf("expected the end; a lifetime is kilobytes, then seconds, as in 100000k/3600s")
+	}
+	return l, nil
+}
+
+// number reads digits and their unit, k or s. Both lifetimes travel as 32-bit
+// numbers (RFC 2407, Section 4.5).
+func (c *cursor) number() (uint64, byte, error) {
+	start := c.at
+	for !c.done() && c.text[c.at] >= '0' && c.text[c.at] <= '9' {
+		c.at++
+	}
+	n, err := strconv.ParseUint(c.text[start:c.at], 10, 32)
+	switch {
+	case c.at == start:
+		return 0, 0, c.errorf("expected a number of kilobytes (k) or seconds (s)")
+	case err != nil:
+		c.at = start
+		return 0, 0, c.errorf("a lifetime is at most 4294967295")
+	case c.take('k'), c.take('K'):
+		return n, 'k', nil
+	case c.take('s'), c.take('S'):
+		return n, 's', nil
+	}
+	return 0, 0, c.errorf("expected the unit of the lifetime, k or s")
+}
+
+// ParseMainModeMethod reads one main-mode security method in the form of netsh,
+// cipher-hash-group: "3DES-SHA1-2". Ciphers are 3DES, AES128, AES192 and AES256,
+// hashes SHA1 and SHA256; group 2 is 1024 bits, and both 3 (as netsh has it) and
+// 14 (its IANA number) are 2048 bits. Errors are of type *MethodError; what
+// Windows knows and this project does not begins "unsupported:".
+func ParseMainModeMethod(s string) (ike.MainModeProposal, error) {
+	var p ike.MainModeProposal
+	c, err := newCursor("main-mode method", s)
+	if err != nil {
+		return p, err
+	}
+	if p.Cipher, err = c.name("encryption", "-", mainModeCiphers); err != nil {
+		return ike.MainModeProposal{}, err
+	}
+	if !c.take('-') {
+		return ike.MainModeProposal{}, c.errorf("expected - and the hash, as in 3DES-SHA1-2")
+	}
+	if p.Hash, err = c.name("hash", "-", mainModeHashes); err != nil {
+		return ike.MainModeProposal{}, err
+	}
+	if !c.take('-') {
+		return ike.MainModeProposal{}, c.errorf("expected - and the group, as in 3DES-SHA1-2")
+	}
+	p.Group, err = c.group()
+	if err != nil {
+		return ike.MainModeProposal{}, err
+	}
+	return p, nil
+}
+
+func (c *cursor) group() (uint16, error) {
+	rest := c.text[c.at:]
+	reason := "unknown group " + strconv.Quote(rest)
+	for _, g := range mainModeGroups {
+		if rest == g.netsh {
+			if g.iana != 0 {
+				return g.iana, nil
+			}
+			reason = "unsupported: group " + rest + " (768 bits)"
+		}
+	}
+	return 0, c.errorf("%s; supported: 2 (1024 bits), 3 or 14 (2048 bits)", reason)
+}
+
+// FormatSecurityMethod prints a proposal in the form that ParseSecurityMethod
+// reads. ok is false when the form cannot express it.
+func FormatSecurityMethod(p ipsec.Proposal) (s string, ok bool) {
+	if len(p.Transforms) != 1 {
+		return "", false
+	}
+	names := spell(p.Transforms[0].Cipher, espCiphers)
+	if auth := spell(p.Transforms[0].Auth, espAuths); auth != "" {
+		names += "," + auth
+	}
+	s = fmt.Sprintf("ESP[%s]:%dk/%ds", names, p.Lifetime.Kilobytes, int64(p.Lifetime.Duration/time.Second))
+	back, err := ParseSecurityMethod(s)
+	if err != nil || back.Transforms[0] != p.Transforms[0] || back.Lifetime != p.Lifetime || back.Mode != p.Mode {
+		return "", false
+	}
+	return s, true
+}
+
+// FormatMainModeMethod prints a proposal in the form that ParseMainModeMethod
+// reads, with netsh's group numbers. ok is false when the form cannot express it.
+func FormatMainModeMethod(p ike.MainModeProposal) (s string, ok bool) {
+	for _, g := range mainModeGroups {
+		if g.iana != p.Group {
+			continue
+		}
+		s = spell(p.Cipher, mainModeCiphers) + "-" + spell(p.Hash, mainModeHashes) + "-" + g.netsh
+		if back, err := ParseMainModeMethod(s); err == nil && back == p {
+			return s, true
+		}
+	}
+	return "", false
+}
+
+// spell is netsh's word for an algorithm of package suite, "" when it has none.
+func spell(suite string, known []algorithm) string {
+	for _, a := range known {
+		if a.suite == suite && suite != "" {
+			return a.netsh
+		}
+	}
+	return ""
+}

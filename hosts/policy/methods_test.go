@@ -1,0 +1,234 @@
+package policy
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/suite"
+)
+
+func esp(cipher, auth string, seconds int, kilobytes uint64) ipsec.Proposal {
+	return ipsec.Proposal{
+		Transforms: []ipsec.Transform{{Protocol: ipsec.ESP, Cipher: cipher, Auth: auth}},
+		Lifetime:   ipsec.Lifetime{Duration: time.Duration(seconds) * time.Second, Kilobytes: kilobytes},
+		Mode:       ipsec.Transport,
+	}
+}
+
+func TestParseSecurityMethod(t *testing.T) {
+	for s, want := range map[string]ipsec.Proposal{
+		// facts/02, 2.9
+		"ESP[3DES,SHA1]:100000k/3600s": esp("3des-cbc", "hmac-sha1-96", 3600, 100000),
+		"esp[3des,sha1]:100000K/900S":  esp("3des-cbc", "hmac-sha1-96", 900, 100000),
+		// KB2790970: what is not named keeps its default
+		"ESP[3DES,SHA1]":          esp("3des-cbc", "hmac-sha1-96", 3600, 100000),
+		"ESP[3DES,SHA1]:20480k":   esp("3des-cbc", "hmac-sha1-96", 3600, 20480),
+		"ESP[3DES,SHA1]:300s":     esp("3des-cbc", "hmac-sha1-96", 300, 100000),
+		"ESP[3DES,SHA1]:0k/3600s": esp("3des-cbc", "hmac-sha1-96", 3600, 0),
+		// beyond Windows Server 2003
+		"ESP[AES256,SHA256]:4294967295k/4294967295s": esp("aes256-cbc", "hmac-sha256-128", 1<<32-1, 1<<32-1),
+		"ESP[AES192,SHA1]":                           esp("aes192-cbc", "hmac-sha1-96", 3600, 100000),
+		"ESP[AES128-GCM]:1k/1s":                      esp("aes128-gcm16", "", 1, 1),
+		"ESP[aes256-gcm]":                            esp("aes256-gcm16", "", 3600, 100000),
+		"ESP[AES192-GCM]:0k/0s":                      esp("aes192-gcm16", "", 0, 0),
+		"ESP[AES128,SHA256]:00001s":                  esp("aes128-cbc", "hmac-sha256-128", 1, 100000),
+		"ESP[AES128,SHA256]:7k/008s":                 esp("aes128-cbc", "hmac-sha256-128", 8, 7),
+	} {
+		got, err := ParseSecurityMethod(s)
+		require.NoError(t, err)
+		require.Equal(t, want, got, s)
+	}
+}
+
+func TestParseSecurityMethodErrors(t *testing.T) {
+	const ciphers = "supported: 3DES, AES128, AES192, AES256, AES128-GCM, AES192-GCM, AES256-GCM"
+	for s, want := range map[string]string{
+		"":                                `"", column 1: it is empty`,
+		"AH[SHA1]":                        `"AH[SHA1]", column 1: unsupported: AH; supported: ESP`,
+		"AH[SHA1]+ESP[DES,MD5]":           `"AH[SHA1]+ESP[DES,MD5]", column 1: unsupported: AH; supported: ESP`,
+		"ESP[3DES,SHA1]+AH[SHA1]":         `"ESP[3DES,SHA1]+AH[SHA1]", column 15: unsupported: AH and ESP together; supported: ESP alone`,
+		"IPCOMP[x]":                       `"IPCOMP[x]", column 1: unknown protocol "IPCOMP"; supported: ESP`,
+		" ESP[3DES,SHA1]":                 `" ESP[3DES,SHA1]", column 1: unknown protocol " ESP"; supported: ESP`,
+		"ESP":                             `"ESP", column 4: expected [ and the algorithms, as in ESP[3DES,SHA1]`,
+		"ESP:1k/1s":                       `"ESP:1k/1s", column 4: expected [ and the algorithms, as in ESP[3DES,SHA1]`,
+		"ESP[DES,SHA1]":                   `"ESP[DES,SHA1]", column 5: unsupported: encryption DES; ` + ciphers,
+		"ESP[NONE,SHA1]":                  `"ESP[NONE,SHA1]", column 5: unsupported: encryption NONE; ` + ciphers,
+		"ESP[BLOWFISH,SHA1]":              `"ESP[BLOWFISH,SHA1]", column 5: unknown encryption "BLOWFISH"; ` + ciphers,
+		"ESP[SHA1,3DES]":                  `"ESP[SHA1,3DES]", column 5: unknown encryption "SHA1"; ` + ciphers,
+		"ESP[]":                           `"ESP[]", column 5: unknown encryption ""; ` + ciphers,
+		"ESP[3DES,MD5]":                   `"ESP[3DES,MD5]", column 10: unsupported: integrity MD5; supported: SHA1, SHA256`,
+		"ESP[3DES,NONE]":                  `"ESP[3DES,NONE]", column 10: unsupported: integrity NONE; supported: SHA1, SHA256`,
+		"ESP[3DES, SHA1]":                 `"ESP[3DES, SHA1]", column 10: unknown integrity " SHA1"; supported: SHA1, SHA256`,
+		"ESP[3DES]":                       `"ESP[3DES]", column 9: expected a comma and the integrity algorithm, as in ESP[3DES,SHA1]`,
+		"ESP[AES128-GCM,SHA1]":            `"ESP[AES128-GCM,SHA1]", column 15: an AES-GCM method has no integrity algorithm of its own: write ESP[AES128-GCM]`,
+		"ESP[3DES,SHA1":                   `"ESP[3DES,SHA1", column 14: expected ]`,
+		"ESP[3DES,SHA1]x":                 `"ESP[3DES,SHA1]x", column 15: expected the end or a lifetime, as in :100000k/3600s`,
+		"ESP[3DES,SHA1]:":                 `"ESP[3DES,SHA1]:", column 16: expected a number of kilobytes (k) or seconds (s)`,
+		"ESP[3DES,SHA1]:-1k":              `"ESP[3DES,SHA1]:-1k", column 16: expected a number of kilobytes (k) or seconds (s)`,
+		"ESP[3DES,SHA1]:1":                `"ESP[3DES,SHA1]:1", column 17: expected the unit of the lifetime, k or s`,
+		"ESP[3DES,SHA1]:1m":               `"ESP[3DES,SHA1]:1m", column 17: expected the unit of the lifetime, k or s`,
+		"ESP[3DES,SHA1]:4294967296k":      `"ESP[3DES,SHA1]:4294967296k", column 16: a lifetime is at most 4294967295`,
+		"ESP[3DES,SHA1]:1k3600s":          `"ESP[3DES,SHA1]:1k3600s", column 18: expected / and the seconds, as in 100000k/3600s`,
+		"ESP[3DES,SHA1]:1k/2k":            `"ESP[3DES,SHA1]:1k/2k", column 20: expected seconds after the kilobytes, as in 100000k/3600s`,
+		"ESP[3DES,SHA1]:1s/2k":            `"ESP[3DES,SHA1]:1s/2k", column 18: expected the end; a lifetime is kilobytes, then seconds, as in 100000k/3600s`,
+		"ESP[3DES,SHA1]:1k/2s ":           `"ESP[3DES,SHA1]:1k/2s ", column 21: expected the end; a lifetime is kilobytes, then seconds, as in 100000k/3600s`,
+		"ESP[" + strings.Repeat("x", 200): `"ESP[` + strings.Repeat("x", 124) + `…", column 129: longer than 128 bytes`,
+	} {
+		_, err := ParseSecurityMethod(s)
+		require.EqualError(t, err, "policy: security method "+want)
+		var m *MethodError
+		require.ErrorAs(t, err, &m)
+	}
+}
+
+func TestParseMainModeMethod(t *testing.T) {
+	for s, want := range map[string]ike.MainModeProposal{
+		"3DES-SHA1-2":      {Cipher: "3des-cbc", Hash: "sha1", Group: 2},  // facts/02, 2.9
+		"3DES-SHA1-3":      {Cipher: "3des-cbc", Hash: "sha1", Group: 14}, // C070
+		"3des-sha1-14":     {Cipher: "3des-cbc", Hash: "sha1", Group: 14},
+		"AES128-SHA256-14": {Cipher: "aes128-cbc", Hash: "sha256", Group: 14},
+		"AES192-SHA1-2":    {Cipher: "aes192-cbc", Hash: "sha1", Group: 2},
+		"AES256-SHA256-3":  {Cipher: "aes256-cbc", Hash: "sha256", Group: 14},
+	} {
+		got, err := ParseMainModeMethod(s)
+		require.NoError(t, err)
+		require.Equal(t, want, got)
+	}
+	const groups = "; supported: 2 (1024 bits), 3 or 14 (2048 bits)"
+	for s, want := range map[string]string{
+		"":               `"", column 1: it is empty`,
+		"DES-SHA1-2":     `"DES-SHA1-2", column 1: unsupported: encryption DES; supported: 3DES, AES128, AES192, AES256`,
+		"-SHA1-2":        `"-SHA1-2", column 1: unknown encryption ""; supported: 3DES, AES128, AES192, AES256`,
+		"3DES":           `"3DES", column 5: expected - and the hash, as in 3DES-SHA1-2`,
+		"3DES-MD5-2":     `"3DES-MD5-2", column 6: unsupported: hash MD5; supported: SHA1, SHA256`,
+		"3DES-SHA512-2":  `"3DES-SHA512-2", column 6: unknown hash "SHA512"; supported: SHA1, SHA256`,
+		"3DES-SHA1":      `"3DES-SHA1", column 10: expected - and the group, as in 3DES-SHA1-2`,
+		"3DES-SHA1-":     `"3DES-SHA1-", column 11: unknown group ""` + groups,
+		"3DES-SHA1-1":    `"3DES-SHA1-1", column 11: unsupported: group 1 (768 bits)` + groups,
+		"3DES-SHA1-5":    `"3DES-SHA1-5", column 11: unknown group "5"` + groups,
+		"3DES-SHA1-2-2":  `"3DES-SHA1-2-2", column 11: unknown group "2-2"` + groups,
+		"AES128-GCM-1-2": `"AES128-GCM-1-2", column 8: unknown hash "GCM"; supported: SHA1, SHA256`,
+	} {
+		_, err := ParseMainModeMethod(s)
+		require.EqualError(t, err, "policy: main-mode method "+want)
+	}
+}
+
+// Every spelling that is supported is an algorithm that package suite has.
+func TestSpellings(t *testing.T) {
+	for _, a := range append(espCiphers[:len(espCiphers):len(espCiphers)], mainModeCiphers...) {
+		if a.suite != "" {
+			c := suite.CipherNamed(a.suite)
+			require.NotNil(t, c, a.netsh)
+			require.Equal(t, c.AEAD(), aead(a.suite))
+		}
+	}
+	for _, a := range espAuths {
+		require.True(t, a.suite == "" || suite.AuthNamed(a.suite) != nil, a.netsh)
+	}
+	for _, a := range mainModeHashes {
+		require.True(t, a.suite == "" || suite.HashNamed(a.suite) != nil, a.netsh)
+	}
+	for _, g := range mainModeGroups {
+		require.True(t, g.iana == 0 || suite.GroupNumbered(g.iana) != nil, g.netsh)
+	}
+}
+
+func TestMethodRoundTrip(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cipher := rapid.SampledFrom([]string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-gcm16", "aes192-gcm16", "aes256-gcm16"}).Draw(t, "cipher")
+		auth := rapid.SampledFrom([]string{"hmac-sha1-96", "hmac-sha256-128"}).Draw(t, "auth")
+		if suite.CipherNamed(cipher).AEAD() {
+			auth = ""
+		}
+		p := esp(cipher, auth, int(rapid.Uint32().Draw(t, "seconds")), uint64(rapid.Uint32().Draw(t, "kilobytes")))
+		s, ok := FormatSecurityMethod(p)
+		require.True(t, ok)
+		back, err := ParseSecurityMethod(s)
+		require.NoError(t, err)
+		require.Equal(t, p, back)
+
+		mm := ike.MainModeProposal{
+			Cipher: rapid.SampledFrom([]string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"}).Draw(t, "main cipher"),
+			Hash:   rapid.SampledFrom([]string{"sha1", "sha256"}).Draw(t, "hash"),
+			Group:  rapid.SampledFrom([]uint16{2, 14}).Draw(t, "group"),
+		}
+		s, ok = FormatMainModeMethod(mm)
+		require.True(t, ok)
+		mmBack, err := ParseMainModeMethod(s)
+		require.NoError(t, err)
+		require.Equal(t, mm, mmBack)
+	})
+}
+
+func TestFormatRefuses(t *testing.T) {
+	tunnel := esp("3des-cbc", "hmac-sha1-96", 1, 1)
+	tunnel.Mode = ipsec.Tunnel
+	fraction := esp("3des-cbc", "hmac-sha1-96", 1, 1)
+	fraction.Lifetime.Duration += time.Millisecond
+	for _, p := range []ipsec.Proposal{
+		{}, tunnel, fraction, esp("null", "hmac-sha1-96", 1, 1), esp("3des-cbc", "", 1, 1), esp("aes128-gcm16", "hmac-sha1-96", 1, 1),
+		esp("3des-cbc", "hmac-sha1-96", 1, 1<<32),
+		{Mode: ipsec.Transport, Transforms: []ipsec.Transform{{Protocol: ipsec.AH, Auth: "hmac-sha1-96"}}},
+	} {
+		_, ok := FormatSecurityMethod(p)
+		require.False(t, ok, "%v", p)
+	}
+	for _, p := range []ike.MainModeProposal{{}, {Cipher: "3des-cbc", Hash: "sha1", Group: 5}, {Cipher: "des", Hash: "sha1", Group: 2}, {Cipher: "3des-cbc", Hash: "sha1"}} {
+		_, ok := FormatMainModeMethod(p)
+		require.False(t, ok, "%v", p)
+	}
+}
+
+// Whatever is accepted means the same after printing; whatever is refused says where.
+func FuzzParseSecurityMethod(f *testing.F) {
+	for _, s := range []string{"ESP[3DES,SHA1]:100000k/3600s", "ESP[AES128-GCM]", "AH[SHA1]+ESP[DES,MD5]:1k/1s", "ESP[AES256,SHA256]:0k", "ESP[,]:/"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := ParseSecurityMethod(s)
+		if err != nil {
+			checkMethodError(t, err, s)
+			require.Equal(t, ipsec.Proposal{}, p)
+			return
+		}
+		require.Empty(t, unsupportedMethod(p))
+		printed, ok := FormatSecurityMethod(p)
+		require.True(t, ok)
+		back, err := ParseSecurityMethod(printed)
+		require.NoError(t, err)
+		require.Equal(t, p, back)
+	})
+}
+
+func FuzzParseMainModeMethod(f *testing.F) {
+	for _, s := range []string{"3DES-SHA1-2", "AES128-SHA256-14", "DES-MD5-1", "--", "3DES-SHA1-3"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		p, err := ParseMainModeMethod(s)
+		if err != nil {
+			checkMethodError(t, err, s)
+			require.Equal(t, ike.MainModeProposal{}, p)
+			return
+		}
+		printed, ok := FormatMainModeMethod(p)
+		require.True(t, ok)
+		back, err := ParseMainModeMethod(printed)
+		require.NoError(t, err)
+		require.Equal(t, p, back)
+	})
+}
+
+func checkMethodError(t *testing.T, err error, s string) {
+	var m *MethodError
+	require.ErrorAs(t, err, &m)
+	require.True(t, m.Column >= 1 && m.Column <= len(s)+1)
+	require.Less(t, len(err.Error()), 10*maxMethod+200)
+}

@@ -1,0 +1,182 @@
+package policy
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// Options adjust what the sources leave open. The zero value is the documented default.
+type Options struct {
+	// Ties is the order of actions among filters that are equally specific,
+	// all three kinds once each; nil: block, permit, negotiate. A lab rule, not a fact.
+	Ties []Kind
+}
+
+func (o Options) ties() ([]Kind, error) {
+	if o.Ties == nil {
+		return []Kind{Block, Permit, Negotiate}, nil
+	}
+	sorted := slices.Sorted(slices.Values(o.Ties))
+	if !slices.Equal(sorted, []Kind{Permit, Block, Negotiate}) {
+		return nil, errors.New("policy: Options.Ties must name permit, block and negotiate once each")
+	}
+	return o.Ties, nil
+}
+
+// specific is one filter as the driver works on it: no "me", one way.
+type specific struct {
+	selector ipsec.Selector
+	kind     Kind
+	name     string // policy/rule
+	rule     int
+	filter   int
+	generic  Filter
+	seq      int // order of expansion
+}
+
+// criterion is one step of the order in the package comment.
+type criterion uint8
+
+const (
+	byNarrowEnd criterion = iota
+	byWideEnd
+	byProtocol
+	byPorts
+	byAction
+	byPlace
+)
+
+// before compares two filters: negative when a is searched first. by is what told them apart.
+func before(a, b *specific, ties []Kind) (order int, by criterion) {
+	an, aw := ends(a.selector)
+	bn, bw := ends(b.selector)
+	for by, order := range [...]int{
+		byNarrowEnd: bn.bits() - an.bits(),
+		byWideEnd:   bw.bits() - aw.bits(),
+		byProtocol:  named(b.selector.Proto) - named(a.selector.Proto),
+		byPorts:     portCount(b.selector) - portCount(a.selector),
+		byAction:    slices.Index(ties, a.kind) - slices.Index(ties, b.kind),
+	} {
+		if order != 0 {
+			return order, criterion(by)
+		}
+	}
+	return a.seq - b.seq, byPlace
+}
+
+// whyLost words the comparison for the one that is searched later.
+func whyLost(winner, loser *specific, ties []Kind) string {
+	w, l := winner.selector, loser.selector
+	wn, ww := ends(w)
+	ln, lw := ends(l)
+	switch _, by := before(winner, loser, ties); by {
+	case byNarrowEnd:
+		return lessSpecific(wn, ln)
+	case byWideEnd:
+		return lessSpecific(ww, lw)
+	case byProtocol:
+		return "less specific: any protocol, the winner names " + ipsec.ProtoName(w.Proto)
+	case byPorts:
+		return fmt.Sprintf("less specific: it names %s, the winner %s", ports(l), ports(w))
+	case byAction:
+		return fmt.Sprintf("as specific as the winner, and %s goes before %s (lab rule)", winner.kind, loser.kind)
+	}
+	return "as specific as the winner and of the same action; the winner stands earlier in the policy (lab rule)"
+}
+
+// end is one side of a selector.
+type end struct {
+	name   string
+	prefix netip.Prefix
+}
+
+func (e end) bits() int { return max(e.prefix.Bits(), 0) } // the zero Prefix has -1
+
+// ends sorts the two sides by prefix length; the source counts as the narrower of equals.
+func ends(s ipsec.Selector) (narrow, wide end) {
+	src, dst := end{"source", s.Src}, end{"destination", s.Dst}
+	if dst.bits() > src.bits() {
+		return dst, src
+	}
+	return src, dst
+}
+
+// lessSpecific words the comparison of two ends: "destination 10.0.0.0/24 is a
+// /24, the winner names a host".
+func lessSpecific(winner, loser end) string {
+	what := fmt.Sprintf("%s %s is a /%d", loser.name, loser.prefix, loser.bits())
+	if loser.bits() == 0 {
+		what = loser.name + " is any address"
+	}
+	names := "a host"
+	if !winner.prefix.IsSingleIP() {
+		names = fmt.Sprintf("a /%d", winner.bits())
+	}
+	return fmt.Sprintf("less specific: %s, the winner names %s", what, names)
+}
+
+func named(proto uint8) int {
+	if proto == ipsec.ProtoAny {
+		return 0
+	}
+	return 1
+}
+
+func portCount(s ipsec.Selector) int {
+	n := 0
+	for _, p := range []uint16{s.SrcPort, s.DstPort} {
+		if p != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// ports words what portCount counted.
+func ports(s ipsec.Selector) string {
+	switch {
+	case s.SrcPort != 0 && s.DstPort != 0:
+		return fmt.Sprintf("source port %d and destination port %d", s.SrcPort, s.DstPort)
+	case s.SrcPort != 0:
+		return fmt.Sprintf("source port %d", s.SrcPort)
+	case s.DstPort != 0:
+		return fmt.Sprintf("destination port %d", s.DstPort)
+	}
+	return "no port"
+}
+
+// expand makes the specific filters of a policy, in the order in which it is
+// written. Those that repeat another of the same rule are left out: the mirror
+// image of "any to any" is the filter itself.
+func expand(p *Policy, local []netip.Addr) []*specific {
+	var all []*specific
+	for r, rule := range p.Rules {
+		seen := map[ipsec.Selector]bool{}
+		for f, filter := range rule.Filters.Filters {
+			add := func(s ipsec.Selector) {
+				if seen[s] {
+					return
+				}
+				seen[s] = true
+				all = append(all, &specific{
+					selector: s, kind: rule.Action.Kind, name: p.Name + "/" + rule.Name,
+					rule: r, filter: f, generic: filter, seq: len(all),
+				})
+			}
+			for _, src := range filter.Source.expand(local) {
+				for _, dst := range filter.Destination.expand(local) {
+					s := ipsec.Selector{Src: src, Dst: dst, Proto: filter.Protocol, SrcPort: filter.SourcePort, DstPort: filter.DestinationPort}
+					add(s)
+					if filter.Mirrored {
+						add(s.Reverse())
+					}
+				}
+			}
+		}
+	}
+	return all
+}

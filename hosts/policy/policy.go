@@ -1,0 +1,181 @@
+// Package policy is the Windows IPsec policy model and its compiler.
+//
+// A [Policy] is what an administrator writes: rules that join a filter list to
+// a filter action and to authentication methods, plus the main-mode settings.
+// [Compile] turns it, for the addresses of one host, into ordered SPD entries
+// of both directions and into the answers that an IKE engine asks for; the
+// result explains each of its verdicts in words.
+//
+// # From filters to the SPD
+//
+// A mirrored filter is two filters, the second with addresses and ports swapped
+// (MS-GPIPSEC 2.2.1.5). "My IP address" becomes one filter per local address
+// (claim C113). What comes of that are the specific filters; the ones written
+// in the policy are the generic filters.
+//
+// A specific filter takes part in a direction when a packet of that direction
+// can match it. Outbound: the source can be an address of this host and the
+// destination can be another's. Inbound: the destination can be an address of
+// this host, or multicast, or the limited broadcast, and the source can be
+// another's. Packets from this host to itself never pass the IPsec driver. A
+// filter that takes part in neither direction is kept and shown as not
+// concerning the host. Prefix lengths of the host's networks are not known here,
+// so that a directed broadcast counts as another's address.
+//
+// # Order of the search
+//
+// Windows searches the most specific filter first and lets nobody set
+// priorities (claim C080); the published documentation gives no weights. The
+// order below is therefore a lab rule, not a fact. It treats both directions of
+// a mirrored filter alike. Of two filters, the earlier one is, by the first of
+// these that tells them apart:
+//
+//  1. the one whose narrower end (of source and destination) has the longer
+//     prefix: a host, and so "me", is a /32, any address a /0;
+//  2. the one whose wider end has the longer prefix;
+//  3. the one that names a protocol;
+//  4. the one that names more ports, of source and destination port;
+//  5. the one whose action comes first in [Options].Ties: block, permit,
+//     negotiate unless set otherwise;
+//  6. the one that stands earlier in the policy: rule, then filter, then local
+//     address, then the filter as written before its mirror image.
+//
+// # Exemptions
+//
+// While a policy is assigned, ISAKMP passes it untouched, before all filters:
+// the default of Windows Server 2003, NoDefaultExempt=3 (claim C064). The
+// sources name UDP 500 and 4500 without saying which end; here it is the port of
+// this host: the source port outbound, the destination port inbound. That lets
+// through a peer behind a NAT, whose port is another, and does not open every
+// port of the host to packets from port 500.
+//
+// # Left out
+//
+// Tunnel settings, connection types, the default response rule, inbound
+// passthrough, fall back to clear, the other values of NoDefaultExempt, DNS and
+// DHCP based addresses, IPv6, AH, certificates and Kerberos are not modelled.
+package policy
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// Policy is one IPsec policy. A computer has at most one assigned (claim C079).
+type Policy struct {
+	Name        string
+	Description string
+	MainMode    MainMode
+	Rules       []Rule
+}
+
+// MainMode is the key exchange part of a policy.
+type MainMode struct {
+	Proposals  []ike.MainModeProposal // in order of preference; none: DefaultMainModeProposals
+	Lifetime   time.Duration          // whole seconds; 0: DefaultMainModeLifetime
+	QuickModes int                    // quick modes per main mode; 0 is unlimited, 1 is master key PFS
+}
+
+// DefaultMainModeLifetime is 480 minutes (MS-GPIPSEC 2.2.1.2).
+const DefaultMainModeLifetime = 8 * time.Hour
+
+// DefaultMainModeProposals are what a policy without main-mode methods offers.
+// The list of Windows is unconfirmed (facts/02, 2.4): 3DES/SHA1/2, 3DES/MD5/2,
+// DES/SHA1/1, DES/MD5/1, with the 2048-bit group ahead where a policy has it
+// (MS-GPIPSEC). This is what remains of it without DES, MD5 and group 1.
+func DefaultMainModeProposals() []ike.MainModeProposal {
+	return []ike.MainModeProposal{
+		{Cipher: "3des-cbc", Hash: "sha1", Group: 14},
+		{Cipher: "3des-cbc", Hash: "sha1", Group: 2},
+	}
+}
+
+// Rule joins one filter list to one filter action and the ways in which the
+// peers of that traffic may authenticate (claim C049).
+type Rule struct {
+	Name    string
+	Filters FilterList
+	Action  FilterAction
+	Auth    []AuthMethod // in order of preference; only with Negotiate
+}
+
+// FilterList is a named set of filters. Their order decides nothing but ties.
+type FilterList struct {
+	Name    string
+	Filters []Filter
+}
+
+// Filter selects packets, seen in the direction in which they travel.
+type Filter struct {
+	Description         string
+	Source, Destination Address
+	Protocol            uint8  // ipsec.ProtoAny: any
+	SourcePort          uint16 // 0: any; only with TCP and UDP
+	DestinationPort     uint16 // 0: any; only with TCP and UDP
+	Mirrored            bool   // the answers, too
+}
+
+// String prints the filter as written: "tcp me > 10.0.0.2:1433, mirrored".
+func (f Filter) String() string {
+	end := func(a Address, port uint16) string {
+		if port == 0 {
+			return a.String()
+		}
+		return fmt.Sprintf("%s:%d", a, port)
+	}
+	s := fmt.Sprintf("%s %s > %s", ipsec.ProtoName(f.Protocol), end(f.Source, f.SourcePort), end(f.Destination, f.DestinationPort))
+	if f.Mirrored {
+		s += ", mirrored"
+	}
+	return s
+}
+
+// Kind is what a filter action does with the packets that its filters select.
+type Kind uint8
+
+// The three actions of a Windows filter action (claim C081).
+const (
+	Permit    Kind = iota + 1 // pass in the clear
+	Block                     // discard
+	Negotiate                 // protect: pass only under an SA
+)
+
+// String is the word that netsh uses: permit, block or negotiate.
+func (k Kind) String() string {
+	switch k {
+	case Permit:
+		return "permit"
+	case Block:
+		return "block"
+	case Negotiate:
+		return "negotiate"
+	}
+	return fmt.Sprintf("kind(%d)", uint8(k))
+}
+
+// spd is the action of RFC 4301, Section 4.4.1, that the kind stands for.
+func (k Kind) spd() ipsec.Action {
+	switch k {
+	case Permit:
+		return ipsec.Bypass
+	case Block:
+		return ipsec.Discard
+	}
+	return ipsec.Protect
+}
+
+// FilterAction is what happens to the packets of a rule.
+type FilterAction struct {
+	Name    string
+	Kind    Kind
+	Methods []ipsec.Proposal // with Negotiate: in order of preference, see ParseSecurityMethod
+	PFS     bool             // with Negotiate: session key perfect forward secrecy, in the group of the main mode
+}
+
+// AuthMethod is one way to authenticate a peer: a key that both sides know.
+type AuthMethod struct {
+	PreSharedKey string // its bytes are the key
+}

@@ -1,0 +1,151 @@
+package hosts
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
+	"gvisor.dev/gvisor/pkg/waiter"
+)
+
+// socket is an endpoint of the stack whose notifications become events of the host.
+type socket struct {
+	host    *Host
+	ep      tcpip.Endpoint
+	entry   waiter.Entry
+	ready   func()
+	pending bool // an event is on its way; guarded by host.mu
+}
+
+func (h *Host) newSocket(proto tcpip.TransportProtocolNumber) (*socket, error) {
+	wq := new(waiter.Queue)
+	ep, err := h.stack.NewEndpoint(proto, ipv4.ProtocolNumber, wq)
+	if err != nil {
+		return nil, errorOf(err)
+	}
+	return h.wrap(ep, wq), nil
+}
+
+func (h *Host) wrap(ep tcpip.Endpoint, wq *waiter.Queue) *socket {
+	s := &socket{host: h, ep: ep}
+	events := waiter.ReadableEvents | waiter.WritableEvents | waiter.EventHUp | waiter.EventErr
+	// Called by netstack, perhaps under the endpoint's lock: only schedule.
+	s.entry = waiter.NewFunctionEntry(events, func(waiter.EventMask) { s.notify() })
+	wq.EventRegister(&s.entry)
+	return s
+}
+
+func (s *socket) notify() {
+	h := s.host
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if s.pending {
+		return
+	}
+	s.pending = true
+	h.after(0, func() {
+		h.mu.Lock()
+		s.pending = false
+		f := s.ready
+		h.mu.Unlock()
+		if f != nil {
+			f()
+		}
+	})
+}
+
+// onReady has f called, as an event, whenever the socket's state may have
+// changed, and once now.
+func (s *socket) onReady(f func()) {
+	s.host.mu.Lock()
+	s.ready = f
+	s.host.mu.Unlock()
+	s.notify()
+}
+
+func (s *socket) close() {
+	s.host.mu.Lock()
+	s.ready = nil
+	s.host.mu.Unlock()
+	s.ep.Close()
+}
+
+// Errors of sockets that applications tell apart.
+var (
+	ErrRefused     = errors.New("connection refused")
+	ErrUnreachable = errors.New("unreachable")
+	ErrTimeout     = errors.New("timed out")
+	ErrReset       = errors.New("connection reset")
+)
+
+func errorOf(err tcpip.Error) error {
+	switch err.(type) {
+	case nil:
+		return nil
+	case *tcpip.ErrConnectionRefused:
+		return ErrRefused
+	case *tcpip.ErrHostUnreachable, *tcpip.ErrNetworkUnreachable, *tcpip.ErrHostDown:
+		return ErrUnreachable
+	case *tcpip.ErrTimeout:
+		return ErrTimeout
+	case *tcpip.ErrConnectionReset, *tcpip.ErrConnectionAborted:
+		return ErrReset
+	}
+	return errors.New(err.String())
+}
+
+// udpSocket is a UDP endpoint.
+type udpSocket struct{ *socket }
+
+// bindUDP opens a UDP endpoint at the address; port 0 takes an ephemeral one.
+func (h *Host) bindUDP(local netip.AddrPort) (*udpSocket, error) {
+	s, err := h.newSocket(udp.ProtocolNumber)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.ep.Bind(fullAddress(local)); err != nil {
+		s.ep.Close()
+		return nil, errorOf(err)
+	}
+	return &udpSocket{s}, nil
+}
+
+// fragment lets datagrams leave without the don't-fragment bit.
+func (s *udpSocket) fragment() {
+	s.ep.SetSockOptInt(tcpip.MTUDiscoverOption, int(tcpip.PMTUDiscoveryDont))
+}
+
+func (s *udpSocket) send(to netip.AddrPort, payload []byte) error {
+	full := fullAddress(to)
+	n, err := s.ep.Write(bytes.NewReader(payload), tcpip.WriteOptions{To: &full})
+	if err == nil && n != int64(len(payload)) {
+		return fmt.Errorf("sent %d of %d bytes", n, len(payload))
+	}
+	return errorOf(err)
+}
+
+// receive takes the next datagram; ok is false when there is none. An error is
+// about an earlier datagram (ICMP), or final.
+func (s *udpSocket) receive() (payload []byte, from netip.AddrPort, ok bool, err error) {
+	var b bytes.Buffer
+	r, terr := s.ep.Read(&b, tcpip.ReadOptions{NeedRemoteAddr: true})
+	switch terr.(type) {
+	case nil:
+		return b.Bytes(), netip.AddrPortFrom(addrOf(r.RemoteAddr.Addr), r.RemoteAddr.Port), true, nil
+	case *tcpip.ErrWouldBlock, *tcpip.ErrClosedForReceive:
+		return nil, netip.AddrPort{}, false, nil
+	}
+	return nil, netip.AddrPort{}, false, errorOf(terr)
+}
+
+func fullAddress(a netip.AddrPort) tcpip.FullAddress {
+	full := tcpip.FullAddress{Port: a.Port()}
+	if a.Addr().IsValid() && !a.Addr().IsUnspecified() {
+		full.Addr = addressOf(a.Addr())
+	}
+	return full
+}

@@ -1,0 +1,105 @@
+package hosts
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"sync"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/network/arp"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
+
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// newStack builds the netstack, its interfaces and its routes. All randomness
+// and all time of the stack come from the world.
+func (h *Host) newStack(c Config) error {
+	if len(c.Interfaces) == 0 {
+		return errors.New("a host needs an interface")
+	}
+	h.stack = stack.New(stack.Options{
+		NetworkProtocols: []stack.NetworkProtocolFactory{ipv4.NewProtocol, arp.NewProtocol},
+		TransportProtocols: []stack.TransportProtocolFactory{
+			tcp.NewProtocolCUBIC, udp.NewProtocol, icmp.NewProtocol4, h.driver.newProtocol,
+		},
+		Clock:      h.world.Clock(h),
+		SecureRNG:  &lockedReader{r: h.world.Rand(h.name, "netstack")},
+		RandSource: h.world.Rand(h.name, "netstack timers").Source(),
+		NFTables:   h.driver,
+	})
+	h.stack.SetNFTablesConfigured(true)
+	for i, ifc := range c.Interfaces {
+		n, err := newNIC(h, tcpip.NICID(i+1), ifc)
+		if err != nil {
+			return err
+		}
+		h.nics = append(h.nics, n)
+	}
+	for _, r := range c.Routes {
+		n := h.nicTowards(r.Via)
+		if n == nil {
+			return fmt.Errorf("route to %s: the next hop %s is on no subnet of the host", r.To, r.Via)
+		}
+		h.stack.AddRoute(tcpip.Route{Destination: subnetOf(r.To), Gateway: addressOf(r.Via), NIC: n.id})
+	}
+	return nil
+}
+
+// nicTowards is the interface on whose subnet a is; nil when there is none.
+func (h *Host) nicTowards(a netip.Addr) *nic {
+	for _, n := range h.nics {
+		if n.prefix.Contains(a) {
+			return n
+		}
+	}
+	return nil
+}
+
+func (h *Host) addNIC(n *nic) error {
+	if err := h.stack.CreateNIC(n.id, n); err != nil {
+		return fmt.Errorf("creating interface on %s: %s", n.port.Segment().Name(), err)
+	}
+	err := h.stack.AddProtocolAddress(n.id, tcpip.ProtocolAddress{
+		Protocol: ipv4.ProtocolNumber,
+		AddressWithPrefix: tcpip.AddressWithPrefix{
+			Address: addressOf(n.prefix.Addr()), PrefixLen: n.prefix.Bits(),
+		},
+	}, stack.AddressProperties{})
+	if err != nil {
+		return fmt.Errorf("address %s: %s", n.prefix, err)
+	}
+	h.stack.AddRoute(tcpip.Route{Destination: subnetOf(n.prefix), NIC: n.id})
+	return nil
+}
+
+func addressOf(a netip.Addr) tcpip.Address { return tcpip.AddrFromSlice(a.AsSlice()) }
+
+func addrOf(a tcpip.Address) netip.Addr {
+	addr, _ := netip.AddrFromSlice(a.AsSlice())
+	return addr
+}
+
+func subnetOf(p netip.Prefix) tcpip.Subnet {
+	p = p.Masked()
+	return tcpip.AddressWithPrefix{Address: addressOf(p.Addr()), PrefixLen: p.Bits()}.Subnet()
+}
+
+// lockedReader guards a random stream that the loop and netstack's TCP
+// goroutines draw from in turn.
+type lockedReader struct {
+	mu sync.Mutex
+	r  *sim.Stream
+}
+
+func (l *lockedReader) Read(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return io.ReadFull(l.r, b)
+}

@@ -1,0 +1,127 @@
+// Package wireshark turns the key events of a trace into a Wireshark
+// configuration folder, so that Wireshark and tshark open a run's capture with
+// IKE and ESP decrypted and every integrity check value verified.
+//
+// The folder works in two ways: as the whole personal configuration of one call
+// (Env names it in WIRESHARK_CONFIG_DIR), or copied into Wireshark's own
+// profiles folder. Its README.txt tells a person how to do either. File formats
+// and algorithm names are those of Wireshark 3.0 and later; a test runs tshark
+// over packets of every suite that the project has.
+package wireshark
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+// The files of a profile, by the names that Wireshark demands.
+const (
+	preferencesFile = "preferences"
+	ikev1File       = "ikev1_decryption_table"
+	espFile         = "esp_sa"
+	readmeFile      = "README.txt"
+)
+
+// preferences switch on what Wireshark leaves off by default. A frame that a
+// router forwards is in the capture once per segment, which the sequence
+// analysis of ESP would call a repetition.
+const preferences = `# Written by ipseclab.
+esp.enable_encryption_decode: TRUE
+esp.enable_authentication_check: TRUE
+esp.do_esp_sequence_analysis: FALSE
+`
+
+// WriteProfile writes the profile for the keys in events to dir, which is made
+// if absent. The files depend on nothing but the events: rows stand in the order
+// in which their keys came into use, each once. An SA with an algorithm that
+// Wireshark cannot decode has no row; README.txt counts such SAs by algorithm.
+func WriteProfile(dir string, events []trace.Event) error {
+	p := tables(events)
+	if err := os.MkdirAll(dir, 0o777); err != nil {
+		return fmt.Errorf("wireshark: making the profile folder: %w", err)
+	}
+	for _, f := range []struct {
+		name    string
+		content []byte
+	}{
+		{preferencesFile, []byte(preferences)},
+		{ikev1File, p.ike.content()},
+		{espFile, p.esp.content()},
+		{readmeFile, readme(p)},
+	} {
+		if err := os.WriteFile(filepath.Join(dir, f.name), f.content, 0o666); err != nil {
+			return fmt.Errorf("wireshark: writing the profile: %w", err)
+		}
+	}
+	return nil
+}
+
+// Env is the environment variable, as NAME=value, that makes one call of
+// Wireshark or tshark (3.0 or later) use the profile in dir and nothing of the
+// user's own configuration. Append it to the command's environment.
+func Env(dir string) (string, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("wireshark: finding the profile folder: %w", err)
+	}
+	return "WIRESHARK_CONFIG_DIR=" + abs, nil
+}
+
+// table is the content of one of Wireshark's tables without repeated rows.
+type table struct {
+	rows []string
+	seen map[string]bool
+}
+
+func (t *table) add(row string) {
+	if t.seen[row] {
+		return
+	}
+	if t.seen == nil {
+		t.seen = map[string]bool{}
+	}
+	t.seen[row] = true
+	t.rows = append(t.rows, row)
+}
+
+func (t *table) content() []byte {
+	var b bytes.Buffer
+	b.WriteString("# Written by ipseclab from the keys of a simulated run.\n")
+	for _, r := range t.rows {
+		b.WriteString(r)
+		b.WriteByte('\n')
+	}
+	return b.Bytes()
+}
+
+func readme(p profile) []byte {
+	var b strings.Builder
+	b.WriteString(`Wireshark profile of a simulated run: decrypts the IKE and ESP of the capture beside it.
+All keys in it come from the scenario's seed and protect nothing real.
+
+For one look, from the folder that holds capture.pcapng (Wireshark or tshark 3.0 or later):
+
+    WIRESHARK_CONFIG_DIR="$PWD/wireshark" wireshark capture.pcapng
+    WIRESHARK_CONFIG_DIR="$PWD/wireshark" tshark -r capture.pcapng
+
+As a profile to choose in Wireshark: copy this folder into Wireshark's own folder of profiles under a
+name of your choice, then pick that name at the right end of the status line.
+
+    Linux, macOS    ~/.config/wireshark/profiles/NAME
+    Windows         %APPDATA%\Wireshark\profiles\NAME
+
+ESP sequence analysis is off, because a frame that crosses a router is in the capture once per segment.
+
+`)
+	fmt.Fprintf(&b, "IKE main modes in ikev1_decryption_table: %d\n", len(p.ike.rows))
+	fmt.Fprintf(&b, "ESP security associations in esp_sa: %d\n", len(p.esp.rows))
+	for _, u := range p.unknown {
+		fmt.Fprintf(&b, "Left out, because Wireshark cannot decode it: %s (%d)\n", u.what, u.count)
+	}
+	return []byte(b.String())
+}

@@ -1,0 +1,112 @@
+package wireshark
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+// profile is what the key events of a trace say to Wireshark.
+type profile struct {
+	ike, esp table
+	unknown  []unknown // in order of appearance
+}
+
+// unknown counts SAs that Wireshark has no algorithm for.
+type unknown struct {
+	what  string
+	count int
+}
+
+// espCiphers are the names of package suite as Wireshark spells them in esp_sa.
+// The key of AES-GCM is followed by its salt, as key management delivers it (RFC 4106, Section 8.1);
+// a name without the length of the tag would leave the tag unverified.
+var espCiphers = map[string]string{
+	"":             "NULL",
+	"null":         "NULL", // RFC 2410
+	"3des-cbc":     "TripleDES-CBC [RFC2451]",
+	"aes128-cbc":   "AES-CBC [RFC3602]",
+	"aes192-cbc":   "AES-CBC [RFC3602]",
+	"aes256-cbc":   "AES-CBC [RFC3602]",
+	"aes128-gcm16": "AES-GCM with 16 octet ICV [RFC4106]",
+	"aes192-gcm16": "AES-GCM with 16 octet ICV [RFC4106]",
+	"aes256-gcm16": "AES-GCM with 16 octet ICV [RFC4106]",
+}
+
+// espAuths are the integrity algorithms of package suite as Wireshark spells them in esp_sa.
+var espAuths = map[string]string{
+	"":                "NULL",
+	"hmac-sha1-96":    "HMAC-SHA-1-96 [RFC2404]",
+	"hmac-sha256-128": "HMAC-SHA-256-128 [RFC4868]",
+}
+
+func tables(events []trace.Event) profile {
+	var p profile
+	for _, e := range events {
+		switch b := e.Body.(type) {
+		case trace.IKEKeys:
+			if len(b.CookieI) > 0 && len(b.Key) > 0 {
+				// Both columns are bare hexadecimal. Two sides with different preshared keys give
+				// one cookie two rows, of which Wireshark takes the last: the initiator's, who has
+				// its keys later and encrypts message 5 with them, the only encrypted one there is.
+				p.ike.add(fmt.Sprintf("%s,%s", b.CookieI, b.Key))
+			}
+		case trace.SAAdded:
+			if b.Protocol == "ESP" {
+				p.addESP(b)
+			}
+		}
+	}
+	return p
+}
+
+func (p *profile) addESP(b trace.SAAdded) {
+	cipher, known := espCiphers[b.Cipher]
+	auth, knownAuth := espAuths[b.Auth]
+	if !known || !knownAuth {
+		p.addUnknown(strings.Trim(b.Cipher+" with "+b.Auth, " "))
+		return
+	}
+	family := "IPv4"
+	if strings.Contains(b.Src, ":") {
+		family = "IPv6"
+	}
+	p.esp.add(strings.Join([]string{
+		quote(family), quote(b.Src), quote(b.Dst), quote(fmt.Sprintf("0x%08x", b.SPI)),
+		quote(cipher), quote(key(b.CipherKey)), quote(auth), quote(key(b.AuthKey)),
+	}, ","))
+}
+
+func (p *profile) addUnknown(what string) {
+	for i := range p.unknown {
+		if p.unknown[i].what == what {
+			p.unknown[i].count++
+			return
+		}
+	}
+	p.unknown = append(p.unknown, unknown{what, 1})
+}
+
+// key is a key as esp_sa wants it; an empty string is no key.
+func key(k trace.Hex) string {
+	if len(k) == 0 {
+		return ""
+	}
+	return "0x" + k.String()
+}
+
+// quote makes a string column of a table; Wireshark reads \xHH in one.
+func quote(s string) string {
+	var b strings.Builder
+	b.WriteByte('"')
+	for _, c := range []byte(s) {
+		if c < 0x20 || c >= 0x7f || c == '"' || c == '\\' {
+			fmt.Fprintf(&b, `\x%02x`, c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	b.WriteByte('"')
+	return b.String()
+}

@@ -1,0 +1,196 @@
+package wireshark_test
+
+import (
+	"bytes"
+	"crypto/aes"
+	"crypto/des"
+	"crypto/sha1"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/internal/needs"
+	"github.com/ipseclab/ipseclab/internal/pcapng"
+	"github.com/ipseclab/ipseclab/internal/suite"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/internal/wireshark"
+)
+
+const (
+	left  = "10.0.0.1"
+	right = "10.0.0.2"
+)
+
+// tshark reads frames with the profile of events and prints the fields, one line per frame.
+func tshark(t *testing.T, events []trace.Event, frames [][]byte, fields ...string) []string {
+	t.Helper()
+	program := needs.Tool(t, "tshark")
+	dir := t.TempDir()
+	require.NoError(t, wireshark.WriteProfile(filepath.Join(dir, "wireshark"), events))
+
+	var capture bytes.Buffer
+	w, err := pcapng.NewWriter(&capture)
+	require.NoError(t, err)
+	lan, err := w.AddInterface("lan")
+	require.NoError(t, err)
+	at := time.Date(2005, 3, 30, 0, 0, 0, 0, time.UTC)
+	for _, f := range frames {
+		require.NoError(t, w.WritePacket(lan, at, f, ""))
+	}
+	file := filepath.Join(dir, "capture.pcapng")
+	require.NoError(t, os.WriteFile(file, capture.Bytes(), 0o666))
+
+	env, err := wireshark.Env(filepath.Join(dir, "wireshark"))
+	require.NoError(t, err)
+	args := []string{"-r", file, "-T", "fields", "-E", "separator=|"}
+	for _, f := range fields {
+		args = append(args, "-e", f)
+	}
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), env)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	require.NoError(t, err, stderr.String())
+	require.NotContains(t, stderr.String(), "esp_sa", "tshark complains about the table")
+	require.NotContains(t, stderr.String(), "ikev1_decryption_table", "tshark complains about the table")
+	return strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+}
+
+// added is the event of an SA from left to right.
+func added(spi uint32, cipher string, key []byte, auth string, authKey []byte) trace.Event {
+	return trace.Event{Node: "left", Body: trace.SAAdded{
+		Direction: "outbound", Protocol: "ESP", SPI: spi, Src: left, Dst: right, Mode: "transport",
+		Cipher: cipher, CipherKey: key, Auth: auth, AuthKey: authKey,
+	}}
+}
+
+func TestTsharkDecryptsEverySuite(t *testing.T) {
+	ciphers := []string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-gcm16", "aes192-gcm16", "aes256-gcm16"}
+	type made struct {
+		name string
+		data []byte
+		spi  uint32
+	}
+	var (
+		events []trace.Event
+		frames [][]byte
+		want   []made
+	)
+	seal := func(cipher string, key []byte, auth string, authKey []byte) {
+		// SPIs with leading zeros and with letters: Wireshark compares them as text.
+		m := made{name: cipher + "+" + auth, spi: 0x00c0ffe0 + uint32(len(want))}
+		m.data = payload(m.name, 40+len(want))
+		events = append(events, added(m.spi, cipher, key, auth, authKey))
+		frames = append(frames, frame(left, right, 50, uint16(len(want)+1), 0, false,
+			esp(t, m.spi, cipher, key, auth, authKey, 17, udp(1025, 9999, m.data))))
+		want = append(want, m)
+	}
+	for _, name := range ciphers {
+		c := suite.CipherNamed(name)
+		require.NotNil(t, c, name)
+		key := keyBytes(0x10, c.KeyLen+c.SaltLen)
+		if c.AEAD() {
+			seal(name, key, "", nil)
+			continue
+		}
+		for _, auth := range []string{"hmac-sha1-96", "hmac-sha256-128"} {
+			seal(name, key, auth, keyBytes(0x60, suite.AuthNamed(auth).KeyLen))
+		}
+	}
+	seal("null", nil, "hmac-sha1-96", keyBytes(0x60, 20))
+	seal("null", nil, "hmac-sha256-128", keyBytes(0x60, 32))
+
+	lines := tshark(t, events, frames, "esp.spi", "esp.icv_good", "esp.icv_bad", "udp.dstport", "data.data")
+	require.Len(t, lines, len(want))
+	for i, m := range want {
+		f := strings.Split(lines[i], "|")
+		require.Len(t, f, 5, m.name)
+		require.Equal(t, []string{"1", ""}, truth(f[1:3]), "%s: the ICV is verified", m.name)
+		require.Equal(t, "9999", f[3], "%s: the inner packet is decrypted", m.name)
+		require.Equal(t, hex.EncodeToString(m.data), f[4], m.name)
+	}
+}
+
+// truth writes a boolean field of any version of tshark (1, True) as 1, and a false or absent one as nothing.
+func truth(fields []string) []string {
+	out := make([]string, len(fields))
+	for i, f := range fields {
+		if f == "1" || f == "True" {
+			out[i] = "1"
+		}
+	}
+	return out
+}
+
+func TestTsharkCallsATamperedPacketBad(t *testing.T) {
+	for _, s := range []struct{ cipher, auth string }{
+		{"aes128-cbc", "hmac-sha1-96"},
+		{"3des-cbc", "hmac-sha256-128"},
+		{"aes256-gcm16", ""},
+	} {
+		c := suite.CipherNamed(s.cipher)
+		key := keyBytes(0x10, c.KeyLen+c.SaltLen)
+		var authKey []byte
+		if s.auth != "" {
+			authKey = keyBytes(0x60, suite.AuthNamed(s.auth).KeyLen)
+		}
+		p := esp(t, 0x1000, s.cipher, key, s.auth, authKey, 17, udp(1025, 9999, payload("x", 40)))
+		p[len(p)-1] ^= 1
+		lines := tshark(t, []trace.Event{added(0x1000, s.cipher, key, s.auth, authKey)},
+			[][]byte{frame(left, right, 50, 1, 0, false, p)}, "esp.icv_good", "esp.icv_bad")
+		require.Equal(t, []string{"", "1"}, truth(strings.Split(lines[0], "|")), "%s %s", s.cipher, s.auth)
+	}
+}
+
+func TestTsharkDecryptsFragmentsOfOneDatagram(t *testing.T) {
+	key, authKey := keyBytes(0x10, 24), keyBytes(0x60, 20)
+	data := payload("fragmented", 2000)
+	p := esp(t, 0x2000, "3des-cbc", key, "hmac-sha1-96", authKey, 17, udp(1025, 9999, data))
+	const cut = 1480
+	lines := tshark(t, []trace.Event{added(0x2000, "3des-cbc", key, "hmac-sha1-96", authKey)}, [][]byte{
+		frame(left, right, 50, 7, 0, true, p[:cut]),
+		frame(left, right, 50, 7, cut, false, p[cut:]),
+	}, "esp.icv_good", "data.data")
+	require.Len(t, lines, 2)
+	last := strings.Split(lines[1], "|")
+	require.Equal(t, []string{"1"}, truth(last[:1]))
+	require.True(t, strings.HasSuffix(last[1], hex.EncodeToString(data)), "the whole datagram is decrypted")
+}
+
+func TestTsharkDecryptsMainMode(t *testing.T) {
+	modes := []mainMode{
+		{cookieI: keyBytes(0xa0, 8), cookieR: keyBytes(0xb0, 8), cipherID: 5, hashID: 2, // 3DES-CBC, SHA
+			hash: sha1.New, block: des.NewTripleDESCipher, key: keyBytes(0x11, 24), identity: "client.example"},
+		{cookieI: keyBytes(0x01, 8), cookieR: keyBytes(0xd0, 8), cipherID: 7, hashID: 2, keyBits: 128, // AES-CBC, SHA
+			hash: sha1.New, block: aes.NewCipher, key: keyBytes(0x12, 16), identity: "aes128.example"},
+		{cookieI: keyBytes(0xe0, 8), cookieR: keyBytes(0xf0, 8), cipherID: 7, hashID: 4, keyBits: 256, // AES-CBC, SHA2-256
+			hash: sha256.New, block: aes.NewCipher, key: keyBytes(0x13, 32), identity: "aes256.example"},
+	}
+	var (
+		events []trace.Event
+		frames [][]byte
+	)
+	for _, m := range modes {
+		events = append(events, trace.Event{Node: "left", Body: trace.IKEKeys{CookieI: m.cookieI, CookieR: m.cookieR, Key: m.key}})
+		for i, msg := range m.messages(t) {
+			src, dst := left, right
+			if i%2 == 1 {
+				src, dst = right, left
+			}
+			frames = append(frames, frame(src, dst, 17, uint16(len(frames)+1), 0, false, udp(500, 500, msg)))
+		}
+	}
+	lines := tshark(t, events, frames, "isakmp.id.data.fqdn", "isakmp.messageid")
+	require.Len(t, lines, 5*len(modes))
+	for i, m := range modes {
+		require.Contains(t, lines[5*i+4], m.identity, "message 5 is decrypted")
+	}
+}

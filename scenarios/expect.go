@@ -1,0 +1,325 @@
+package scenarios
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/result"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+)
+
+// judge compares a finished step with its expectations.
+func (s *stepRun) judge() []result.Check {
+	e := s.spec.Expect
+	if e == nil {
+		return nil
+	}
+	j := &judgement{step: s, path: s.path() + ".expect"}
+	if e.Result != "" {
+		j.equal("result", "result", e.Result, s.report.Result())
+	}
+	if e.Received != nil {
+		j.count("received", "answers received", e.Received, int64(s.report.Received))
+	}
+	if e.Latency != nil {
+		j.latency(e.Latency)
+	}
+	if e.Wire != nil {
+		j.wire(e.Wire)
+	}
+	if e.SA != nil {
+		j.sa(e.SA)
+	}
+	if e.Rule != nil {
+		j.rule(e.Rule)
+	}
+	if e.App != nil {
+		j.application(e.App)
+	}
+	if e.IKE != nil {
+		from, to := s.ends()
+		j.ike(e.IKE, ".ike", s.lab.negotiations(s.begin, s.end, from, to))
+	}
+	return j.checks
+}
+
+// judgement collects the checks of one step or invariant.
+type judgement struct {
+	step   *stepRun
+	lab    *lab
+	path   string // of the expectations in the file
+	checks []result.Check
+}
+
+func (j *judgement) in() *lab {
+	if j.lab != nil {
+		return j.lab
+	}
+	return j.step.lab
+}
+
+func (j *judgement) add(ok bool, field, name, want, got, reason string) {
+	c := result.Check{
+		Name: name + ": " + want, Outcome: result.Passed, Want: want, Got: got, Line: j.in().spec.Line(j.path + "." + field),
+	}
+	if !ok {
+		c.Outcome = result.Failed
+		c.Reason = cmp.Or(reason, fmt.Sprintf("want %s, got %s", want, got))
+	}
+	j.checks = append(j.checks, c)
+}
+
+func (j *judgement) equal(field, name, want, got string) {
+	j.add(want == got, field, name, want, got, "")
+}
+
+func (j *judgement) count(field, name string, want *spec.Range, got int64) {
+	j.add(want.Contains(got), field, name, want.String(), fmt.Sprint(got), "")
+}
+
+func (j *judgement) latency(want *spec.DurationRange) {
+	r := j.step.report
+	if len(r.Latency) == 0 {
+		j.add(false, "latency", "latency", want.String(), "no answer", "")
+		return
+	}
+	j.add(want.Contains(r.Latency[0]), "latency", "latency", want.String(), r.Latency[0].String(), "")
+}
+
+// wire judges what was seen of the step's traffic, IKE aside.
+func (j *judgement) wire(want *spec.Wire) {
+	s := j.step
+	from, to := s.ends()
+	proto, port := protocolOf(s.spec)
+	t := s.lab.wire.tally(s.begin, s.end, from, to, proto, port)
+	if want.Protection != "" {
+		j.add(t.protection() == want.Protection, "wire.protection", "protection on the wire", want.Protection, t.protection(), t.complaint(want.Protection))
+	}
+	if want.Frames != nil {
+		j.count("wire.frames", "frames on the wire", want.Frames, int64(t.frames))
+	}
+	if want.Fragments != nil {
+		j.count("wire.fragments", "fragments on the wire", want.Fragments, int64(t.fragments))
+	}
+}
+
+// tally sums up what the observer saw between two nodes.
+type tally struct {
+	esp, clear        int // frames on any segment
+	firstClear        int // number of the first clear frame
+	frames, fragments int // on the last segment of their way
+	spis              []uint32
+	reverse           []uint32
+}
+
+// tally looks at the frames between the two nodes: protected ones, and clear
+// ones of the protocol and server port (0: any).
+func (o *observer) tally(begin, end window, a, b party, proto uint8, port uint16) tally {
+	var t tally
+	for i := range o.seen[begin.frames:end.frames] {
+		s := &o.seen[begin.frames+i]
+		if !s.between(a, b) || s.isIKE() {
+			continue
+		}
+		if !s.protected() {
+			if proto != ipsec.ProtoAny && s.proto != proto ||
+				port != 0 && !s.fragmentOnly() && s.srcPort != port && s.dstPort != port {
+				continue
+			}
+			t.clear++
+			if t.firstClear == 0 {
+				t.firstClear = s.number
+			}
+		} else {
+			t.esp++
+			if s.first && a.has(s.src) && !slices.Contains(t.spis, s.spi) {
+				t.spis = append(t.spis, s.spi)
+			}
+			if s.first && b.has(s.src) && !slices.Contains(t.reverse, s.spi) {
+				t.reverse = append(t.reverse, s.spi)
+			}
+		}
+		if s.arrives(a, b) {
+			t.frames++
+			if s.fragment {
+				t.fragments++
+			}
+		}
+	}
+	return t
+}
+
+// fragmentOnly: a non-first fragment, which shows no ports.
+func (s *sighting) fragmentOnly() bool { return s.fragment && !s.first }
+
+func (t tally) protection() string {
+	switch {
+	case t.esp > 0 && t.clear > 0:
+		return spec.WireMixed
+	case t.esp > 0:
+		return spec.WireESP
+	case t.clear > 0:
+		return spec.WireClear
+	}
+	return spec.WireNothing
+}
+
+func (t tally) complaint(want string) string {
+	text := fmt.Sprintf("want %s, saw %d protected and %d clear frames", want, t.esp, t.clear)
+	if t.clear > 0 {
+		text += fmt.Sprintf(", the first clear one is frame %d", t.firstClear)
+	}
+	return text
+}
+
+// rule judges which rules decided, from the verdicts that the drivers recorded.
+func (j *judgement) rule(want *spec.RuleExpect) {
+	s := j.step
+	from, to := s.ends()
+	flow := s.flow()
+	if want.From != "" {
+		j.equal("rule.from", "rule at "+from.name, want.From, s.lab.verdict(s.end, from.name, ipsec.Outbound, flow))
+	}
+	if want.To != "" {
+		j.equal("rule.to", "rule at "+to.name, want.To, s.lab.verdict(s.end, to.name, ipsec.Inbound, flow))
+	}
+}
+
+// verdict is the name of the rule in the last decision of a node's driver about
+// the request of a flow; ephemeral source ports do not matter.
+func (l *lab) verdict(end window, node string, d ipsec.Direction, f ipsec.Flow) string {
+	prefix, suffix := fmt.Sprintf("%s %s", ipsec.ProtoName(f.Proto), f.Src), fmt.Sprintf("> %s", f.Dst)
+	if ipsec.HasPorts(f.Proto) {
+		prefix, suffix = prefix+":", fmt.Sprintf("> %s:%d", f.Dst, f.DstPort)
+	}
+	events := l.log.Events()[:end.events]
+	for _, e := range slices.Backward(events) {
+		v, ok := e.Body.(trace.Verdict)
+		if !ok || e.Node != node || v.Direction != d.String() ||
+			!strings.HasPrefix(v.Packet, prefix) || !strings.HasSuffix(v.Packet, suffix) {
+			continue
+		}
+		return cmp.Or(v.Rule, v.Action)
+	}
+	return "no decision"
+}
+
+// application judges what the listener at the far end saw.
+func (j *judgement) application(want *spec.App) {
+	s := j.step
+	if s.listener == nil {
+		j.add(false, "application", "application", "a listener at the far end", "none", "no application listens at the far end: see the node's serves")
+		return
+	}
+	for _, c := range []struct {
+		field, name string
+		want        *spec.Range
+		got         int64
+	}{
+		{"syns", "connection requests that reached the application", want.SYNs, int64(s.seen.SYNs)},
+		{"connections", "connections accepted", want.Connections, int64(s.seen.Connections)},
+		{"datagrams", "datagrams received", want.Datagrams, int64(s.seen.Datagrams)},
+		{"bytes", "bytes received", want.Bytes, s.seen.Bytes},
+	} {
+		if c.want != nil {
+			j.count("application."+c.field, c.name, c.want, c.got)
+		}
+	}
+	if s.seen.Corrupt > 0 {
+		j.add(false, "application", "application data", "intact", fmt.Sprintf("%d corrupt requests", s.seen.Corrupt), "")
+	}
+}
+
+// talks counts what two nodes did in IKE during a window: datagrams from the
+// wire, outcomes from the engines of both sides.
+type talks struct {
+	mainModes, quickModes, failed int
+	messages, retransmits         int
+	reasons                       []string
+}
+
+func (l *lab) negotiations(begin, end window, a, b party) talks {
+	var t talks
+	for _, e := range l.log.Events()[begin.events:end.events] {
+		n, ok := e.Body.(trace.Negotiation)
+		if !ok || !(e.Node == a.name && b.named(n.Remote) || e.Node == b.name && a.named(n.Remote)) {
+			continue
+		}
+		switch {
+		case n.State == "failed":
+			t.failed++
+			t.reasons = append(t.reasons, n.Reason)
+		case n.State != "established" || n.Role != "initiator":
+		case n.Exchange == "main mode":
+			t.mainModes++
+		default:
+			t.quickModes++
+		}
+	}
+	type sent struct {
+		node    string
+		payload uint64
+	}
+	before := map[sent]bool{}
+	for i := range l.wire.seen[begin.frames:end.frames] {
+		s := &l.wire.seen[begin.frames+i]
+		if !s.isIKE() || !s.between(a, b) || s.node != a.name && s.node != b.name {
+			continue
+		}
+		t.messages++
+		k := sent{s.node, s.payload}
+		if before[k] {
+			t.retransmits++
+		}
+		before[k] = true
+	}
+	return t
+}
+
+// named reports whether an address, with or without a port, is the party's.
+func (p party) named(endpoint string) bool {
+	for _, a := range p.addrs {
+		if endpoint == a.String() || strings.HasPrefix(endpoint, a.String()+":") {
+			return true
+		}
+	}
+	return false
+}
+
+func (j *judgement) ike(want *spec.IKE, field string, t talks) {
+	field = strings.TrimPrefix(field, ".")
+	if field != "" {
+		field += "."
+	}
+	for _, c := range []struct {
+		field, name string
+		want        *spec.Range
+		got         int
+	}{
+		{"main-modes", "main modes established", want.MainModes, t.mainModes},
+		{"quick-modes", "quick modes established", want.QuickModes, t.quickModes},
+		{"failed", "negotiations failed", want.Failed, t.failed},
+		{"messages", "IKE messages on the wire", want.Messages, t.messages},
+		{"retransmits", "IKE messages repeated on the wire", want.Retransmits, t.retransmits},
+	} {
+		if c.want != nil {
+			j.count(field+c.field, c.name, c.want, int64(c.got))
+		}
+	}
+	if want.Reason != "" {
+		ok := slices.ContainsFunc(t.reasons, func(r string) bool { return strings.Contains(r, want.Reason) })
+		got := "no failure"
+		if len(t.reasons) > 0 {
+			got = strings.Join(slices.Compact(t.reasons), "; ")
+		}
+		j.add(ok, field+"reason", "reason of a failure", want.Reason, got, "")
+	}
+}
+
+// age is how long ago, at a moment, something happened.
+func (w window) age(t time.Duration) time.Duration { return w.at - t }

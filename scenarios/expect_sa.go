@@ -1,0 +1,102 @@
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+)
+
+// sa judges the SA pair that carried the step's traffic: the SPIs are read off
+// the wire, and both ends must hold the same SA under each of them.
+func (j *judgement) sa(want *spec.SA) {
+	s := j.step
+	from, to := s.ends()
+	proto, port := protocolOf(s.spec)
+	t := s.lab.wire.tally(s.begin, s.end, from, to, proto, port)
+	if len(t.spis) == 0 {
+		j.add(false, "sa", "SA in use", "an SA pair", "no protected frame", "no ESP frame of the step was seen on the wire")
+		return
+	}
+	spi := t.spis[len(t.spis)-1]
+	out, sent := s.lab.saNamed(s.end, from.name, "outbound", spi)
+	in, received := s.lab.saNamed(s.end, to.name, "inbound", spi)
+	if !sent || !received {
+		j.add(false, "sa", "SA in use", "the same SA on both sides", fmt.Sprintf("SPI %#08x: at the sender %t, at the receiver %t", spi, sent, received), "")
+		return
+	}
+	a, b := out.SAAdded, in.SAAdded
+	agree := a.CipherKey.String() == b.CipherKey.String() && a.AuthKey.String() == b.AuthKey.String() &&
+		a.Cipher == b.Cipher && a.Auth == b.Auth && a.Mode == b.Mode && a.Protocol == b.Protocol
+	j.add(agree, "sa", "SA in use", "the same SA on both sides", fmt.Sprintf("SPI %#08x, %s %s %s", spi, a.Protocol, a.Cipher, a.Auth), "the two ends hold different keys or algorithms")
+
+	for _, c := range []struct{ field, name, want, got string }{
+		{"protocol", "protocol", strings.ToLower(want.Protocol), strings.ToLower(a.Protocol)},
+		{"mode", "mode", want.Mode, a.Mode},
+		{"cipher", "cipher", want.Cipher, a.Cipher},
+		{"auth", "integrity", want.Auth, a.Auth},
+	} {
+		if c.want != "" {
+			j.equal("sa."+c.field, c.name, c.want, c.got)
+		}
+	}
+	if want.Seconds != 0 {
+		j.equal("sa.seconds", "lifetime in seconds", fmt.Sprint(want.Seconds), both(a.Seconds, b.Seconds))
+	}
+	if want.Kilobytes != 0 {
+		j.equal("sa.kilobytes", "lifetime in kilobytes", fmt.Sprint(want.Kilobytes), both(a.Kilobytes, b.Kilobytes))
+	}
+	if want.Age != 0 {
+		age := s.end.age(out.at)
+		j.add(age <= want.Age.Span(), "sa.max-age", "age", "<= "+want.Age.String(), age.String(), "")
+	}
+	if want.PFSGroup != nil {
+		j.equal("sa.pfs-group", "PFS group", fmt.Sprint(*want.PFSGroup), s.lab.pfsGroup(s.end, from, to))
+	}
+	if want.MainMode != "" {
+		chosen, _ := s.lab.established(s.end, "main mode", from, to)
+		j.equal("sa.main-mode", "main mode", want.MainMode, chosen)
+	}
+}
+
+// both is the value when both ends have the same, or the two.
+func both[N comparable](a, b N) string {
+	if a == b {
+		return fmt.Sprint(a)
+	}
+	return fmt.Sprintf("%v at the sender, %v at the receiver", a, b)
+}
+
+// saNamed finds an SA of a node in the trace.
+func (l *lab) saNamed(end window, node, direction string, spi uint32) (addedSA, bool) {
+	for _, e := range slices.Backward(l.log.Events()[:end.events]) {
+		if a, ok := e.Body.(trace.SAAdded); ok && e.Node == node && a.Direction == direction && a.SPI == spi {
+			return addedSA{a, e.At}, true
+		}
+	}
+	return addedSA{}, false
+}
+
+// established is the proposal of the latest negotiation of a kind between two
+// nodes, as its initiator saw it.
+func (l *lab) established(end window, exchange string, a, b party) (chosen string, ok bool) {
+	for _, e := range slices.Backward(l.log.Events()[:end.events]) {
+		n, is := e.Body.(trace.Negotiation)
+		if is && n.Exchange == exchange && n.State == "established" && n.Role == "initiator" &&
+			(e.Node == a.name && b.named(n.Remote) || e.Node == b.name && a.named(n.Remote)) {
+			return n.Chosen, true
+		}
+	}
+	return "none", false
+}
+
+// pfsGroup is the group of the latest quick mode's own Diffie–Hellman exchange; 0 without one.
+func (l *lab) pfsGroup(end window, a, b party) string {
+	chosen, _ := l.established(end, "quick mode", a, b)
+	if _, group, ok := strings.Cut(chosen, "pfs group "); ok {
+		return group
+	}
+	return "0"
+}

@@ -1,0 +1,122 @@
+package scenarios
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+)
+
+// Question asks what the policies of two nodes, as first assigned, do with a
+// packet and its answer.
+type Question struct {
+	From, To string // nodes or addresses
+	Protocol string // any word of a filter's protocol
+	Port     int    // of the server, with TCP and UDP
+	FromPort int    // of the client; 0: an ephemeral one
+}
+
+// Explanation is the answer, one view for each place where a filter decides.
+type Explanation struct {
+	Views []View `json:"views"`
+}
+
+// View is the decision of one node about one packet.
+type View struct {
+	Node        string             `json:"node"`
+	Policy      string             `json:"policy"` // assigned; "" for none
+	Packet      string             `json:"packet"`
+	Explanation policy.Explanation `json:"explanation"`
+}
+
+// ephemeralPort stands for any client port that no filter names: the first of
+// the dynamic ports of Windows Server 2003.
+const ephemeralPort = 1025
+
+// Explain answers a question from the scenario file alone; nothing is run.
+func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
+	if err := Validate(s); err != nil {
+		return nil, err
+	}
+	policies, err := policiesOf(s)
+	if err != nil {
+		return nil, err
+	}
+	proto, ok := spec.ProtocolNumber(q.Protocol)
+	if !ok {
+		return nil, fmt.Errorf("scenarios: explain: %q is no protocol: any, icmp, tcp, udp or a number from 1 to 255", q.Protocol)
+	}
+	if (q.Port != 0 || q.FromPort != 0) && !ipsec.HasPorts(proto) {
+		return nil, fmt.Errorf("scenarios: explain: a port needs protocol tcp or udp, not %s", ipsec.ProtoName(proto))
+	}
+	if q.Port < 0 || q.Port > 65535 || q.FromPort < 0 || q.FromPort > 65535 {
+		return nil, fmt.Errorf("scenarios: explain: a port is a number from 1 to 65535")
+	}
+	if ipsec.HasPorts(proto) && q.Port == 0 {
+		return nil, fmt.Errorf("scenarios: explain: protocol %s needs the port of the server", ipsec.ProtoName(proto))
+	}
+	src, err := s.Resolve(q.From)
+	if err != nil {
+		return nil, fmt.Errorf("scenarios: explain: from: %w", err)
+	}
+	dst, err := s.Resolve(q.To)
+	if err != nil {
+		return nil, fmt.Errorf("scenarios: explain: to: %w", err)
+	}
+	f := ipsec.Flow{Src: src, Dst: dst, Proto: proto, DstPort: uint16(q.Port), SrcPort: uint16(q.FromPort)}
+	if f.SrcPort == 0 && ipsec.HasPorts(proto) {
+		f.SrcPort = ephemeralPort
+	}
+	x := &Explanation{}
+	for _, v := range []struct {
+		word string
+		d    ipsec.Direction
+		f    ipsec.Flow
+	}{
+		{q.From, ipsec.Outbound, f}, {q.To, ipsec.Inbound, f},
+		{q.To, ipsec.Outbound, f.Reverse()}, {q.From, ipsec.Inbound, f.Reverse()},
+	} {
+		name, ok := s.NodeOf(v.word)
+		if !ok || s.Nodes[name].Router() {
+			continue // nobody there has an IPsec policy
+		}
+		var addrs []netip.Addr
+		for _, ifc := range s.Nodes[name].Interfaces {
+			p, err := netip.ParsePrefix(ifc.Address)
+			if err != nil {
+				return nil, fmt.Errorf("scenarios: explain: node %s: %w", name, err)
+			}
+			addrs = append(addrs, p.Addr())
+		}
+		compiled, err := policy.Compile(policies[s.Assignments[name]], addrs, policy.Options{})
+		if err != nil {
+			return nil, fmt.Errorf("scenarios: explain: node %s: %w", name, err)
+		}
+		x.Views = append(x.Views, View{
+			Node: name, Policy: s.Assignments[name], Packet: v.f.String(), Explanation: compiled.Explain(v.d, v.f),
+		})
+	}
+	if x.Views == nil {
+		return nil, fmt.Errorf("scenarios: explain: neither %s nor %s is a host of the scenario", q.From, q.To)
+	}
+	return x, nil
+}
+
+// String is the answer for people.
+func (x *Explanation) String() string {
+	var b strings.Builder
+	for i, v := range x.Views {
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		assigned := "policy " + v.Policy
+		if v.Policy == "" {
+			assigned = "no policy"
+		}
+		fmt.Fprintf(&b, "%s (%s)\n%s", v.Node, assigned, v.Explanation)
+	}
+	return b.String()
+}

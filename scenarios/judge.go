@@ -1,0 +1,100 @@
+package scenarios
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/ipseclab/ipseclab/internal/result"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// judge makes the result of a finished run.
+func (l *lab) judge(steps []*stepRun) *Result {
+	r := &Result{
+		Name: l.spec.Name, Title: l.spec.Title, Story: l.spec.Story, Claims: l.spec.Claims, File: l.spec.File(), Seed: l.seed,
+		Start: l.spec.Epoch(), Outcome: result.Passed, Segments: l.drawnSegments(), Nodes: l.drawnNodes(),
+	}
+	for _, s := range steps {
+		step := s.result()
+		r.Outcome = r.Outcome.Worse(step.Outcome)
+		r.Steps = append(r.Steps, step)
+		l.world.Record("", s.event(string(step.Outcome), firstFailure(step.Checks)))
+	}
+	r.Invariants = l.invariants(steps)
+	for _, c := range r.Invariants {
+		r.Outcome = r.Outcome.Worse(c.Outcome)
+	}
+	r.SAs = l.sas()
+	r.Virtual = l.world.Now()
+	r.Frames = l.world.Frames()
+	return r
+}
+
+func firstFailure(checks []result.Check) string {
+	for _, c := range checks {
+		if c.Outcome != result.Passed {
+			return c.Reason
+		}
+	}
+	return ""
+}
+
+// sas gathers the IPsec SAs of the run from the trace.
+func (l *lab) sas() []result.SA {
+	type key struct {
+		node, direction, protocol string
+		spi                       uint32
+	}
+	var all []result.SA
+	at := map[key]int{}
+	for _, e := range l.log.Events() {
+		switch b := e.Body.(type) {
+		case trace.SAAdded:
+			at[key{e.Node, b.Direction, b.Protocol, b.SPI}] = len(all)
+			all = append(all, result.SA{
+				Node: e.Node, Direction: b.Direction, Protocol: b.Protocol, SPI: b.SPI, PeerSPI: b.PeerSPI,
+				Src: b.Src, Dst: b.Dst, Mode: b.Mode, Cipher: b.Cipher, Auth: b.Auth, Selector: b.Selector, Rule: b.Rule,
+				Seconds: b.Seconds, Kilobytes: b.Kilobytes, Initiator: b.Initiator, Added: e.At,
+			})
+		case trace.SARemoved:
+			if i, ok := at[key{e.Node, b.Direction, b.Protocol, b.SPI}]; ok {
+				removed := e.At
+				all[i].Removed, all[i].Reason, all[i].Packets, all[i].Bytes = &removed, b.Reason, b.Packets, b.Bytes
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.hosts)) {
+		for _, sa := range l.hosts[name].SAs() {
+			if i, ok := at[key{name, sa.Direction.String(), sa.Protocol.String(), sa.SPI}]; ok {
+				all[i].Packets, all[i].Bytes = sa.Packets, sa.Bytes
+			}
+		}
+	}
+	return all
+}
+
+func (l *lab) drawnSegments() (drawn []result.Segment) {
+	for _, name := range slices.Sorted(maps.Keys(l.segments)) {
+		c := l.segments[name].Config()
+		drawn = append(drawn, result.Segment{
+			Name: name, Subnet: l.spec.Network.Segments[name].Subnet, MTU: c.MTU, Latency: c.Latency, Loss: c.Loss,
+		})
+	}
+	return drawn
+}
+
+func (l *lab) drawnNodes() (drawn []result.Node) {
+	for _, name := range slices.Sorted(maps.Keys(l.spec.Nodes)) {
+		n := l.spec.Nodes[name]
+		node := result.Node{Name: name, Type: n.Kind(), Policy: l.spec.Assignments[name]}
+		for _, ifc := range n.Interfaces {
+			mac := sim.MACFor(name, ifc.Segment)
+			node.Interfaces = append(node.Interfaces, result.Interface{
+				Segment: ifc.Segment, Address: ifc.Address, MAC: macString(mac), MTU: l.segments[ifc.Segment].Config().MTU,
+			})
+		}
+		drawn = append(drawn, node)
+	}
+	return drawn
+}

@@ -1,0 +1,173 @@
+package scenarios
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/natbox"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// lab is a scenario come to life.
+type lab struct {
+	spec     *spec.Scenario
+	seed     uint64
+	world    *sim.World
+	log      *trace.Log
+	segments map[string]*sim.Segment
+	hosts    map[string]*hosts.Host
+	routers  map[string]*natbox.Router
+	addrs    map[netip.Addr]string // whose an address is
+	policies map[string]*policy.Policy
+	wire     *observer
+	oracle   *oracle
+}
+
+// build makes the world of a scenario. Everything is made in the order of
+// names, so that the same file gives the same world.
+func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, error) {
+	seed := o.Seed
+	if seed == 0 {
+		seed = s.RandomSeed()
+	}
+	l := &lab{
+		spec: s, seed: seed, log: trace.New(traceTo),
+		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
+		addrs: map[netip.Addr]string{},
+	}
+	var err error
+	if l.policies, err = policiesOf(s); err != nil {
+		return nil, err
+	}
+	l.world, err = sim.New(sim.Config{Name: s.Name, Seed: seed, Epoch: s.Epoch(), Trace: l.log, Capture: captureTo})
+	if err != nil {
+		return nil, err
+	}
+	if err := l.wireUp(o); err != nil {
+		l.close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *lab) wireUp(o Options) error {
+	for _, name := range slices.Sorted(maps.Keys(l.spec.Network.Segments)) {
+		g := l.spec.Network.Segments[name]
+		segment, err := l.world.NewSegment(name, sim.SegmentConfig{Latency: g.Delay(), MTU: g.PacketSize(), Loss: g.Loss})
+		if err != nil {
+			return err
+		}
+		l.segments[name] = segment
+	}
+	l.wire = newObserver()
+	l.oracle = newOracle(l)
+	l.world.Tap(l.wire.frame)
+	l.world.Tap(l.oracle.frame)
+	for _, name := range slices.Sorted(maps.Keys(l.spec.Nodes)) {
+		if err := l.addNode(name, l.spec.Nodes[name], o.Faults[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
+	path := "$.nodes." + name
+	prefixes := make([]netip.Prefix, len(n.Interfaces))
+	for i, ifc := range n.Interfaces {
+		p, err := netip.ParsePrefix(ifc.Address)
+		if err != nil {
+			return l.spec.Errorf(fmt.Sprintf("%s.interfaces[%d].address", path, i), "%v", err)
+		}
+		prefixes[i] = p
+		l.addrs[p.Addr()] = name
+	}
+	type route struct {
+		to  netip.Prefix
+		via netip.Addr
+	}
+	var routes []route
+	for i, r := range n.Routes {
+		to, err := netip.ParsePrefix(r.To)
+		if err != nil {
+			return l.spec.Errorf(fmt.Sprintf("%s.routes[%d].to", path, i), "%v", err)
+		}
+		via, err := netip.ParseAddr(r.Via)
+		if err != nil {
+			return l.spec.Errorf(fmt.Sprintf("%s.routes[%d].via", path, i), "%v", err)
+		}
+		routes = append(routes, route{to, via})
+	}
+	if n.Gateway != "" {
+		via, err := netip.ParseAddr(n.Gateway)
+		if err != nil {
+			return l.spec.Errorf(path+".gateway", "%v", err)
+		}
+		routes = append(routes, route{netip.PrefixFrom(netip.IPv4Unspecified(), 0), via})
+	}
+	if n.Router() {
+		c := natbox.RouterConfig{Name: name}
+		for i, ifc := range n.Interfaces {
+			c.Interfaces = append(c.Interfaces, natbox.Interface{Segment: l.segments[ifc.Segment], Prefix: prefixes[i]})
+		}
+		for _, r := range routes {
+			c.Routes = append(c.Routes, natbox.Route{To: r.to, Via: r.via})
+		}
+		router, err := natbox.NewRouter(l.world, c)
+		if err != nil {
+			return l.spec.Errorf(path, "%v", err)
+		}
+		l.routers[name] = router
+		return nil
+	}
+	margin, idle := n.RekeyBefore()
+	c := hosts.Config{
+		Name: name, Policy: l.policies[l.spec.Assignments[name]],
+		Rekey: esp.Rekey{Margin: margin, Idle: idle}, Names: l.lookup, Faults: faults,
+	}
+	for i, ifc := range n.Interfaces {
+		c.Interfaces = append(c.Interfaces, hosts.Interface{Segment: l.segments[ifc.Segment], Prefix: prefixes[i]})
+	}
+	for _, r := range routes {
+		c.Routes = append(c.Routes, hosts.Route{To: r.to, Via: r.via})
+	}
+	h, err := hosts.New(l.world, c)
+	if err != nil {
+		return l.spec.Errorf(path, "%v", err)
+	}
+	l.hosts[name] = h
+	for i, s := range n.Serves {
+		if s.TCP != 0 {
+			_, err = h.ServeTCP(uint16(s.TCP))
+		} else {
+			_, err = h.ServeUDP(uint16(s.UDP))
+		}
+		if err != nil {
+			return l.spec.Errorf(fmt.Sprintf("%s.serves[%d]", path, i), "%v", err)
+		}
+	}
+	return nil
+}
+
+func (l *lab) lookup(name string) (netip.Addr, bool) {
+	a, err := l.spec.Resolve(name)
+	return a, err == nil
+}
+
+// close ends the world first, so that what the hosts' stacks send when they are
+// torn down, in an order of their own, is no part of the evidence.
+func (l *lab) close() error {
+	err := l.world.Close()
+	for _, name := range slices.Sorted(maps.Keys(l.hosts)) {
+		l.hosts[name].Close()
+	}
+	return err
+}

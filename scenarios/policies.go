@@ -1,0 +1,159 @@
+package scenarios
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+)
+
+// Validate finds the mistakes of a scenario without running it: those of
+// spec.Scenario.Check, and security methods and policies that do not compile for
+// a host that is given them. The errors are *spec.Error, joined.
+func Validate(s *spec.Scenario) error {
+	if err := s.Check(); err != nil {
+		return err
+	}
+	policies, err := policiesOf(s)
+	if err != nil {
+		return err
+	}
+	var mistakes []error
+	try := func(path, host, name string) {
+		p, ok := policies[name]
+		if !ok {
+			return
+		}
+		var addrs []netip.Addr
+		for _, ifc := range s.Nodes[host].Interfaces {
+			prefix, err := netip.ParsePrefix(ifc.Address)
+			if err != nil {
+				return // Check has said so
+			}
+			addrs = append(addrs, prefix.Addr())
+		}
+		if _, err := policy.Compile(p, addrs, policy.Options{}); err != nil {
+			mistakes = append(mistakes, s.Errorf(path, "policy %s on %s: %v", name, host, err))
+		}
+	}
+	for _, host := range slices.Sorted(maps.Keys(s.Assignments)) {
+		try("$.assignments."+host, host, s.Assignments[host])
+	}
+	for i, step := range s.Steps {
+		if a := step.AssignPolicy; a != nil && !a.Unassigns() {
+			try(fmt.Sprintf("$.steps[%d].assign-policy", i), a.Host, a.Policy)
+		}
+	}
+	return errors.Join(mistakes...)
+}
+
+// policiesOf makes the policies of a scenario out of its filter lists, filter actions and rules.
+func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
+	var mistakes []error
+	lists := map[string]policy.FilterList{}
+	for _, name := range slices.Sorted(maps.Keys(s.FilterLists)) {
+		list := policy.FilterList{Name: name}
+		for i, f := range s.FilterLists[name] {
+			filter, err := filterOf(s, f)
+			if err != nil {
+				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("$.filter-lists.%s[%d]", name, i), "%v", err))
+			}
+			list.Filters = append(list.Filters, filter)
+		}
+		lists[name] = list
+	}
+	actions := map[string]policy.FilterAction{}
+	for _, name := range slices.Sorted(maps.Keys(s.FilterActions)) {
+		a := s.FilterActions[name]
+		action := policy.FilterAction{Name: name, PFS: a.PFS}
+		switch a.Action {
+		case spec.ActionPermit:
+			action.Kind = policy.Permit
+		case spec.ActionBlock:
+			action.Kind = policy.Block
+		case spec.ActionNegotiate:
+			action.Kind = policy.Negotiate
+		}
+		for i, m := range a.Methods {
+			proposal, err := policy.ParseSecurityMethod(m)
+			if err != nil {
+				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("$.filter-actions.%s.security-methods[%d]", name, i), "%v", err))
+			}
+			action.Methods = append(action.Methods, proposal)
+		}
+		actions[name] = action
+	}
+	policies := map[string]*policy.Policy{}
+	for _, name := range slices.Sorted(maps.Keys(s.Policies)) {
+		p := s.Policies[name]
+		out := &policy.Policy{Name: name, Description: p.Description, MainMode: policy.MainMode{
+			Lifetime: p.MainMode.Expiry(), QuickModes: p.MainMode.QuickModes,
+		}}
+		for i, m := range p.MainMode.Methods {
+			proposal, err := policy.ParseMainModeMethod(m)
+			if err != nil {
+				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("$.policies.%s.main-mode.security-methods[%d]", name, i), "%v", err))
+			}
+			out.MainMode.Proposals = append(out.MainMode.Proposals, proposal)
+		}
+		for _, r := range p.Rules {
+			rule := policy.Rule{Name: r.Label(), Filters: lists[r.FilterList], Action: actions[r.FilterAction]}
+			for _, a := range r.Auth {
+				rule.Auth = append(rule.Auth, policy.AuthMethod{PreSharedKey: a.PSK})
+			}
+			out.Rules = append(out.Rules, rule)
+		}
+		policies[name] = out
+	}
+	return policies, errors.Join(mistakes...)
+}
+
+func filterOf(s *spec.Scenario, f spec.Filter) (policy.Filter, error) {
+	out := policy.Filter{
+		Description: f.Description, Protocol: f.ProtocolNumber(),
+		SourcePort: uint16(f.SourcePort), DestinationPort: uint16(f.DestinationPort), Mirrored: f.BothWays(),
+	}
+	var err error
+	if out.Source, err = addressOf(s, f.Source); err != nil {
+		return out, fmt.Errorf("source: %w", err)
+	}
+	if out.Destination, err = addressOf(s, f.Destination); err != nil {
+		return out, fmt.Errorf("destination: %w", err)
+	}
+	return out, nil
+}
+
+func addressOf(s *spec.Scenario, word string) (policy.Address, error) {
+	a, err := s.FilterAddress(word)
+	switch {
+	case err != nil:
+		return policy.Address{}, err
+	case a.Me:
+		return policy.Me(), nil
+	case a.Any:
+		return policy.Any(), nil
+	case a.Prefix.IsSingleIP():
+		return policy.Host(a.Prefix.Addr()), nil
+	}
+	return policy.Subnet(a.Prefix), nil
+}
+
+// protocolOf is the IP protocol of a step's traffic, and its server port.
+func protocolOf(step spec.Step) (proto uint8, port uint16) {
+	switch {
+	case step.Ping != nil:
+		return ipsec.ProtoICMP, 0
+	case step.Connect != nil:
+		return ipsec.ProtoTCP, uint16(step.Connect.Port)
+	case step.Transfer != nil:
+		return ipsec.ProtoTCP, uint16(step.Transfer.Port)
+	case step.UDP != nil:
+		return ipsec.ProtoUDP, uint16(step.UDP.Port)
+	}
+	return ipsec.ProtoAny, 0
+}

@@ -1,0 +1,106 @@
+package scenarios
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/internal/result"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// Options of a run.
+type Options struct {
+	Seed     uint64   // 0: the file's
+	Dir      string   // folder for the evidence, made if it is absent; "": none is written
+	Reporter Reporter // called when the evidence is written; nil: none
+
+	// Faults break hosts on purpose, by name, to prove that a fault is noticed.
+	Faults map[string]hosts.Faults
+}
+
+// Reporter makes a report of an evidence folder.
+type Reporter interface {
+	Report(dir string) error
+}
+
+// Result and its parts, for suites outside this module.
+type (
+	Result  = result.Scenario
+	Outcome = result.Outcome
+)
+
+// The outcomes of package result.
+const (
+	Passed      = result.Passed
+	Failed      = result.Failed
+	Unsupported = result.Unsupported
+	Broken      = result.Broken
+)
+
+// lingering is how long the world goes on after the last step, so that what is
+// on its way arrives: the ends of connections, the last messages of IKE.
+const lingering = time.Second
+
+// Run runs a scenario. Failed expectations are in the result; an error means
+// that the scenario is wrong (*spec.Error), that the lab or the evidence folder
+// broke, or that ctx ended.
+func Run(ctx context.Context, s *spec.Scenario, o Options) (*Result, error) {
+	if err := Validate(s); err != nil {
+		return nil, err
+	}
+	ev, err := newEvidence(o)
+	if err != nil {
+		return nil, err
+	}
+	defer ev.abandon()
+	l, err := build(s, o, ev.trace(), ev.capture())
+	if err != nil {
+		return nil, err
+	}
+	r, err := l.run(ctx)
+	if err = errors.Join(err, l.close()); err != nil {
+		return nil, fmt.Errorf("scenarios: %s: %w", s.Name, err)
+	}
+	if err := ev.finish(l, r); err != nil {
+		return nil, fmt.Errorf("scenarios: %s: %w", s.Name, err)
+	}
+	return r, nil
+}
+
+// run performs the steps and judges them.
+func (l *lab) run(ctx context.Context) (*Result, error) {
+	steps := make([]*stepRun, len(l.spec.Steps))
+	for i := range l.spec.Steps {
+		steps[i] = newStepRun(l, i)
+	}
+	running, last := 0, false
+	director := l.world.Go(nil, "steps", func(p *sim.Proc) {
+		for _, s := range steps {
+			if at := s.spec.At.Span(); at > p.Now() {
+				p.Sleep(at - p.Now())
+			}
+			running++
+			s.start(func() { running--; p.Wake() })
+			for !s.spec.Background && !s.ended {
+				p.Park()
+			}
+		}
+		for running > 0 {
+			p.Park()
+		}
+		p.Sleep(lingering)
+		last = true
+	})
+	err := l.world.Run(ctx, 0, func() bool { return last && director.Done() })
+	if err != nil {
+		return nil, err
+	}
+	if !last {
+		return nil, errors.New("the world came to rest before the last step ended")
+	}
+	return l.judge(steps), nil
+}

@@ -1,0 +1,173 @@
+package spec
+
+import (
+	"reflect"
+	"slices"
+	"strings"
+)
+
+// fitting are the expectations that a verb can meet, and the results it can have.
+var fitting = map[string]struct{ keys, results []string }{
+	"ping": {
+		[]string{"result", "received", "latency", "wire", "sa", "rule", "ike"},
+		[]string{ResultOK, ResultTimeout, ResultUnreachable, ResultError}, // ICMP has no ports that could refuse
+	},
+	"connect": {
+		[]string{"result", "latency", "wire", "sa", "rule", "application", "ike"},
+		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError},
+	},
+	"transfer": { // nothing answers, so that there is no latency
+		[]string{"result", "wire", "sa", "rule", "application", "ike"},
+		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError},
+	},
+	"udp": {
+		[]string{"result", "received", "latency", "wire", "sa", "rule", "application", "ike"},
+		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError}, // refused: ICMP port unreachable
+	},
+}
+
+// present are the YAML keys of a struct's fields that are not zero.
+func present(v any) (keys []string) {
+	r := reflect.Indirect(reflect.ValueOf(v))
+	for _, f := range reflect.VisibleFields(r.Type()) {
+		if key := yamlKey(f); key != "" && !r.FieldByIndex(f.Index).IsZero() {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}
+
+// nothing reports a mapping that holds none of its keys.
+func (c *checker) nothing(path string, v any) bool {
+	if len(present(v)) > 0 {
+		return false
+	}
+	keys := keysOf(reflect.Indirect(reflect.ValueOf(v)).Type())
+	for _, k := range keys {
+		if c.flawed[path] || c.unknown(child(path, k)) || c.given(child(path, k)) {
+			return false
+		}
+	}
+	c.at(path, "%s: nothing is expected: it may have %s", path[strings.LastIndexByte(path, '.')+1:], strings.Join(keys, ", "))
+	return true
+}
+
+func (c *checker) expect(path string, s *Step) {
+	e, verb := s.Expect, s.Verb()
+	if c.nothing(path, e) || verb == "" {
+		return
+	}
+	fits, traffic := fitting[verb]
+	for _, key := range present(e) {
+		switch {
+		case !traffic:
+			c.key(child(path, key), "%s: %s sends nothing that could be judged: put it beside a step that does, or use an invariant", key, verb)
+		case !slices.Contains(fits.keys, key):
+			c.key(child(path, key), "%s: it does not fit %s, which may have %s", key, verb, strings.Join(fits.keys, ", "))
+		}
+	}
+	if !traffic {
+		return
+	}
+	if e.Result != "" && !slices.Contains(fits.results, e.Result) {
+		c.at(child(path, "result"), "result: %s ends with %s, not %q%s", verb, strings.Join(fits.results, ", "), shorten(e.Result), Suggest(e.Result, fits.results))
+	}
+	if e.Wire != nil {
+		c.wire(child(path, "wire"), e.Wire)
+	}
+	_, to, _ := s.Ends()
+	far, _ := c.s.NodeOf(to)
+	router := c.s.Nodes[far].Router()
+	if e.SA != nil {
+		c.sa(child(path, "sa"), e.SA)
+		if router {
+			c.key(child(path, "sa"), "sa: %s is a router and has no IPsec", far)
+		}
+	}
+	if e.Rule != nil && !c.nothing(child(path, "rule"), e.Rule) {
+		c.ruleName(child(path, "rule"), "from", e.Rule.From)
+		c.ruleName(child(path, "rule"), "to", e.Rule.To)
+		if router && e.Rule.To != "" {
+			c.at(child(child(path, "rule"), "to"), "to: %s is a router and has no rules", far)
+		}
+	}
+	if e.App != nil && slices.Contains(fits.keys, "application") {
+		c.application(child(path, "application"), verb, e.App)
+	}
+	if e.IKE != nil {
+		c.nothing(child(path, "ike"), e.IKE)
+	}
+}
+
+var protections = []string{WireESP, WireClear, WireMixed, WireNothing}
+
+func (c *checker) protection(path, word string) {
+	if word != "" && !slices.Contains(protections, word) {
+		c.at(child(path, "protection"), "protection: want %s, got %q%s", strings.Join(protections, ", "), shorten(word), Suggest(word, protections))
+	}
+}
+
+func (c *checker) wire(path string, w *Wire) {
+	c.nothing(path, w)
+	c.protection(path, w.Protection)
+}
+
+// maxSALifetime is what a positive number of the 32 bits that life durations
+// are usually sent in holds, RFC 2407, Section 4.5.
+const maxSALifetime = 1<<31 - 1
+
+func (c *checker) sa(path string, sa *SA) {
+	if c.nothing(path, sa) {
+		return
+	}
+	if sa.Protocol != "" && sa.Protocol != "esp" {
+		c.at(child(path, "protocol"), "protocol: want esp, got %q", shorten(sa.Protocol))
+	}
+	if sa.Mode != "" && sa.Mode != "transport" {
+		c.at(child(path, "mode"), "mode: want transport, got %q", shorten(sa.Mode))
+	}
+	c.between(path, "seconds", sa.Seconds, 0, maxSALifetime)
+	c.between(path, "kilobytes", sa.Kilobytes, 0, maxSALifetime)
+	if sa.PFSGroup != nil {
+		c.between(path, "pfs-group", *sa.PFSGroup, 0, 65535)
+	}
+	c.span(path, "max-age", sa.Age)
+}
+
+// ruleName checks the name of a rule as verdicts give it.
+func (c *checker) ruleName(path, key, name string) {
+	if name == "" || name == "no match" || strings.HasPrefix(name, "exempt: ") {
+		return
+	}
+	at := child(path, key)
+	policy, label, ok := strings.Cut(name, "/")
+	if !ok {
+		c.at(at, `%s: want "policy/rule", "exempt: isakmp" or "no match", got %q`, key, shorten(name))
+		return
+	}
+	if !c.defined(path, key, policy, "policy", "$.policies", sorted(c.s.Policies)) {
+		return
+	}
+	var labels []string
+	for _, r := range c.s.Policies[policy].Rules {
+		labels = append(labels, r.Label())
+	}
+	if !slices.Contains(labels, label) && !c.unknown(child("$.policies", policy)) {
+		c.at(at, "%s: policy %s has no rule called %q%s", key, policy, shorten(label), Suggest(label, labels))
+	}
+}
+
+func (c *checker) application(path, verb string, a *App) {
+	if c.nothing(path, a) {
+		return
+	}
+	for _, key := range present(a) {
+		datagrams := key == "datagrams"
+		switch {
+		case verb == "udp" && (key == "syns" || key == "connections"):
+			c.key(child(path, key), "%s: UDP has none: use datagrams", key)
+		case verb != "udp" && datagrams:
+			c.key(child(path, key), "datagrams: TCP has none: use syns or connections")
+		}
+	}
+}

@@ -1,0 +1,154 @@
+package spec
+
+// The most quick modes that a main mode may be limited to.
+const maxQuickModes = 1_000_000
+
+func (c *checker) policies() {
+	s := c.s
+	c.names("$.filter-lists", sorted(s.FilterLists))
+	for _, name := range sorted(s.FilterLists) {
+		path := child("$.filter-lists", name)
+		if len(s.FilterLists[name]) == 0 {
+			c.at(path, "filter list %s has no filters", name)
+		}
+		for i := 0; i < len(s.FilterLists[name]) && !c.full(); i++ {
+			c.filter(item(path, i), s.FilterLists[name][i])
+		}
+	}
+	c.names("$.filter-actions", sorted(s.FilterActions))
+	for _, name := range sorted(s.FilterActions) {
+		c.filterAction(child("$.filter-actions", name), name, s.FilterActions[name])
+	}
+	c.names("$.policies", sorted(s.Policies))
+	for _, name := range sorted(s.Policies) {
+		c.policy(child("$.policies", name), name, s.Policies[name])
+	}
+	for _, host := range sorted(s.Assignments) {
+		path := child("$.assignments", host)
+		if _, ok := s.Nodes[host]; !ok {
+			if !c.unknown("$.nodes") {
+				c.key(path, "assignments: no host is called %q%s", shorten(host), Suggest(host, c.hosts()))
+			}
+		} else if s.Nodes[host].Router() {
+			c.key(path, "assignments: %s is a router and has no IPsec policy", host)
+		}
+		if s.Assignments[host] == "" {
+			c.at(path, "assignments: %s has no policy: leave it out", host)
+			continue
+		}
+		c.defined("$.assignments", host, s.Assignments[host], "policy", "$.policies", sorted(s.Policies))
+	}
+}
+
+// hosts are the names of all nodes that are not routers.
+func (c *checker) hosts() (names []string) {
+	for _, name := range sorted(c.s.Nodes) {
+		if !c.s.Nodes[name].Router() {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+func (c *checker) filter(path string, f Filter) {
+	for _, end := range []struct{ key, word string }{{"source", f.Source}, {"destination", f.Destination}} {
+		if end.word == "" {
+			c.missing(path, end.key, "a filter has no %s: me, any, an address, a prefix or a node", end.key)
+		} else if _, err := c.s.FilterAddress(end.word); err != nil && !c.unknown("$.nodes") {
+			c.at(child(path, end.key), "%s: %s", end.key, err)
+		}
+	}
+	if f.Source == "me" && f.Destination == "me" {
+		c.at(child(path, "destination"), "destination: source and destination are both me: such packets never leave the host")
+	}
+	protocol, ok := c.protocol(path, f.Protocol)
+	for _, end := range []struct {
+		key  string
+		port int
+	}{{"source-port", f.SourcePort}, {"destination-port", f.DestinationPort}} {
+		if end.port == 0 {
+			continue
+		}
+		c.port(path, end.key, end.port)
+		if ok && !hasPorts(protocol) {
+			c.at(child(path, end.key), "%s: ports need protocol: tcp or udp, and this filter's is %s", end.key, or(f.Protocol, "any"))
+		}
+	}
+}
+
+// protocol checks the word of a protocol.
+func (c *checker) protocol(path, word string) (n uint8, ok bool) {
+	if n, ok = ProtocolNumber(word); !ok {
+		c.at(child(path, "protocol"), "protocol: want any, icmp, tcp, udp or a number from 1 to 255, got %q%s",
+			shorten(word), Suggest(word, []string{"any", "icmp", "tcp", "udp"}))
+	}
+	return n, ok && !c.unknown(child(path, "protocol"))
+}
+
+func (c *checker) filterAction(path, name string, a FilterAction) {
+	switch a.Action {
+	case ActionNegotiate:
+		if len(a.Methods) == 0 {
+			c.missing(path, "security-methods", "filter action %s negotiates without security-methods: give it at least one, such as ESP[3DES,SHA1]", name)
+		}
+	case ActionPermit, ActionBlock:
+		if len(a.Methods) > 0 {
+			c.key(child(path, "security-methods"), "security-methods: action %s needs none: only negotiate does", a.Action)
+		}
+		if a.PFS {
+			c.key(child(path, "pfs"), "pfs: action %s makes no keys: only negotiate does", a.Action)
+		}
+	case "":
+		c.missing(path, "action", "filter action %s has no action: permit, block or negotiate", name)
+	default:
+		c.at(child(path, "action"), "action: want permit, block or negotiate, got %q%s",
+			shorten(a.Action), Suggest(a.Action, []string{ActionPermit, ActionBlock, ActionNegotiate}))
+	}
+}
+
+func (c *checker) policy(path, name string, p Policy) {
+	if name == PolicyNone {
+		c.key(path, "a policy cannot be called %s: assign-policy uses the word", name)
+	}
+	main := child(path, "main-mode")
+	c.span(main, "lifetime", p.MainMode.Lifetime)
+	c.between(main, "quick-modes", p.MainMode.QuickModes, 0, maxQuickModes)
+	labels := map[string]bool{}
+	for i, r := range p.Rules {
+		if c.full() {
+			return
+		}
+		path := item(child(path, "rules"), i)
+		switch label := r.Label(); {
+		case r.Name != "" && !validName.MatchString(r.Name):
+			c.at(child(path, "name"), "name: %q is no name: use %s, at most 63", shorten(r.Name), nameForm)
+		case label != "" && labels[label] && r.Name == "":
+			c.at(path, "policy %s has two rules for filter list %s: give this one a name", name, label)
+		case label != "" && labels[label]:
+			c.at(child(path, "name"), "name: policy %s has another rule called %q", name, label)
+		}
+		labels[r.Label()] = true
+		c.rule(path, r)
+	}
+}
+
+func (c *checker) rule(path string, r Rule) {
+	if r.FilterList == "" {
+		c.missing(path, "filter-list", "a rule has no filter-list")
+	} else {
+		c.defined(path, "filter-list", r.FilterList, "filter list", "$.filter-lists", sorted(c.s.FilterLists))
+	}
+	if r.FilterAction == "" {
+		c.missing(path, "filter-action", "a rule has no filter-action")
+	} else {
+		c.defined(path, "filter-action", r.FilterAction, "filter action", "$.filter-actions", sorted(c.s.FilterActions))
+	}
+	if c.s.FilterActions[r.FilterAction].Action == ActionNegotiate && len(r.Auth) == 0 {
+		c.missing(path, "authentication", "rule %s negotiates without authentication: give it at least one method, such as psk: secret", r.Label())
+	}
+	for i, a := range r.Auth {
+		if a.PSK == "" {
+			c.missing(item(child(path, "authentication"), i), "psk", "authentication: a method has no psk")
+		}
+	}
+}

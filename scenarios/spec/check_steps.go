@@ -1,0 +1,223 @@
+package spec
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Bounds of what a step may ask for, so that a slip of the pen cannot run for a day.
+const (
+	maxCount    = 1_000_000
+	maxDatagram = 65507    // bytes of ICMP or UDP payload in the largest IP packet, RFC 791 and RFC 768
+	maxMessage  = 16 << 20 // bytes of a request or response
+	maxTransfer = 4 << 30  // bytes
+)
+
+func (c *checker) steps() {
+	if len(c.s.Steps) == 0 {
+		c.missing("$", "steps", "the scenario has no steps: nothing happens in it")
+	}
+	for i := 0; i < len(c.s.Steps) && !c.full(); i++ {
+		c.step(item("$.steps", i), &c.s.Steps[i])
+	}
+}
+
+func (c *checker) step(path string, s *Step) {
+	c.span(path, "at", s.At)
+	c.span(path, "wait", s.Wait)
+	switch set := s.verbs(); {
+	case len(set) > 1:
+		c.at(path, "a step has one verb, and this one has %s: make %d steps of it", strings.Join(set, " and "), len(set))
+	case len(set) == 0 && c.given(child(path, "wait")):
+		c.at(child(path, "wait"), "wait: no time to wait: give it more than 0s")
+	case len(set) == 0 && !c.unread(path):
+		c.at(path, "a step needs a verb: ping, connect, transfer, udp, wait, set-link or assign-policy")
+	}
+	switch {
+	case s.Ping != nil:
+		c.ping(child(path, "ping"), s.Ping)
+	case s.Connect != nil:
+		c.connect(child(path, "connect"), s.Connect)
+	case s.Transfer != nil:
+		c.transfer(child(path, "transfer"), s.Transfer)
+	case s.UDP != nil:
+		c.udp(child(path, "udp"), s.UDP)
+	case s.SetLink != nil:
+		c.setLink(child(path, "set-link"), s.SetLink)
+	case s.AssignPolicy != nil:
+		c.assignPolicy(child(path, "assign-policy"), s.AssignPolicy)
+	}
+	if s.Expect != nil {
+		c.expect(child(path, "expect"), s)
+	}
+}
+
+// given reports whether the file has something at exactly this path.
+func (c *checker) given(path string) bool {
+	return c.s.src != nil && c.s.src.keys[path] != (position{})
+}
+
+// unread reports whether the step has a verb that could not be read.
+func (c *checker) unread(path string) bool {
+	if c.flawed[path] {
+		return true
+	}
+	for _, verb := range verbNames {
+		if c.unknown(child(path, verb)) {
+			return true
+		}
+	}
+	return false
+}
+
+// ends checks from and to of a verb that sends traffic. Applications run on
+// hosts only, but a router answers to ping.
+func (c *checker) ends(path, from, to string, router bool) {
+	verb := path[strings.LastIndexByte(path, '.')+1:]
+	if from == "" {
+		c.missing(path, "from", "%s: there is no from: the host that begins", verb)
+	} else {
+		c.host(path, "from", from)
+	}
+	if to == "" {
+		c.missing(path, "to", "%s: there is no to: a node or an address", verb)
+		return
+	}
+	if c.unknown("$.nodes") || c.unknown(child(path, "to")) {
+		return
+	}
+	a, err := c.s.Resolve(to)
+	if err != nil {
+		if _, ok := c.s.Nodes[to]; !ok { // else it is reported with the node
+			c.at(child(path, "to"), "to: %s", err)
+		}
+		return
+	}
+	target, ok := c.s.NodeOf(to)
+	switch {
+	case !ok:
+		c.at(child(path, "to"), "to: no node has the address %s%s", a, Suggest(to, c.known()))
+	case target == from:
+		c.at(child(path, "to"), "to: from and to are both %s: nothing would reach the network", from)
+	case c.s.Nodes[target].Router() && !router:
+		c.at(child(path, "to"), "to: %s is a router, and routers have no applications", target)
+	}
+}
+
+// host checks that a word names a host.
+func (c *checker) host(path, key, word string) bool {
+	if c.s.Nodes[word].Router() {
+		c.at(child(path, key), "%s: %s is a router, not a host", key, word)
+		return false
+	}
+	if a, err := netip.ParseAddr(word); err == nil {
+		if name, ok := c.s.NodeAt(a); ok {
+			c.at(child(path, key), "%s: want a host by its name: %s is %s", key, a, name)
+			return false
+		}
+	}
+	return c.defined(path, key, word, "host", "$.nodes", c.hosts())
+}
+
+// repeated checks count, interval, size and timeout of ping and udp.
+func (c *checker) repeated(path string, count int, interval time.Duration, size int, timeout Duration) {
+	c.between(path, "count", count, 0, maxCount)
+	c.between(path, "size", size, 0, maxDatagram)
+	c.span(path, "interval", Duration(interval))
+	c.span(path, "timeout", timeout)
+	if count > 1 && interval > maxDuration/time.Duration(count) {
+		c.at(child(path, "count"), "count: %d times %s is longer than %s", count, formatDuration(interval), formatDuration(maxDuration))
+	}
+}
+
+func (c *checker) ping(path string, p *Ping) {
+	c.ends(path, p.From, p.To, true)
+	c.repeated(path, p.Count, p.Gap(), p.Size, p.Timeout)
+}
+
+func (c *checker) connect(path string, p *Connect) {
+	c.ends(path, p.From, p.To, false)
+	c.destinationPort(path, p.Port)
+	if p.FromPort != 0 {
+		c.port(path, "from-port", p.FromPort)
+	}
+	c.between(path, "request", p.Request, 0, maxMessage)
+	c.between(path, "response", p.Response, 0, maxMessage)
+	c.span(path, "timeout", p.Timeout)
+}
+
+// destinationPort checks a port that must be there. That a node listens on it is not asked: being refused is a test too.
+func (c *checker) destinationPort(path string, port int) {
+	if port == 0 && !c.given(child(path, "port")) {
+		c.missing(path, "port", "%s: there is no port", path[strings.LastIndexByte(path, '.')+1:])
+		return
+	}
+	c.port(path, "port", port)
+}
+
+func (c *checker) transfer(path string, t *Transfer) {
+	c.ends(path, t.From, t.To, false)
+	c.destinationPort(path, t.Port)
+	switch {
+	case t.Bytes == 0 && !c.given(child(path, "bytes")):
+		c.missing(path, "bytes", "transfer: there are no bytes: say how many")
+	case t.Bytes < 1 || t.Bytes > maxTransfer:
+		c.at(child(path, "bytes"), "bytes: %s is not from 1 to %s", t.Bytes, Size(maxTransfer))
+	}
+	c.span(path, "timeout", t.Timeout)
+}
+
+func (c *checker) udp(path string, u *UDP) {
+	c.ends(path, u.From, u.To, false)
+	c.destinationPort(path, u.Port)
+	if u.FromPort != 0 {
+		c.port(path, "from-port", u.FromPort)
+	}
+	c.repeated(path, u.Count, u.Gap(), u.Size, u.Timeout)
+}
+
+func (c *checker) setLink(path string, l *SetLink) {
+	node, ok := c.s.Nodes[l.Node]
+	switch {
+	case l.Node == "":
+		c.missing(path, "node", "set-link: there is no node")
+	case !ok:
+		c.defined(path, "node", l.Node, "node", "$.nodes", sorted(c.s.Nodes))
+	case l.Segment == "" && len(node.Interfaces) > 1:
+		c.missing(path, "segment", "set-link: %s has %d interfaces: say which segment is meant", l.Node, len(node.Interfaces))
+	case l.Segment != "":
+		var joined []string
+		for _, i := range node.Interfaces {
+			joined = append(joined, i.Segment)
+		}
+		if c.defined(path, "segment", l.Segment, "segment", "$.network", sorted(c.s.Network.Segments)) &&
+			!slices.Contains(joined, l.Segment) {
+			c.at(child(path, "segment"), "segment: %s has no interface on %s, only on %s", l.Node, l.Segment, strings.Join(joined, ", "))
+		}
+	}
+	if l.Latency == nil && l.Loss == nil && l.MTU == nil {
+		c.missing(path, "latency", "set-link: nothing changes: give it latency, loss or mtu")
+	}
+	if l.Latency != nil {
+		c.span(path, "latency", *l.Latency)
+	}
+	if l.Loss != nil {
+		c.probability(path, "loss", *l.Loss)
+	}
+	if l.MTU != nil {
+		c.between(path, "mtu", *l.MTU, minMTU, maxMTU)
+	}
+}
+
+func (c *checker) assignPolicy(path string, a *AssignPolicy) {
+	if a.Host == "" {
+		c.missing(path, "host", "assign-policy: there is no host")
+	} else {
+		c.host(path, "host", a.Host)
+	}
+	if !a.Unassigns() {
+		c.defined(path, "policy", a.Policy, "policy", "$.policies", append(sorted(c.s.Policies), PolicyNone))
+	}
+}

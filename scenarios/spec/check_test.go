@@ -1,0 +1,128 @@
+package spec
+
+import (
+	"math"
+	"net/netip"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// built is a scenario made in code, as a test suite would.
+func built() *Scenario {
+	return &Scenario{
+		Name:    "built",
+		Title:   "a scenario built in code",
+		Network: Network{Segments: map[string]Segment{"lan": {Subnet: "10.0.0.0/24"}}},
+		Nodes: map[string]Node{
+			"alice": {Interfaces: []Interface{{"lan", "10.0.0.1/24"}}},
+			"bob":   {Interfaces: []Interface{{"lan", "10.0.0.2/24"}}, Serves: []Service{{TCP: 80}}},
+		},
+		Steps: []Step{{Connect: &Connect{From: "alice", To: "bob", Port: 80}}},
+	}
+}
+
+func TestCheckBuiltInCode(t *testing.T) {
+	require.NoError(t, built().Check())
+	for _, tc := range []struct {
+		spoil func(*Scenario)
+		want  string
+	}{
+		{func(s *Scenario) { s.Name = "a b" }, `a b: the scenario's name "a b" is no name: use a-z, 0-9, _ and -, at most 64`},
+		{func(s *Scenario) { s.Title = "" }, "built: the scenario has no title: say in one line what it shows"},
+		{func(s *Scenario) { s.Steps = nil }, "built: the scenario has no steps: nothing happens in it"},
+		{func(s *Scenario) { s.Steps[0] = Step{} }, "built: $.steps[0]: a step needs a verb: ping, connect, transfer, udp, wait, set-link or assign-policy"},
+		{func(s *Scenario) { s.Steps[0].Connect.To = "rob" }, `built: $.steps[0].connect.to: to: no node is called "rob", and it is no address; did you mean "bob"?`},
+		{func(s *Scenario) { s.Steps[0].Connect.Port = 0 }, "built: $.steps[0].connect: connect: there is no port"},
+		{func(s *Scenario) { s.Steps[0].Connect.Timeout = -1 }, "built: $.steps[0].connect.timeout: timeout: -1ns is not from 0s to 87600h"},
+		{func(s *Scenario) { s.Steps[0].At = math.MaxInt64 }, "built: $.steps[0].at: at: 2562047h47m16.854775807s is not from 0s to 87600h"},
+		{func(s *Scenario) { s.Steps[0].Expect = &Expect{} }, "built: $.steps[0].expect: expect: nothing is expected: it may have result, received, latency, wire, sa, rule, application, ike"},
+		{func(s *Scenario) { s.Invariants = []Invariant{{}} }, "built: $.invariants[0]: an invariant needs a subject: wire, ike, answers or sas"},
+		{func(s *Scenario) { s.Network.Segments["lan"] = Segment{Loss: math.NaN()} }, "built: $.network.segments.lan.loss: loss: NaN is no probability: it is from 0 to 1"},
+		{func(s *Scenario) {
+			s.Steps[0] = Step{Ping: &Ping{From: "alice", To: "bob", Count: 1_000_000, Interval: Duration(time.Hour)}}
+		}, "built: $.steps[0].ping.count: count: 1000000 times 1h is longer than 87600h"},
+	} {
+		s := built()
+		tc.spoil(s)
+		require.EqualError(t, s.Check(), tc.want)
+	}
+}
+
+// TestMistakesFollowNoMistake: what could not be read is reported once, not
+// again as missing or undefined.
+func TestMistakesFollowNoMistake(t *testing.T) {
+	src, err := os.ReadFile(smallest)
+	require.NoError(t, err)
+	for _, tc := range []struct{ from, to, want string }{
+		{"nodes:", "nods:", `unknown key "nods"; did you mean "nodes"?`},
+		{"from:", "form:", `unknown key "form"; did you mean "from"?`},
+		{"ping:", "pinng:", `unknown key or verb "pinng"; did you mean "ping"?`},
+		{"{ from: alice, to: bob }", "alice", "ping: want a mapping, got text"},
+		{"segment: lan, address: 10.0.0.2/24", "segment: [lan], address: 10.0.0.2/24", "segment: want text, got a list"},
+		{"title: a ping", "title: [a, ping]", "title: want text, got a list"},
+	} {
+		_, err := Parse("a.yaml", replaceOnce(src, tc.from, tc.to))
+		var all Errors
+		require.ErrorAs(t, err, &all)
+		require.Len(t, all, 1, "%s: %v", tc.to, err)
+		require.Equal(t, tc.want, all[0].Message)
+	}
+}
+
+func TestResolve(t *testing.T) {
+	s := built()
+	a, err := s.Resolve("bob")
+	require.NoError(t, err)
+	require.Equal(t, netip.MustParseAddr("10.0.0.2"), a)
+	a, err = s.Resolve("192.0.2.7")
+	require.NoError(t, err)
+	require.Equal(t, netip.MustParseAddr("192.0.2.7"), a)
+	for word, want := range map[string]string{
+		"bobb":  `no node is called "bobb", and it is no address; did you mean "bob"?`,
+		"":      `no node is called "", and it is no address`,
+		"::1":   "::1 is unsupported: the lab speaks IPv4 only",
+		"empty": "node empty has no interface, and so no address",
+		"wrong": `want an address with its prefix length, such as 10.0.0.1/24, got "x"`,
+	} {
+		s.Nodes["empty"], s.Nodes["wrong"] = Node{}, Node{Interfaces: []Interface{{"lan", "x"}}}
+		_, err := s.Resolve(word)
+		require.EqualError(t, err, want)
+	}
+
+	name, ok := s.NodeAt(netip.MustParseAddr("10.0.0.1"))
+	require.True(t, ok)
+	require.Equal(t, "alice", name)
+	_, ok = s.NodeAt(netip.MustParseAddr("10.0.0.3"))
+	require.False(t, ok)
+	for word, want := range map[string]string{"bob": "bob", "10.0.0.2": "bob", "10.0.0.9": "", "carol": ""} {
+		name, ok := s.NodeOf(word)
+		require.Equal(t, want, name)
+		require.Equal(t, want != "", ok)
+	}
+}
+
+func TestFilterAddress(t *testing.T) {
+	s := built()
+	for word, want := range map[string]Address{
+		"me":          {Me: true},
+		"any":         {Any: true},
+		"10.9.8.7":    {Prefix: netip.MustParsePrefix("10.9.8.7/32")},
+		"10.0.0.0/8":  {Prefix: netip.MustParsePrefix("10.0.0.0/8")},
+		"bob":         {Prefix: netip.MustParsePrefix("10.0.0.2/32")},
+		"224.0.0.1":   {Prefix: netip.MustParsePrefix("224.0.0.1/32")},
+		"10.0.0.2/32": {Prefix: netip.MustParsePrefix("10.0.0.2/32")},
+	} {
+		got, err := s.FilterAddress(word)
+		require.NoError(t, err, word)
+		require.Equal(t, want, got, word)
+	}
+}
+
+func replaceOnce(src []byte, from, to string) []byte {
+	before, after, _ := strings.Cut(string(src), from)
+	return []byte(before + to + after)
+}

@@ -1,0 +1,262 @@
+package spec
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"time"
+)
+
+// Optional fields are read through accessors, which know the defaults:
+//
+//	field                accessor                      when left out
+//	Scenario.Seed        (*Scenario).RandomSeed        1
+//	Scenario.Start       (*Scenario).Epoch             2005-03-30T00:00:00Z
+//	Segment.Latency      Segment.Delay                 100µs
+//	Segment.MTU          Segment.PacketSize            1500 bytes
+//	Node.Type            Node.Kind, Node.Router        host
+//	Node.Rekey           Node.RekeyBefore              margin 0 (a tenth of the lifetime), not idle
+//	Filter.Protocol      Filter.ProtocolNumber         0, any
+//	Filter.Mirrored      Filter.BothWays               true
+//	MainMode.Lifetime    MainMode.Expiry               8h
+//	Rule.Name            Rule.Label                    the name of its filter list
+//	Step.Title           Step.Words                    made of the verb: "ping alice → bob"
+//	Ping.Count           Ping.Requests                 1
+//	Ping.Interval        Ping.Gap                      1s
+//	Ping.Size            Ping.DataBytes                32
+//	Ping.Timeout         Ping.Patience                 5s
+//	Connect.Request      Connect.RequestBytes          64
+//	Connect.Response     Connect.ResponseBytes         512
+//	Connect.Timeout      Connect.Patience              30s
+//	Transfer.Timeout     Transfer.Patience             10m
+//	UDP.Count            UDP.Datagrams                 1
+//	UDP.Interval         UDP.Gap                       1s
+//	UDP.Size             UDP.PayloadBytes              64
+//	UDP.Timeout          UDP.Patience                  5s
+//	SetLink.Segment      (*Scenario).LinkSegment       the segment of the node's only interface
+//	AssignPolicy.Policy  AssignPolicy.Unassigns        unassign
+//
+// Beside them stand (Step).Verb, (Step).Ends, (*Scenario).Resolve, (*Scenario).NodeAt
+// and (*Scenario).FilterAddress.
+
+// The words that Node.Type, FilterAction.Action, Expect.Result and
+// Wire.Protection are written with.
+const (
+	TypeHost   = "host"
+	TypeRouter = "router"
+
+	ActionPermit    = "permit"
+	ActionBlock     = "block"
+	ActionNegotiate = "negotiate"
+
+	ResultOK          = "ok"
+	ResultTimeout     = "timeout"
+	ResultRefused     = "refused"
+	ResultUnreachable = "unreachable"
+	ResultError       = "error"
+
+	WireESP     = "esp"
+	WireClear   = "clear"
+	WireMixed   = "mixed"
+	WireNothing = "nothing"
+)
+
+// PolicyNone is the word for no policy in AssignPolicy.
+const PolicyNone = "none"
+
+func or[T comparable](v, fallback T) T {
+	var zero T
+	if v == zero {
+		return fallback
+	}
+	return v
+}
+
+// RandomSeed is the seed of the run.
+func (s *Scenario) RandomSeed() uint64 { return or(s.Seed, 1) }
+
+// Epoch is the virtual wall-clock time at which the run starts, in UTC.
+func (s *Scenario) Epoch() time.Time {
+	if s.Start.IsZero() {
+		return time.Date(2005, time.March, 30, 0, 0, 0, 0, time.UTC) // the month in which Windows Server 2003 SP1 came out
+	}
+	return s.Start.UTC()
+}
+
+// Delay is the one-way latency from any port to any other.
+func (s Segment) Delay() time.Duration { return or(s.Latency.Span(), 100*time.Microsecond) }
+
+// PacketSize is the MTU in bytes of an IP packet.
+func (s Segment) PacketSize() int { return or(s.MTU, 1500) }
+
+// Kind is TypeHost or TypeRouter.
+func (n Node) Kind() string { return or(n.Type, TypeHost) }
+
+// Router reports whether the node is one.
+func (n Node) Router() bool { return n.Kind() == TypeRouter }
+
+// RekeyBefore is how long before the end of its lifetime an SA pair is
+// replaced, 0 for a tenth of the lifetime, and whether an idle one is too.
+func (n Node) RekeyBefore() (margin time.Duration, idle bool) {
+	if n.Rekey == nil {
+		return 0, false
+	}
+	return n.Rekey.Margin.Span(), n.Rekey.Idle
+}
+
+// ProtocolNumber is the IP protocol that the filter selects; 0 is any, and also a word that Check refuses.
+func (f Filter) ProtocolNumber() uint8 {
+	n, _ := ProtocolNumber(f.Protocol)
+	return n
+}
+
+// ProtocolNumber is the IP protocol that a word of a scenario names: any (also
+// written as nothing), icmp, tcp, udp or a number from 1 to 255; any is 0.
+func ProtocolNumber(word string) (n uint8, ok bool) {
+	switch word {
+	case "", "any":
+		return 0, true
+	case "icmp":
+		return 1, true
+	case "tcp":
+		return 6, true
+	case "udp":
+		return 17, true
+	}
+	v, err := strconv.ParseUint(word, 10, 8)
+	return uint8(v), err == nil && v > 0
+}
+
+// hasPorts reports whether a filter on the protocol may name ports: TCP and UDP.
+func hasPorts(protocol uint8) bool { return protocol == 6 || protocol == 17 }
+
+// BothWays reports whether the filter also selects the answers.
+func (f Filter) BothWays() bool { return f.Mirrored == nil || *f.Mirrored }
+
+// Expiry is the lifetime of a main mode.
+func (m MainMode) Expiry() time.Duration { return or(m.Lifetime.Span(), 8*time.Hour) }
+
+// Label is what verdicts call the rule, behind the policy's name and a slash.
+func (r Rule) Label() string { return or(r.Name, r.FilterList) }
+
+// Requests is the number of echo requests.
+func (p Ping) Requests() int { return or(p.Count, 1) }
+
+// Gap is the time from one request to the next.
+func (p Ping) Gap() time.Duration { return or(p.Interval.Span(), time.Second) }
+
+// DataBytes is the length of the echo data.
+func (p Ping) DataBytes() int { return or(p.Size, 32) }
+
+// Patience is how long an answer may take, per request.
+func (p Ping) Patience() time.Duration { return or(p.Timeout.Span(), 5*time.Second) }
+
+// RequestBytes is the length of the request.
+func (c Connect) RequestBytes() int { return or(c.Request, 64) }
+
+// ResponseBytes is the length of the answer asked for.
+func (c Connect) ResponseBytes() int { return or(c.Response, 512) }
+
+// Patience is how long the whole step may take.
+func (c Connect) Patience() time.Duration { return or(c.Timeout.Span(), 30*time.Second) }
+
+// Patience is how long the whole step may take.
+func (t Transfer) Patience() time.Duration { return or(t.Timeout.Span(), 10*time.Minute) }
+
+// Datagrams is the number of datagrams sent.
+func (u UDP) Datagrams() int { return or(u.Count, 1) }
+
+// Gap is the time from one datagram to the next.
+func (u UDP) Gap() time.Duration { return or(u.Interval.Span(), time.Second) }
+
+// PayloadBytes is the length of a datagram's payload.
+func (u UDP) PayloadBytes() int { return or(u.Size, 64) }
+
+// Patience is how long an echo may take, per datagram.
+func (u UDP) Patience() time.Duration { return or(u.Timeout.Span(), 5*time.Second) }
+
+// Unassigns reports whether the step leaves the host without a policy.
+func (a AssignPolicy) Unassigns() bool { return a.Policy == "" || a.Policy == PolicyNone }
+
+// LinkSegment is the name of the segment whose link the step changes.
+func (s *Scenario) LinkSegment(l *SetLink) string {
+	if node := s.Nodes[l.Node]; l.Segment == "" && len(node.Interfaces) == 1 {
+		return node.Interfaces[0].Segment
+	}
+	return l.Segment
+}
+
+// Verb is the YAML key of the step's verb, empty when none is set.
+func (s Step) Verb() string {
+	if v := s.verbs(); len(v) > 0 {
+		return v[0]
+	}
+	return ""
+}
+
+// verbNames are the YAML keys of all verbs.
+var verbNames = []string{"ping", "connect", "transfer", "udp", "wait", "set-link", "assign-policy"}
+
+// verbs are all that the step sets, in the order of the type.
+func (s Step) verbs() (set []string) {
+	for _, v := range []struct {
+		name string
+		set  bool
+	}{
+		{"ping", s.Ping != nil}, {"connect", s.Connect != nil}, {"transfer", s.Transfer != nil}, {"udp", s.UDP != nil},
+		{"wait", s.Wait != 0}, {"set-link", s.SetLink != nil}, {"assign-policy", s.AssignPolicy != nil},
+	} {
+		if v.set {
+			set = append(set, v.name)
+		}
+	}
+	return set
+}
+
+// Ends are the words after from and to of a step that sends traffic; ok is false for the other verbs.
+func (s Step) Ends() (from, to string, ok bool) {
+	switch {
+	case s.Ping != nil:
+		return s.Ping.From, s.Ping.To, true
+	case s.Connect != nil:
+		return s.Connect.From, s.Connect.To, true
+	case s.Transfer != nil:
+		return s.Transfer.From, s.Transfer.To, true
+	case s.UDP != nil:
+		return s.UDP.From, s.UDP.To, true
+	}
+	return "", "", false
+}
+
+// Words are the step's title, or what it does in a few words.
+func (s Step) Words() string {
+	from, to, _ := s.Ends()
+	switch {
+	case s.Title != "":
+		return s.Title
+	case s.Ping != nil:
+		return fmt.Sprintf("ping %s → %s", from, to)
+	case s.Connect != nil:
+		return fmt.Sprintf("connect %s → %s, TCP port %d", from, to, s.Connect.Port)
+	case s.Transfer != nil:
+		return fmt.Sprintf("transfer %s bytes %s → %s, TCP port %d", s.Transfer.Bytes, from, to, s.Transfer.Port)
+	case s.UDP != nil:
+		return fmt.Sprintf("udp %s → %s, port %d", from, to, s.UDP.Port)
+	case s.Wait != 0:
+		return "wait " + s.Wait.String()
+	case s.SetLink != nil:
+		return "set the link of " + s.SetLink.Node
+	case s.AssignPolicy != nil && s.AssignPolicy.Unassigns():
+		return "unassign the policy of " + s.AssignPolicy.Host
+	case s.AssignPolicy != nil:
+		return fmt.Sprintf("assign %s to %s", s.AssignPolicy.Policy, s.AssignPolicy.Host)
+	}
+	return ""
+}
+
+// Address is what a word in a filter's source or destination means.
+type Address struct {
+	Me     bool         // the addresses of the host that has the policy
+	Any    bool         // every address
+	Prefix netip.Prefix // else; one address is a prefix of full length
+}

@@ -1,0 +1,90 @@
+package spec
+
+import (
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// TestDefaults: what the table in defaults.go says.
+func TestDefaults(t *testing.T) {
+	var s Scenario
+	require.Equal(t, uint64(1), s.RandomSeed())
+	require.Equal(t, "2005-03-30T00:00:00Z", s.Epoch().Format(time.RFC3339))
+	require.Equal(t, 100*time.Microsecond, Segment{}.Delay())
+	require.Equal(t, 1500, Segment{}.PacketSize())
+	require.Equal(t, TypeHost, Node{}.Kind())
+	require.False(t, Node{}.Router())
+	require.True(t, Node{Type: "router"}.Router())
+	margin, idle := Node{}.RekeyBefore()
+	require.Zero(t, margin)
+	require.False(t, idle)
+	margin, idle = Node{Rekey: &Rekey{Margin: Duration(time.Minute), Idle: true}}.RekeyBefore()
+	require.Equal(t, time.Minute, margin)
+	require.True(t, idle)
+	require.Zero(t, Filter{}.ProtocolNumber())
+	require.True(t, Filter{}.BothWays())
+	no := false
+	require.False(t, Filter{Mirrored: &no}.BothWays())
+	require.Equal(t, 8*time.Hour, MainMode{}.Expiry())
+	require.Equal(t, "sql", Rule{FilterList: "sql"}.Label())
+	require.Equal(t, "own", Rule{Name: "own", FilterList: "sql"}.Label())
+
+	var p Ping
+	require.Equal(t, []int{1, 32}, []int{p.Requests(), p.DataBytes()})
+	require.Equal(t, []time.Duration{time.Second, 5 * time.Second}, []time.Duration{p.Gap(), p.Patience()})
+	var c Connect
+	require.Equal(t, []int{64, 512}, []int{c.RequestBytes(), c.ResponseBytes()})
+	require.Equal(t, 30*time.Second, c.Patience())
+	require.Equal(t, 10*time.Minute, Transfer{}.Patience())
+	var u UDP
+	require.Equal(t, []int{1, 64}, []int{u.Datagrams(), u.PayloadBytes()})
+	require.Equal(t, []time.Duration{time.Second, 5 * time.Second}, []time.Duration{u.Gap(), u.Patience()})
+	require.True(t, AssignPolicy{}.Unassigns())
+	require.True(t, AssignPolicy{Policy: "none"}.Unassigns())
+	require.False(t, AssignPolicy{Policy: "p"}.Unassigns())
+}
+
+func TestGivenBeatsDefault(t *testing.T) {
+	p := Ping{Count: 3, Size: 1400, Interval: Duration(2 * time.Second), Timeout: Duration(time.Minute)}
+	require.Equal(t, []int{3, 1400}, []int{p.Requests(), p.DataBytes()})
+	require.Equal(t, []time.Duration{2 * time.Second, time.Minute}, []time.Duration{p.Gap(), p.Patience()})
+	s := Scenario{Seed: 9, Start: time.Date(2020, 1, 1, 1, 0, 0, 0, time.FixedZone("CET", 3600))}
+	require.Equal(t, uint64(9), s.RandomSeed())
+	require.Equal(t, "2020-01-01T00:00:00Z", s.Epoch().Format(time.RFC3339))
+}
+
+func TestSteps(t *testing.T) {
+	for _, tc := range []struct {
+		step        Step
+		verb, words string
+		from, to    string
+	}{
+		{Step{Ping: &Ping{From: "a", To: "b"}}, "ping", "ping a → b", "a", "b"},
+		{Step{Connect: &Connect{From: "a", To: "b", Port: 80}}, "connect", "connect a → b, TCP port 80", "a", "b"},
+		{Step{Transfer: &Transfer{From: "a", To: "b", Port: 80, Bytes: 10 << 20}}, "transfer", "transfer 10M bytes a → b, TCP port 80", "a", "b"},
+		{Step{UDP: &UDP{From: "a", To: "b", Port: 53}}, "udp", "udp a → b, port 53", "a", "b"},
+		{Step{Wait: Duration(time.Hour)}, "wait", "wait 1h", "", ""},
+		{Step{SetLink: &SetLink{Node: "a"}}, "set-link", "set the link of a", "", ""},
+		{Step{AssignPolicy: &AssignPolicy{Host: "a", Policy: "p"}}, "assign-policy", "assign p to a", "", ""},
+		{Step{AssignPolicy: &AssignPolicy{Host: "a"}}, "assign-policy", "unassign the policy of a", "", ""},
+		{Step{Title: "own words", Wait: 1}, "wait", "own words", "", ""},
+		{Step{}, "", "", "", ""},
+	} {
+		from, to, ok := tc.step.Ends()
+		require.Equal(t, []string{tc.verb, tc.words, tc.from, tc.to}, []string{tc.step.Verb(), tc.step.Words(), from, to})
+		require.Equal(t, tc.from != "", ok)
+	}
+	var verbs []string
+	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Wait: 1}, {SetLink: &SetLink{}}, {AssignPolicy: &AssignPolicy{}}} {
+		verbs = append(verbs, s.Verb())
+	}
+	require.Equal(t, verbNames, verbs)
+}
+
+func TestLinkSegment(t *testing.T) {
+	s := built()
+	require.Equal(t, "lan", s.LinkSegment(&SetLink{Node: "alice"}))
+	require.Equal(t, "wan", s.LinkSegment(&SetLink{Node: "alice", Segment: "wan"}))
+}

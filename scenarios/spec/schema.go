@@ -1,0 +1,138 @@
+package spec
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"reflect"
+	"strings"
+
+	"github.com/invopop/jsonschema"
+)
+
+// SchemaID is the address of the published schema.
+const SchemaID = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/schema/scenario.schema.json"
+
+// The comments of these files are the schema's descriptions.
+//
+//go:embed spec.go values.go
+var sources embed.FS
+
+// Schema is the JSON Schema of scenario files, indented, draft 2020-12. It
+// catches what an editor can: unknown keys, wrong types, words that are not
+// allowed. What it accepts may still be refused by Parse.
+func Schema() ([]byte, error) {
+	comments, err := commentMap()
+	if err != nil {
+		return nil, fmt.Errorf("spec: reading the comments of the scenario types: %w", err)
+	}
+	r := jsonschema.Reflector{
+		FieldNameTag:               "yaml",
+		RequiredFromJSONSchemaTags: true,
+		ExpandedStruct:             true,
+		Anonymous:                  true,
+		Mapper:                     values,
+		CommentMap:                 comments,
+	}
+	s := r.Reflect(&Scenario{})
+	s.ID, s.Title = SchemaID, "An ipseclab scenario"
+	refine(s)
+	return json.MarshalIndent(s, "", "  ")
+}
+
+// values are the schemas of the types that are written as one word. Their
+// descriptions stand beside each use, as the comments of the fields.
+func values(t reflect.Type) *jsonschema.Schema {
+	text := func(pattern string) *jsonschema.Schema {
+		return &jsonschema.Schema{Type: "string", Pattern: "^" + pattern + "$"}
+	}
+	number := &jsonschema.Schema{Type: "integer", Minimum: "0"}
+	ranged := func(one string) string {
+		return fmt.Sprintf(`((<=|>=) *)?%s|%[1]s *\.\. *%[1]s`, one)
+	}
+	switch t {
+	case reflect.TypeFor[Duration]():
+		return text("(0|" + durationPattern + ")")
+	case reflect.TypeFor[DurationRange]():
+		return text("(" + ranged("("+durationPattern+")") + ")")
+	case reflect.TypeFor[Size]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{number, text(sizePattern)}}
+	case reflect.TypeFor[Range]():
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{number, text("(" + ranged("("+sizePattern+")") + ")")}}
+	}
+	return nil
+}
+
+// refine adds the rules that stand in no single field.
+func refine(s *jsonschema.Schema) {
+	names := func(of *jsonschema.Schema, key string) {
+		p, _ := of.Properties.Get(key)
+		p.PropertyNames = &jsonschema.Schema{Pattern: validName.String()}
+	}
+	for _, key := range []string{"nodes", "filter-lists", "filter-actions", "policies", "assignments"} {
+		names(s, key)
+	}
+	names(s.Definitions["Network"], "segments")
+	claims, _ := s.Properties.Get("claims")
+	claims.Items = &jsonschema.Schema{Type: "string", Pattern: claimID.String()}
+	begin, _ := s.Properties.Get("start") // a time, or a date alone
+	begin.Format, begin.Pattern = "", `^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?$`
+	oneOf(s.Definitions["Step"], verbNames...)
+	oneOf(s.Definitions["Invariant"], subjectNames...)
+	oneOf(s.Definitions["Service"], "tcp", "udp")
+	for _, name := range []string{"Expect", "Wire", "SA", "RuleExpect", "App", "IKE"} {
+		one := uint64(1)
+		s.Definitions[name].MinProperties = &one
+	}
+}
+
+// oneOf demands exactly one of the keys.
+func oneOf(s *jsonschema.Schema, keys ...string) {
+	for _, key := range keys {
+		s.OneOf = append(s.OneOf, &jsonschema.Schema{Required: []string{key}})
+	}
+}
+
+// commentMap collects the comments of the exported types and their fields, as
+// jsonschema.Reflector.AddGoComments does for a folder of sources.
+func commentMap() (map[string]string, error) {
+	comments := map[string]string{}
+	base := reflect.TypeFor[Scenario]().PkgPath() + "."
+	files, err := sources.ReadDir(".")
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		src, err := sources.ReadFile(file.Name())
+		if err != nil {
+			return nil, err
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), file.Name(), src, parser.ParseComments)
+		if err != nil {
+			return nil, err
+		}
+		for _, decl := range f.Decls {
+			g, ok := decl.(*ast.GenDecl)
+			if !ok || g.Tok != token.TYPE {
+				continue
+			}
+			for _, sp := range g.Specs {
+				t := sp.(*ast.TypeSpec)
+				comments[base+t.Name.Name] = oneLine(g.Doc)
+				if st, ok := t.Type.(*ast.StructType); ok {
+					for _, field := range st.Fields.List {
+						for _, n := range field.Names {
+							comments[base+t.Name.Name+"."+n.Name] = oneLine(field.Comment)
+						}
+					}
+				}
+			}
+		}
+	}
+	return comments, nil
+}
+
+func oneLine(c *ast.CommentGroup) string { return strings.Join(strings.Fields(c.Text()), " ") }

@@ -1,0 +1,299 @@
+// Package spec is the scenario file: its Go types, its YAML form, its JSON
+// Schema, and the mistakes that can be found in it without running anything.
+// It imports nothing of the project, so that editors and reports can use it.
+//
+// Addresses, durations and words are kept as written; Parse checks them, so
+// that code behind it may rely on them. Optional fields are read through the
+// accessors that defaults.go lists.
+//
+// The comments of the types and fields here become the descriptions of the
+// published JSON Schema, and the jsonschema tags its rules: Schema, and
+// docs/schema/scenario.schema.json.
+package spec
+
+import "time"
+
+// Scenario is one scenario file.
+type Scenario struct {
+	Name   string    `yaml:"-"`                                       // from the file's name, or given by whoever builds it in code
+	Title  string    `yaml:"title" jsonschema:"required,minLength=1"` // one line: what is shown
+	Story  string    `yaml:"story"`                                   // what happens and why it matters, for a reader
+	Claims []string  `yaml:"claims" jsonschema:"uniqueItems=true"`    // ids of the claims under test: C001 …
+	Seed   uint64    `yaml:"seed"`                                    // 0: 1
+	Start  time.Time `yaml:"start"`                                   // the virtual epoch; zero: 2005-03-30T00:00:00Z
+
+	Network       Network                 `yaml:"network" jsonschema:"required"`
+	Nodes         map[string]Node         `yaml:"nodes" jsonschema:"required"`
+	FilterLists   map[string][]Filter     `yaml:"filter-lists"`
+	FilterActions map[string]FilterAction `yaml:"filter-actions"`
+	Policies      map[string]Policy       `yaml:"policies"`
+	Assignments   map[string]string       `yaml:"assignments"` // host: the policy that it starts with
+	Steps         []Step                  `yaml:"steps" jsonschema:"required,minItems=1"`
+	Invariants    []Invariant             `yaml:"invariants"`
+
+	src *source // where each part stands; nil when built in code
+}
+
+// Network is the wiring between nodes.
+type Network struct {
+	Segments map[string]Segment `yaml:"segments" jsonschema:"required"`
+}
+
+// Segment is an Ethernet broadcast domain.
+type Segment struct {
+	Subnet  string   `yaml:"subnet"`                                    // optional prefix that all addresses on it must be in
+	Latency Duration `yaml:"latency"`                                   // one way, from any port to any other; 0: 100µs
+	MTU     int      `yaml:"mtu" jsonschema:"minimum=68,maximum=65535"` // bytes of an IP packet; 0: 1500
+	Loss    float64  `yaml:"loss" jsonschema:"minimum=0,maximum=1"`     // probability that a frame is lost, 0 to 1
+}
+
+// Node is a host or a router.
+type Node struct {
+	Type       string      `yaml:"type" jsonschema:"enum=host,enum=router"` // host (default) or router
+	Interfaces []Interface `yaml:"interfaces" jsonschema:"required,minItems=1"`
+	Gateway    string      `yaml:"gateway"` // default route
+	Routes     []Route     `yaml:"routes"`
+	Serves     []Service   `yaml:"serves"` // applications that listen from the start
+	Rekey      *Rekey      `yaml:"rekey"`  // when SAs are replaced before they expire
+}
+
+// Interface joins a node to a segment.
+type Interface struct {
+	Segment string `yaml:"segment" jsonschema:"required"`
+	Address string `yaml:"address" jsonschema:"required"` // with prefix length: 10.0.0.1/24
+}
+
+// Route is a static route.
+type Route struct {
+	To  string `yaml:"to" jsonschema:"required"`  // prefix
+	Via string `yaml:"via" jsonschema:"required"` // address of the next hop
+}
+
+// Service is a listening application.
+type Service struct {
+	TCP int `yaml:"tcp" jsonschema:"minimum=1,maximum=65535"` // port; answers each request with as many bytes as it asks for
+	UDP int `yaml:"udp" jsonschema:"minimum=1,maximum=65535"` // port; echoes each datagram
+}
+
+// Rekey is when the initiator of an SA pair replaces it before its hard
+// lifetime. What Windows does here is unconfirmed (facts/02, 2.4), hence the setting.
+type Rekey struct {
+	Margin Duration `yaml:"margin"` // this long before expiry; 0: a tenth of the lifetime
+	Idle   bool     `yaml:"idle"`   // also when nothing was sent since the last key
+}
+
+// Filter is one line of a filter list. Addresses are me, any, an address, a
+// prefix, or the name of a node (its first address).
+type Filter struct {
+	Description     string `yaml:"description"`
+	Source          string `yaml:"source" jsonschema:"required"`
+	Destination     string `yaml:"destination" jsonschema:"required"`
+	Protocol        string `yaml:"protocol" jsonschema:"oneof_type=string;integer"` // any (default), icmp, tcp, udp or a number
+	SourcePort      int    `yaml:"source-port" jsonschema:"minimum=0,maximum=65535"`
+	DestinationPort int    `yaml:"destination-port" jsonschema:"minimum=0,maximum=65535"`
+	Mirrored        *bool  `yaml:"mirrored"` // default true
+}
+
+// FilterAction is what happens to packets that a filter list selects.
+type FilterAction struct {
+	Description string   `yaml:"description"`
+	Action      string   `yaml:"action" jsonschema:"required,enum=permit,enum=block,enum=negotiate"` // permit, block or negotiate
+	Methods     []string `yaml:"security-methods"`                                                   // netsh form: ESP[3DES,SHA1]:100000k/3600s
+	PFS         bool     `yaml:"pfs"`                                                                // session key perfect forward secrecy
+}
+
+// Policy is an IPsec policy: what netsh and the Windows snap-in call one.
+type Policy struct {
+	Description string   `yaml:"description"`
+	MainMode    MainMode `yaml:"main-mode"`
+	Rules       []Rule   `yaml:"rules"`
+}
+
+// MainMode is the key exchange part of a policy.
+type MainMode struct {
+	Methods    []string `yaml:"security-methods"`                                   // netsh form: 3DES-SHA1-2; empty: the documented default
+	Lifetime   Duration `yaml:"lifetime"`                                           // 0: 8h
+	QuickModes int      `yaml:"quick-modes" jsonschema:"minimum=0,maximum=1000000"` // per main mode; 0 unlimited, 1 master key PFS
+}
+
+// Rule joins a filter list to a filter action.
+type Rule struct {
+	Name         string         `yaml:"name"`
+	FilterList   string         `yaml:"filter-list" jsonschema:"required"`
+	FilterAction string         `yaml:"filter-action" jsonschema:"required"`
+	Auth         []Authenticate `yaml:"authentication"` // in order of preference
+}
+
+// Authenticate is one authentication method.
+type Authenticate struct {
+	PSK string `yaml:"psk" jsonschema:"required,minLength=1"`
+}
+
+// Step is one thing that happens, and what must come of it. Exactly one verb is set.
+type Step struct {
+	Title      string   `yaml:"title"`      // in words; a default is made from the verb
+	At         Duration `yaml:"at"`         // not before this virtual time since the start
+	Background bool     `yaml:"background"` // the next step does not wait for this one
+
+	Ping         *Ping         `yaml:"ping"`
+	Connect      *Connect      `yaml:"connect"`
+	Transfer     *Transfer     `yaml:"transfer"`
+	UDP          *UDP          `yaml:"udp"`
+	Wait         Duration      `yaml:"wait"`
+	SetLink      *SetLink      `yaml:"set-link"`
+	AssignPolicy *AssignPolicy `yaml:"assign-policy"`
+
+	Expect *Expect `yaml:"expect"`
+}
+
+// Ping sends ICMP echo requests.
+type Ping struct {
+	From     string   `yaml:"from" jsonschema:"required"`
+	To       string   `yaml:"to" jsonschema:"required"`                     // a node's name or an address, here and below
+	Count    int      `yaml:"count" jsonschema:"minimum=0,maximum=1000000"` // 0: 1
+	Interval Duration `yaml:"interval"`                                     // 0: 1s
+	Size     int      `yaml:"size" jsonschema:"minimum=0,maximum=65507"`    // bytes of echo data; 0: 32, as Windows' ping
+	Timeout  Duration `yaml:"timeout"`                                      // per request; 0: 5s
+}
+
+// Connect opens a TCP connection, sends one request, reads the answer and closes.
+type Connect struct {
+	From     string   `yaml:"from" jsonschema:"required"`
+	To       string   `yaml:"to" jsonschema:"required"`
+	Port     int      `yaml:"port" jsonschema:"required,minimum=1,maximum=65535"`
+	FromPort int      `yaml:"from-port" jsonschema:"minimum=0,maximum=65535"`   // 0: an ephemeral one
+	Request  int      `yaml:"request" jsonschema:"minimum=0,maximum=16777216"`  // bytes; 0: 64
+	Response int      `yaml:"response" jsonschema:"minimum=0,maximum=16777216"` // bytes; 0: 512
+	Timeout  Duration `yaml:"timeout"`                                          // for the whole step; 0: 30s
+}
+
+// Transfer sends bytes over one TCP connection; every byte is compared at the far end.
+type Transfer struct {
+	From    string   `yaml:"from" jsonschema:"required"`
+	To      string   `yaml:"to" jsonschema:"required"`
+	Port    int      `yaml:"port" jsonschema:"required,minimum=1,maximum=65535"`
+	Bytes   Size     `yaml:"bytes" jsonschema:"required"`
+	Timeout Duration `yaml:"timeout"` // 0: 10m
+}
+
+// UDP sends datagrams to a port and waits for their echoes.
+type UDP struct {
+	From     string   `yaml:"from" jsonschema:"required"`
+	To       string   `yaml:"to" jsonschema:"required"`
+	Port     int      `yaml:"port" jsonschema:"required,minimum=1,maximum=65535"`
+	FromPort int      `yaml:"from-port" jsonschema:"minimum=0,maximum=65535"` // 0: an ephemeral one
+	Count    int      `yaml:"count" jsonschema:"minimum=0,maximum=1000000"`   // 0: 1
+	Interval Duration `yaml:"interval"`                                       // 0: 1s
+	Size     int      `yaml:"size" jsonschema:"minimum=0,maximum=65507"`      // bytes of payload; 0: 64
+	Timeout  Duration `yaml:"timeout"`                                        // per datagram; 0: 5s
+}
+
+// SetLink changes the link between a node and a segment. Fields left out stay as they are.
+type SetLink struct {
+	Node    string    `yaml:"node" jsonschema:"required"`
+	Segment string    `yaml:"segment"` // may be left out when the node has one interface
+	Latency *Duration `yaml:"latency"` // added to the segment's, each way
+	Loss    *float64  `yaml:"loss" jsonschema:"minimum=0,maximum=1"`
+	MTU     *int      `yaml:"mtu" jsonschema:"minimum=68,maximum=65535"`
+}
+
+// AssignPolicy gives a host another policy while it runs.
+type AssignPolicy struct {
+	Host   string `yaml:"host" jsonschema:"required"`
+	Policy string `yaml:"policy"` // empty or "none": unassign
+}
+
+// Expect is what must be true of the step it stands in. Absent fields are not judged.
+type Expect struct {
+	Result   string         `yaml:"result" jsonschema:"enum=ok,enum=timeout,enum=refused,enum=unreachable,enum=error"` // ok, timeout, refused, unreachable or error
+	Received *Range         `yaml:"received"`                                                                          // answers (ping, udp) that came back
+	Latency  *DurationRange `yaml:"latency"`                                                                           // of the first answer: echo, datagram or response
+	Wire     *Wire          `yaml:"wire"`                                                                              // what the frames between the two nodes looked like
+	SA       *SA            `yaml:"sa"`                                                                                // the SA pair that the traffic used, on both sides
+	Rule     *RuleExpect    `yaml:"rule"`
+	App      *App           `yaml:"application"` // what the listening application at the far end saw
+	IKE      *IKE           `yaml:"ike"`         // negotiations between the two nodes during the step
+}
+
+// Wire is what an observer of the wire saw of a step's traffic between its two
+// nodes: IKE and ARP aside.
+type Wire struct {
+	Protection string `yaml:"protection" jsonschema:"enum=esp,enum=clear,enum=mixed,enum=nothing"` // esp, clear, mixed or nothing
+	Frames     *Range `yaml:"frames"`
+	Fragments  *Range `yaml:"fragments"` // frames that hold a part of a datagram
+}
+
+// SA is what the SAs in use must look like. Empty fields are not judged.
+type SA struct {
+	Protocol  string   `yaml:"protocol" jsonschema:"enum=esp"`   // esp
+	Mode      string   `yaml:"mode" jsonschema:"enum=transport"` // transport
+	Cipher    string   `yaml:"cipher"`                           // 3des-cbc, aes128-cbc …
+	Auth      string   `yaml:"auth"`                             // hmac-sha1-96 …
+	Seconds   int      `yaml:"seconds" jsonschema:"minimum=0"`
+	Kilobytes int      `yaml:"kilobytes" jsonschema:"minimum=0"`
+	PFSGroup  *int     `yaml:"pfs-group" jsonschema:"minimum=0,maximum=65535"` // 0: none
+	MainMode  string   `yaml:"main-mode"`                                      // the proposal agreed on in phase 1: 3des-cbc/sha1/2
+	Age       Duration `yaml:"max-age"`                                        // not older than this at the end of the step
+}
+
+// RuleExpect names the rule that decided: "policy/rule", "exempt: isakmp", or "no match".
+type RuleExpect struct {
+	From string `yaml:"from"` // on the sending node, outbound
+	To   string `yaml:"to"`   // on the receiving node, inbound
+}
+
+// App is what the application at the far end of a step saw of it.
+type App struct {
+	SYNs        *Range `yaml:"syns"`        // connection requests that reached the listening socket
+	Connections *Range `yaml:"connections"` // accepted
+	Datagrams   *Range `yaml:"datagrams"`
+	Bytes       *Range `yaml:"bytes"` // of application data received
+}
+
+// IKE counts negotiations between the step's two nodes that ended during it.
+type IKE struct {
+	MainModes   *Range `yaml:"main-modes"`  // established
+	QuickModes  *Range `yaml:"quick-modes"` // established
+	Failed      *Range `yaml:"failed"`      // main or quick modes given up, counted on either side
+	Retransmits *Range `yaml:"retransmits"` // repeated IKE messages sent by either side
+	Reason      string `yaml:"reason"`      // a word or phrase that a failure's reason contains
+	Messages    *Range `yaml:"messages"`    // ISAKMP datagrams sent by either side
+}
+
+// Invariant is judged over the whole run. Exactly one field is set.
+type Invariant struct {
+	Title string       `yaml:"title"`
+	Wire  *WireBetween `yaml:"wire"`
+	IKE   *IKEBetween  `yaml:"ike"`
+	Loss  *LossBetween `yaml:"answers"`
+	SAs   *SAsOn       `yaml:"sas"`
+}
+
+// WireBetween limits what the wire may carry between two nodes, in either direction.
+type WireBetween struct {
+	Between    []string `yaml:"between" jsonschema:"required,minItems=2,maxItems=2,uniqueItems=true"` // two node names
+	Protocol   string   `yaml:"protocol" jsonschema:"oneof_type=string;integer"`                      // of the clear packets meant: any (default), icmp, tcp, udp
+	Port       int      `yaml:"port" jsonschema:"minimum=0,maximum=65535"`                            // of either side
+	Protection string   `yaml:"protection" jsonschema:"enum=esp,enum=clear,enum=mixed,enum=nothing"`
+	Frames     *Range   `yaml:"frames"`
+}
+
+// IKEBetween limits the negotiations of two nodes.
+type IKEBetween struct {
+	Between []string `yaml:"between" jsonschema:"required,minItems=2,maxItems=2,uniqueItems=true"`
+	IKE     `yaml:",inline"`
+}
+
+// LossBetween limits how many requests of ping and udp steps stayed unanswered.
+type LossBetween struct {
+	Between []string `yaml:"between" jsonschema:"required,minItems=2,maxItems=2,uniqueItems=true"`
+	Lost    *Range   `yaml:"lost" jsonschema:"required"`
+}
+
+// SAsOn limits the SAs of one host.
+type SAsOn struct {
+	Host         string   `yaml:"host" jsonschema:"required"`
+	AtEnd        *Range   `yaml:"at-end"`       // in the SAD when the run ends, both directions
+	Simultaneous *Range   `yaml:"simultaneous"` // the most that existed at one time
+	MaxAge       Duration `yaml:"max-age"`      // no SA lived longer
+}

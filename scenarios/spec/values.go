@@ -1,0 +1,17 @@
+package spec
+
+import "time"
+
+// Duration is a time span in Go's notation: 500ms, 3s, 8h.
+type Duration time.Duration
+
+// Size is a number of bytes: 4096, 64k, 10M (powers of 1024).
+type Size int64
+
+// Range is a number, or bounds for one: 3, ">= 1", "<= 4", "2..5". Both bounds
+// are inside. Numbers may carry a Size's suffix.
+type Range struct{ Min, Max int64 }
+
+// DurationRange is bounds for a time span: "<= 50ms", ">= 3s", "2.9s..3.1s", or
+// one exact span. Both bounds are inside.
+type DurationRange struct{ Min, Max time.Duration }

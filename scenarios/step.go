@@ -1,0 +1,255 @@
+package scenarios
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/result"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// stepRun is a step while it happens, and what has to be remembered to judge it.
+type stepRun struct {
+	lab   *lab
+	index int // from 0
+	spec  spec.Step
+	ended bool
+
+	begin, end window          // what was on the wire and in the trace when it began and ended
+	report     *hosts.Report   // of a step that sends traffic
+	listener   *hosts.Listener // at the far end, if one listens there
+	seen       hosts.Seen      // by the listener before; after the end: during the step
+	got        []string
+	broken     error
+}
+
+// window is a moment of the run.
+type window struct {
+	at     time.Duration
+	frames int
+	events int
+}
+
+func (l *lab) moment() window {
+	return window{at: l.world.Now(), frames: len(l.wire.seen), events: len(l.log.Events())}
+}
+
+func newStepRun(l *lab, i int) *stepRun {
+	return &stepRun{lab: l, index: i, spec: l.spec.Steps[i]}
+}
+
+func (s *stepRun) path() string { return fmt.Sprintf("$.steps[%d]", s.index) }
+
+// start begins the step in a coroutine; done is called when it has ended.
+func (s *stepRun) start(done func()) {
+	l := s.lab
+	s.begin = l.moment()
+	l.world.Record("", s.event("started", ""))
+	from, to, traffic := s.spec.Ends()
+	var owner sim.Owner
+	if traffic {
+		owner = l.hosts[from]
+		s.listen(to)
+	}
+	l.world.Go(owner, s.spec.Words(), func(p *sim.Proc) {
+		s.perform(p)
+		s.end = l.moment()
+		if s.listener != nil {
+			s.seen = s.listener.Seen().Sub(s.seen)
+		}
+		s.ended = true
+		done()
+	})
+}
+
+func (s *stepRun) event(state, failure string) trace.Step {
+	return trace.Step{Index: s.index + 1, Verb: s.spec.Verb(), Title: s.spec.Words(), State: state, Failure: failure}
+}
+
+// listen remembers what the application at the far end has seen so far.
+func (s *stepRun) listen(to string) {
+	name, ok := s.lab.spec.NodeOf(to)
+	if !ok {
+		return
+	}
+	host := s.lab.hosts[name]
+	if host == nil {
+		return
+	}
+	if s.listener = host.Listener(protocolOf(s.spec)); s.listener != nil {
+		s.seen = s.listener.Seen()
+	}
+}
+
+// perform does what the verb says.
+func (s *stepRun) perform(p *sim.Proc) {
+	l := s.lab
+	switch v := s.spec; {
+	case v.Ping != nil:
+		s.traffic(v.Ping.From, v.Ping.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
+			return h.Ping(p, hosts.Ping{
+				To: to, Count: v.Ping.Requests(), Size: v.Ping.DataBytes(), Interval: v.Ping.Gap(), Timeout: v.Ping.Patience(),
+			})
+		})
+	case v.Connect != nil:
+		s.traffic(v.Connect.From, v.Connect.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
+			return h.Call(p, hosts.Call{
+				To: netip.AddrPortFrom(to, uint16(v.Connect.Port)), LocalPort: uint16(v.Connect.FromPort),
+				Request: int64(v.Connect.RequestBytes()), Response: int64(v.Connect.ResponseBytes()), Timeout: v.Connect.Patience(),
+			})
+		})
+	case v.Transfer != nil:
+		s.traffic(v.Transfer.From, v.Transfer.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
+			return h.Call(p, hosts.Call{
+				To:      netip.AddrPortFrom(to, uint16(v.Transfer.Port)),
+				Request: int64(v.Transfer.Bytes), Response: receipt, Timeout: v.Transfer.Patience(),
+			})
+		})
+	case v.UDP != nil:
+		s.traffic(v.UDP.From, v.UDP.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
+			return h.SendDatagrams(p, hosts.Datagrams{
+				To: netip.AddrPortFrom(to, uint16(v.UDP.Port)), LocalPort: uint16(v.UDP.FromPort),
+				Count: v.UDP.Datagrams(), Size: v.UDP.PayloadBytes(), Interval: v.UDP.Gap(), Timeout: v.UDP.Patience(),
+			})
+		})
+	case v.Wait != 0:
+		p.Sleep(v.Wait.Span())
+	case v.SetLink != nil:
+		s.setLink(v.SetLink)
+	case v.AssignPolicy != nil:
+		var next = l.policies[v.AssignPolicy.Policy]
+		if v.AssignPolicy.Unassigns() {
+			next = nil
+		}
+		s.broken = l.hosts[v.AssignPolicy.Host].AssignPolicy(next)
+	}
+}
+
+// receipt is the length of the answer to a transfer, which the server sends
+// only when every byte was the one sent.
+const receipt = 16
+
+func (s *stepRun) traffic(from, to string, send func(*hosts.Host, netip.Addr) hosts.Report) {
+	h := s.lab.hosts[from]
+	addr, err := h.Lookup(to)
+	if err != nil {
+		s.broken = err
+		return
+	}
+	r := send(h, addr)
+	s.report = &r
+	s.got = append(s.got, describe(r))
+}
+
+func describe(r hosts.Report) string {
+	text := fmt.Sprintf("%s: %d of %d answered", r.Result(), r.Received, r.Sent)
+	if len(r.Latency) > 0 {
+		text += fmt.Sprintf(", the first after %s", r.Latency[0])
+	}
+	if r.Err != nil {
+		text += fmt.Sprintf(" (%v)", r.Err)
+	}
+	return text
+}
+
+func (s *stepRun) setLink(c *spec.SetLink) {
+	name := s.lab.spec.LinkSegment(c)
+	for _, port := range s.lab.segments[name].Ports() {
+		if port.Node() != c.Node {
+			continue
+		}
+		link := port.Link()
+		if c.Latency != nil {
+			link.Latency = c.Latency.Span()
+		}
+		if c.Loss != nil {
+			link.Loss = *c.Loss
+		}
+		if c.MTU != nil {
+			link.MTU = *c.MTU
+		}
+		if s.broken = port.SetLink(link); s.broken != nil {
+			return
+		}
+		s.got = append(s.got, fmt.Sprintf("link %s:%s: %s added latency, loss %g", c.Node, name, link.Latency, link.Loss))
+	}
+}
+
+// outcome is the step as the result shows it.
+func (s *stepRun) result() result.Step {
+	out := result.Step{
+		Index: s.index + 1, Verb: s.spec.Verb(), Title: s.spec.Words(), Line: s.lab.spec.Line(s.path()),
+		Start: s.begin.at, End: s.end.at, Outcome: result.Passed, Got: s.got,
+	}
+	if s.broken != nil {
+		out.Outcome = result.Broken
+		out.Got = append(out.Got, s.broken.Error())
+		return out
+	}
+	out.Checks = s.judge()
+	for _, c := range out.Checks {
+		out.Outcome = out.Outcome.Worse(c.Outcome)
+	}
+	return out
+}
+
+// far is the node at the other end of a step, by name, when it is a node's address.
+func (s *stepRun) ends() (from, to party) {
+	f, t, _ := s.spec.Ends()
+	return s.lab.partyOf(f), s.lab.partyOf(t)
+}
+
+// party is one end of a step or an invariant: a node and its addresses, or a
+// bare address that no node has.
+type party struct {
+	name     string
+	addrs    []netip.Addr
+	segments map[string]bool // where its frames arrive
+}
+
+func (p party) has(a netip.Addr) bool {
+	for _, x := range p.addrs {
+		if x == a {
+			return true
+		}
+	}
+	return false
+}
+
+func (l *lab) partyOf(word string) party {
+	p := party{name: word, segments: map[string]bool{}}
+	name, ok := l.spec.NodeOf(word)
+	if !ok {
+		if a, err := netip.ParseAddr(word); err == nil {
+			p.addrs = []netip.Addr{a}
+		}
+		return p
+	}
+	p.name = name
+	for _, ifc := range l.spec.Nodes[name].Interfaces {
+		if prefix, err := netip.ParsePrefix(ifc.Address); err == nil {
+			p.addrs = append(p.addrs, prefix.Addr())
+		}
+		p.segments[ifc.Segment] = true
+	}
+	return p
+}
+
+// flow is the step's traffic as policy sees the request; ephemeral ports are 0.
+func (s *stepRun) flow() ipsec.Flow {
+	from, to := s.ends()
+	proto, port := protocolOf(s.spec)
+	f := ipsec.Flow{Proto: proto, DstPort: port}
+	if len(from.addrs) > 0 {
+		f.Src = from.addrs[0]
+	}
+	if len(to.addrs) > 0 {
+		f.Dst = to.addrs[0]
+	}
+	return f
+}

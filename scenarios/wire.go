@@ -1,0 +1,134 @@
+package scenarios
+
+import (
+	"hash/fnv"
+	"net/netip"
+	"time"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// observer stands at every segment and notes what it sees of each IPv4 frame,
+// without asking anybody who knows: expectations about the wire are judged from
+// its notes.
+type observer struct {
+	decoder packetDecoder
+	seen    []sighting
+}
+
+// sighting is one IPv4 frame on one segment.
+type sighting struct {
+	at               time.Duration
+	number           int // in the capture
+	segment, node    string
+	src, dst         netip.Addr
+	proto            uint8
+	srcPort, dstPort uint16 // 0 in a non-first fragment
+	fragment         bool   // a part of a datagram
+	first            bool   // the whole datagram, or its first fragment
+	spi              uint32 // with ESP, in the first fragment
+	lost             bool
+	payload          uint64 // of a UDP datagram to or from port 500: equal payloads, equal sums
+}
+
+func newObserver() *observer { return &observer{} }
+
+// frame takes a frame from the tap.
+func (o *observer) frame(f sim.Frame) {
+	p, ok := o.decoder.decode(f.Data)
+	if !ok {
+		return
+	}
+	s := sighting{
+		at: f.At, number: f.Number, segment: f.Segment, node: f.Node, lost: f.Lost != "",
+		src: p.flow.Src, dst: p.flow.Dst, proto: p.flow.Proto, srcPort: p.flow.SrcPort, dstPort: p.flow.DstPort,
+		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi,
+	}
+	if s.isIKE() {
+		sum := fnv.New64a()
+		sum.Write(p.payload)
+		s.payload = sum.Sum64()
+	}
+	o.seen = append(o.seen, s)
+}
+
+// isIKE: UDP from port 500 to port 500 or from and to an exempted port of either side.
+func (s *sighting) isIKE() bool {
+	return s.proto == ipsec.ProtoUDP && (s.srcPort == 500 || s.dstPort == 500)
+}
+
+func (s *sighting) protected() bool { return s.proto == ipsec.ProtoESP || s.proto == ipsec.ProtoAH }
+
+// between reports whether the frame travels between the two, in either direction.
+func (s *sighting) between(a, b party) bool {
+	return a.has(s.src) && b.has(s.dst) || b.has(s.src) && a.has(s.dst)
+}
+
+// arrives reports whether the frame is on a segment of its receiver: a datagram
+// that routers forward is seen on every segment, and counted on the last.
+func (s *sighting) arrives(a, b party) bool {
+	to := a
+	if b.has(s.dst) {
+		to = b
+	}
+	return len(to.segments) == 0 || to.segments[s.segment]
+}
+
+// packetDecoder reads IPv4 frames with gopacket.
+type packetDecoder struct {
+	eth layers.Ethernet
+	ip  layers.IPv4
+}
+
+// decoded is what the lab's observers look at in a frame.
+type decoded struct {
+	flow     ipsec.Flow
+	id       uint16
+	fragment bool // a part of a datagram, the first or another
+	spi      uint32
+	payload  []byte // of UDP
+}
+
+func (d *packetDecoder) decode(frame []byte) (decoded, bool) {
+	if d.eth.DecodeFromBytes(frame, gopacket.NilDecodeFeedback) != nil || d.eth.EthernetType != layers.EthernetTypeIPv4 ||
+		d.ip.DecodeFromBytes(d.eth.Payload, gopacket.NilDecodeFeedback) != nil {
+		return decoded{}, false
+	}
+	src, _ := netip.AddrFromSlice(d.ip.SrcIP.To4())
+	dst, _ := netip.AddrFromSlice(d.ip.DstIP.To4())
+	p := decoded{
+		flow:     ipsec.Flow{Src: src, Dst: dst, Proto: uint8(d.ip.Protocol), Fragment: d.ip.FragOffset != 0},
+		id:       d.ip.Id,
+		fragment: d.ip.FragOffset != 0 || d.ip.Flags&layers.IPv4MoreFragments != 0,
+	}
+	if p.flow.Fragment {
+		return p, true
+	}
+	body := d.ip.Payload
+	switch d.ip.Protocol {
+	case layers.IPProtocolTCP:
+		if len(body) >= 4 {
+			p.flow.SrcPort, p.flow.DstPort = be16(body), be16(body[2:])
+		}
+	case layers.IPProtocolUDP:
+		if len(body) >= 8 {
+			p.flow.SrcPort, p.flow.DstPort = be16(body), be16(body[2:])
+			p.payload = body[8:]
+		}
+	case layers.IPProtocolICMPv4:
+		if len(body) > 0 {
+			p.flow.ICMPType = body[0]
+		}
+	case layers.IPProtocolESP:
+		if len(body) >= 4 {
+			p.spi = uint32(be16(body))<<16 | uint32(be16(body[2:]))
+		}
+	}
+	return p, true
+}
+
+func be16(b []byte) uint16 { return uint16(b[0])<<8 | uint16(b[1]) }
