@@ -1,0 +1,25 @@
+// Command ipseclab runs IPsec scenarios in a simulated network and shows what
+// happened: verdicts, captures that Wireshark opens and decrypts, reports.
+//
+//	ipseclab run                     every scenario of the built-in catalogue
+//	ipseclab run my.yaml             a file of your own
+//	ipseclab list                    what the catalogue shows
+//	ipseclab validate my.yaml        mistakes in a file, without running it
+//	ipseclab explain my.yaml …       which filter decides about a packet, and why
+//	ipseclab schema                  the JSON Schema of scenario files
+//	ipseclab version                 what this is
+//
+// # What prints where
+//
+// Results go to standard output: the line of each scenario and the summary, or
+// with --format json one JSON document. Mistakes and the progress line, which
+// only a terminal gets, go to standard error.
+//
+// # Exit codes
+//
+//	  0  all passed, or is unsupported
+//	  1  an expectation or the wire oracle failed
+//	  2  the command line, a scenario file or the results folder is wrong; nothing was run
+//	  3  the lab broke
+//	130  interrupted; what had finished is kept
+package main

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+
+	"github.com/ipseclab/ipseclab/internal/result"
+)
+
+// progress shows how a run goes on: a line that moves on a terminal, with a
+// line for what did not pass; elsewhere a line per scenario.
+type progress struct {
+	lines io.Writer
+	width int                      // of the longest name
+	bar   *progressbar.ProgressBar // nil: no terminal
+}
+
+func newProgress(lines, stderr io.Writer, names []string) *progress {
+	p := &progress{lines: lines}
+	for _, name := range names {
+		p.width = max(p.width, len(name))
+	}
+	if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		p.bar = newBar(stderr, len(names))
+	}
+	return p
+}
+
+func newBar(w io.Writer, total int) *progressbar.ProgressBar {
+	return progressbar.NewOptions(total,
+		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("scenarios"), progressbar.OptionShowCount(),
+		progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionSetRenderBlankState(true))
+}
+
+// scenario shows that one has come to an end.
+func (p *progress) scenario(e result.Entry, r *result.Scenario) {
+	if p.bar != nil {
+		p.bar.Clear() // a progress line that cannot be drawn is no reason to stop
+		defer p.bar.Add(1)
+		if e.Outcome == result.Passed {
+			return
+		}
+	}
+	fmt.Fprint(p.lines, line(e, r, p.width))
+}
+
+// end removes the moving line.
+func (p *progress) end() {
+	if p.bar != nil {
+		p.bar.Finish()
+	}
+}
+
+// line is a scenario's line, and the reason below it where it did not pass.
+func line(e result.Entry, r *result.Scenario, width int) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-11s  %-*s  %s, %s, %s of virtual time in %s\n", e.Outcome, width, e.Name,
+		count(len(r.Steps), "step"), count(e.Frames, "frame"), rounded(e.Virtual), rounded(e.Wall))
+	if e.Reason != "" {
+		fmt.Fprintf(&b, "             %s\n", strings.ReplaceAll(e.Reason, "\n", "\n             "))
+	}
+	return b.String()
+}
+
+// summary is what stands at the end of a run.
+func summary(w io.Writer, b *book, index string) {
+	var parts []string
+	for _, o := range []result.Outcome{result.Passed, result.Unsupported, result.Failed, result.Broken} {
+		if n := b.run.Totals[o]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, o))
+		}
+	}
+	if n := b.unfinished(); n > 0 {
+		parts = append(parts, fmt.Sprintf("%d not finished: interrupted", n))
+	}
+	fmt.Fprintf(w, "%s: %s, in %s\nreport: %s\n", count(len(b.done), "scenario"), strings.Join(parts, ", "), rounded(b.run.Wall), index)
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// rounded is a duration in few digits.
+func rounded(d time.Duration) time.Duration {
+	switch {
+	case d < time.Millisecond:
+		return d.Round(time.Microsecond)
+	case d < time.Minute:
+		return d.Round(time.Millisecond)
+	}
+	return d.Round(time.Second)
+}

@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/ipseclab/ipseclab/internal/result"
+)
+
+type runCmd struct {
+	What   []string `arg:"" optional:"" name:"file|dir|name" help:"Scenario files, folders with them, or names of the catalogue. None: the catalogue."`
+	Out    string   `default:"ipseclab-results" type:"path" placeholder:"DIR" help:"Results folder. Default: ./ipseclab-results."`
+	Force  bool     `help:"Replace what an earlier run wrote to the results folder, and nothing else."`
+	Seed   uint64   `placeholder:"N" help:"Seed of every scenario. None: the file's, or 1."`
+	Jobs   int      `placeholder:"N" help:"Scenarios that run at the same time. None: one per processor."`
+	Format string   `enum:"text,json" default:"text" help:"text, or json: what results.json has, on standard output."`
+}
+
+func (runCmd) Help() string {
+	return `Evidence goes to DIR/<scenario>: verdicts, trace, capture with a Wireshark profile,
+report. DIR/index.html is the page to begin with; results.json and junit.xml are
+for other programs. The same seed gives the same capture and trace, byte for byte.
+
+Examples: everything that comes with the lab, and two files of your own
+
+  ipseclab run
+  ipseclab run --out results --seed 7 one.yaml two.yaml`
+}
+
+// Validate is called by kong when the command line has been read.
+func (c runCmd) Validate() error {
+	if c.Jobs < 0 {
+		return wrong("--jobs must be 1 or more")
+	}
+	return nil
+}
+
+func (c runCmd) Run(ctx context.Context, s streams) error {
+	all, err := loadAll(c.What)
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(all))
+	for i := range all {
+		names[i] = all[i].Name
+	}
+	dir, err := openResults(c.Out, c.Force, names)
+	if err != nil {
+		return err
+	}
+	b := newBook(dir, time.Now(), all)
+	if err := b.save(true); err != nil { // from here on the folder is known as ours
+		return wrong("the results folder cannot be written: %w", err)
+	}
+	lines := s.out
+	if c.Format == "json" {
+		lines = io.Discard
+	}
+	jobs := c.Jobs
+	if jobs == 0 {
+		jobs = runtime.GOMAXPROCS(0)
+	}
+	p := newProgress(lines, s.err, names)
+	for done := range runAll(ctx, dir, all, c.Seed, jobs) {
+		b.add(done)
+		if err := b.save(true); err != nil {
+			p.end()
+			return err
+		}
+		p.scenario(b.entry(done.index), done.result)
+	}
+	p.end()
+	interrupted := b.unfinished() > 0
+	if err := b.close(interrupted); err != nil {
+		return err
+	}
+	if c.Format == "json" {
+		if err := printJSON(s.out, b.run); err != nil {
+			return err
+		}
+	} else {
+		summary(s.out, b, relative(dir.index()))
+	}
+	return outcome(interrupted, b.run.Outcome)
+}
+
+// outcome is how the program ends.
+func outcome(interrupted bool, o result.Outcome) error {
+	switch {
+	case interrupted:
+		return status{code: exitInterrupted}
+	case o == result.Broken:
+		return status{code: exitBroke}
+	case o == result.Failed:
+		return status{code: exitFailed}
+	}
+	return nil
+}
+
+// relative is the path as seen from the working directory, if it lies below.
+func relative(path string) string {
+	wd, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	rel, err := filepath.Rel(wd, path)
+	if err != nil || rel == ".." || strings.HasPrefix(rel, ".."+string(filepath.Separator)) {
+		return path
+	}
+	return rel
+}

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/invopop/jsonschema"
+	validator "github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/internal/result"
+)
+
+const published = "../../docs/schema"
+
+// resultSchemas are the schemas of what a run leaves behind, made from package
+// result and its comments.
+func resultSchemas(t *testing.T) map[string][]byte {
+	outcomes := []any{result.Passed, result.Unsupported, result.Failed, result.Broken}
+	r := jsonschema.Reflector{
+		ExpandedStruct: true, Anonymous: true, AllowAdditionalProperties: true, // a reader ignores what a later version adds
+		Mapper: func(t reflect.Type) *jsonschema.Schema {
+			switch t {
+			case reflect.TypeFor[result.Outcome]():
+				return &jsonschema.Schema{Type: "string", Enum: outcomes}
+			case reflect.TypeFor[time.Duration]():
+				return &jsonschema.Schema{Type: "integer"}
+			}
+			return nil
+		},
+	}
+	t.Chdir("../..") // the comments are found by the path from here
+	require.NoError(t, r.AddGoComments("github.com/ipseclab/ipseclab", "./internal/result"))
+	schemas := map[string][]byte{}
+	for name, v := range map[string]any{"result.schema.json": &result.Scenario{}, "results.schema.json": &result.Run{}} {
+		s := r.Reflect(v)
+		s.ID = jsonschema.ID("https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/schema/" + name)
+		b, err := json.MarshalIndent(s, "", "  ")
+		require.NoError(t, err)
+		schemas[name] = append(b, '\n')
+	}
+	t.Chdir("cmd/ipseclab")
+	return schemas
+}
+
+// TestResultSchemasArePublished fails when a published file is stale; -update writes it anew.
+func TestResultSchemasArePublished(t *testing.T) {
+	for name, schema := range resultSchemas(t) {
+		path := filepath.Join(published, name)
+		if *update {
+			require.NoError(t, os.WriteFile(path, schema, 0o644))
+		}
+		file, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, string(file), string(schema), "stale: run go test ./cmd/ipseclab -run Schema -update")
+	}
+}
+
+// TestResultsFitTheirSchemas: what a run writes is what is published, checked
+// by a validator that shares nothing with the generator.
+func TestResultsFitTheirSchemas(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "r")
+	var stdout, stderr bytes.Buffer
+	require.Equal(t, exitOK, ipseclab(t.Context(), []string{"run", "--out", out, files(t, "a", "b")}, &stdout, &stderr), "%s", &stderr)
+	for file, schema := range map[string]string{"results.json": "results.schema.json", "a/result.json": "result.schema.json"} {
+		s, err := validator.NewCompiler().Compile(filepath.Join(published, schema))
+		require.NoError(t, err)
+		f, err := os.Open(filepath.Join(out, file))
+		require.NoError(t, err)
+		defer f.Close()
+		v, err := validator.UnmarshalJSON(f)
+		require.NoError(t, err)
+		require.NoError(t, s.Validate(v), file)
+		v.(map[string]any)["outcome"] = "fine"
+		require.Error(t, s.Validate(v), file)
+	}
+}

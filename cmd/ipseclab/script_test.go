@@ -1,0 +1,107 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "write what scripts want, and the published schemas, anew")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"ipseclab": main})
+}
+
+// TestScript runs testdata/script/*.txtar against the real command. Beside the
+// commands of testscript there are
+//
+//	exits N command…      the command ends with exit code N
+//	interrupted command…  the command gets SIGINT after its first line of output, and ends with 130
+//	size file bytes       makes a file of that size
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: *update,
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits, "interrupted": interrupted, "size": size,
+		},
+		RequireExplicitExec: true,
+	})
+}
+
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits N command args…")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	if got := exitCode(ts, ts.Exec(args[1], args[2:]...)); got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+func exitCode(ts *testscript.TestScript, err error) int {
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return exit.ExitCode()
+	}
+	ts.Check(err)
+	return 0
+}
+
+func interrupted(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 1 {
+		ts.Fatalf("usage: interrupted command args…")
+	}
+	path, err := lookPath(ts, args[0])
+	ts.Check(err)
+	cmd := exec.Command(path, args[1:]...)
+	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "HOME="+ts.Getenv("WORK"))
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.StdoutPipe()
+	ts.Check(err)
+	ts.Check(cmd.Start())
+	var text bytes.Buffer
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if text.Len() == 0 {
+			ts.Check(cmd.Process.Signal(os.Interrupt))
+		}
+		text.WriteString(lines.Text() + "\n")
+	}
+	code := exitCode(ts, cmd.Wait())
+	ts.Logf("[stdout]\n%s[stderr]\n%s", &text, &stderr)
+	if code != exitInterrupted {
+		ts.Fatalf("exit code %d, want %d", code, exitInterrupted)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs("interrupted.txt"), text.Bytes(), 0o644))
+}
+
+// lookPath finds a command in the PATH of the script.
+func lookPath(ts *testscript.TestScript, name string) (string, error) {
+	for _, dir := range filepath.SplitList(ts.Getenv("PATH")) {
+		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
+			return path, nil
+		}
+	}
+	return "", exec.ErrNotFound
+}
+
+func size(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: size file bytes")
+	}
+	n, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	name := ts.MkAbs(args[0])
+	ts.Check(os.WriteFile(name, nil, 0o644))
+	ts.Check(os.Truncate(name, n))
+}

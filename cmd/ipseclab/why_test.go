@@ -1,0 +1,74 @@
+package main
+
+import (
+	"runtime/debug"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/internal/result"
+)
+
+func TestWhy(t *testing.T) {
+	passed := result.Check{Name: "result: ok", Outcome: result.Passed}
+	skipped := result.Check{Name: "sa", Outcome: result.Unsupported, Reason: "no ESN here"}
+	failed := result.Check{Name: "wire: esp", Outcome: result.Failed, Line: 12, Reason: "frame 7 is clear"}
+	for _, tc := range []struct {
+		name string
+		r    result.Scenario
+		want string
+	}{
+		{"passed", result.Scenario{Outcome: result.Passed, Steps: []result.Step{{Outcome: result.Passed, Checks: []result.Check{passed}}}}, ""},
+		{"the scenario's own reason", result.Scenario{Outcome: result.Broken, Reason: "panic: x"}, "panic: x"},
+		{"the first check as bad as the scenario", result.Scenario{Outcome: result.Failed, Steps: []result.Step{
+			{Index: 1, Outcome: result.Unsupported, Title: "a", Checks: []result.Check{skipped}},
+			{Index: 2, Outcome: result.Failed, Title: "b", Checks: []result.Check{passed, skipped, failed}},
+		}}, "step 2, b: wire: esp (line 12): frame 7 is clear"},
+		{"a step without checks", result.Scenario{Outcome: result.Broken, Steps: []result.Step{{Index: 1, Outcome: result.Broken, Title: "a"}}}, "step 1, a"},
+		{"an invariant", result.Scenario{Outcome: result.Failed, Steps: []result.Step{{Outcome: result.Passed}}, Invariants: []result.Check{passed, failed}},
+			"invariant: wire: esp (line 12): frame 7 is clear"},
+		{"what was got, for want of a reason", result.Scenario{Outcome: result.Failed, Invariants: []result.Check{{Name: "lost: 0", Outcome: result.Failed, Got: "2"}}}, "invariant: lost: 0: got 2"},
+	} {
+		require.Equal(t, tc.want, why(&tc.r), tc.name)
+	}
+}
+
+func TestLine(t *testing.T) {
+	e := result.Entry{Name: "ping", Outcome: result.Failed, Frames: 1, Virtual: 90 * time.Second, Wall: 1234567 * time.Nanosecond, Reason: "one\ntwo"}
+	require.Equal(t, "failed       ping      2 steps, 1 frame, 1m30s of virtual time in 1ms\n             one\n             two\n",
+		line(e, &result.Scenario{Steps: make([]result.Step, 2)}, 8))
+}
+
+func TestOutcome(t *testing.T) {
+	for _, tc := range []struct {
+		interrupted bool
+		outcome     result.Outcome
+		want        int
+	}{
+		{false, result.Passed, 0}, {false, result.Unsupported, 0}, {false, result.Failed, 1}, {false, result.Broken, 3},
+		{true, result.Passed, 130}, {true, result.Failed, 130}, {true, result.Broken, 130},
+	} {
+		require.Equal(t, tc.want, report(outcome(tc.interrupted, tc.outcome), nil))
+	}
+}
+
+func TestVersion(t *testing.T) {
+	vcs := []debug.BuildSetting{
+		{Key: "vcs", Value: "git"}, {Key: "vcs.revision", Value: "0123456789abcdef0123"},
+		{Key: "vcs.time", Value: "2026-09-05T03:51:02Z"}, {Key: "vcs.modified", Value: "true"},
+	}
+	for _, tc := range []struct {
+		info *debug.BuildInfo
+		ok   bool
+		want string
+	}{
+		{nil, false, "(devel)"},
+		{&debug.BuildInfo{}, true, "(devel)"},
+		{&debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}}, true, "v1.2.3"},
+		{&debug.BuildInfo{Main: debug.Module{Version: "(devel)"}, Settings: vcs[:3]}, true, "(devel) (0123456789ab, 2026-09-05T03:51:02Z)"},
+		{&debug.BuildInfo{Main: debug.Module{Version: "v1.2.3"}, Settings: vcs}, true, "v1.2.3 (0123456789ab, 2026-09-05T03:51:02Z, modified)"},
+	} {
+		require.Equal(t, tc.want, version(tc.info, tc.ok))
+	}
+}

@@ -1,0 +1,298 @@
+package ipseclab_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// imports is the law of who may import whom. Each package of the module has
+// its line here; test files are free, except that no test package is imported.
+//
+//	a -> b, c       a may import b and c, and whatever those may import
+//	a uses x/y      a may import x/y, and what lies below it, from outside the module and the standard library
+//	a never x, y    neither a nor a package below it reaches x, y or what lies below those, by any path
+const imports = `
+# The command joins what may not know each other.
+cmd/ipseclab             -> reports, scenarios, hosts/policy
+
+# The lab: a scenario file becomes a world, hosts and a verdict.
+scenarios                -> hosts, natbox, scenarios/spec, internal/result, internal/wireshark
+hosts                    -> hosts/policy, natbox, ike/mux, esp
+hosts/policy             -> ike, internal/ipsec
+natbox                   -> sim
+sim                      -> internal/trace, internal/pcapng
+
+# The protocols. ike and esp never import each other: only hosts joins them.
+ike/mux                  -> ike/ikev1
+ike/ikev1                -> ike
+ike                      -> ike/payload, internal/suite, internal/trace
+ike/payload              -> internal/ipsec
+esp                      -> esp/replay, internal/ipsec, internal/suite, internal/trace
+
+# Evidence, read from files: reports know nothing of the engine.
+reports                  -> scenarios/spec, internal/result, internal/trace, internal/pcapng, internal/wireshark
+internal/wireshark       -> internal/trace
+
+# Leaves.
+scenarios/spec           ->
+esp/replay               ->
+internal/ipsec           ->
+internal/suite           ->
+internal/trace           ->
+internal/result          ->
+internal/pcapng          ->
+internal/needs           ->
+
+# What the core needs from outside: netstack and its headers, cryptobyte.
+sim                      uses gvisor.dev/gvisor/pkg/tcpip
+hosts                    uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg/buffer, gvisor.dev/gvisor/pkg/waiter
+natbox                   uses gvisor.dev/gvisor/pkg/tcpip/checksum
+ike/payload              uses golang.org/x/crypto/cryptobyte
+
+# Files, frames as an observer decodes them, and people.
+scenarios                uses github.com/google/gopacket
+scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
+reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2
+cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term
+
+# A real TCP/IP stack lives under hosts and is given its time and randomness by
+# sim. Protocols and evidence work on plain bytes.
+ike                      never gvisor.dev/gvisor/pkg/tcpip/stack, gvisor.dev/gvisor/pkg/tcpip/transport
+esp                      never gvisor.dev/gvisor/pkg/tcpip/stack, gvisor.dev/gvisor/pkg/tcpip/transport
+reports                  never gvisor.dev/gvisor, github.com/ipseclab/ipseclab/sim, github.com/ipseclab/ipseclab/hosts
+`
+
+const module = "github.com/ipseclab/ipseclab"
+
+func TestImports(t *testing.T) {
+	law, err := parseLaw(imports)
+	require.NoError(t, err)
+	for _, offence := range law.offences(goList(t)) {
+		t.Error(offence)
+	}
+}
+
+// A bad edge of each kind is planted in a small module, so that the checker is seen to find it.
+func TestImportsOffences(t *testing.T) {
+	const table = `
+		# comment
+		app   -> mid
+		mid   -> leaf
+		lone  ->
+		leaf  ->
+		app   uses example.org/cli
+		leaf  never example.org/net/deep`
+	clean := map[string][]string{
+		"app":  {"fmt", "m/mid", "m/leaf", "example.org/cli/flags"},
+		"mid":  {"m/leaf"},
+		"lone": nil,
+		"leaf": nil,
+	}
+	for _, tc := range []struct {
+		name, pkg string
+		imports   []string
+		want      []string
+	}{
+		{"the clean module", "lone", nil, nil},
+		{"upwards", "leaf", []string{"m/mid"},
+			[]string{"leaf imports mid: the table says leaf -> nothing"}},
+		{"sideways", "mid", []string{"m/lone"},
+			[]string{"mid imports lone: the table says mid -> leaf (and what those may import)"}},
+		{"a module that the package may not use", "mid", []string{"example.org/cli"},
+			[]string{"mid imports example.org/cli: the table has no line mid uses example.org/cli"}},
+		{"a name that only starts alike", "app", []string{"example.org/client"},
+			[]string{"app imports example.org/client: the table has no line app uses example.org/client"}},
+		{"a path to what is never reached", "leaf", []string{"example.org/a"},
+			[]string{
+				"leaf imports example.org/a: the table has no line leaf uses example.org/a",
+				"leaf reaches example.org/net/deep/er: leaf -> example.org/a -> example.org/b -> example.org/net/deep/er; the table says leaf never example.org/net/deep",
+			}},
+		{"a package without a line", "leaf/new", nil,
+			[]string{"leaf/new has no line in the table of imports"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			law, err := parseLaw(table)
+			require.NoError(t, err)
+			g := graph{module: "m", imports: map[string][]string{
+				"m/" + tc.pkg:   tc.imports,
+				"example.org/a": {"example.org/b"},
+				"example.org/b": {"example.org/net/deep/er"},
+			}}
+			for pkg, to := range clean {
+				if pkg != tc.pkg {
+					g.imports["m/"+pkg] = to
+				}
+			}
+			require.Equal(t, tc.want, law.offences(g))
+		})
+	}
+
+	law, err := parseLaw(table)
+	require.NoError(t, err)
+	require.Equal(t, []string{"the table names lone, which is not a package of the module"},
+		law.offences(graph{module: "m", imports: map[string][]string{"m/app": nil, "m/mid": nil, "m/leaf": nil}}))
+}
+
+func TestImportsTableMistakes(t *testing.T) {
+	for _, tc := range []struct{ table, want string }{
+		{"a b", `line 1: "a b" is none of: a -> b, a uses b, a never b`},
+		{"a ->\na ->", "line 2: a has two lines"},
+		{"a -> b", "line 1: a may import b, which has no line of its own"},
+		{"a -> b\nb -> c\nc -> b", "b may import itself: b -> c -> b"},
+		{"a ->\nb uses example.org/x", "line 2: b has no line of its own"},
+		{"a ->\na uses fmt", "line 2: fmt is in the standard library or in the module"},
+	} {
+		_, err := parseLaw(tc.table)
+		require.EqualError(t, err, tc.want, tc.table)
+	}
+}
+
+// law is the table of imports, read.
+type law struct {
+	may, uses, never map[string][]string // each as written
+	all              map[string][]string // may, and what those may import, and so on
+}
+
+func parseLaw(text string) (*law, error) {
+	l := &law{may: map[string][]string{}, uses: map[string][]string{}, never: map[string][]string{}, all: map[string][]string{}}
+	line := map[string]int{}
+	var rest []func() error // what can be judged when all lines are known
+	for i, s := range strings.Split(text, "\n") {
+		n := i + 1
+		words := strings.Fields(strings.ReplaceAll(s, ",", " "))
+		if len(words) == 0 || words[0][0] == '#' {
+			continue
+		}
+		if len(words) == 1 || !slices.Contains([]string{"->", "uses", "never"}, words[1]) {
+			return nil, fmt.Errorf("line %d: %q is none of: a -> b, a uses b, a never b", n, strings.TrimSpace(s))
+		}
+		from, to := words[0], words[2:]
+		switch words[1] {
+		case "->":
+			if line[from] != 0 {
+				return nil, fmt.Errorf("line %d: %s has two lines", n, from)
+			}
+			line[from], l.may[from] = n, to
+			rest = append(rest, func() error {
+				for _, p := range to {
+					if line[p] == 0 {
+						return fmt.Errorf("line %d: %s may import %s, which has no line of its own", n, from, p)
+					}
+				}
+				return nil
+			})
+		case "uses":
+			l.uses[from] = append(l.uses[from], to...)
+			for _, p := range to {
+				if !outside(p) {
+					return nil, fmt.Errorf("line %d: %s is in the standard library or in the module", n, p)
+				}
+			}
+			rest = append(rest, func() error {
+				if line[from] == 0 {
+					return fmt.Errorf("line %d: %s has no line of its own", n, from)
+				}
+				return nil
+			})
+		case "never":
+			l.never[from] = append(l.never[from], to...)
+		}
+	}
+	for _, f := range rest {
+		if err := f(); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range slices.Sorted(maps.Keys(l.may)) {
+		if err := l.close(p, nil); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+// close fills l.all[pkg]; path leads to pkg from where the search began.
+func (l *law) close(pkg string, path []string) error {
+	if i := slices.Index(path, pkg); i >= 0 {
+		return fmt.Errorf("%s may import itself: %s", pkg, strings.Join(append(path[i:], pkg), " -> "))
+	}
+	if _, done := l.all[pkg]; done {
+		return nil
+	}
+	path = append(path[:len(path):len(path)], pkg)
+	var all []string
+	for _, p := range l.may[pkg] {
+		if err := l.close(p, path); err != nil {
+			return err
+		}
+		all = append(append(all, p), l.all[p]...)
+	}
+	l.all[pkg] = all
+	return nil
+}
+
+// offences are the edges of g that the law forbids, each in one sentence, in a stable order.
+func (l *law) offences(g graph) []string {
+	var out []string
+	for _, pkg := range g.own() {
+		if _, ok := l.may[pkg]; !ok {
+			out = append(out, pkg+" has no line in the table of imports")
+			continue
+		}
+		for _, path := range g.imports[g.module+"/"+pkg] {
+			if to, ok := strings.CutPrefix(path, g.module+"/"); ok {
+				if !slices.Contains(l.all[pkg], to) {
+					out = append(out, fmt.Sprintf("%s imports %s: the table says %s -> %s", pkg, to, pkg, l.says(pkg)))
+				}
+			} else if outside(path) && !slices.ContainsFunc(l.uses[pkg], func(u string) bool { return below(path, u) }) {
+				out = append(out, fmt.Sprintf("%s imports %s: the table has no line %s uses %s", pkg, path, pkg, path))
+			}
+		}
+		for _, from := range slices.Sorted(maps.Keys(l.never)) {
+			if !below(pkg, from) {
+				continue
+			}
+			for _, bad := range l.never[from] {
+				if path := g.path(g.module+"/"+pkg, func(p string) bool { return below(p, bad) }); path != nil {
+					out = append(out, fmt.Sprintf("%s reaches %s: %s; the table says %s never %s", pkg, g.short(path[len(path)-1]),
+						strings.Join(mapped(path, g.short), " -> "), from, bad))
+				}
+			}
+		}
+	}
+	for _, pkg := range slices.Sorted(maps.Keys(l.may)) {
+		if _, ok := g.imports[g.module+"/"+pkg]; !ok {
+			out = append(out, "the table names "+pkg+", which is not a package of the module")
+		}
+	}
+	return out
+}
+
+func (l *law) says(pkg string) string {
+	if len(l.may[pkg]) == 0 {
+		return "nothing"
+	}
+	return strings.Join(l.may[pkg], ", ") + " (and what those may import)"
+}
+
+// below reports whether path is root or lies in its tree.
+func below(path, root string) bool { return path == root || strings.HasPrefix(path, root+"/") }
+
+// outside reports whether an import path is neither of the standard library nor a short name of the module's.
+func outside(path string) bool {
+	first, _, _ := strings.Cut(path, "/")
+	return strings.Contains(first, ".")
+}
+
+func mapped(in []string, f func(string) string) []string {
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = f(s)
+	}
+	return out
+}

@@ -1,0 +1,170 @@
+package ike
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"time"
+
+	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+// Config is what an engine needs from its host.
+type Config struct {
+	Rand   io.Reader        // cookies, nonces, private keys; mandatory
+	Policy Policy           // what to offer and accept; mandatory
+	SPIs   SPIAllocator     // inbound SPIs; mandatory
+	Trace  func(trace.Body) // nil is off
+
+	Retransmit []time.Duration // gaps between copies of an unanswered message; nil: Windows2003Retransmit
+	NonceLen   int             // bytes of a nonce, 8 to 256 (RFC 2409, Section 5); 0: 20
+	VendorIDs  [][]byte        // sent in the first message of each side
+
+	// MaxHalfOpen bounds main modes that a peer started and has not authenticated; 0: 256.
+	MaxHalfOpen int
+}
+
+// Check reports what is missing or out of range.
+func (c *Config) Check() error {
+	switch {
+	case c.Rand == nil:
+		return errors.New("ike: Config.Rand is nil: give the host's random stream")
+	case c.Policy == nil:
+		return errors.New("ike: Config.Policy is nil: give the host's policy, which may be empty")
+	case c.SPIs == nil:
+		return errors.New("ike: Config.SPIs is nil: give the allocator of the host's SAD")
+	case c.Retransmit != nil && len(c.Retransmit) == 0:
+		return errors.New("ike: Config.Retransmit is empty: leave it nil for the default, or name at least one gap")
+	case c.NonceLen != 0 && (c.NonceLen < payload.MinNonce || c.NonceLen > payload.MaxNonce):
+		return fmt.Errorf("ike: Config.NonceLen is %d, must be %d to %d (RFC 2409, Section 5)", c.NonceLen, payload.MinNonce, payload.MaxNonce)
+	case c.MaxHalfOpen < 0:
+		return fmt.Errorf("ike: Config.MaxHalfOpen is %d, must not be negative", c.MaxHalfOpen)
+	}
+	for _, g := range c.Retransmit {
+		if g <= 0 {
+			return fmt.Errorf("ike: Config.Retransmit has a gap of %v, must be positive", g)
+		}
+	}
+	return nil
+}
+
+// Gaps is the retransmission schedule in force.
+func (c *Config) Gaps() []time.Duration {
+	if c.Retransmit == nil {
+		return Windows2003Retransmit
+	}
+	return c.Retransmit
+}
+
+// NonceLength is the length of our nonces in bytes.
+func (c *Config) NonceLength() int {
+	if c.NonceLen == 0 {
+		return 20
+	}
+	return c.NonceLen
+}
+
+// HalfOpenLimit is the bound on unauthenticated main modes.
+func (c *Config) HalfOpenLimit() int {
+	if c.MaxHalfOpen == 0 {
+		return 256
+	}
+	return c.MaxHalfOpen
+}
+
+// Random draws n bytes.
+func (c *Config) Random(n int) ([]byte, error) {
+	b := make([]byte, n)
+	if _, err := io.ReadFull(c.Rand, b); err != nil {
+		return nil, fmt.Errorf("ike: drawing %d random bytes: %w", n, err)
+	}
+	return b, nil
+}
+
+// Record hands an event to the trace, when there is one.
+func (c *Config) Record(b trace.Body) {
+	if c.Trace != nil {
+		c.Trace(b)
+	}
+}
+
+// Windows2003Retransmit are the gaps measured on Windows 2000, XP and Server
+// 2003 responders (facts/01, 1.9); as the conflict noted there is open, both
+// roles use them.
+var Windows2003Retransmit = []time.Duration{
+	1 * time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second,
+}
+
+// Policy answers an engine's questions about its host's IPsec policy. Answers
+// may differ from call to call: the host changes policies while an engine runs.
+type Policy interface {
+	// MainMode is what to offer to, or accept from, the peer. false: no rule
+	// concerns this peer, so that nothing is offered and nothing answered.
+	MainMode(local, remote netip.Addr) (MainMode, bool)
+	// QuickMode is what to accept for traffic in the selector, given as its
+	// outbound half (local to remote). false: no rule negotiates for it.
+	QuickMode(outbound ipsec.Selector) (QuickMode, bool)
+}
+
+// MainMode is the policy for phase 1 with one peer.
+type MainMode struct {
+	Proposals    []MainModeProposal // in order of preference
+	PreSharedKey []byte             // chosen by address, as main mode must (RFC 2409, Section 5.4)
+	Lifetime     time.Duration      // 0: 8 hours (facts/02, 2.4)
+	QuickModes   int                // quick modes per main mode; 0 is unlimited, 1 is master key PFS
+	Identity     Identity           // what to call ourselves; the zero value is the local address
+}
+
+// MainModeProposal is one set of phase 1 algorithms. Names are those of package suite.
+type MainModeProposal struct {
+	Cipher string
+	Hash   string
+	Group  uint16 // IANA number
+}
+
+// QuickMode is the policy for one class of traffic.
+type QuickMode struct {
+	Proposals []ipsec.Proposal // in order of preference
+	PFS       bool
+	PFSGroup  uint16 // 0 with PFS: the group of the main mode
+	PolicyID  int    // of the deciding SPD entry
+	Rule      string // its name
+}
+
+// SPIAllocator hands out inbound SPIs that no SA of the host uses.
+type SPIAllocator interface {
+	AllocateSPI(p ipsec.Protocol) uint32
+	// ReleaseSPI gives back an SPI that no SA came of.
+	ReleaseSPI(p ipsec.Protocol, spi uint32)
+}
+
+// Request asks for a pair of SAs for outbound traffic, on the driver's behalf.
+type Request struct {
+	ID        uint64 // of the acquire; comes back in the events
+	Local     netip.Addr
+	Remote    netip.Addr
+	Selector  ipsec.Selector // outbound half
+	QuickMode QuickMode
+	Replaces  uint32 // rekey: the inbound SPI of the pair to be replaced; else 0
+}
+
+// Datagram is one UDP payload between two endpoints.
+type Datagram struct {
+	Local, Remote netip.AddrPort
+	Payload       []byte
+}
+
+// DefaultLifetime is the life of an SA whose negotiation names none: in seconds
+// for an IPsec SA (RFC 2407, Section 4.5), and Windows' main mode (facts/02, 2.4).
+const DefaultLifetime = 28800 * time.Second
+
+// Life is the lifetime in force.
+func (m MainMode) Life() time.Duration {
+	if m.Lifetime == 0 {
+		return DefaultLifetime
+	}
+	return m.Lifetime
+}

@@ -1,0 +1,46 @@
+// Package ike is what the versions of the Internet Key Exchange share: the
+// configuration and the events of an engine, the choice between proposals, the
+// retransmission schedule, failures with their notify and Windows codes, and
+// the decoded form of messages for the trace.
+//
+// An engine does no I/O. Its driver pushes datagrams, requests and the time
+// into it, and after each push drains its events and asks for the next time
+// that it wants to be called:
+//
+//	m.HandleDatagram(now, d) // or Request, or Advance when NextDeadline has come
+//	for e, ok := m.NextEvent(); ok; e, ok = m.NextEvent() {
+//		switch e := e.(type) {
+//		case ike.EventSend: …
+//		}
+//	}
+//	at, ok := m.NextDeadline()
+//
+// The same pushes at the same times with the same random stream give the same
+// events. An engine belongs to one goroutine. The engine of a host is mux.Mux;
+// version 1 is in package ikev1.
+package ike
+
+import "time"
+
+// The events below pass between the engine of one ISAKMP SA and the mux above
+// it, which answers them itself: a host never sees them.
+
+// EventInitialContact reports the peer's word, given under an ISAKMP SA, that
+// it has no other SA with us (RFC 2407, Section 4.6.3.3).
+type EventInitialContact struct{}
+
+// EventUnserved returns a request whose main mode ended before its quick mode
+// did, through no fault of the request.
+type EventUnserved struct {
+	Request  Request
+	Attempts int // main modes that it has been through
+	Err      error
+}
+
+// EventPeerSilent reports that a peer answered nothing under an ISAKMP SA since
+// the given time. Others with it that heard nothing either are as good as lost.
+type EventPeerSilent struct{ Since time.Time }
+
+func (EventInitialContact) event() {}
+func (EventPeerSilent) event()     {}
+func (EventUnserved) event()       {}

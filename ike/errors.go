@@ -1,0 +1,114 @@
+package ike
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ipseclab/ipseclab/ike/payload"
+)
+
+// Code is a Windows error code of a negotiation, MS-ERREF, Section 2.2. Windows
+// shows it as the failure reason of event 547.
+type Code int
+
+// Codes that this project reports, MS-ERREF, Section 2.2.
+const (
+	CodeAuthFailed        Code = 13801 // authentication credentials are unacceptable
+	CodeAttributes        Code = 13802 // security attributes are unacceptable
+	CodeTimedOut          Code = 13805 // negotiation timed out: the peer fell silent
+	CodeSADeleted         Code = 13807 // deleted by the peer
+	CodeNoResponse        Code = 13813 // the peer never answered
+	CodeProcessing        Code = 13816 // any other error
+	CodeNoPolicy          Code = 13825 // no policy configured
+	CodeSAPayload         Code = 13830 // error processing an SA payload; the rest of the row likewise
+	CodeKEPayload         Code = 13833
+	CodeIDPayload         Code = 13834
+	CodeHashPayload       Code = 13837
+	CodeNoncePayload      Code = 13839
+	CodePolicyChange      Code = 13849 // policy changed meanwhile
+	CodePolicyMatch       Code = 13868 // no proposal in common
+	CodeInvalidHash       Code = 13870 // hash verification failed
+	CodeResponderLifetime Code = 13879 // lifetime in a RESPONDER-LIFETIME notify is too short
+	CodeMainModeLimit     Code = 13882 // too many main modes
+	CodeQuickModeLimit    Code = 13884 // quick modes of this main mode used up
+	CodeMainModeExpired   Code = 13885 // main mode expired with the quick mode pending
+)
+
+// Error is a fault that we found in a negotiation.
+type Error struct {
+	Code   Code
+	Notify payload.NotifyType // what the peer is told; 0: nothing
+	Reason string             // who did what, in words
+	Hint   string             // what somebody unauthenticated said about it; ""
+}
+
+func (e *Error) Error() string {
+	s := "ike: " + e.Reason
+	if e.Hint != "" {
+		s += " (unauthenticated hint: " + e.Hint + ")"
+	}
+	return s
+}
+
+// Errorf is a fault with its codes and a reason in words.
+func Errorf(c Code, n payload.NotifyType, format string, args ...any) *Error {
+	return &Error{Code: c, Notify: n, Reason: fmt.Sprintf(format, args...)}
+}
+
+// PeerError is an authenticated error notification: a fault that the peer found.
+type PeerError struct{ Notify payload.NotifyType }
+
+func (e *PeerError) Error() string { return "ike: the peer refused with " + e.Notify.String() }
+
+// Is matches another PeerError by its notify type.
+func (e *PeerError) Is(target error) bool {
+	p, ok := target.(*PeerError)
+	return ok && p.Notify == e.Notify
+}
+
+// CodeOf is the Windows code of a failure.
+func CodeOf(err error) Code {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Code
+	}
+	if e, ok := errors.AsType[*PeerError](err); ok {
+		switch e.Notify {
+		case payload.NotifyNoProposalChosen:
+			return CodePolicyMatch
+		case payload.NotifyInvalidIDInformation:
+			return CodeIDPayload
+		case payload.NotifyInvalidKeyInformation:
+			return CodeKEPayload
+		case payload.NotifyAttributesNotSupported:
+			return CodeAttributes
+		case payload.NotifyInvalidHashInformation:
+			return CodeInvalidHash
+		case payload.NotifyAuthenticationFailed:
+			return CodeAuthFailed
+		}
+	}
+	return CodeProcessing
+}
+
+// NotifyOf is the notification that a peer deserves for the fault; 0: none.
+func NotifyOf(err error) payload.NotifyType {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e.Notify
+	}
+	if e, ok := errors.AsType[*payload.Error](err); ok {
+		return e.Notify
+	}
+	return 0
+}
+
+// ReasonOf is the text of a failure for a record that names the package itself.
+func ReasonOf(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok {
+		s := e.Error()
+		return s[len("ike: "):]
+	}
+	if e, ok := errors.AsType[*PeerError](err); ok {
+		return e.Error()[len("ike: "):]
+	}
+	return err.Error()
+}

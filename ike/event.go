@@ -1,0 +1,77 @@
+package ike
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// Event is something that an engine wants done or known. The concrete types are
+// the Event… structs of this file.
+type Event interface{ event() }
+
+// EventSend asks for a datagram to be sent.
+type EventSend struct{ Datagram Datagram }
+
+// EventMainMode reports an authenticated main mode.
+type EventMainMode struct {
+	Local, Remote netip.Addr
+	Cookies       Cookies
+	Initiator     bool
+	Expires       time.Time
+}
+
+// EventSAs hands over a finished quick mode: the SAs of both directions, ready
+// for use. Out and In have equal length, one pair per transform of the proposal.
+type EventSAs struct {
+	RequestID uint64 // 0 for the responder
+	Replaces  uint32 // inbound SPI of the pair that a rekey replaces; else 0
+	In, Out   []ipsec.SAParams
+}
+
+// EventInbound hands over the inbound SAs of a quick mode that this side has
+// answered. The initiator may use them as soon as it has the answer, and what it
+// sends may overtake its message 3. EventSAs with the same SAs follows, or
+// EventInboundGone.
+type EventInbound struct{ In []ipsec.SAParams }
+
+// EventInboundGone takes EventInbound back: the quick mode failed.
+type EventInboundGone struct {
+	Protocol ipsec.Protocol
+	SPI      uint32
+}
+
+// EventDeleteSAs asks for outbound SAs to be removed, because the peer deleted
+// their inbound side (RFC 2408, Section 3.15).
+type EventDeleteSAs struct {
+	Remote   netip.Addr
+	Protocol ipsec.Protocol
+	SPIs     []uint32 // as the peer's inbound SPIs, our outbound ones
+}
+
+// EventFailed reports that a request came to nothing.
+type EventFailed struct {
+	RequestID uint64
+	Remote    netip.Addr
+	Err       error
+}
+
+// EventMainModeGone reports the end of a main mode.
+type EventMainModeGone struct {
+	Local, Remote netip.Addr
+	Cookies       Cookies
+	Reason        string
+}
+
+func (EventSend) event()         {}
+func (EventMainMode) event()     {}
+func (EventInbound) event()      {}
+func (EventInboundGone) event()  {}
+func (EventSAs) event()          {}
+func (EventDeleteSAs) event()    {}
+func (EventFailed) event()       {}
+func (EventMainModeGone) event() {}
+
+// Cookies name an ISAKMP SA, RFC 2408, Section 2.5.3.
+type Cookies struct{ Initiator, Responder [8]byte }

@@ -1,0 +1,227 @@
+package ike_test
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+type nobody struct{}
+
+func (nobody) MainMode(_, _ netip.Addr) (ike.MainMode, bool)  { return ike.MainMode{}, false }
+func (nobody) QuickMode(ipsec.Selector) (ike.QuickMode, bool) { return ike.QuickMode{}, false }
+func (nobody) AllocateSPI(ipsec.Protocol) uint32              { return 256 }
+func (nobody) ReleaseSPI(ipsec.Protocol, uint32)              {}
+
+func TestConfigCheck(t *testing.T) {
+	good := func() ike.Config { return ike.Config{Rand: strings.NewReader(""), Policy: nobody{}, SPIs: nobody{}} }
+	c := good()
+	require.NoError(t, c.Check())
+	require.Equal(t, ike.Windows2003Retransmit, c.Gaps())
+	require.Equal(t, 20, c.NonceLength())
+	require.Equal(t, 256, c.HalfOpenLimit())
+	for want, spoil := range map[string]func(*ike.Config){
+		"Config.Rand is nil":               func(c *ike.Config) { c.Rand = nil },
+		"Config.Policy is nil":             func(c *ike.Config) { c.Policy = nil },
+		"Config.SPIs is nil":               func(c *ike.Config) { c.SPIs = nil },
+		"Config.Retransmit is empty":       func(c *ike.Config) { c.Retransmit = []time.Duration{} },
+		"Config.Retransmit has a gap of 0": func(c *ike.Config) { c.Retransmit = []time.Duration{1, 0} },
+		"Config.NonceLen is 7":             func(c *ike.Config) { c.NonceLen = 7 },
+		"Config.NonceLen is 257":           func(c *ike.Config) { c.NonceLen = 257 },
+		"Config.MaxHalfOpen is -1":         func(c *ike.Config) { c.MaxHalfOpen = -1 },
+	} {
+		c := good()
+		spoil(&c)
+		require.ErrorContains(t, c.Check(), want)
+	}
+	_, err := c.Random(1)
+	require.ErrorContains(t, err, "drawing 1 random bytes")
+}
+
+func TestRetransmitSchedule(t *testing.T) {
+	var r ike.Retransmit
+	now := time.Date(2005, 3, 30, 0, 0, 0, 0, time.UTC)
+	require.False(t, r.Running())
+	r.Start(now, ike.Windows2003Retransmit)
+	var at []time.Duration
+	for {
+		deadline, on := r.Deadline()
+		if !on {
+			break
+		}
+		require.Equal(t, ike.DueNothing, r.Advance(deadline.Add(-1)))
+		at = append(at, deadline.Sub(now))
+		r.Advance(deadline)
+	}
+	s := time.Second
+	require.Equal(t, []time.Duration{s, 3 * s, 7 * s, 15 * s, 31 * s, 63 * s, 95 * s}, at)
+	require.Equal(t, 6, r.Copies(), "the last one is the end")
+	require.Equal(t, ike.DueNothing, r.Advance(now.Add(time.Hour)))
+	require.Equal(t, 95*s, ike.Span(ike.Windows2003Retransmit))
+	require.Equal(t, 64*s, ike.Linger(ike.Windows2003Retransmit))
+
+	r.Start(now, []time.Duration{s})
+	require.Equal(t, ike.DueCopy, r.Advance(now.Add(time.Hour)), "one thing at a time, however late")
+	require.Equal(t, ike.DueEnd, r.Advance(now.Add(time.Hour)))
+	r.Start(now, []time.Duration{s})
+	r.Stop()
+	require.Equal(t, ike.DueNothing, r.Advance(now.Add(time.Hour)))
+}
+
+func TestErrors(t *testing.T) {
+	err := fmt.Errorf("wrapped: %w", ike.Errorf(ike.CodeTimedOut, payload.NotifyNoProposalChosen, "no response to %s", "x"))
+	require.Equal(t, ike.CodeTimedOut, ike.CodeOf(err))
+	require.Equal(t, payload.NotifyNoProposalChosen, ike.NotifyOf(err))
+	require.Equal(t, "no response to x", ike.ReasonOf(err))
+	require.EqualError(t, &ike.Error{Reason: "a", Hint: "b"}, "ike: a (unauthenticated hint: b)")
+
+	peer := &ike.PeerError{Notify: payload.NotifyInvalidIDInformation}
+	require.EqualError(t, peer, "ike: the peer refused with INVALID-ID-INFORMATION")
+	require.ErrorIs(t, fmt.Errorf("x: %w", peer), &ike.PeerError{Notify: payload.NotifyInvalidIDInformation})
+	require.NotErrorIs(t, peer, &ike.PeerError{Notify: payload.NotifyNoProposalChosen})
+	for n, code := range map[payload.NotifyType]ike.Code{
+		payload.NotifyNoProposalChosen: 13868, payload.NotifyInvalidIDInformation: 13834, payload.NotifyInvalidKeyInformation: 13833,
+		payload.NotifyAttributesNotSupported: 13802, payload.NotifyInvalidHashInformation: 13870, payload.NotifyAuthenticationFailed: 13801,
+		payload.NotifyInvalidFlags: 13816,
+	} {
+		require.Equal(t, code, ike.CodeOf(&ike.PeerError{Notify: n}), n.String())
+	}
+	require.Equal(t, ike.CodeProcessing, ike.CodeOf(errors.New("x")))
+	require.Zero(t, ike.NotifyOf(errors.New("x")))
+	require.Equal(t, "x", ike.ReasonOf(errors.New("x")))
+}
+
+func TestIdentity(t *testing.T) {
+	v4, v6 := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("2001:db8::1")
+	require.Equal(t, payload.ID{IDType: payload.IDIPv4, Data: v4.AsSlice()}, ike.Identity{}.Payload(v4))
+	require.Equal(t, payload.ID{IDType: payload.IDIPv6, Data: v6.AsSlice()}, ike.Identity{}.Payload(v6))
+	named := ike.Identity{Type: payload.IDFQDN, Data: []byte("a.example")}
+	require.Equal(t, payload.ID{IDType: payload.IDFQDN, Data: []byte("a.example")}, named.Payload(v4))
+}
+
+// What an offer of phase 1 says is what is read from it, for all that policy can name.
+func TestMainModeOffers(t *testing.T) {
+	var all []ike.MainModeProposal
+	for _, cipher := range []string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
+		for _, hash := range []string{"sha1", "sha256"} {
+			for _, group := range []uint16{1, 2, 5, 14, 15, 16, 17, 18} {
+				all = append(all, ike.MainModeProposal{Cipher: cipher, Hash: hash, Group: group})
+			}
+		}
+	}
+	offer, err := ike.OfferMainMode(ike.MainMode{Proposals: all, Lifetime: time.Hour})
+	require.NoError(t, err)
+	require.Len(t, offer.Proposals[0].Transforms, len(all))
+	for i, p := range all {
+		c, err := ike.SelectMainMode(offer, ike.MainMode{Proposals: []ike.MainModeProposal{p}})
+		require.NoError(t, err)
+		require.Equal(t, p, c.Proposal)
+		require.Equal(t, time.Hour, c.Lifetime)
+		require.Equal(t, uint8(i+1), c.Transform.Number, "the choice keeps its number")
+		back, err := ike.MatchMainMode(c.Reply(), offer)
+		require.NoError(t, err)
+		require.Equal(t, p, back.Proposal)
+	}
+	for _, p := range []ike.MainModeProposal{
+		{Cipher: "aes128-gcm16", Hash: "sha1", Group: 2}, {Cipher: "rot13", Hash: "sha1", Group: 2},
+		{Cipher: "3des-cbc", Hash: "md5", Group: 2}, {Cipher: "3des-cbc", Hash: "sha1", Group: 3},
+	} {
+		_, err := ike.OfferMainMode(ike.MainMode{Proposals: []ike.MainModeProposal{p}})
+		require.ErrorContains(t, err, "main mode cannot use", p.String())
+	}
+	_, err = ike.OfferMainMode(ike.MainMode{})
+	require.ErrorContains(t, err, "has 0 proposals")
+}
+
+func TestMainModeOffersOfOthers(t *testing.T) {
+	basic, long := payload.BasicAttribute, payload.LongAttribute
+	policy := ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}}
+	base := func(more ...payload.Attribute) []payload.Attribute {
+		return append([]payload.Attribute{basic(1, 5), basic(2, 2), basic(3, 1), basic(4, 2)}, more...)
+	}
+	for _, row := range []struct {
+		name string
+		as   []payload.Attribute
+		life time.Duration // 0: not acceptable
+		why  string
+	}{
+		{"no lifetime: 28,800 s", base(), 28800 * time.Second, ""},
+		{"duration as TV", base(basic(11, 1), basic(12, 600)), 600 * time.Second, ""},
+		{"duration of eight bytes", base(basic(11, 1), payload.Attribute{Type: 12, Value: []byte{0, 0, 0, 0, 0, 0, 2, 0x58}}), 600 * time.Second, ""},
+		{"kilobytes too", base(basic(11, 1), long(12, 600), basic(11, 2), long(12, 1000)), 600 * time.Second, ""},
+		{"a duration that is too long to count", base(basic(11, 1), payload.Attribute{Type: 12, Value: []byte{255, 255, 255, 255, 255, 255, 255, 255}}), (1<<32 - 1) * time.Second, ""},
+		{"no time at all", base(basic(11, 1), long(12, 0)), 0, "Life Duration 0 out of place"},
+		{"a duration without a type", base(long(12, 600)), 0, "Life Duration 600 out of place"},
+		{"a type without a duration", base(basic(11, 1)), 0, "life type 1 without a duration"},
+		{"an unknown type", base(basic(11, 9), long(12, 600)), 0, "Life Type 9 out of place"},
+		{"3DES with a key length", base(basic(14, 192)), 0, "Encryption Algorithm 3DES-CBC"},
+		{"a PRF", base(basic(13, 1)), 0, "PRF 1"},
+		{"DES", []payload.Attribute{basic(1, 1), basic(2, 2), basic(3, 1), basic(4, 2)}, 0, "Encryption Algorithm DES-CBC"},
+		{"AES without a key length", []payload.Attribute{basic(1, 7), basic(2, 2), basic(3, 1), basic(4, 2)}, 0, "Encryption Algorithm AES-CBC"},
+		{"MD5", []payload.Attribute{basic(1, 5), basic(2, 1), basic(3, 1), basic(4, 2)}, 0, "Hash Algorithm MD5"},
+		{"signatures", []payload.Attribute{basic(1, 5), basic(2, 2), basic(3, 3), basic(4, 2)}, 0, "Authentication Method RSA signatures"},
+		{"an elliptic curve", []payload.Attribute{basic(1, 5), basic(2, 2), basic(3, 1), basic(4, 19)}, 0, "Group Description 256-bit random ECP group"},
+		{"nothing", nil, 0, "Authentication Method 0"},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			offer := payload.NewSA(
+				payload.Proposal{Number: 1, Protocol: payload.ProtocolESP, Transforms: []payload.Transform{{Number: 1, ID: 3}}},
+				payload.Proposal{Number: 2, Protocol: payload.ProtocolISAKMP, SPI: []byte{1, 2, 3}, Transforms: []payload.Transform{
+					{Number: 1, ID: 77}, {Number: 2, ID: 1, Attributes: row.as},
+				}})
+			c, err := ike.SelectMainMode(offer, policy)
+			if row.life == 0 {
+				require.ErrorContains(t, err, row.why)
+				require.ErrorContains(t, err, "PROTO_IPSEC_ESP, transform 77")
+				require.Equal(t, ike.CodePolicyMatch, ike.CodeOf(err))
+				require.Equal(t, payload.NotifyNoProposalChosen, ike.NotifyOf(err))
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, row.life, c.Lifetime)
+			require.Equal(t, uint8(2), c.Number)
+			require.Equal(t, row.as, c.Transform.Attributes, "unmodified")
+		})
+	}
+}
+
+func TestMainModeChoices(t *testing.T) {
+	m := ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}}
+	offer, err := ike.OfferMainMode(m)
+	require.NoError(t, err)
+	two := payload.NewSA(offer.Proposals[0], offer.Proposals[0])
+	_, err = ike.MatchMainMode(two, offer)
+	require.ErrorContains(t, err, "did not choose exactly one transform")
+	other, err := ike.OfferMainMode(ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha256", Group: 2}}})
+	require.NoError(t, err)
+	_, err = ike.MatchMainMode(other, offer)
+	require.ErrorContains(t, err, "not offered")
+	require.Equal(t, ike.CodeAttributes, ike.CodeOf(err))
+}
+
+// A long offer makes a short sentence.
+func TestReasonIsBounded(t *testing.T) {
+	p := payload.Proposal{Number: 1, Protocol: payload.ProtocolISAKMP}
+	for i := range 255 {
+		p.Transforms = append(p.Transforms, payload.Transform{Number: uint8(i), ID: 9})
+	}
+	_, err := ike.SelectMainMode(payload.NewSA(p, p, p), ike.MainMode{})
+	require.ErrorContains(t, err, "753 more, policy accepts nothing")
+	require.Less(t, len(err.Error()), 400)
+}
+
+func TestShorter(t *testing.T) {
+	l := func(s time.Duration, kB uint64) ipsec.Lifetime { return ipsec.Lifetime{Duration: s, Kilobytes: kB} }
+	require.Equal(t, l(1, 2), ike.Shorter(l(1, 0), l(0, 2)))
+	require.Equal(t, l(1, 2), ike.Shorter(l(1, 5), l(3, 2)))
+	require.Equal(t, l(0, 0), ike.Shorter(l(0, 0), l(0, 0)))
+}

@@ -1,0 +1,45 @@
+// Package ikev1 is the Internet Key Exchange, version 1, as a state machine
+// without I/O: main mode with pre-shared keys, quick mode and informational
+// exchanges, in both roles (RFC 2407, RFC 2408, RFC 2409). An SA is one ISAKMP
+// SA with all exchanges under it; package mux keeps those of a host and is the
+// only thing that a host talks to.
+//
+// # What changes state
+//
+// Only a message that is what the exchange awaits does. In phase 2 that means:
+// its HASH verifies. In main mode nothing is authenticated before messages 5
+// and 6, so a message that does not fit is dropped and the exchange goes on
+// waiting; what was wrong with it is remembered and named if the exchange runs
+// out of time. A notification that is not protected never ends an exchange: it
+// is kept as a hint for the same purpose.
+//
+// A wrong pre-shared key therefore shows like this. Message 5 decrypts to
+// noise at the responder, which drops it, tells the initiator so in the clear
+// (within a budget), and gives up after its schedule with "the pre-shared keys
+// differ". The initiator gives up with "no response" and the hint.
+//
+// # Retransmission
+//
+// Every message that expects an answer is sent again on the schedule of
+// ike.Config.Retransmit, by both roles, as identical bytes. A copy of the
+// request answered last gets the stored answer once more. A copy of a
+// responder's message 2 or 4 of main mode does not, because the initiator's
+// own timer is running and answering both would double every message that
+// follows. The initiator of a quick mode has no timer after message 3, and
+// does answer a copy of message 2.
+//
+// A quick mode that ends without any answer although the peer sent nothing
+// else under the main mode either ends the main mode with it: the peer has lost
+// it, or is gone, and the next request starts afresh. A responder that never
+// sees message 3 deletes its half of the pair at the peer, which may be using
+// it by then.
+//
+// # What is left out
+//
+// The commit bit is tolerated and not waited for (RFC 2408, Section 3.1); a
+// CONNECTED notification is taken in either of the forms seen in the field and
+// changes nothing. Encrypted notifications before the end of main mode are
+// understood with the IV of RFC 2409, not with that of early Windows versions
+// (MS-IKEE, product note 12). Aggressive mode, signatures, public key
+// encryption, new group mode and fragmentation are unsupported here.
+package ikev1

@@ -1,0 +1,205 @@
+package ikev1
+
+import (
+	"encoding/binary"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// informational takes a message of an informational exchange, RFC 2409, Section 5.7.
+func (sa *SA) informational(now time.Time, m *message) {
+	if m.Flags&payload.Encrypted == 0 {
+		sa.unprotected(m)
+		return
+	}
+	if sa.keys == nil || m.MessageID == 0 || m.CookieR != sa.cookies.Responder {
+		sa.heard(m, 0, "ignored: encrypted, but no keys for it")
+		return
+	}
+	for _, q := range sa.quicks {
+		if q.mid == m.MessageID && !q.pending() {
+			q.message4(now, m)
+			return
+		}
+	}
+	if _, again := sa.used[m.MessageID]; again || len(sa.used) >= maxMessageIDs {
+		sa.heard(m, 0, "ignored: its message ID has been used")
+		return
+	}
+	if err := m.authenticate(sa.keys, sa.firstIV(m.MessageID), sa.hash1(m.MessageID)); err != nil {
+		sa.heard(m, 0, "ignored: informational: "+err.Error())
+		return
+	}
+	sa.used[m.MessageID] = struct{}{}
+	sa.lastHeard = now
+	sa.heard(m, 1, "")
+	for _, item := range m.chain {
+		switch p := item.Payload.(type) {
+		case payload.Notify:
+			if p.NotifyType.Error() {
+				sa.refusedByPeer(p)
+			} else {
+				sa.status(p)
+			}
+		case payload.Delete:
+			sa.deletedByPeer(now, p)
+		}
+		if sa.state == dead {
+			return
+		}
+	}
+	sa.retire(now)
+}
+
+// unprotected keeps what a notification in the clear says as a hint: nothing proves who sent it.
+func (sa *SA) unprotected(m *message) {
+	if err := m.parse(); err != nil {
+		sa.heard(m, 0, "ignored: unprotected and malformed")
+		return
+	}
+	var names []string
+	for _, n := range payload.All[payload.Notify](m.chain) {
+		if len(names) < 4 {
+			names = append(names, n.NotifyType.String())
+		}
+	}
+	if len(names) > 0 {
+		sa.hint = strings.Join(names, ", ")
+	}
+	sa.heard(m, 1, "ignored: it is not protected, so it is only kept as a hint")
+}
+
+// status takes a protected status notification.
+func (sa *SA) status(n payload.Notify) {
+	switch {
+	case n.NotifyType == payload.NotifyInitialContact && sa.state == established:
+		sa.emit(ike.EventInitialContact{})
+	case n.NotifyType == payload.NotifyResponderLifetime && n.Protocol == payload.ProtocolISAKMP && sa.state == established:
+		if l, err := ike.ReadResponderLifetime(n); err == nil && l.Duration > 0 && l.Duration < sa.lifetime {
+			sa.lifetime = l.Duration
+			sa.expires = sa.since.Add(l.Duration)
+		}
+	case n.NotifyType == payload.NotifyResponderLifetime:
+		// Outside message 2 it can still come in time, RFC 2407, Section 4.6.3.1.
+		if q := sa.awaiting(n.SPI); q != nil {
+			_ = q.shorten(n)
+		}
+	}
+}
+
+// refusedByPeer takes a protected error notification.
+func (sa *SA) refusedByPeer(n payload.Notify) {
+	err := &ike.PeerError{Notify: n.NotifyType}
+	if sa.state != established && sa.state != lingering {
+		// The peer knows SKEYID_a, and so the pre-shared key.
+		sa.fail(err)
+		return
+	}
+	if q := sa.awaiting(n.SPI); q != nil {
+		q.fail(err)
+	}
+}
+
+// awaiting is the quick mode under way that an SPI belongs to. Some peers name
+// none, or the cookies: then it is the only one under way as the initiator.
+func (sa *SA) awaiting(spi []byte) *quick {
+	var v uint32
+	if len(spi) == 4 {
+		v = binary.BigEndian.Uint32(spi)
+	}
+	var only *quick
+	count := 0
+	for _, q := range sa.quicks {
+		if !q.pending() {
+			continue
+		}
+		if v != 0 && (v == q.spi || v == q.choice.PeerSPI) {
+			return q
+		}
+		if q.initiator {
+			only = q
+			count++
+		}
+	}
+	if v == 0 && count == 1 {
+		return only
+	}
+	return nil
+}
+
+// deletedByPeer takes a protected Delete, RFC 2408, Section 3.15: the SPIs are
+// those of the sender's inbound SAs.
+func (sa *SA) deletedByPeer(now time.Time, d payload.Delete) {
+	switch d.Protocol {
+	case payload.ProtocolISAKMP:
+		for _, spi := range d.SPIs {
+			if string(spi) == string(sa.spi()) && sa.state != lingering {
+				sa.Close(now, "deleted", ike.Errorf(ike.CodeSADeleted, 0, "deleted by the peer"), false)
+				return
+			}
+		}
+	case payload.ProtocolESP, payload.ProtocolAH:
+		e := ike.EventDeleteSAs{Remote: sa.remote.Addr(), Protocol: ipsec.Protocol(d.Protocol)}
+		for _, spi := range d.SPIs {
+			if len(spi) == 4 {
+				e.SPIs = append(e.SPIs, binary.BigEndian.Uint32(spi))
+			}
+		}
+		if e.SPIs != nil {
+			sa.emit(e)
+		}
+	}
+}
+
+// SendDeleteESP tells the peer that these inbound SAs of ours are gone.
+func (sa *SA) SendDeleteESP(now time.Time, p ipsec.Protocol, inbound []uint32) {
+	const atMost = 256 // in one message, so that it fits one packet
+	for len(inbound) > 0 {
+		n := min(len(inbound), atMost)
+		var spis [][]byte
+		for _, spi := range inbound[:n] {
+			spis = append(spis, binary.BigEndian.AppendUint32(nil, spi))
+		}
+		sa.sendDelete(now, payload.ProtocolID(p), spis...)
+		inbound = inbound[n:]
+	}
+}
+
+func (sa *SA) sendDelete(now time.Time, p payload.ProtocolID, spis ...[]byte) outgoing {
+	return sa.inform(now, payload.Delete{DOI: payload.DOIIPsec, Protocol: p, SPISize: uint8(len(spis[0])), SPIs: spis})
+}
+
+// sendNotify sends a protected notification. Nobody answers it, and it is not repeated on a schedule.
+func (sa *SA) sendNotify(now time.Time, n payload.NotifyType, p payload.ProtocolID, spi []byte) outgoing {
+	return sa.inform(now, payload.Notify{DOI: payload.DOIIPsec, Protocol: p, NotifyType: n, SPI: spi})
+}
+
+// inform starts an informational exchange: HDR*, HASH(1), N or D.
+func (sa *SA) inform(now time.Time, p payload.Payload) (o outgoing) {
+	mid, err := sa.newMessageID()
+	if err != nil {
+		sa.problem = ike.Errorf(ike.CodeProcessing, 0, "%v", err)
+		return o
+	}
+	sa.used[mid] = struct{}{}
+	msg, _, ps := sa.hashed(payload.Informational, mid, sa.firstIV(mid), sa.hash1(mid), p)
+	sa.send(now, &o, msg, 1, false, "", ps...)
+	return o
+}
+
+// notifyClear sends a notification in the clear, as before keys exist it has to
+// be (RFC 2409, Section 5.7). The caller has asked Env.MayNotify.
+func (sa *SA) notifyClear(now time.Time, o *outgoing, n payload.NotifyType) {
+	mid, err := sa.newMessageID()
+	if err != nil {
+		sa.problem = ike.Errorf(ike.CodeProcessing, 0, "%v", err)
+		return
+	}
+	p := payload.Notify{DOI: payload.DOIIPsec, Protocol: payload.ProtocolISAKMP, NotifyType: n, SPI: sa.spi()}
+	sa.send(now, o, sa.clear(payload.Informational, mid, p), 1, false, fmt.Sprintf("unprotected: %v", n), p)
+}

@@ -1,0 +1,138 @@
+package ikev1
+
+import (
+	"crypto/hmac"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+// message is one received datagram.
+type message struct {
+	payload.Header
+	raw       []byte
+	chain     []payload.Item // decrypted if need be, decoded unless malformed
+	nextIV    []byte         // the IV after it, if it is genuine
+	malformed error          // a genuine message with a payload that cannot be decoded
+}
+
+// parse reads a message in the clear.
+func (m *message) parse() error {
+	chain, rest, err := payload.Parse(m.Next, m.raw[payload.HeaderLen:])
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return ike.Errorf(ike.CodeProcessing, payload.NotifyUnequalPayloadLengths, "%d bytes after the last payload", len(rest))
+	}
+	m.chain = chain
+	return nil
+}
+
+// decrypt reads an encrypted message as far as its generic headers and decodes what it can.
+func (m *message) decrypt(k *keys, iv []byte) (plain, padding []byte, err error) {
+	if plain, m.nextIV, err = k.open(iv, m.raw[payload.HeaderLen:]); err != nil {
+		return nil, nil, err
+	}
+	if m.chain, padding, err = payload.Split(m.Next, plain); err != nil {
+		return nil, nil, err
+	}
+	m.malformed = payload.Decode(m.chain)
+	return plain, padding, nil
+}
+
+var errNoHash = errors.New("does not start with a Hash payload")
+var errHash = errors.New("HASH does not verify")
+
+// authenticate decrypts a phase 2 message and compares the HASH payload in
+// front with what want makes of the bytes behind it, cipher padding excluded
+// (RFC 2409, Section 5.5).
+func (m *message) authenticate(k *keys, iv []byte, want func(rest []byte) []byte) error {
+	plain, padding, err := m.decrypt(k, iv)
+	if err != nil {
+		return err
+	}
+	if len(m.chain) == 0 || m.chain[0].Payload.Type() != payload.TypeHash {
+		return errNoHash
+	}
+	rest := plain[len(m.chain[0].Raw) : len(plain)-len(padding)]
+	if !hmac.Equal(m.chain[0].Body(), want(rest)) {
+		return errHash
+	}
+	return nil
+}
+
+// clear builds a message that is not encrypted.
+func (sa *SA) clear(x payload.Exchange, mid uint32, ps ...payload.Payload) []byte {
+	b := sa.header(x, mid, payload.First(ps), 0).Append(nil)
+	b = payload.Append(b, ps...)
+	payload.SetLength(b)
+	return b
+}
+
+// sealed builds an encrypted message; next is the IV after it.
+func (sa *SA) sealed(x payload.Exchange, mid uint32, iv []byte, ps ...payload.Payload) (msg, next []byte) {
+	ciphertext, next := sa.keys.seal(iv, payload.Append(nil, ps...))
+	msg = sa.header(x, mid, payload.First(ps), payload.Encrypted).Append(nil)
+	msg = append(msg, ciphertext...)
+	payload.SetLength(msg)
+	return msg, next
+}
+
+// hashed builds a phase 2 message: its HASH payload is what hash makes of the payloads behind it.
+func (sa *SA) hashed(x payload.Exchange, mid uint32, iv []byte, hash func(rest []byte) []byte, ps ...payload.Payload) (msg, next []byte, all []payload.Payload) {
+	all = append([]payload.Payload{payload.Hash{Data: hash(payload.Append(nil, ps...))}}, ps...)
+	msg, next = sa.sealed(x, mid, iv, all...)
+	return msg, next, all
+}
+
+func (sa *SA) header(x payload.Exchange, mid uint32, first payload.Type, f payload.Flags) payload.Header {
+	return payload.Header{
+		CookieI: sa.cookies.Initiator, CookieR: sa.cookies.Responder,
+		Next: first, Version: payload.Version1, Exchange: x, Flags: f, MessageID: mid,
+	}
+}
+
+// hash1 is HASH(1) of quick mode and of informational exchanges, RFC 2409, Sections 5.5 and 5.7.
+func (sa *SA) hash1(mid uint32) func(rest []byte) []byte {
+	return func(rest []byte) []byte { return sa.keys.hash.PRF(sa.keys.a, messageID(mid), rest) }
+}
+
+// firstIV starts an exchange after phase 1, RFC 2409, Appendix B.
+func (sa *SA) firstIV(mid uint32) []byte { return sa.keys.iv(sa.iv, messageID(mid)) }
+
+func messageID(mid uint32) []byte { return binary.BigEndian.AppendUint32(nil, mid) }
+
+// outgoing is a message that may have to be sent again, byte for byte.
+type outgoing struct {
+	msg    []byte
+	record trace.IKEMessage
+	timer  ike.Retransmit
+}
+
+// send sends a message for the first time and keeps it in o. A message that
+// expects an answer starts o's timer. number counts within the exchange.
+func (sa *SA) send(now time.Time, o *outgoing, msg []byte, number int, answer bool, note string, ps ...payload.Payload) {
+	*o = outgoing{msg: msg, record: sa.record(true, msg, number, describeAll(ps))}
+	o.record.Note = note
+	if answer {
+		o.timer.Start(now, sa.env.Config.Gaps())
+	}
+	sa.transmit(o)
+}
+
+// sendAgain sends a copy. The timer, if it runs, goes on as it was.
+func (sa *SA) sendAgain(o *outgoing, note string) {
+	o.record.Retransmit++
+	o.record.Note = note
+	sa.transmit(o)
+}
+
+func (sa *SA) transmit(o *outgoing) {
+	sa.env.Config.Record(o.record)
+	sa.emit(ike.EventSend{Datagram: ike.Datagram{Local: sa.local, Remote: sa.remote, Payload: append([]byte(nil), o.msg...)}})
+}

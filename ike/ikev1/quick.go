@@ -1,0 +1,317 @@
+package ikev1
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/suite"
+)
+
+// quickState is what a quick mode waits for.
+type quickState uint8
+
+const (
+	quickAwaits2 quickState = iota + 1 // initiator: the choice from our offer
+	quickAwaits3                       // responder: the proof that the initiator is alive
+	quickOver                          // either: copies of the peer's messages, for as long as it may send them
+)
+
+// quick is one quick mode, RFC 2409, Section 5.5.
+type quick struct {
+	sa        *SA
+	mid       uint32
+	initiator bool
+	state     quickState
+	request   ike.Request // initiator
+	attempts  int         // main modes that the request has been through, this one included
+	policy    ike.QuickMode
+	outbound  ipsec.Selector
+	ids       [2][]byte // bodies of IDci and IDcr as sent by the initiator; nil: none
+	offer     *payload.SA
+	choice    ike.QuickModeChoice
+	spi       uint32 // ours, inbound; 0: none allocated
+	usable    bool   // responder: the inbound SA was handed over
+	offerSPI  []byte // responder: the SPI of the offer, to name it in a refusal
+	private   *suite.PrivateKey
+	ni, nr    []byte
+	keyBlock  []byte // g(qm)^xy, or nil
+	lifetime  ipsec.Lifetime
+
+	iv      []byte
+	last    outgoing
+	heard1  []byte // responder: message 1
+	heard   []byte // the peer's last message
+	started time.Time
+	until   time.Time // quickOver: the time to forget it
+}
+
+// quickMode takes a message of phase 2.
+//
+//	1  HDR*, HASH(1), SA, Ni, [KE], [IDci, IDcr]  -->
+//	2                                             <--  HDR*, HASH(2), SA, Nr, [KE], [IDci, IDcr]
+//	3  HDR*, HASH(3)                              -->
+func (sa *SA) quickMode(now time.Time, m *message) {
+	switch {
+	case sa.state != established && sa.state != lingering:
+		sa.heard(m, 0, "ignored: quick mode before the end of main mode")
+		return
+	case m.Flags&payload.Encrypted == 0 || m.MessageID == 0:
+		sa.heard(m, 0, "ignored: quick mode must be encrypted and have a message ID")
+		return
+	}
+	for _, q := range sa.quicks {
+		if q.mid == m.MessageID {
+			q.receive(now, m)
+			sa.retire(now)
+			return
+		}
+	}
+	sa.quickMessage1(now, m)
+}
+
+func (q *quick) receive(now time.Time, m *message) {
+	switch {
+	case bytes.Equal(m.raw, q.heard) || bytes.Equal(m.raw, q.heard1):
+		q.receiveCopy(m)
+	case q.state == quickAwaits2:
+		q.message2(now, m)
+	case q.state == quickAwaits3:
+		q.message3(now, m)
+	default:
+		q.message4(now, m)
+	}
+}
+
+// receiveCopy answers a copy with what answered the original, unless the peer has gone on since.
+func (q *quick) receiveCopy(m *message) {
+	number := 1
+	if q.initiator {
+		number = 2
+	}
+	if q.last.msg == nil || !bytes.Equal(m.raw, q.heard) {
+		q.sa.heard(m, 0, "ignored: a copy of a message that needs no answer any more")
+		return
+	}
+	q.sa.heard(m, number, fmt.Sprintf("a copy of message %d: the stored answer goes out again", number))
+	q.sa.sendAgain(&q.last, fmt.Sprintf("answers a copy of message %d", number))
+}
+
+// pending reports whether the exchange is still under way.
+func (q *quick) pending() bool { return q.state != quickOver }
+
+func (q *quick) deadline() time.Time {
+	if at, on := q.last.timer.Deadline(); on {
+		return at
+	}
+	return q.until
+}
+
+// advanceQuick does what has come due for q.
+func (sa *SA) advanceQuick(now time.Time, q *quick) {
+	switch q.last.timer.Advance(now) {
+	case ike.DueCopy:
+		sa.sendAgain(&q.last, "")
+	case ike.DueEnd:
+		q.unanswered(now)
+	default:
+		sa.forget(q)
+		sa.retire(now)
+	}
+}
+
+func (sa *SA) forget(q *quick) {
+	for i := range sa.quicks {
+		if sa.quicks[i] == q {
+			sa.quicks = append(sa.quicks[:i:i], sa.quicks[i+1:]...)
+			return
+		}
+	}
+}
+
+// over keeps the exchange to answer copies, for as long as the peer may send them.
+func (q *quick) over(now time.Time) {
+	q.state = quickOver
+	q.last.timer.Stop()
+	q.until = now.Add(ike.Linger(q.sa.env.Config.Gaps()))
+	q.private, q.keyBlock, q.offer = nil, nil, nil
+}
+
+// unanswered ends an exchange whose last message got no answer.
+func (q *quick) unanswered(now time.Time) {
+	sa := q.sa
+	err := ike.Errorf(ike.CodeTimedOut, 0, "no response to quick mode message %d", q.last.record.Number)
+	err.Hint = sa.hint
+	started, silent := q.started, sa.lastHeard.Before(q.started)
+	spi, initiator := q.spi, q.initiator
+	q.fail(err)
+	if !initiator {
+		sa.sendDelete(now, payload.ProtocolESP, binary.BigEndian.AppendUint32(nil, spi))
+	} else if silent {
+		sa.emit(ike.EventPeerSilent{Since: started})
+		sa.Silent(now, started)
+	}
+	sa.retire(now)
+}
+
+// Silent ends an established SA under which nothing genuine has come since the given time.
+func (sa *SA) Silent(now, since time.Time) {
+	if sa.state == established && sa.lastHeard.Before(since) {
+		sa.Kill(now, "deleted", ike.Errorf(ike.CodeTimedOut, 0, "the peer does not answer under this main mode"), true)
+	}
+}
+
+// fail ends the exchange, tells the host if it asked for it, and forgets everything.
+func (q *quick) fail(err error) {
+	q.abandon(err)
+	if q.initiator {
+		q.sa.emit(ike.EventFailed{RequestID: q.request.ID, Remote: q.sa.remote.Addr(), Err: err})
+	}
+	q.sa.forget(q)
+}
+
+// refuse fails the exchange and tells the peer, naming the SPI that it can find its exchange by.
+func (q *quick) refuse(now time.Time, err error, spi []byte) {
+	if n := ike.NotifyOf(err); n != 0 {
+		q.sa.sendNotify(now, n, payload.ProtocolESP, spi)
+	}
+	q.fail(err)
+}
+
+// abandon ends the exchange without a word to anybody but the trace.
+func (q *quick) abandon(err error) {
+	q.negotiated("failed", err)
+	if q.usable {
+		q.sa.emit(ike.EventInboundGone{Protocol: ipsec.ESP, SPI: q.spi})
+	}
+	if q.spi != 0 {
+		q.sa.env.Config.SPIs.ReleaseSPI(ipsec.ESP, q.spi)
+		q.spi = 0
+	}
+	q.state = quickOver
+	q.last.timer.Stop()
+}
+
+func (q *quick) negotiated(state string, err error) {
+	n := q.sa.negotiation("quick mode", state, q.initiator, err)
+	n.Selector = q.outbound.String()
+	if len(q.choice.Proposal.Transforms) > 0 {
+		n.Chosen = q.choice.String()
+	}
+	q.sa.env.Config.Record(n)
+}
+
+// StartQuickMode sends message 1 for the request. attempts counts this main mode.
+func (sa *SA) StartQuickMode(now time.Time, r ike.Request, attempts int) {
+	q := &quick{
+		sa: sa, initiator: true, state: quickAwaits2, request: r, attempts: attempts, policy: r.QuickMode,
+		outbound: r.Selector, started: now,
+	}
+	sa.quickModes++
+	sa.quicks = append(sa.quicks, q)
+	if err := q.start(now); err != nil {
+		q.fail(err)
+		sa.retire(now)
+	}
+}
+
+func (q *quick) start(now time.Time) error {
+	sa, cfg := q.sa, q.sa.env.Config
+	if err := q.narrow(); err != nil {
+		return err
+	}
+	q.negotiated("started", nil)
+	var err error
+	if q.mid, err = sa.newMessageID(); err != nil {
+		return err
+	}
+	sa.used[q.mid] = struct{}{}
+	if q.ni, err = cfg.Random(cfg.NonceLength()); err != nil {
+		return err
+	}
+	q.spi = cfg.SPIs.AllocateSPI(ipsec.ESP)
+	group := q.policy.PFSGroupUnder(sa.choice.Proposal.Group)
+	if q.offer, err = ike.OfferQuickMode(q.policy, group, q.spi); err != nil {
+		return err
+	}
+	ps := []payload.Payload{q.offer, payload.Nonce{Data: q.ni}}
+	if group != 0 {
+		if q.private, err = suite.GroupNumbered(group).GenerateKey(cfg.Rand); err != nil {
+			return err
+		}
+		ps = append(ps, payload.KeyExchange{Data: q.private.Public()})
+	}
+	s := q.outbound
+	for i, id := range []payload.ID{payload.SelectorID(s.Src, s.Proto, s.SrcPort), payload.SelectorID(s.Dst, s.Proto, s.DstPort)} {
+		q.ids[i] = payload.Body(id)
+		ps = append(ps, id)
+	}
+	var msg []byte
+	msg, q.iv, ps = sa.hashed(payload.QuickMode, q.mid, sa.firstIV(q.mid), sa.hash1(q.mid), ps...)
+	sa.send(now, &q.last, msg, 1, true, "", ps...)
+	return nil
+}
+
+// narrow makes the selector one that a peer can be asked for: in transport mode
+// the two hosts themselves, in tunnel mode two prefixes.
+func (q *quick) narrow() error {
+	local, remote := q.sa.local.Addr(), q.sa.remote.Addr()
+	transport := false
+	for _, p := range q.policy.Proposals {
+		transport = transport || p.Mode == ipsec.Transport
+	}
+	for _, side := range []struct {
+		p    *netip.Prefix
+		addr netip.Addr
+	}{{&q.outbound.Src, local}, {&q.outbound.Dst, remote}} {
+		switch {
+		case transport && (*side.p == netip.Prefix{} || side.p.Contains(side.addr)):
+			*side.p = ipsec.Host(side.addr)
+		case transport:
+			return ike.Errorf(ike.CodeNoPolicy, 0, "transport mode between %v and %v cannot serve %v", local, remote, q.outbound)
+		case *side.p == netip.Prefix{}:
+			*side.p = netip.PrefixFrom(unspecified(side.addr), 0)
+		}
+	}
+	return nil
+}
+
+func unspecified(a netip.Addr) netip.Addr {
+	if a.Is4() {
+		return netip.IPv4Unspecified()
+	}
+	return netip.IPv6Unspecified()
+}
+
+// saPair is the result of the exchange, after both sides have agreed.
+func (q *quick) saPair() (in, out ipsec.SAParams) {
+	local, remote := q.sa.local.Addr(), q.sa.remote.Addr()
+	t := q.choice.Proposal.Transforms[0]
+	out = ipsec.SAParams{
+		Direction: ipsec.Outbound, Protocol: t.Protocol, SPI: q.choice.PeerSPI, Src: local, Dst: remote,
+		Mode: q.choice.Proposal.Mode, Transform: t, Selector: q.outbound, PolicyID: q.policy.PolicyID, Rule: q.policy.Rule,
+		Lifetime: q.choice.Proposal.Lifetime, PeerSPI: q.spi, Initiator: q.initiator,
+	}
+	in = out
+	in.Direction, in.SPI, in.PeerSPI = ipsec.Inbound, q.spi, q.choice.PeerSPI
+	in.Src, in.Dst, in.Selector = remote, local, q.outbound.Reverse()
+	for _, p := range []*ipsec.SAParams{&in, &out} {
+		p.CipherKey, p.AuthKey = q.sa.keys.saKeys(t, q.keyBlock, p.SPI, q.ni, q.nr)
+	}
+	return in, out
+}
+
+// finish hands the pair over.
+func (q *quick) finish(now time.Time) {
+	in, out := q.saPair()
+	q.negotiated("established", nil)
+	q.sa.emit(ike.EventSAs{
+		RequestID: q.request.ID, Replaces: q.request.Replaces, In: []ipsec.SAParams{in}, Out: []ipsec.SAParams{out},
+	})
+	q.over(now)
+}

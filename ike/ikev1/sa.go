@@ -1,0 +1,315 @@
+package ikev1
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/suite"
+)
+
+// Env is what the ISAKMP SAs of one host share.
+type Env struct {
+	Config *ike.Config
+	// Alone reports that the host has no other SA of any kind with the peer of
+	// sa, nor another main mode under way: then INITIAL-CONTACT is sent.
+	Alone func(now time.Time, sa *SA) bool
+	// MayNotify takes one from the budget of unprotected notifications.
+	MayNotify func(now time.Time) bool
+}
+
+// state is what an SA waits for. The initiator goes from awaits2 to awaits4,
+// awaits6 and established, the responder from awaits3 to awaits5 and
+// established; each sends the message before the awaited one on entering.
+type state uint8
+
+const (
+	dead        state = iota // nothing: to be forgotten
+	awaits2                  // initiator: the choice from our offer
+	awaits3                  // responder: KE and nonce
+	awaits4                  // initiator: KE and nonce
+	awaits5                  // responder: the initiator's proof
+	awaits6                  // initiator: the responder's proof
+	established              // the end of the lifetime, or a Delete
+	refused                  // responder: nothing but copies of message 1, which get the refusal again
+	lingering                // both: the ends of quick modes that were under way when the SA was deleted
+)
+
+// SA is one ISAKMP SA: a main mode, and what happens under it.
+type SA struct {
+	env           *Env
+	local, remote netip.AddrPort
+	initiator     bool
+	cookies       ike.Cookies
+	policy        ike.MainMode
+	state         state
+	err           error // why it is dead
+	events        []ike.Event
+
+	// main mode
+	offer               *payload.SA // initiator
+	sai                 []byte      // SA body of message 1 as sent, RFC 2409, Section 5
+	choice              ike.MainModeChoice
+	group               *suite.Group
+	private             *suite.PrivateKey
+	peerKE              []byte
+	ownNonce, peerNonce []byte
+	id                  payload.ID // our own
+	keys                *keys
+	last                outgoing // our last message of main mode
+	heardLast           []byte   // the peer's last one
+	until               time.Time
+	problem             *ike.Error // the latest thing wrong with a message that was dropped
+	hint                string     // the latest unprotected notification
+
+	// phase 1 is over
+	iv         []byte    // the last block of phase 1 so far; fixed once established
+	since      time.Time // established
+	lifetime   time.Duration
+	expires    time.Time
+	lastHeard  time.Time // the latest genuine message under the SA
+	used       map[uint32]struct{}
+	quicks     []*quick // under way, or kept to answer copies
+	quickModes int      // started under the SA, by either side
+	farewell   outgoing // our Delete of the SA
+}
+
+// maxMessageIDs bounds what an SA remembers of message IDs, which must never
+// come twice; an SA that has seen so many is used up.
+const maxMessageIDs = 1 << 16
+
+// maxPeerQuickModes bounds what an authenticated peer can have under way at a time.
+const maxPeerQuickModes = 256
+
+// Accessors for the mux and for tables.
+
+// Local is our end.
+func (sa *SA) Local() netip.AddrPort { return sa.local }
+
+// Remote is the peer's end.
+func (sa *SA) Remote() netip.AddrPort { return sa.remote }
+
+// Initiator reports whether this side sent message 1.
+func (sa *SA) Initiator() bool { return sa.initiator }
+
+// Cookies name the SA; the responder's is zero until message 2.
+func (sa *SA) Cookies() ike.Cookies { return sa.cookies }
+
+// Established reports whether both sides have been authenticated.
+func (sa *SA) Established() bool { return sa.state == established }
+
+// Gone reports that the SA is no more for anybody but copies of messages.
+func (sa *SA) Gone() bool { return sa.state == lingering || sa.state == dead }
+
+// Refused reports that the SA only remembers a refused offer.
+func (sa *SA) Refused() bool { return sa.state == refused }
+
+// Dead reports that the SA is over; Err says why.
+func (sa *SA) Dead() bool { return sa.state == dead }
+
+// Err is why a dead SA is dead.
+func (sa *SA) Err() error { return sa.err }
+
+// Chosen is the main mode proposal agreed on; the zero value before message 2.
+func (sa *SA) Chosen() ike.MainModeProposal { return sa.choice.Proposal }
+
+// Expires is the end of an established SA.
+func (sa *SA) Expires() time.Time { return sa.expires }
+
+// QuickModes counts those started under the SA by either side.
+func (sa *SA) QuickModes() int { return sa.quickModes }
+
+// Usable reports whether a quick mode can be started. Where the number of quick
+// modes is limited only the side that started the main mode uses it: else both
+// could take the last one at the same time, and each would refuse the other's.
+// Shortly before its end an SA is not used either: copies of messages 2 and 3
+// must still find it, or one side alone would have the pair.
+func (sa *SA) Usable(now time.Time) bool {
+	margin := min(ike.Linger(sa.env.Config.Gaps()), sa.lifetime/10)
+	return sa.state == established && !sa.spent() && now.Add(margin).Before(sa.expires) && (sa.initiator || sa.policy.QuickModes == 0)
+}
+
+// spent reports that no quick mode may be started any more.
+func (sa *SA) spent() bool {
+	return sa.policy.QuickModes > 0 && sa.quickModes >= sa.policy.QuickModes || len(sa.used) >= maxMessageIDs
+}
+
+// NextEvent takes the oldest event that has not been taken.
+func (sa *SA) NextEvent() (ike.Event, bool) {
+	if len(sa.events) == 0 {
+		return nil, false
+	}
+	e := sa.events[0]
+	sa.events = sa.events[1:]
+	return e, true
+}
+
+func (sa *SA) emit(e ike.Event) { sa.events = append(sa.events, e) }
+
+// HandleDatagram takes a datagram whose header h has been read and whose
+// cookies are those of the SA, as far as both are known.
+func (sa *SA) HandleDatagram(now time.Time, h payload.Header, raw []byte) {
+	m := &message{Header: h, raw: raw}
+	switch {
+	case sa.state == dead:
+	case h.Exchange == payload.Informational:
+		sa.informational(now, m)
+	case h.CookieR != sa.cookies.Responder && sa.state != awaits2 && h.CookieR != (payload.Cookie{}):
+		sa.heard(m, 0, "ignored: the responder's cookie is another one")
+	case h.Exchange == payload.MainMode:
+		sa.mainMode(now, m)
+	case h.Exchange == payload.QuickMode:
+		sa.quickMode(now, m)
+	default:
+		sa.heard(m, 0, "ignored: "+h.Exchange.String()+" is unsupported")
+	}
+}
+
+// NextDeadline is when Advance is to be called.
+func (sa *SA) NextDeadline() (at time.Time, ok bool) {
+	earliest := func(t time.Time) {
+		if !ok || t.Before(at) {
+			at, ok = t, true
+		}
+	}
+	if t, on := sa.last.timer.Deadline(); on {
+		earliest(t)
+	}
+	switch sa.state {
+	case dead:
+		return time.Time{}, false
+	case refused, lingering:
+		earliest(sa.until)
+	case established:
+		earliest(sa.expires)
+	}
+	for _, q := range sa.quicks {
+		earliest(q.deadline())
+	}
+	return at, ok
+}
+
+// Advance does what has come due by now.
+func (sa *SA) Advance(now time.Time) {
+	for {
+		at, ok := sa.NextDeadline()
+		if !ok || now.Before(at) {
+			return
+		}
+		sa.step(now)
+	}
+}
+
+// step does one thing that is due.
+func (sa *SA) step(now time.Time) {
+	switch sa.last.timer.Advance(now) {
+	case ike.DueCopy:
+		sa.sendAgain(&sa.last, "")
+		return
+	case ike.DueEnd:
+		sa.unanswered()
+		return
+	}
+	switch {
+	case (sa.state == refused || sa.state == lingering) && !now.Before(sa.until):
+		sa.abandonAll(sa.err)
+		sa.state = dead
+	case sa.state == established && !now.Before(sa.expires):
+		sa.Close(now, "expired", ike.Errorf(ike.CodeMainModeExpired, 0, "main mode expired after %v", sa.lifetime), true)
+	default:
+		for _, q := range sa.quicks {
+			if !now.Before(q.deadline()) {
+				sa.advanceQuick(now, q)
+				return
+			}
+		}
+	}
+}
+
+// Close ends the SA. For an established one the trace gets state and the
+// reason, the peer a Delete if it is to be told, and requests under way come
+// back as EventUnserved. One that is not established yet has failed.
+//
+// A closed SA lingers: quick modes that we respond to come to their end under
+// it, copies are answered, and a late Delete is heard; else a message lost at
+// the wrong moment would leave one side alone with a pair. Windows keeps a
+// deleted main mode for its quick modes too (MS-IKEE, product note 26).
+func (sa *SA) Close(now time.Time, state string, reason error, tell bool) {
+	if sa.state == established {
+		sa.gone(now, state, reason, tell)
+		sa.state, sa.until = lingering, now.Add(ike.Span(sa.env.Config.Gaps()))
+	} else {
+		sa.Kill(now, state, reason, tell)
+	}
+}
+
+// Kill is Close without lingering: nothing of the SA remains.
+func (sa *SA) Kill(now time.Time, state string, reason error, tell bool) {
+	switch sa.state {
+	case dead:
+		return
+	case established:
+		sa.gone(now, state, reason, tell)
+	case refused, lingering:
+	default:
+		sa.fail(reason)
+		return
+	}
+	sa.abandonAll(reason)
+	sa.state, sa.err, sa.quicks = dead, reason, nil
+}
+
+// gone announces the end of an established SA.
+func (sa *SA) gone(now time.Time, state string, reason error, tell bool) {
+	if tell {
+		sa.farewell = sa.sendDelete(now, payload.ProtocolISAKMP, sa.spi())
+	}
+	for _, q := range slices.Clone(sa.quicks) {
+		if q.pending() && q.initiator {
+			q.abandon(reason)
+			sa.forget(q)
+			sa.emit(ike.EventUnserved{Request: q.request, Attempts: q.attempts, Err: reason})
+		}
+	}
+	sa.err = reason
+	sa.last.timer.Stop()
+	sa.negotiated(state, reason)
+	sa.emit(ike.EventMainModeGone{Local: sa.local.Addr(), Remote: sa.remote.Addr(), Cookies: sa.cookies, Reason: ike.ReasonOf(reason)})
+}
+
+func (sa *SA) abandonAll(reason error) {
+	for _, q := range sa.quicks {
+		if q.pending() {
+			q.abandon(reason)
+		}
+	}
+}
+
+// retire closes an SA that may not be used for another quick mode once its last one is over.
+func (sa *SA) retire(now time.Time) {
+	if sa.state != established || !sa.spent() {
+		return
+	}
+	for _, q := range sa.quicks {
+		if q.pending() {
+			return
+		}
+	}
+	sa.Close(now, "deleted", ike.Errorf(ike.CodeQuickModeLimit, 0, "the quick modes of this main mode are used up"), true)
+}
+
+// newMessageID draws a message ID that this SA has not seen, RFC 2408, Section 3.1.
+func (sa *SA) newMessageID() (uint32, error) {
+	for {
+		b, err := sa.env.Config.Random(4)
+		if err != nil {
+			return 0, err
+		}
+		id := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
+		if _, again := sa.used[id]; id != 0 && !again {
+			return id, nil
+		}
+	}
+}

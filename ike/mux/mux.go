@@ -1,0 +1,338 @@
+// Package mux is the key exchange engine of one host: every ISAKMP SA behind
+// its UDP port 500. It finds the SA of a datagram by the cookies, starts main
+// modes for requests and lets several requests wait on one, bounds what
+// strangers can make it keep, and remembers which pairs of IPsec SAs it
+// negotiated with whom, so that Deletes and INITIAL-CONTACT can be acted on.
+//
+// See package ike for how a driver uses an engine. Calls are not safe for
+// concurrent use.
+package mux
+
+import (
+	"container/heap"
+	"net/netip"
+	"time"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/ike/ikev1"
+	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// Port is the UDP port of ISAKMP, RFC 2408, Section 2.5.1.
+const Port = 500
+
+// maxAttempts is how many main modes a request is tried under, when they end
+// beneath it: by a Delete of the peer, by expiry, or because the peer is silent.
+const maxAttempts = 10
+
+// peer names a pair of hosts.
+type peer struct{ local, remote netip.Addr }
+
+// Mux is the engine of one host.
+type Mux struct {
+	env    ikev1.Env
+	config ike.Config
+	events []ike.Event
+
+	sas      []*entry // oldest first
+	cookies  map[ike.Cookies]*entry
+	openings map[opening]*entry
+	timers   timers
+	halfOpen int // started by peers and not established, refusals included
+	serial   uint64
+
+	waiting map[peer][]waiting
+	pairs   pairs
+	budget  budget
+}
+
+// entry is an SA with what the mux knows of it.
+type entry struct {
+	sa          *ikev1.SA
+	serial      uint64 // order of creation
+	established uint64 // order of establishment, in the same count; 0: not yet
+	cookies     ike.Cookies
+	at          time.Time // next deadline, while in timers
+	index       int       // in timers, -1: not there
+	removed     bool
+}
+
+// opening names an SA by what message 1 has: copies of it come without a responder's cookie.
+type opening struct {
+	cookie    payload.Cookie
+	remote    netip.Addr
+	initiator bool // us
+}
+
+// waiting is a request without a main mode.
+type waiting struct {
+	request  ike.Request
+	attempts int
+}
+
+// New makes the engine of a host. The configuration must pass Config.Check.
+func New(c ike.Config) (*Mux, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	m := &Mux{
+		config: c, cookies: map[ike.Cookies]*entry{}, openings: map[opening]*entry{}, waiting: map[peer][]waiting{}, pairs: pairs{},
+	}
+	m.env = ikev1.Env{Config: &m.config, Alone: m.alone, MayNotify: m.budget.take}
+	return m, nil
+}
+
+// Request asks for a pair of SAs. The answer is EventSAs or EventFailed with
+// the request's ID. It uses the newest main mode with the peer that may be used
+// for another quick mode, or waits for one; if none is being started, it starts one.
+func (m *Mux) Request(now time.Time, r ike.Request) {
+	p := peer{r.Local, r.Remote}
+	m.waiting[p] = append(m.waiting[p], waiting{request: r})
+	m.pump(now, p)
+}
+
+// HandleDatagram takes the payload of one UDP datagram that arrived on port 500.
+func (m *Mux) HandleDatagram(now time.Time, d ike.Datagram) {
+	raw := append([]byte(nil), d.Payload...) // kept beyond the call
+	h, err := payload.ParseHeader(raw)
+	if err != nil {
+		m.ignored(d, h, err.Error())
+		return
+	}
+	if h.Major() != 1 {
+		m.ignored(d, h, "the major version is not 1")
+		return
+	}
+	if h.CookieI == (payload.Cookie{}) {
+		m.ignored(d, h, "the initiator's cookie is zero")
+		return
+	}
+	remote := d.Remote.Addr()
+	e := m.cookies[ike.Cookies{Initiator: h.CookieI, Responder: h.CookieR}]
+	switch {
+	case e != nil && e.sa.Remote().Addr() == remote:
+	case h.CookieR == (payload.Cookie{}) && h.Exchange != payload.Informational:
+		if e = m.openings[opening{h.CookieI, remote, false}]; e == nil {
+			m.respond(now, d, h, raw)
+			return
+		}
+	default:
+		// Our own message 1 is answered with a responder's cookie that is news to us, also by a refusal.
+		if e = m.openings[opening{h.CookieI, remote, true}]; e == nil || e.cookies.Responder != (payload.Cookie{}) {
+			m.unknownCookies(now, d, h)
+			return
+		}
+	}
+	e.sa.HandleDatagram(now, h, raw)
+	m.after(now, e)
+}
+
+// respond takes a first message with cookies that are not known.
+func (m *Mux) respond(now time.Time, d ike.Datagram, h payload.Header, raw []byte) {
+	switch {
+	case h.Exchange != payload.MainMode:
+		m.ignored(d, h, h.Exchange.String()+" is unsupported as a first exchange")
+		m.notify(now, d, h, payload.NotifyUnsupportedExchangeType)
+		return
+	case h.MessageID != 0 || h.Flags&payload.Encrypted != 0:
+		m.ignored(d, h, "a first message has no message ID and is not encrypted")
+		return
+	case m.openings[opening{h.CookieI, d.Remote.Addr(), true}] != nil:
+		m.ignored(d, h, "our own message came back")
+		return
+	case m.halfOpen >= m.config.HalfOpenLimit():
+		m.ignored(d, h, "too many main modes of peers are unfinished")
+		return
+	}
+	policy, ok := m.config.Policy.MainMode(d.Local.Addr(), d.Remote.Addr())
+	if !ok {
+		m.ignored(d, h, "no rule concerns this peer")
+		return
+	}
+	m.add(now, ikev1.Respond(&m.env, now, d.Local, d.Remote, h, raw, policy))
+}
+
+// add takes a new SA in.
+func (m *Mux) add(now time.Time, sa *ikev1.SA) {
+	m.serial++
+	e := &entry{sa: sa, serial: m.serial, cookies: sa.Cookies(), index: -1}
+	m.sas = append(m.sas, e)
+	m.openings[e.opening()] = e
+	if e.cookies.Responder != (payload.Cookie{}) {
+		m.cookies[e.cookies] = e
+	}
+	if !sa.Initiator() {
+		m.halfOpen++
+	}
+	m.after(now, e)
+}
+
+func (e *entry) opening() opening {
+	return opening{e.cookies.Initiator, e.sa.Remote().Addr(), e.sa.Initiator()}
+}
+
+func (e *entry) peer() peer { return peer{e.sa.Local().Addr(), e.sa.Remote().Addr()} }
+
+// after follows each push into an SA: it carries out the SA's events and brings the indexes up to date.
+func (m *Mux) after(now time.Time, e *entry) {
+	changed := false // what is waiting may go on
+	for ev, ok := e.sa.NextEvent(); ok; ev, ok = e.sa.NextEvent() {
+		switch ev := ev.(type) {
+		case ike.EventMainMode:
+			m.serial++
+			e.established = m.serial
+			if !e.sa.Initiator() {
+				m.halfOpen--
+			}
+			changed = true
+			m.events = append(m.events, ev)
+		case ike.EventInitialContact:
+			m.initialContact(now, e)
+		case ike.EventPeerSilent:
+			m.silent(now, e, ev.Since)
+		case ike.EventSAs:
+			m.serial++
+			m.pairs.add(now, e.sa.Remote().Addr(), m.serial, ev)
+			m.events = append(m.events, ev)
+		case ike.EventDeleteSAs:
+			if ev.SPIs = m.pairs.deletedByPeer(ev); ev.SPIs != nil {
+				m.events = append(m.events, ev)
+			}
+		case ike.EventUnserved:
+			changed = true
+			m.unserved(e.peer(), ev)
+		default:
+			m.events = append(m.events, ev)
+		}
+	}
+	if c := e.sa.Cookies(); c != e.cookies {
+		e.cookies = c
+		m.cookies[c] = e
+	}
+	dead := e.sa.Dead() && !e.removed
+	switch {
+	case dead:
+		m.remove(e)
+		if e.sa.Initiator() && e.established == 0 {
+			m.failWaiting(e.peer(), e.sa.Err())
+		}
+	case !e.removed:
+		m.timers.set(e)
+	}
+	if changed || dead {
+		m.pump(now, e.peer())
+	}
+}
+
+// remove forgets a dead SA.
+func (m *Mux) remove(e *entry) {
+	if e.removed {
+		return
+	}
+	e.removed = true
+	for i := range m.sas {
+		if m.sas[i] == e {
+			m.sas = append(m.sas[:i:i], m.sas[i+1:]...)
+			break
+		}
+	}
+	if m.cookies[e.cookies] == e {
+		delete(m.cookies, e.cookies)
+	}
+	if m.openings[e.opening()] == e {
+		delete(m.openings, e.opening())
+	}
+	if !e.sa.Initiator() && e.established == 0 {
+		m.halfOpen--
+	}
+	if e.index >= 0 {
+		heap.Remove(&m.timers, e.index)
+	}
+}
+
+// NextDeadline is when Advance is to be called.
+func (m *Mux) NextDeadline() (time.Time, bool) {
+	if len(m.timers) == 0 {
+		return time.Time{}, false
+	}
+	return m.timers[0].at, true
+}
+
+// Advance does what has come due by now: copies, ends of exchanges, expiries.
+func (m *Mux) Advance(now time.Time) {
+	for len(m.timers) > 0 && !now.Before(m.timers[0].at) {
+		e := m.timers[0]
+		e.sa.Advance(now)
+		m.after(now, e)
+	}
+}
+
+// NextEvent takes the oldest event that has not been taken.
+func (m *Mux) NextEvent() (ike.Event, bool) {
+	if len(m.events) == 0 {
+		return nil, false
+	}
+	e := m.events[0]
+	m.events = m.events[1:]
+	return e, true
+}
+
+// DeleteSAs tells the peer that these inbound SAs of ours are gone, if a main
+// mode with it is up; without one the peer has to find out by itself.
+func (m *Mux) DeleteSAs(now time.Time, remote netip.Addr, p ipsec.Protocol, inbound []uint32) {
+	m.pairs.removeInbound(remote, p, inbound)
+	var newest *entry
+	for _, e := range m.sas {
+		if e.sa.Established() && e.sa.Remote().Addr() == remote && (newest == nil || e.established > newest.established) {
+			newest = e
+		}
+	}
+	if newest != nil && len(inbound) > 0 {
+		newest.sa.SendDeleteESP(now, p, inbound)
+		m.after(now, newest)
+	}
+}
+
+// DeletePeer deletes the main modes with a peer and tells it. Requests for it fail.
+func (m *Mux) DeletePeer(now time.Time, remote netip.Addr) {
+	m.closeWhere(now, func(p peer) bool { return p.remote == remote })
+}
+
+// Shutdown deletes all main modes, telling the peers, and fails all requests:
+// the policy has changed, or the host stops. The engine can be used again.
+func (m *Mux) Shutdown(now time.Time) {
+	m.closeWhere(now, func(peer) bool { return true })
+	clear(m.pairs)
+}
+
+func (m *Mux) closeWhere(now time.Time, matches func(peer) bool) {
+	reason := ike.Errorf(ike.CodePolicyChange, 0, "the main mode was deleted on this host: its policy changed")
+	for _, p := range m.waitingPeers() {
+		if matches(p) {
+			m.failWaiting(p, reason)
+		}
+	}
+	var gone []*entry
+	for _, e := range m.sas {
+		if matches(e.peer()) {
+			gone = append(gone, e)
+		}
+	}
+	for _, e := range gone {
+		e.sa.Kill(now, "deleted", reason, true)
+		m.closing(e, reason)
+	}
+}
+
+// closing carries out the last events of an SA that this host closes: its
+// requests fail instead of going on under another main mode.
+func (m *Mux) closing(e *entry, reason error) {
+	for ev, ok := e.sa.NextEvent(); ok; ev, ok = e.sa.NextEvent() {
+		if u, is := ev.(ike.EventUnserved); is {
+			ev = ike.EventFailed{RequestID: u.Request.ID, Remote: u.Request.Remote, Err: reason}
+		}
+		m.events = append(m.events, ev)
+	}
+	m.remove(e)
+}

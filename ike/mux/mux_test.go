@@ -1,0 +1,311 @@
+package mux_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/suite"
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+func TestFirstPair(t *testing.T) {
+	n, a, b := newPair(t)
+	id := a.requestFor(b, ipsec.Selector{Src: ipsec.Host(a.addr), Dst: ipsec.Host(b.addr), Proto: ipsec.ProtoTCP, DstPort: 1433})
+	n.run(time.Second)
+
+	n.wantPairs("one request makes one pair", 1)
+	require.Equal(t, []string{"main mode 1", "main mode 3", "main mode 5", "quick mode 1", "quick mode 3"}, a.messages(true))
+	require.Equal(t, []string{"main mode 2", "main mode 4", "main mode 6", "quick mode 2"}, b.messages(true))
+	require.Equal(t, b.messages(true), a.messages(false), "a reads what b sent")
+	require.Equal(t, a.messages(true), b.messages(false), "b reads what a sent")
+	want := []string{"main mode started", "main mode established", "quick mode started", "quick mode established"}
+	require.Equal(t, want, a.negotiations())
+	require.Equal(t, want, b.negotiations())
+
+	for _, h := range []*host{a, b} {
+		g := traced[trace.Negotiation](h)
+		require.Equal(t, "3des-cbc/sha1/2", g[1].Chosen)
+		require.Equal(t, "ESP[3des-cbc,hmac-sha1-96]:3600s/100000kB", g[3].Chosen)
+		require.Len(t, traced[trace.IKEKeys](h), 1, "the cipher key is traced once")
+	}
+	require.Equal(t, traced[trace.IKEKeys](a), traced[trace.IKEKeys](b))
+
+	require.Len(t, n.sent, 9)
+	for _, sa := range a.out {
+		require.Equal(t, ipsec.Selector{Src: ipsec.Host(a.addr), Dst: ipsec.Host(b.addr), Proto: ipsec.ProtoTCP, DstPort: 1433}, sa.Selector)
+		require.Equal(t, ipsec.Lifetime{Duration: time.Hour, Kilobytes: 100000}, sa.Lifetime)
+		require.Equal(t, "test/a", sa.Rule)
+		require.Equal(t, 7, sa.PolicyID)
+		require.True(t, sa.Initiator)
+	}
+	for _, sa := range b.in {
+		require.Equal(t, "test/b", sa.Rule)
+	}
+	require.Equal(t, 1, count[ike.EventSAs](a))
+	for _, e := range a.events {
+		if e, ok := e.(ike.EventSAs); ok {
+			require.Equal(t, id, e.RequestID)
+		}
+	}
+	require.Equal(t, 1, len(a.mux.MainModes()))
+	require.Equal(t, a.mux.MainModes()[0].Cookies, b.mux.MainModes()[0].Cookies)
+	require.Equal(t, n.start.Add(8*time.Hour+5*n.latency), b.mux.MainModes()[0].Expires, "message 5 ends the main mode at b")
+}
+
+func TestDecodedMessages(t *testing.T) {
+	n, a, b := newPair(t)
+	a.config.VendorIDs = [][]byte{{0x1e, 0x2b, 0x51, 0x69, 0x05, 0x99, 0x1c, 0x7d, 0x7c, 0x96, 0xfc, 0xbf, 0xb5, 0x87, 0xe4, 0x61, 0, 0, 0, 4}, {1, 2, 3}}
+	a.reboot()
+	a.request(b)
+	n.run(time.Second)
+	var got []trace.IKEMessage
+	for _, m := range traced[trace.IKEMessage](b) {
+		if !m.Sent {
+			got = append(got, m)
+		}
+	}
+	transform := []string{"Security Association", "Proposal 1", "Transform 1"}
+	require.Equal(t, "KEY_IKE", field(got[0].Payloads, transform...))
+	for name, value := range map[string]string{
+		"Encryption Algorithm": "3DES-CBC", "Hash Algorithm": "SHA", "Group Description": "alternate 1024-bit MODP group",
+		"Authentication Method": "pre-shared key", "Life Type": "seconds", "Life Duration": "28800",
+	} {
+		require.Equal(t, value, field(got[0].Payloads, append(transform, name)...), name)
+	}
+	require.Equal(t, "MS NT5 ISAKMPOAKLEY 4", got[0].Payloads[1].Value)
+	require.Equal(t, "unknown", got[0].Payloads[2].Value)
+	require.Equal(t, "10.0.0.1", field(got[2].Payloads, "Identification"), "message 5 is shown decrypted")
+	require.Equal(t, "INITIAL-CONTACT", field(got[2].Payloads, "Notification"))
+	require.Equal(t, "ESP_3DES", field(got[3].Payloads, transform...))
+	require.Equal(t, "HMAC-SHA", field(got[3].Payloads, append(transform, "Authentication Algorithm")...))
+	require.Equal(t, "Transport", field(got[3].Payloads, append(transform, "Encapsulation Mode")...))
+	require.True(t, got[3].Encrypted)
+	require.NotEqual(t, uint32(0), got[3].MessageID)
+}
+
+// Every combination of main mode algorithms, and every quick mode transform, with and without PFS.
+func TestAlgorithms(t *testing.T) {
+	for _, cipher := range []string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
+		for _, hash := range []string{"sha1", "sha256"} {
+			for _, group := range []uint16{2, 14} {
+				p := ike.MainModeProposal{Cipher: cipher, Hash: hash, Group: group}
+				t.Run(p.String(), func(t *testing.T) {
+					n, a, b := newPair(t)
+					a.mainMode.Proposals = []ike.MainModeProposal{p}
+					b.mainMode.Proposals = []ike.MainModeProposal{p}
+					a.request(b)
+					n.run(time.Second)
+					n.wantPairs("a pair under "+p.String(), 1)
+				})
+			}
+		}
+	}
+	transforms := []ipsec.Transform{}
+	for _, cipher := range []string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
+		for _, auth := range []string{"hmac-sha1-96", "hmac-sha256-128"} {
+			transforms = append(transforms, ipsec.Transform{Protocol: ipsec.ESP, Cipher: cipher, Auth: auth})
+		}
+	}
+	for _, cipher := range []string{"aes128-gcm16", "aes192-gcm16", "aes256-gcm16"} {
+		transforms = append(transforms, ipsec.Transform{Protocol: ipsec.ESP, Cipher: cipher})
+	}
+	for _, tr := range transforms {
+		for _, group := range []uint16{0, 1, 2, 5, 14} {
+			t.Run(fmt.Sprintf("%v group %d", tr, group), func(t *testing.T) {
+				n, a, b := newPair(t)
+				q := ike.QuickMode{Proposals: []ipsec.Proposal{proposal(tr)}, PFS: group != 0, PFSGroup: group}
+				a.quickMode, b.quickMode = q, q
+				a.request(b)
+				n.run(time.Second)
+				n.wantPairs("a pair", 1)
+				for _, sa := range b.out {
+					require.Equal(t, tr, sa.Transform)
+					c := suite.CipherNamed(tr.Cipher)
+					require.Len(t, sa.CipherKey, c.KeyLen+c.SaltLen)
+					if tr.Auth != "" {
+						require.Len(t, sa.AuthKey, suite.AuthNamed(tr.Auth).KeyLen)
+					}
+				}
+				chosen := traced[trace.Negotiation](b)[3].Chosen
+				if group != 0 {
+					require.Contains(t, chosen, fmt.Sprintf("pfs group %d", group))
+				} else {
+					require.NotContains(t, chosen, "pfs")
+				}
+			})
+		}
+	}
+}
+
+// PFS without a group of its own uses that of the main mode.
+func TestPFSGroupOfMainMode(t *testing.T) {
+	n, a, b := newPair(t)
+	for _, h := range n.hosts {
+		h.mainMode.Proposals[0].Group = 14
+		h.quickMode.PFS = true
+	}
+	a.request(b)
+	n.run(time.Second)
+	n.wantPairs("a pair", 1)
+	require.Contains(t, traced[trace.Negotiation](b)[3].Chosen, "pfs group 14")
+}
+
+// The initiator's preference decides, in both phases.
+func TestInitiatorsPreference(t *testing.T) {
+	n, a, b := newPair(t)
+	strong, weak := ike.MainModeProposal{Cipher: "aes256-cbc", Hash: "sha256", Group: 14}, ike.MainModeProposal{Cipher: "3des-cbc", Hash: "sha1", Group: 2}
+	other := ike.MainModeProposal{Cipher: "aes128-cbc", Hash: "sha1", Group: 5}
+	a.mainMode.Proposals = []ike.MainModeProposal{other, weak, strong}
+	b.mainMode.Proposals = []ike.MainModeProposal{strong, weak}
+	gcm := ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-gcm16"}
+	aes := ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-cbc", Auth: "hmac-sha1-96"}
+	a.quickMode.Proposals = []ipsec.Proposal{proposal(aes), proposal(des3), proposal(gcm)}
+	b.quickMode.Proposals = []ipsec.Proposal{proposal(gcm), proposal(des3)}
+	a.request(b)
+	n.run(time.Second)
+	n.wantPairs("a pair", 1)
+	g := traced[trace.Negotiation](b)
+	require.Equal(t, weak.String(), g[1].Chosen)
+	require.Contains(t, g[3].Chosen, "3des-cbc")
+}
+
+// Requests made while the main mode is under way wait for it; later ones reuse it.
+func TestRequestsShareAMainMode(t *testing.T) {
+	n, a, b := newPair(t)
+	for range 5 {
+		a.request(b)
+	}
+	n.run(time.Second)
+	b.request(a)
+	n.run(2 * time.Second)
+	n.wantPairs("each request gets its pair, in both directions under one main mode", 6)
+	require.Equal(t, 1, count[ike.EventMainMode](a))
+	require.Equal(t, 1, count[ike.EventMainMode](b))
+	require.Equal(t, 6, a.mux.MainModes()[0].QuickModes)
+}
+
+func TestRekey(t *testing.T) {
+	n, a, b := newPair(t)
+	a.request(b)
+	n.run(time.Second)
+	var old uint32
+	for spi := range a.in {
+		old = spi
+	}
+	a.mux.Request(n.now, ike.Request{ID: 9, Local: a.addr, Remote: b.addr, Selector: ipsec.Selector{Src: ipsec.Host(a.addr), Dst: ipsec.Host(b.addr)}, QuickMode: a.quickMode, Replaces: old})
+	a.drain()
+	n.run(2 * time.Second)
+	n.wantPairs("the old pair and the new one", 2)
+	last := a.events[len(a.events)-1].(ike.EventSAs)
+	require.Equal(t, old, last.Replaces)
+	require.NotEqual(t, a.in[old].CipherKey, last.In[0].CipherKey, "the new pair has new keys")
+
+	a.mux.DeleteSAs(n.now, b.addr, ipsec.ESP, []uint32{old})
+	delete(a.out, a.in[old].PeerSPI)
+	delete(a.in, old)
+	delete(a.allocated, old)
+	a.drain()
+	n.run(3 * time.Second)
+	n.wantPairs("the Delete removes the old pair at the peer", 1)
+	require.Equal(t, 1, count[ike.EventDeleteSAs](b))
+}
+
+func TestDeletedSAsOfOthersStay(t *testing.T) {
+	n, a, b := newPair(t)
+	a.request(b)
+	n.run(time.Second)
+	a.mux.DeleteSAs(n.now, b.addr, ipsec.ESP, []uint32{0xdeadbeef})
+	a.mux.DeleteSAs(n.now, b.addr, ipsec.AH, []uint32{a.nextSPI})
+	a.drain()
+	n.run(2 * time.Second)
+	n.wantPairs("SPIs that were never negotiated delete nothing", 1)
+	require.Equal(t, 0, count[ike.EventDeleteSAs](b))
+}
+
+func TestMainModeExpires(t *testing.T) {
+	n, a, b := newPair(t)
+	a.mainMode.Lifetime, b.mainMode.Lifetime = time.Hour, time.Hour
+	a.quickMode.Proposals[0].Lifetime.Duration = 8 * time.Hour
+	b.quickMode.Proposals[0].Lifetime.Duration = 8 * time.Hour
+	a.request(b)
+	n.run(59 * time.Minute)
+	require.Len(t, a.mux.MainModes(), 1)
+	n.run(61 * time.Minute)
+	require.Empty(t, a.mux.MainModes(), "an hour has passed")
+	require.Empty(t, b.mux.MainModes())
+	require.Equal(t, 1, count[ike.EventMainModeGone](a))
+	require.Equal(t, 1, count[ike.EventMainModeGone](b))
+	require.Contains(t, b.negotiations(), "main mode expired", "b was done first and told a")
+	require.Contains(t, a.negotiations(), "main mode deleted")
+	n.wantPairs("IPsec SAs outlive their main mode", 1)
+
+	first := len(n.sent)
+	b.request(a)
+	n.run(62 * time.Minute)
+	n.wantPairs("a new main mode serves the next request", 2)
+	require.Len(t, n.sent[first:], 9)
+}
+
+func TestMainModeLifetimeOfTheResponder(t *testing.T) {
+	n, a, b := newPair(t)
+	b.mainMode.Lifetime = 10 * time.Minute
+	a.request(b)
+	n.run(time.Second)
+	require.Equal(t, "RESPONDER-LIFETIME", field(last(a, "main mode", 6).Payloads, "Notification"))
+	require.Equal(t, "600", field(last(a, "main mode", 6).Payloads, "Notification", "Life Duration"))
+	require.Equal(t, 10*time.Minute, a.mux.MainModes()[0].Expires.Sub(n.start).Truncate(time.Second), "the initiator takes the shorter lifetime")
+
+	n, a, b = newPair(t)
+	a.mainMode.Lifetime = 10 * time.Minute
+	a.request(b)
+	n.run(time.Second)
+	require.Empty(t, field(last(a, "main mode", 6).Payloads, "Notification"), "an offer that is shorter already needs no word")
+	require.Equal(t, 10*time.Minute, b.mux.MainModes()[0].Expires.Sub(n.start).Truncate(time.Second))
+}
+
+func TestQuickModeLifetimes(t *testing.T) {
+	life := func(d time.Duration, kB uint64) ipsec.Lifetime { return ipsec.Lifetime{Duration: d, Kilobytes: kB} }
+	for _, row := range []struct {
+		name               string
+		offer, own, agreed ipsec.Lifetime
+		notify             bool
+	}{
+		{"equal", life(time.Hour, 100), life(time.Hour, 100), life(time.Hour, 100), false},
+		{"responder's is longer", life(time.Hour, 100), life(2*time.Hour, 200), life(time.Hour, 100), false},
+		{"responder's is shorter", life(time.Hour, 100), life(time.Minute, 50), life(time.Minute, 50), true},
+		{"responder's kilobytes alone are shorter", life(time.Hour, 100), life(time.Hour, 50), life(time.Hour, 50), true},
+		{"nothing offered: 28,800 s", life(0, 0), life(0, 0), life(8*time.Hour, 0), false},
+		{"responder bounds what the offer does not", life(0, 0), life(time.Hour, 70), life(time.Hour, 70), true},
+		{"a fraction of a second is rounded up", life(1500*time.Millisecond, 0), life(time.Hour, 0), life(2*time.Second, 0), false},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			n, a, b := newPair(t)
+			pa, pb := proposal(des3), proposal(des3)
+			pa.Lifetime, pb.Lifetime = row.offer, row.own
+			a.quickMode.Proposals, b.quickMode.Proposals = []ipsec.Proposal{pa}, []ipsec.Proposal{pb}
+			a.request(b)
+			n.run(time.Second)
+			n.wantPairs("lifetimes do not prevent a pair", 1)
+			for _, sa := range a.in {
+				require.Equal(t, row.agreed, sa.Lifetime)
+			}
+			notify := field(last(a, "quick mode", 2).Payloads, "Notification")
+			require.Equal(t, row.notify, notify == "RESPONDER-LIFETIME", notify)
+		})
+	}
+}
+
+// last is the latest message that h received of an exchange.
+func last(h *host, exchange string, number int) (found trace.IKEMessage) {
+	for _, m := range traced[trace.IKEMessage](h) {
+		if !m.Sent && m.Exchange == exchange && m.Number == number {
+			found = m
+		}
+	}
+	return found
+}

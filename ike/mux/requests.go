@@ -1,0 +1,137 @@
+package mux
+
+import (
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/ike/ikev1"
+)
+
+// pump starts the waiting requests of a peer under a main mode that is up, or
+// starts a main mode for them. A main mode that the peer is starting is not
+// waited for: two sides may start at the same time, and whichever main mode is
+// up first serves.
+func (m *Mux) pump(now time.Time, p peer) {
+	for len(m.waiting[p]) > 0 {
+		if e := m.usable(now, p); e != nil {
+			w := m.waiting[p][0]
+			m.dequeue(p)
+			e.sa.StartQuickMode(now, w.request, w.attempts+1)
+			m.after(now, e)
+			continue
+		}
+		if m.initiating(p) {
+			return
+		}
+		policy, ok := m.config.Policy.MainMode(p.local, p.remote)
+		if !ok {
+			m.failWaiting(p, ike.Errorf(ike.CodeNoPolicy, 0, "no rule of the policy concerns %v", p.remote))
+			return
+		}
+		sa, err := ikev1.Initiate(&m.env, now, netip.AddrPortFrom(p.local, Port), netip.AddrPortFrom(p.remote, Port), policy)
+		if err != nil {
+			m.failWaiting(p, err)
+			return
+		}
+		m.add(now, sa)
+	}
+}
+
+func (m *Mux) dequeue(p peer) {
+	if m.waiting[p] = m.waiting[p][1:]; len(m.waiting[p]) == 0 {
+		delete(m.waiting, p)
+	}
+}
+
+// usable is the newest main mode with the peer that another quick mode may use.
+func (m *Mux) usable(now time.Time, p peer) *entry {
+	var newest *entry
+	for _, e := range m.sas {
+		if e.peer() == p && e.sa.Usable(now) && (newest == nil || e.established > newest.established) {
+			newest = e
+		}
+	}
+	return newest
+}
+
+// initiating reports whether we have a main mode with the peer under way.
+func (m *Mux) initiating(p peer) bool {
+	return slices.ContainsFunc(m.sas, func(e *entry) bool {
+		return e.peer() == p && e.sa.Initiator() && e.established == 0 && !e.sa.Gone()
+	})
+}
+
+// failWaiting fails all requests that wait for a main mode with the peer.
+func (m *Mux) failWaiting(p peer, err error) {
+	for _, w := range m.waiting[p] {
+		m.events = append(m.events, ike.EventFailed{RequestID: w.request.ID, Remote: p.remote, Err: err})
+	}
+	delete(m.waiting, p)
+}
+
+// waitingPeers are the peers with waiting requests, in a fixed order.
+func (m *Mux) waitingPeers() []peer {
+	var ps []peer
+	for p := range m.waiting {
+		ps = append(ps, p)
+	}
+	slices.SortFunc(ps, func(a, b peer) int {
+		if c := a.remote.Compare(b.remote); c != 0 {
+			return c
+		}
+		return a.local.Compare(b.local)
+	})
+	return ps
+}
+
+// unserved puts a request back whose main mode ended beneath it.
+func (m *Mux) unserved(p peer, u ike.EventUnserved) {
+	if u.Attempts >= maxAttempts {
+		m.events = append(m.events, ike.EventFailed{RequestID: u.Request.ID, Remote: p.remote, Err: u.Err})
+		return
+	}
+	m.waiting[p] = append(m.waiting[p], waiting{request: u.Request, attempts: u.Attempts})
+}
+
+// alone reports that there is nothing between us and the peer of sa but sa: see ikev1.Env.
+// Main modes under way count, since a peer that takes INITIAL-CONTACT literally would drop its half of them.
+func (m *Mux) alone(now time.Time, sa *ikev1.SA) bool {
+	for _, e := range m.sas {
+		if e.sa != sa && !e.sa.Refused() && !e.sa.Gone() && e.sa.Remote().Addr() == sa.Remote().Addr() {
+			return false
+		}
+	}
+	return !m.pairs.any(now, sa.Remote().Addr())
+}
+
+// initialContact acts on the peer's word that it has no SA but e: the others
+// are left over from before it forgot them (RFC 2407, Section 4.6.3.3). Only
+// what was established before message 1 of e came can be that old; a main mode
+// that both sides started at the same time is not.
+func (m *Mux) initialContact(now time.Time, e *entry) {
+	remote := e.sa.Remote().Addr()
+	reason := ike.Errorf(ike.CodeSADeleted, 0, "the peer has started anew: it sent INITIAL-CONTACT")
+	for _, old := range slices.Clone(m.sas) {
+		if old != e && old.sa.Remote().Addr() == remote && old.established != 0 && old.established < e.serial {
+			old.sa.Kill(now, "deleted", reason, false)
+			m.after(now, old)
+		}
+	}
+	for _, d := range m.pairs.forget(remote, e.serial) {
+		m.events = append(m.events, d)
+	}
+}
+
+// silent ends the main modes with the peer of e that have heard nothing since
+// the given time: a peer that has lost one has most likely lost them all, and
+// the next request shall not try them one by one.
+func (m *Mux) silent(now time.Time, e *entry, since time.Time) {
+	for _, other := range slices.Clone(m.sas) {
+		if other != e && other.peer() == e.peer() {
+			other.sa.Silent(now, since)
+			m.after(now, other)
+		}
+	}
+}

@@ -1,0 +1,185 @@
+package payload
+
+import "fmt"
+
+// name is the registered name of v, or its number.
+func name[K interface{ ~uint8 | ~uint16 }](names map[K]string, v K) string {
+	if n, ok := names[v]; ok {
+		return n
+	}
+	return fmt.Sprint(uint16(v))
+}
+
+// ProtocolID is a security protocol identifier, RFC 2407, Section 4.4.1.
+type ProtocolID uint8
+
+// Security protocol identifiers, RFC 2407, Section 4.4.1.
+const (
+	ProtocolISAKMP ProtocolID = 1
+	ProtocolAH     ProtocolID = 2
+	ProtocolESP    ProtocolID = 3
+	ProtocolIPComp ProtocolID = 4
+)
+
+var protocolNames = map[ProtocolID]string{
+	ProtocolISAKMP: "PROTO_ISAKMP", ProtocolAH: "PROTO_IPSEC_AH", ProtocolESP: "PROTO_IPSEC_ESP", ProtocolIPComp: "PROTO_IPCOMP",
+}
+
+func (p ProtocolID) String() string { return name(protocolNames, p) }
+
+// Transform identifiers, RFC 2407, Section 4.4; ESP ones extended by the RFC named on the row.
+const (
+	TransformKeyIKE uint8 = 1 // of ISAKMP
+
+	TransformESPDES   uint8 = 2
+	TransformESP3DES  uint8 = 3
+	TransformESPNull  uint8 = 11
+	TransformESPAES   uint8 = 12 // RFC 3602, Section 5.2
+	TransformESPGCM8  uint8 = 18 // RFC 4106, Section 8.2
+	TransformESPGCM12 uint8 = 19 // RFC 4106, Section 8.2
+	TransformESPGCM16 uint8 = 20 // RFC 4106, Section 8.2
+
+	TransformAHMD5    uint8 = 2
+	TransformAHSHA    uint8 = 3
+	TransformAHSHA256 uint8 = 5 // RFC 4868
+)
+
+var espNames = map[uint8]string{
+	1: "ESP_DES_IV64", 2: "ESP_DES", 3: "ESP_3DES", 4: "ESP_RC5", 5: "ESP_IDEA", 6: "ESP_CAST", 7: "ESP_BLOWFISH", 8: "ESP_3IDEA",
+	9: "ESP_DES_IV32", 10: "ESP_RC4", 11: "ESP_NULL", 12: "ESP_AES-CBC", 13: "ESP_AES-CTR", 14: "ESP_AES-CCM_8", 15: "ESP_AES-CCM_12",
+	16: "ESP_AES-CCM_16", 18: "ESP_AES-GCM_8", 19: "ESP_AES-GCM_12", 20: "ESP_AES-GCM_16", 22: "ESP_CAMELLIA", 23: "ESP_NULL_AUTH_AES-GMAC",
+}
+
+var ahNames = map[uint8]string{
+	2: "AH_MD5", 3: "AH_SHA", 4: "AH_DES", 5: "AH_SHA2-256", 6: "AH_SHA2-384", 7: "AH_SHA2-512", 8: "AH_RIPEMD", 9: "AH_AES-XCBC-MAC",
+	11: "AH_AES-128-GMAC", 12: "AH_AES-192-GMAC", 13: "AH_AES-256-GMAC",
+}
+
+// TransformName is the registered name of a transform under a protocol, or its number.
+func TransformName(p ProtocolID, id uint8) string {
+	switch p {
+	case ProtocolISAKMP:
+		return name(map[uint8]string{TransformKeyIKE: "KEY_IKE"}, id)
+	case ProtocolAH:
+		return name(ahNames, id)
+	case ProtocolESP:
+		return name(espNames, id)
+	}
+	return fmt.Sprint(id)
+}
+
+// Attribute classes of phase 1, RFC 2409, Appendix A.
+const (
+	AttrEncryption   uint16 = 1
+	AttrHash         uint16 = 2
+	AttrAuthMethod   uint16 = 3
+	AttrGroup        uint16 = 4
+	AttrGroupType    uint16 = 5
+	AttrLifeType     uint16 = 11
+	AttrLifeDuration uint16 = 12
+	AttrPRF          uint16 = 13
+	AttrKeyLength    uint16 = 14
+	AttrFieldSize    uint16 = 15
+)
+
+// Values of the phase 1 classes, RFC 2409, Appendix A; those of AES from RFC 3602, of SHA-2 from RFC 4868.
+const (
+	Encryption3DES uint16 = 5
+	EncryptionAES  uint16 = 7
+	HashSHA1       uint16 = 2
+	HashSHA256     uint16 = 4
+	AuthPSK        uint16 = 1
+)
+
+// Attribute classes of the IPsec DOI, RFC 2407, Section 4.5.
+const (
+	AttrSALifeType     uint16 = 1
+	AttrSALifeDuration uint16 = 2
+	AttrSAGroup        uint16 = 3
+	AttrEncapsulation  uint16 = 4
+	AttrAuth           uint16 = 5
+	AttrSAKeyLength    uint16 = 6
+)
+
+// Values of the IPsec DOI classes, RFC 2407, Section 4.5; SHA-256 from RFC 4868.
+// The values of Life Type are the same in phase 1.
+const (
+	LifeSeconds    uint16 = 1
+	LifeKilobytes  uint16 = 2
+	AuthHMACMD5    uint16 = 1
+	AuthHMACSHA1   uint16 = 2
+	AuthHMACSHA256 uint16 = 5
+)
+
+// class is an attribute class: its name, and names for its values where they are enumerated.
+type class struct {
+	name   string
+	values map[uint16]string
+}
+
+var groupNames = map[uint16]string{
+	1: "default 768-bit MODP group", 2: "alternate 1024-bit MODP group", 3: "EC2N group on GP[2^155]", 4: "EC2N group on GP[2^185]",
+	5: "1536-bit MODP group", 14: "2048-bit MODP group", 15: "3072-bit MODP group", 16: "4096-bit MODP group", 17: "6144-bit MODP group",
+	18: "8192-bit MODP group", 19: "256-bit random ECP group", 20: "384-bit random ECP group", 21: "521-bit random ECP group",
+}
+
+var lifeNames = map[uint16]string{LifeSeconds: "seconds", LifeKilobytes: "kilobytes"}
+
+var phase1Classes = map[uint16]class{
+	AttrEncryption: {"Encryption Algorithm", map[uint16]string{1: "DES-CBC", 2: "IDEA-CBC", 3: "Blowfish-CBC", 4: "RC5-R16-B64-CBC",
+		5: "3DES-CBC", 6: "CAST-CBC", 7: "AES-CBC", 8: "CAMELLIA-CBC"}},
+	AttrHash: {"Hash Algorithm", map[uint16]string{1: "MD5", 2: "SHA", 3: "Tiger", 4: "SHA2-256", 5: "SHA2-384", 6: "SHA2-512"}},
+	AttrAuthMethod: {"Authentication Method", map[uint16]string{1: "pre-shared key", 2: "DSS signatures", 3: "RSA signatures",
+		4: "Encryption with RSA", 5: "Revised encryption with RSA", 9: "ECDSA-256", 10: "ECDSA-384", 11: "ECDSA-521"}},
+	AttrGroup:        {"Group Description", groupNames},
+	AttrGroupType:    {"Group Type", map[uint16]string{1: "MODP", 2: "ECP", 3: "EC2N"}},
+	6:                {name: "Group Prime/Irreducible Polynomial"},
+	7:                {name: "Group Generator One"},
+	8:                {name: "Group Generator Two"},
+	9:                {name: "Group Curve A"},
+	10:               {name: "Group Curve B"},
+	AttrLifeType:     {"Life Type", lifeNames},
+	AttrLifeDuration: {name: "Life Duration"},
+	AttrPRF:          {name: "PRF"},
+	AttrKeyLength:    {name: "Key Length"},
+	AttrFieldSize:    {name: "Field Size"},
+	16:               {name: "Group Order"},
+	16384:            {name: "GSS Identity Name"}, // draft-ietf-ipsec-isakmp-gss-auth
+}
+
+var phase2Classes = map[uint16]class{
+	AttrSALifeType:     {"SA Life Type", lifeNames},
+	AttrSALifeDuration: {name: "SA Life Duration"},
+	AttrSAGroup:        {"Group Description", groupNames},
+	AttrEncapsulation: {"Encapsulation Mode", map[uint16]string{1: "Tunnel", 2: "Transport", 3: "UDP-Encapsulated-Tunnel",
+		4: "UDP-Encapsulated-Transport", 61443: "UDP-Encapsulated-Tunnel (draft)", 61444: "UDP-Encapsulated-Transport (draft)"}},
+	AttrAuth: {"Authentication Algorithm", map[uint16]string{1: "HMAC-MD5", 2: "HMAC-SHA", 3: "DES-MAC", 4: "KPDK", 5: "HMAC-SHA2-256",
+		6: "HMAC-SHA2-384", 7: "HMAC-SHA2-512", 8: "HMAC-RIPEMD", 9: "AES-XCBC-MAC"}},
+	AttrSAKeyLength: {name: "Key Length"},
+	7:               {name: "Key Rounds"},
+	8:               {name: "Compress Dictionary Size"},
+	9:               {name: "Compress Private Algorithm"},
+	10:              {"ECN Tunnel", map[uint16]string{1: "Allowed", 2: "Forbidden"}},
+	11:              {"Extended (64-bit) Sequence Number", map[uint16]string{1: "64-bit"}},
+}
+
+// AttributeName is the name of an attribute and of its value in the words of
+// the RFC, for a transform or a lifetime under the protocol.
+func AttributeName(p ProtocolID, a Attribute) (attribute, value string) {
+	classes := phase2Classes
+	if p == ProtocolISAKMP {
+		classes = phase1Classes
+	}
+	c, known := classes[a.Type]
+	if attribute = c.name; !known {
+		attribute = fmt.Sprintf("attribute %d", a.Type)
+	}
+	v, isNumber := a.Uint()
+	switch {
+	case !isNumber:
+		return attribute, fmt.Sprintf("%x", a.Value)
+	case v <= 0xffff && c.values != nil:
+		return attribute, name(c.values, uint16(v))
+	}
+	return attribute, fmt.Sprint(v)
+}

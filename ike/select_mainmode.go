@@ -1,0 +1,203 @@
+package ike
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/suite"
+)
+
+// Which proposal wins: the first of the initiator's that the responder's policy
+// contains, wherever it stands there. RFC 2408, Section 4.2 orders an offer by
+// the initiator's preference. Windows' own choice in version 1 is unconfirmed
+// (facts/02, 2.4); the rule is the same for main mode and quick mode.
+
+// MainModeChoice is what both sides of a main mode agree on.
+type MainModeChoice struct {
+	Proposal  MainModeProposal
+	Lifetime  time.Duration     // as offered; DefaultLifetime when the offer names none
+	Number    uint8             // of the proposal
+	Transform payload.Transform // unmodified, RFC 2409, Section 5
+}
+
+func (p MainModeProposal) String() string { return fmt.Sprintf("%s/%s/%d", p.Cipher, p.Hash, p.Group) }
+
+// Check reports an algorithm that phase 1 cannot use.
+func (p MainModeProposal) Check() error {
+	_, _, known := cipherAttributes(p.Cipher)
+	switch {
+	case !known:
+		return fmt.Errorf("ike: main mode cannot use the cipher %q", p.Cipher)
+	case hashValues[p.Hash] == 0:
+		return fmt.Errorf("ike: main mode cannot use the hash %q", p.Hash)
+	case suite.GroupNumbered(p.Group) == nil:
+		return fmt.Errorf("ike: main mode cannot use the group %d", p.Group)
+	}
+	return nil
+}
+
+var hashValues = map[string]uint16{"sha1": payload.HashSHA1, "sha256": payload.HashSHA256}
+
+// cipherAttributes are a cipher's phase 1 value and its Key Length, which 3DES must not carry.
+func cipherAttributes(name string) (value, keyBits uint16, ok bool) {
+	switch c := suite.CipherNamed(name); {
+	case c == nil || c.AEAD():
+		return 0, 0, false
+	case name == "3des-cbc":
+		return payload.Encryption3DES, 0, true
+	default:
+		return payload.EncryptionAES, uint16(8 * c.KeyLen), true
+	}
+}
+
+// OfferMainMode is the SA payload of message 1: one proposal with a transform
+// per set of algorithms (RFC 2409, Section 5).
+func OfferMainMode(m MainMode) (*payload.SA, error) {
+	p := payload.Proposal{Number: 1, Protocol: payload.ProtocolISAKMP}
+	if len(m.Proposals) == 0 || len(m.Proposals) > 255 {
+		return nil, Errorf(CodeNoPolicy, 0, "main mode policy has %d proposals, must have 1 to 255", len(m.Proposals))
+	}
+	for i, mp := range m.Proposals {
+		if err := mp.Check(); err != nil {
+			return nil, err
+		}
+		value, keyBits, _ := cipherAttributes(mp.Cipher)
+		t := payload.Transform{Number: uint8(i + 1), ID: payload.TransformKeyIKE}
+		t.Attributes = append(t.Attributes, payload.BasicAttribute(payload.AttrEncryption, value))
+		if keyBits != 0 {
+			t.Attributes = append(t.Attributes, payload.BasicAttribute(payload.AttrKeyLength, keyBits))
+		}
+		t.Attributes = append(t.Attributes,
+			payload.BasicAttribute(payload.AttrHash, hashValues[mp.Hash]),
+			payload.BasicAttribute(payload.AttrGroup, mp.Group),
+			payload.BasicAttribute(payload.AttrAuthMethod, payload.AuthPSK),
+			payload.BasicAttribute(payload.AttrLifeType, payload.LifeSeconds),
+			payload.LongAttribute(payload.AttrLifeDuration, seconds(m.Life())))
+		p.Transforms = append(p.Transforms, t)
+	}
+	return payload.NewSA(p), nil
+}
+
+// SelectMainMode chooses from the peer's offer. The error is an *Error.
+func SelectMainMode(offer *payload.SA, m MainMode) (MainModeChoice, error) {
+	var offered []string
+	for _, p := range offer.Proposals {
+		if p.Protocol != payload.ProtocolISAKMP {
+			offered = append(offered, p.Protocol.String())
+			continue
+		}
+		for _, t := range p.Transforms {
+			c, err := readMainMode(t)
+			if err != nil {
+				offered = append(offered, err.Error())
+				continue
+			}
+			offered = append(offered, c.Proposal.String())
+			for _, own := range m.Proposals {
+				if own == c.Proposal && own.Check() == nil {
+					c.Number = p.Number
+					return c, nil
+				}
+			}
+		}
+	}
+	var accepted []string
+	for _, own := range m.Proposals {
+		accepted = append(accepted, own.String())
+	}
+	return MainModeChoice{}, Errorf(CodePolicyMatch, payload.NotifyNoProposalChosen,
+		"no main mode proposal in common: peer offers %s, policy accepts %s", list(offered), list(accepted))
+}
+
+// MatchMainMode checks the responder's choice against what was offered.
+func MatchMainMode(reply, offer *payload.SA) (MainModeChoice, error) {
+	if len(reply.Proposals) != 1 || len(reply.Proposals[0].Transforms) != 1 {
+		return MainModeChoice{}, Errorf(CodeSAPayload, payload.NotifyBadProposalSyntax, "responder did not choose exactly one transform")
+	}
+	p := reply.Proposals[0]
+	for _, t := range offer.Proposals[0].Transforms {
+		if p.Protocol == payload.ProtocolISAKMP && sameTransform(t, p.Transforms[0]) {
+			c, err := readMainMode(t)
+			if err != nil {
+				return c, Errorf(CodeAttributes, payload.NotifyAttributesNotSupported, "responder chose %v", err)
+			}
+			c.Number = p.Number
+			return c, nil
+		}
+	}
+	return MainModeChoice{}, Errorf(CodeAttributes, payload.NotifyNoProposalChosen, "responder chose a transform that was not offered")
+}
+
+// Reply is the SA payload of message 2.
+func (c MainModeChoice) Reply() *payload.SA {
+	return payload.NewSA(payload.Proposal{
+		Number: c.Number, Protocol: payload.ProtocolISAKMP, Transforms: []payload.Transform{c.Transform},
+	})
+}
+
+// readMainMode understands a phase 1 transform. The error is a short phrase for a list.
+func readMainMode(t payload.Transform) (MainModeChoice, error) {
+	c := MainModeChoice{Lifetime: DefaultLifetime, Transform: t}
+	if t.ID != payload.TransformKeyIKE {
+		return c, fmt.Errorf("transform %d", t.ID)
+	}
+	life, err := readLife(payload.ProtocolISAKMP, t.Attributes)
+	if err != nil {
+		return c, err
+	}
+	// Kilobytes of a main mode are not counted: who asks for such a bound keeps it itself.
+	if life.Duration != 0 {
+		c.Lifetime = life.Duration
+	}
+	v, err := basics(payload.ProtocolISAKMP, t.Attributes, payload.AttrEncryption, payload.AttrKeyLength, payload.AttrHash,
+		payload.AttrGroup, payload.AttrAuthMethod)
+	if err != nil {
+		return c, err
+	}
+	if v[payload.AttrAuthMethod] != payload.AuthPSK {
+		return c, unsupported(payload.ProtocolISAKMP, payload.AttrAuthMethod, v)
+	}
+	switch enc, bits := v[payload.AttrEncryption], v[payload.AttrKeyLength]; {
+	case enc == payload.Encryption3DES && bits == 0:
+		c.Proposal.Cipher = "3des-cbc"
+	case enc == payload.EncryptionAES:
+		c.Proposal.Cipher = fmt.Sprintf("aes%d-cbc", bits)
+	}
+	for name, value := range hashValues {
+		if value == v[payload.AttrHash] {
+			c.Proposal.Hash = name
+		}
+	}
+	c.Proposal.Group = v[payload.AttrGroup]
+	switch {
+	case suite.CipherNamed(c.Proposal.Cipher) == nil:
+		return c, unsupported(payload.ProtocolISAKMP, payload.AttrEncryption, v)
+	case c.Proposal.Hash == "":
+		return c, unsupported(payload.ProtocolISAKMP, payload.AttrHash, v)
+	case suite.GroupNumbered(c.Proposal.Group) == nil:
+		return c, unsupported(payload.ProtocolISAKMP, payload.AttrGroup, v)
+	}
+	return c, nil
+}
+
+// sameTransform reports whether a reply carries the attributes of an offer,
+// values and order alike: the responder must not modify them (RFC 2409, Section 5).
+// The transform's number is not compared, since some responders renumber their one transform.
+func sameTransform(a, b payload.Transform) bool {
+	return a.ID == b.ID && bytes.Equal(payload.AppendAttributes(nil, a.Attributes), payload.AppendAttributes(nil, b.Attributes))
+}
+
+// list joins phrases for a person and keeps an overlong offer from filling the trace.
+func list(phrases []string) string {
+	const most = 12
+	if len(phrases) == 0 {
+		return "nothing"
+	}
+	if len(phrases) > most {
+		phrases = append(phrases[:most:most], fmt.Sprintf("%d more", len(phrases)-most))
+	}
+	return strings.Join(phrases, ", ")
+}

@@ -1,0 +1,133 @@
+package reports
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+// note turns an event into a note of the ladder; false: the ladder does not show it.
+func (b *builder) note(e trace.Event) (note, bool) {
+	n := note{column: b.of(e.Node)}
+	switch m := e.Body.(type) {
+	case trace.PolicyAssigned:
+		n.kind, n.text = notePolicy, "policy "+m.Policy
+		if m.Policy == "" {
+			n.text = "no policy"
+		}
+		if len(m.Filters) > 0 {
+			n.detail = plural(len(m.Filters), "filter")
+		}
+	case trace.Acquire:
+		n.kind, n.text = notePolicy, "acquire"
+		n.detail = lines(m.Selector, "peer "+m.Peer, m.Rule)
+	case trace.Negotiation:
+		n.kind, n.text = negotiationKind(m.State), m.Exchange+" "+m.State
+		n.detail = lines(m.Role, m.Chosen, m.Selector, m.Reason)
+		if m.Code != 0 {
+			n.detail = lines(n.detail, fmt.Sprintf("code %d", m.Code))
+		}
+		n.same = m.Role + " " + n.text
+	case trace.SAAdded:
+		n.kind, n.sa = noteSA, &m
+		n.text = "SA " + m.Direction + " " + spi(m.SPI)
+		n.same = "SA " + m.Direction
+		n.detail = lines(protection(m.Protocol, m.Mode, m.Cipher, m.Auth), m.Selector, m.Rule)
+	case trace.SARemoved:
+		n.kind = noteGone
+		n.text = "SA " + m.Direction + " " + spi(m.SPI) + " removed"
+		n.same = "removed " + m.Direction + m.Reason
+		n.detail = lines(m.Reason, fmt.Sprintf("%s, %s", plural(m.Packets, "packet"), size(m.Bytes)))
+	case trace.PacketDropped:
+		n.kind, n.text = noteBad, "dropped: "+m.Reason
+		n.detail = lines(m.Packet, m.Where, m.Rule)
+	case trace.LinkChanged:
+		n.kind = noteWorld
+		n.text = fmt.Sprintf("link %s: +%s, loss %g %%, MTU %d", m.Link, span(m.Latency), 100*m.Loss, m.MTU)
+	case trace.Violation:
+		n.kind, n.text = noteBad, fmt.Sprintf("wire oracle: frame %d in the clear", m.Frame)
+		n.detail = lines(m.Packet, m.Rule, m.Why)
+		n.same = "violation"
+	default:
+		return note{}, false
+	}
+	if n.same == "" {
+		n.same = n.text
+	}
+	return n, true
+}
+
+func negotiationKind(state string) noteKind {
+	switch state {
+	case "established":
+		return noteGood
+	case "failed":
+		return noteBad
+	case "deleted", "expired":
+		return noteGone
+	}
+	return notePolicy
+}
+
+// protection names what an SA does: "ESP transport 3des-cbc hmac-sha1-96".
+func protection(words ...string) string { return strings.Join(nonEmpty(words), " ") }
+
+// lines joins the parts that are not empty.
+func lines(parts ...string) string { return strings.Join(nonEmpty(parts), "\n") }
+
+func nonEmpty(list []string) []string {
+	var out []string
+	for _, s := range list {
+		if s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// mergeRows puts notes of one time on one row, and the two SAs of a pair into one note.
+func mergeRows(rows []row) []row {
+	var out []row
+	for _, r := range rows {
+		last := len(out) - 1
+		if last < 0 || r.notes == nil || out[last].notes == nil || out[last].at != r.at || len(out[last].notes) >= maxNotes {
+			out = append(out, r)
+			continue
+		}
+		for _, n := range r.notes {
+			if !joinPair(out[last].notes, n) {
+				out[last].notes = append(out[last].notes, n)
+			}
+		}
+	}
+	return out
+}
+
+// maxNotes is how many notes may stand on one row.
+const maxNotes = 12
+
+// joinPair writes an SA into the note of its other direction.
+func joinPair(notes []note, n note) bool {
+	if n.sa == nil {
+		return false
+	}
+	for i := range notes {
+		o := &notes[i]
+		if o.sa == nil || o.column != n.column || o.sa.SPI != n.sa.PeerSPI || o.sa.PeerSPI != n.sa.SPI || o.sa.Direction == n.sa.Direction {
+			continue
+		}
+		in, out := o.sa.SPI, n.sa.SPI
+		outbound := n.sa
+		if o.sa.Direction == "outbound" {
+			in, out = out, in
+			outbound = o.sa
+		}
+		o.text = fmt.Sprintf("SA pair in %s, out %s", spi(in), spi(out))
+		o.detail = lines(protection(outbound.Protocol, outbound.Mode, outbound.Cipher, outbound.Auth), outbound.Selector, outbound.Rule)
+		o.same = "SA pair"
+		o.sa = nil
+		return true
+	}
+	return false
+}
