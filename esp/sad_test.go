@@ -40,7 +40,7 @@ func TestAddRefuses(t *testing.T) {
 		{"short integrity key", tripleDES, func(p *ipsec.SAParams) { p.AuthKey = p.AuthKey[1:] }, "suite: hmac-sha1-96 takes a key of 20 bytes, not 19"},
 		{"GCM without salt", gcm, func(p *ipsec.SAParams) { p.CipherKey = p.CipherKey[:16] }, "aes128-gcm16 takes 16 bytes of key and 4 of salt, not 16 together"},
 		{"GCM with integrity", gcm, func(p *ipsec.SAParams) { p.Transform.Auth = "hmac-sha1-96" }, `aes128-gcm16 authenticates by itself and takes no "hmac-sha1-96"`},
-		{"GCM with integrity key", gcm, func(p *ipsec.SAParams) { p.AuthKey = []byte{1} }, `aes128-gcm16 authenticates by itself and takes no ""`},
+		{"GCM with integrity key", gcm, func(p *ipsec.SAParams) { p.AuthKey = []byte{1} }, `aes128-gcm16 authenticates by itself and takes no key for it`},
 	} {
 		n := newNode(t, Config{})
 		good, _ := params(c.tr, alice, carol, 0x2000, 1)

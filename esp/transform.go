@@ -8,13 +8,6 @@ import (
 	"hash"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
-	"github.com/ipseclab/ipseclab/internal/suite"
-)
-
-// Fixed parts of an ESP packet in bytes, RFC 4303, Section 2.
-const (
-	espHeader  = 8 // SPI and sequence number
-	espTrailer = 2 // pad length and next header
 )
 
 // blockMode is a CBC object that can start again with a new IV, so that one
@@ -27,7 +20,7 @@ type blockMode interface {
 // transform is the cryptography of one SA, with all working space: nothing is
 // allocated for a packet. It serves one direction.
 type transform struct {
-	ivLen, align, icvLen int
+	layout
 
 	// CBC with HMAC.
 	block cipher.Block // makes IVs
@@ -42,35 +35,26 @@ type transform struct {
 }
 
 func newTransform(p ipsec.SAParams) (*transform, error) {
-	c := suite.CipherNamed(p.Transform.Cipher)
-	if c == nil {
-		return nil, fmt.Errorf("unsupported cipher %q", p.Transform.Cipher)
+	l, c, a, err := layoutOf(p.Transform)
+	if err != nil {
+		return nil, err
 	}
-	t := &transform{ivLen: c.IVLen, align: c.Align}
+	t := &transform{layout: l}
 	if len(p.CipherKey) != c.KeyLen+c.SaltLen {
 		return nil, fmt.Errorf("%s takes %d bytes of key and %d of salt, not %d together", c.Name, c.KeyLen, c.SaltLen, len(p.CipherKey))
 	}
 	key, salt := p.CipherKey[:c.KeyLen], p.CipherKey[c.KeyLen:]
 
-	var err error
 	if c.AEAD() {
-		if p.Transform.Auth != "" || p.AuthKey != nil {
-			return nil, fmt.Errorf("%s authenticates by itself and takes no %q", c.Name, p.Transform.Auth)
+		if p.AuthKey != nil {
+			return nil, fmt.Errorf("%s authenticates by itself and takes no key for it", c.Name)
 		}
-		t.icvLen, t.saltLen = c.ICVLen, c.SaltLen
+		t.saltLen = c.SaltLen
 		copy(t.nonce[:], salt)
 		t.aead, err = c.NewAEAD(key)
 		return t, err
 	}
 
-	a := suite.AuthNamed(p.Transform.Auth)
-	switch {
-	case p.Transform.Auth == "":
-		return nil, fmt.Errorf("unsupported: %s without integrity", c.Name)
-	case a == nil:
-		return nil, fmt.Errorf("unsupported integrity algorithm %q", p.Transform.Auth)
-	}
-	t.icvLen = a.ICVLen
 	if t.mac, err = a.New(p.AuthKey); err != nil {
 		return nil, err
 	}
@@ -87,28 +71,6 @@ func newTransform(p ipsec.SAParams) (*transform, error) {
 		return nil, errors.New("unsupported: the CBC implementation cannot take a new IV")
 	}
 	return t, nil
-}
-
-// head is what stands before the encrypted part.
-func (t *transform) head() int { return espHeader + t.ivLen }
-
-// ciphered is the length of the encrypted part for a payload: with padding to
-// the alignment, pad length and next header (RFC 4303, Section 2.4).
-func (t *transform) ciphered(payload int) int {
-	return (payload + espTrailer + t.align - 1) / t.align * t.align
-}
-
-// size is the length of the ESP packet for a payload.
-func (t *transform) size(payload int) int { return t.head() + t.ciphered(payload) + t.icvLen }
-
-// room is the longest payload whose ESP packet has at most n bytes; negative
-// when even an empty one has more.
-func (t *transform) room(n int) int {
-	n -= t.head() + t.icvLen
-	if n < 0 {
-		return -1
-	}
-	return n/t.align*t.align - espTrailer
 }
 
 // seal completes an ESP packet of size(payload) bytes whose payload stands at

@@ -86,6 +86,7 @@ func (d *driver) outbound(packet []byte, r *stack.Route) (clear bool) {
 
 	d.mu.Lock()
 	mtu := d.paths.mtu(now, dst, int(d.host.nics[r.NICID()-1].mtu))
+	d.fitOutbound(packet, mtu)
 	decision := d.esp.Outbound(now, packet, mtu)
 	if decision.Outcome == esp.Protected && d.failOpen() {
 		d.notes.add(packet, note{comment: "fault: sent in the clear, against " + decision.Rule})

@@ -1,6 +1,8 @@
 package hosts
 
 import (
+	"net/netip"
+
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/waiter"
@@ -37,11 +39,17 @@ func (espProtocol) Parse(pkt *stack.PacketBuffer) bool {
 func (p espProtocol) HandleUnknownDestinationPacket(_ stack.TransportEndpointID, pkt *stack.PacketBuffer) stack.UnknownDestinationPacketDisposition {
 	d := p.driver
 	packet := bytesOf(pkt)
+	n := d.host.nics[pkt.NICID-1]
+	now := d.host.world.Time()
 	d.mu.Lock()
-	decision := d.esp.InboundProtected(d.host.world.Time(), packet)
+	decision := d.esp.InboundProtected(now, packet)
+	if decision.Outcome == esp.Opened {
+		peer := netip.AddrFrom4([4]byte(packet[12:16]))
+		d.fitInbound(decision.Packet, d.paths.mtu(now, peer, int(n.mtu)))
+	}
 	d.mu.Unlock()
 	if decision.Outcome == esp.Opened {
-		d.opened(d.host.nics[pkt.NICID-1], decision.Packet)
+		d.opened(n, decision.Packet)
 	}
 	d.host.keying.kick() // bytes were counted: a lifetime may have ended
 	return stack.UnknownDestinationPacketHandled

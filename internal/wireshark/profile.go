@@ -116,6 +116,9 @@ name of your choice, then pick that name at the right end of the status line.
     Windows         %APPDATA%\Wireshark\profiles\NAME
 
 ESP sequence analysis is off, because a frame that crosses a router is in the capture once per segment.
+Of an encrypted IKE message that is in the capture several times (repeated by its sender, or forwarded by
+a router) Wireshark decrypts the first copy and may call the others malformed: it carries the IV on from
+copy to copy, which RFC 2409 does not.
 
 `)
 	fmt.Fprintf(&b, "IKE main modes in ikev1_decryption_table: %d\n", len(p.ike.rows))
