@@ -3,11 +3,13 @@ package ipseclab_test
 import (
 	"bytes"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"reflect"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -127,6 +129,35 @@ func TestLinks(t *testing.T) {
 		}
 	}
 	require.NotZero(t, found)
+}
+
+// Every claim that a scenario, a comment or a test cites is explained, and no other.
+func TestClaims(t *testing.T) {
+	const page = "docs/claims.md"
+	id := regexp.MustCompile(`\bC\d{3}\b`)
+	text, err := os.ReadFile(page)
+	require.NoError(t, err)
+	listed := map[string]bool{}
+	for _, c := range id.FindAllString(string(text), -1) {
+		listed[c] = true
+	}
+	cited := map[string]bool{}
+	for _, tree := range worldTrees {
+		require.NoError(t, filepath.WalkDir(tree, func(p string, _ fs.DirEntry, err error) error {
+			if ext := filepath.Ext(p); err != nil || ext != ".go" && ext != ".yaml" {
+				return err
+			}
+			text, err := os.ReadFile(p)
+			for _, c := range id.FindAllString(string(text), -1) {
+				cited[c] = true
+				require.True(t, listed[c], "%s cites %s, which %s does not have", p, c, page)
+			}
+			return err
+		}))
+	}
+	for _, c := range slices.Sorted(maps.Keys(listed)) {
+		require.True(t, cited[c], "%s lists %s, which nothing cites", page, c)
+	}
 }
 
 // pages are the Markdown files at the root and in docs.

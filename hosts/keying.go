@@ -3,14 +3,12 @@ package hosts
 import (
 	"fmt"
 	"net/netip"
-	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/mux"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
-	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -30,14 +28,6 @@ type keying struct {
 	nextRekey uint64
 
 	answered []*answered
-}
-
-// answered is a quick mode that this side has answered: its inbound SA is in
-// use, its outbound one comes with the peer's last message. Traffic that needs
-// the outbound one meanwhile waits for it, rather than start a quick mode of its own.
-type answered struct {
-	in      ipsec.SAParams
-	waiting []esp.EventAcquire
 }
 
 // isakmpPort is UDP port 500, RFC 2408, Section 2.5.1.
@@ -165,34 +155,6 @@ func (k *keying) fromDriver(now time.Time) bool {
 	return true
 }
 
-// acquire asks for an SA pair, or waits for the one that the peer is about to complete.
-func (k *keying) acquire(now time.Time, e esp.EventAcquire) {
-	for _, a := range k.answered {
-		if a.in.Src == e.Peer && a.in.PolicyID == e.Policy.ID && a.in.Selector == e.Selector.Reverse() {
-			a.waiting = append(a.waiting, e)
-			return
-		}
-	}
-	k.request(now, e)
-}
-
-func (k *keying) request(now time.Time, e esp.EventAcquire) {
-	k.mux.Request(now, ike.Request{
-		ID: e.ID, Local: e.Local, Remote: e.Peer, Selector: e.Selector, QuickMode: quickModeOf(e.Policy),
-	})
-}
-
-// takeAnswered removes and returns the answered quick mode with an inbound SPI; nil when there is none.
-func (k *keying) takeAnswered(spi uint32) *answered {
-	i := slices.IndexFunc(k.answered, func(a *answered) bool { return a.in.SPI == spi })
-	if i < 0 {
-		return nil
-	}
-	a := k.answered[i]
-	k.answered = slices.Delete(k.answered, i, i+1)
-	return a
-}
-
 func quickModeOf(p ipsec.Policy) ike.QuickMode {
 	return ike.QuickMode{Proposals: p.Proposals, PFS: p.PFS, PFSGroup: p.PFSGroup, PolicyID: p.ID, Rule: p.Rule}
 }
@@ -238,93 +200,6 @@ func (k *keying) fromIKE(now time.Time) bool {
 		d.mu.Unlock()
 	}
 	return true
-}
-
-// install adds negotiated SAs and lets go what waited for them. Inbound ones may
-// be there already.
-func (k *keying) install(now time.Time, e ike.EventSAs) {
-	var sas []ipsec.SAParams
-	var acquires []uint64
-	for _, in := range e.In {
-		a := k.takeAnswered(in.SPI)
-		if a == nil {
-			sas = append(sas, in)
-			continue
-		}
-		for _, w := range a.waiting {
-			acquires = append(acquires, w.ID)
-		}
-	}
-	added := k.add(now, append(sas, e.Out...))
-	if _, rekey := k.rekeys[e.RequestID]; rekey {
-		delete(k.rekeys, e.RequestID)
-	} else if e.RequestID != 0 {
-		acquires = append(acquires, e.RequestID)
-	}
-	d := k.host.driver
-	var held [][]byte
-	d.mu.Lock()
-	for _, id := range acquires {
-		if added {
-			held = append(held, d.esp.Answer(now, id)...)
-		} else {
-			d.esp.Fail(now, id)
-		}
-	}
-	d.mu.Unlock()
-	for _, packet := range held {
-		d.resend(packet)
-	}
-}
-
-// add puts SAs into the SAD. It refuses none that the policy offered; if it does, the trace says why.
-func (k *keying) add(now time.Time, sas []ipsec.SAParams) bool {
-	d := k.host.driver
-	d.mu.Lock()
-	err := d.esp.Add(now, sas...)
-	d.mu.Unlock()
-	if err != nil {
-		k.host.record(trace.PacketDropped{Where: "sad", Packet: "negotiated SAs", Reason: err.Error()})
-	}
-	return err == nil
-}
-
-// remove ends the pairs whose outbound half the peer deleted.
-func (k *keying) remove(now time.Time, e ike.EventDeleteSAs) {
-	d := k.host.driver
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	const reason = "deleted by peer"
-	for _, spi := range e.SPIs {
-		for _, sa := range d.esp.SAs() {
-			if sa.Direction == ipsec.Inbound && sa.PeerSPI == spi && sa.Src == e.Remote && sa.Protocol == e.Protocol {
-				d.esp.RemoveSA(now, ipsec.Inbound, sa.Protocol, sa.Dst, sa.SPI, reason)
-			}
-		}
-		d.esp.RemoveSA(now, ipsec.Outbound, e.Protocol, e.Remote, spi, reason)
-	}
-}
-
-// drop ends all SAs and main modes and tells the peers.
-func (k *keying) drop(reason string) {
-	now := k.host.world.Time()
-	d := k.host.driver
-	d.mu.Lock()
-	removed := d.esp.RemoveAll(now, reason)
-	for _, a := range k.answered {
-		for _, acquire := range a.waiting {
-			d.esp.Fail(now, acquire.ID)
-		}
-	}
-	k.answered = nil
-	d.mu.Unlock()
-	for _, sa := range removed {
-		if sa.Direction == ipsec.Inbound {
-			k.mux.DeleteSAs(now, sa.Src, sa.Protocol, []uint32{sa.SPI})
-		}
-	}
-	k.mux.Shutdown(now)
-	k.pump()
 }
 
 // arm sets the timer for the next deadline of either side.

@@ -1,13 +1,13 @@
 package hosts
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
-	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -57,50 +57,31 @@ func (h *Host) SendDatagrams(p *sim.Proc, c Datagrams) Report {
 	defer s.close()
 	s.fragment()
 	s.onReady(p.Wake)
-	var r Report
 	// Connected, so that ICMP errors come back to the socket.
 	if err := s.ep.Connect(fullAddress(c.To)); err != nil {
 		return Report{Sent: 1, Err: errorOf(err)}
 	}
-	for i := range c.Count {
-		start := p.Now()
-		payload := pattern(int64(i), max(c.Size, 4))
-		binary.BigEndian.PutUint32(payload, uint32(i))
-		r.Sent++
-		if err := s.send(c.To, payload); err != nil && r.Err == nil {
-			r.Err = err
-		}
-		if s.awaitDatagram(p, payload, start+c.Timeout, &r) {
-			r.Received++
-			r.Latency = append(r.Latency, p.Now()-start)
-		} else {
-			h.record(trace.Application{App: "udp client", Event: "timeout", Peer: c.To.String(), Detail: fmt.Sprintf("datagram %d", i+1)})
-		}
-		if i+1 < c.Count {
-			p.Sleep(start + c.Interval - p.Now())
-		}
+	payload := func(i int) []byte {
+		b := pattern(int64(i), max(c.Size, 4))
+		binary.BigEndian.PutUint32(b, uint32(i))
+		return b
 	}
-	h.record(trace.Application{App: "udp client", Event: "done", Peer: c.To.String(), Detail: fmt.Sprintf("%d of %d answered", r.Received, r.Sent)})
-	return r
+	return h.run(p, rounds{
+		app: "udp client", peer: c.To.String(), count: c.Count, interval: c.Interval, timeout: c.Timeout,
+		send:   func(i int) error { return s.send(c.To, payload(i)) },
+		answer: func(i int) (bool, error) { return s.echo(payload(i)) },
+	})
 }
 
-func (s *udpSocket) awaitDatagram(p *sim.Proc, want []byte, deadline time.Duration, r *Report) bool {
+// echo looks for a payload among the datagrams that have arrived.
+func (s *udpSocket) echo(want []byte) (bool, error) {
 	for {
-		payload, _, ok, err := s.receive()
-		if err != nil {
-			if r.Err == nil {
-				r.Err = err
-			}
-			return false
+		got, _, ok, err := s.receive()
+		if err != nil || !ok {
+			return false, err
 		}
-		if ok {
-			if string(payload) == string(want) {
-				return true
-			}
-			continue
-		}
-		if !s.host.wait(p, deadline) {
-			return false
+		if bytes.Equal(got, want) {
+			return true, nil
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // catalogueFiles are the names of the files of the catalogue, in order.
-func catalogueFiles(t *testing.T) []string {
+func catalogueFiles(t testing.TB) []string {
 	t.Helper()
 	files, err := fs.Glob(scenarios.Catalogue(), "*.yaml")
 	require.NoError(t, err)
@@ -21,7 +21,7 @@ func catalogueFiles(t *testing.T) []string {
 	return files
 }
 
-func load(t *testing.T, file string) *spec.Scenario {
+func load(t testing.TB, file string) *spec.Scenario {
 	t.Helper()
 	s, err := scenarios.LoadFS(scenarios.Catalogue(), file)
 	require.NoError(t, err)

@@ -21,7 +21,7 @@ type book struct {
 
 func newBook(dir *results, started time.Time, all []*spec.Scenario) *book {
 	return &book{dir: dir, started: started, done: make([]*finished, len(all)), run: &result.Run{
-		Schema: resultsSchema, Version: version(debug.ReadBuildInfo()), GoVersion: runtime.Version(),
+		Schema: result.RunSchema, Version: version(debug.ReadBuildInfo()), GoVersion: runtime.Version(),
 		Started: started.UTC(), Outcome: result.Passed, Totals: map[result.Outcome]int{}, Scenarios: []result.Entry{},
 	}}
 }

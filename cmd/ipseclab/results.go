@@ -22,9 +22,6 @@ const (
 	stackFile   = "stack.txt"
 )
 
-// resultsSchema marks results.json as ours.
-const resultsSchema = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/schema/results.schema.json"
-
 // results is a results folder.
 type results struct{ dir string }
 
@@ -75,7 +72,7 @@ func (r *results) earlier() (*result.Run, error) {
 		return nil, errors.New("there is no results.json")
 	}
 	var run result.Run
-	if err := json.Unmarshal(b, &run); err != nil || run.Schema != resultsSchema {
+	if err := json.Unmarshal(b, &run); err != nil || run.Schema != result.RunSchema {
 		return nil, errors.New("its results.json is not of ipseclab")
 	}
 	return &run, nil

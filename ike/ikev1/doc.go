@@ -34,6 +34,16 @@
 // sees message 3 deletes its half of the pair at the peer, which may be using
 // it by then.
 //
+// # The end of a main mode
+//
+// A main mode ends when its lifetime is over, when the number of quick modes
+// that policy allows it is used up, when either side deletes it, or when the
+// peer is silent. Except for the last, it lingers: nothing new starts under it,
+// but quick modes under way come to their end, copies are answered, and a quick
+// mode of a peer that has missed our Delete gets the Delete again. Requests
+// that lose their main mode go on under the next one. The pairs of IPsec SAs
+// negotiated under it live on.
+//
 // # What is left out
 //
 // The commit bit is tolerated and not waited for (RFC 2408, Section 3.1); a

@@ -50,8 +50,16 @@ var errHash = errors.New("HASH does not verify")
 
 // authenticate decrypts a phase 2 message and compares the HASH payload in
 // front with what want makes of the bytes behind it, cipher padding excluded
-// (RFC 2409, Section 5.5).
+// (RFC 2409, Section 5.5). After an error m holds nothing of the noise.
 func (m *message) authenticate(k *keys, iv []byte, want func(rest []byte) []byte) error {
+	err := m.verify(k, iv, want)
+	if err != nil {
+		m.chain, m.malformed = nil, nil
+	}
+	return err
+}
+
+func (m *message) verify(k *keys, iv []byte, want func(rest []byte) []byte) error {
 	plain, padding, err := m.decrypt(k, iv)
 	if err != nil {
 		return err
@@ -117,7 +125,8 @@ type outgoing struct {
 // send sends a message for the first time and keeps it in o. A message that
 // expects an answer starts o's timer. number counts within the exchange.
 func (sa *SA) send(now time.Time, o *outgoing, msg []byte, number int, answer bool, note string, ps ...payload.Payload) {
-	*o = outgoing{msg: msg, record: sa.record(true, msg, number, describeAll(ps))}
+	h, _ := payload.ParseHeader(msg) // we have just built it
+	*o = outgoing{msg: msg, record: sa.record(true, h, number, describeAll(ps))}
 	o.record.Note = note
 	if answer {
 		o.timer.Start(now, sa.env.Config.Gaps())

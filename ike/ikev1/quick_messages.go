@@ -302,7 +302,6 @@ func (q *quick) message3(now time.Time, m *message) {
 func (q *quick) message4(now time.Time, m *message) {
 	sa := q.sa
 	if m.Flags&payload.Encrypted == 0 || m.authenticate(sa.keys, q.iv, sa.hash1(q.mid)) != nil {
-		m.chain, m.malformed = nil, nil
 		sa.heard(m, 0, "ignored: the quick mode is over")
 		return
 	}

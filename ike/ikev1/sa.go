@@ -56,7 +56,6 @@ type SA struct {
 	private             *suite.PrivateKey
 	peerKE              []byte
 	ownNonce, peerNonce []byte
-	id                  payload.ID // our own
 	keys                *keys
 	last                outgoing // our last message of main mode
 	heardLast           []byte   // the peer's last one
@@ -158,6 +157,8 @@ func (sa *SA) HandleDatagram(now time.Time, h payload.Header, raw []byte) {
 		sa.informational(now, m)
 	case h.CookieR != sa.cookies.Responder && sa.state != awaits2 && h.CookieR != (payload.Cookie{}):
 		sa.heard(m, 0, "ignored: the responder's cookie is another one")
+	case h.Exchange == payload.MainMode && h.MessageID != 0:
+		sa.heard(m, 0, "ignored: phase 1 has no message ID") // RFC 2408, Section 3.1
 	case h.Exchange == payload.MainMode:
 		sa.mainMode(now, m)
 	case h.Exchange == payload.QuickMode:

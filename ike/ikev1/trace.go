@@ -7,16 +7,12 @@ import (
 )
 
 // record is a message for the trace.
-func (sa *SA) record(sent bool, msg []byte, number int, fields []trace.Field) trace.IKEMessage {
-	h, err := payload.ParseHeader(msg)
-	if err != nil {
-		panic("ikev1: a message that was built or accepted here has a bad header: " + err.Error())
-	}
+func (sa *SA) record(sent bool, h payload.Header, number int, fields []trace.Field) trace.IKEMessage {
 	return trace.IKEMessage{
 		Sent: sent, Local: sa.local.String(), Remote: sa.remote.String(),
 		CookieI: h.CookieI[:], CookieR: h.CookieR[:],
 		Exchange: h.Exchange.String(), MessageID: h.MessageID, Number: number,
-		Encrypted: h.Flags&payload.Encrypted != 0, Length: len(msg), Payloads: fields,
+		Encrypted: h.Flags&payload.Encrypted != 0, Length: int(h.Length), Payloads: fields,
 	}
 }
 
@@ -29,7 +25,7 @@ func (sa *SA) heard(m *message, number int, note string) {
 	if m.chain == nil && m.Flags&payload.Encrypted == 0 {
 		_ = m.parse() // to show what was ignored, as far as it can be read
 	}
-	r := sa.record(false, m.raw, number, ike.Describe(m.chain))
+	r := sa.record(false, m.Header, number, ike.Describe(m.chain))
 	if m.Flags&payload.Commit != 0 {
 		note = join(note, "commit bit set: tolerated")
 	}

@@ -497,3 +497,44 @@ func TestRequestOutlivesMainMode(t *testing.T) {
 	require.Empty(t, a.failed)
 	require.True(t, slices.Contains(a.negotiations(), "quick mode failed"), "what ended is in the trace")
 }
+
+// The Delete of a main mode is lost: the peer's next quick mode under it gets it again.
+func TestDeleteOfMainModeIsLost(t *testing.T) {
+	n, a, b := newPair(t)
+	b.mainMode.QuickModes = 1
+	lost := 0
+	n.fate = func(_ int, d ike.Datagram) []time.Duration {
+		if exchangeOf(d) == payload.Informational && lost == 0 {
+			lost++
+			return nil
+		}
+		return []time.Duration{n.latency}
+	}
+	a.request(b)
+	n.run(time.Second)
+	require.Empty(t, b.mux.MainModes(), "b allows one quick mode")
+	require.Len(t, a.mux.MainModes(), 1, "a has not heard of it")
+	a.request(b)
+	n.run(2 * time.Second)
+	n.wantPairs("the request goes on under a new main mode", 2)
+	require.True(t, b.noted("answers a quick mode under a main mode that has been deleted"))
+	require.Empty(t, a.failed)
+	n.run(5 * time.Minute)
+	_, waits := b.mux.NextDeadline()
+	require.False(t, waits, "a main mode does not linger for ever")
+}
+
+// A peer that has lost one main mode has lost the others too: they are not tried one by one.
+func TestSilentPeerLosesAllMainModes(t *testing.T) {
+	n, a, b := newPair(t)
+	a.request(b)
+	b.request(a)
+	n.run(time.Second)
+	require.Len(t, a.mux.MainModes(), 2)
+	b.reboot()
+	a.request(b)
+	n.run(2 * time.Minute)
+	a.wantFailure("nobody answers", "no response to quick mode message 1", ike.CodeTimedOut)
+	require.Empty(t, a.mux.MainModes())
+	require.Equal(t, 2, count[ike.EventMainModeGone](a))
+}

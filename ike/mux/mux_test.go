@@ -2,6 +2,7 @@ package mux_test
 
 import (
 	"fmt"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -298,6 +299,35 @@ func TestQuickModeLifetimes(t *testing.T) {
 			require.Equal(t, row.notify, notify == "RESPONDER-LIFETIME", notify)
 		})
 	}
+}
+
+// Tunnel mode names the networks behind the peers; the selectors travel as subnets.
+func TestTunnelMode(t *testing.T) {
+	n, a, b := newPair(t)
+	for _, h := range n.hosts {
+		h.quickMode.Proposals[0].Mode = ipsec.Tunnel
+	}
+	s := ipsec.Selector{Src: netip.MustParsePrefix("10.1.0.0/16"), Dst: netip.MustParsePrefix("10.2.0.0/16"), Proto: ipsec.ProtoUDP, DstPort: 53}
+	a.requestFor(b, s)
+	n.run(time.Second)
+	n.wantPairs("a pair", 1)
+	for _, sa := range b.in {
+		require.Equal(t, s, sa.Selector)
+		require.Equal(t, ipsec.Tunnel, sa.Mode)
+	}
+	a.requestFor(b, ipsec.Selector{})
+	n.run(2 * time.Second)
+	n.wantPairs("any address is the subnet of all", 2)
+	require.Equal(t, "0.0.0.0/0.0.0.0", field(last(b, "quick mode", 1).Payloads, "Identification"))
+}
+
+func TestIPv6(t *testing.T) {
+	n := newNetwork(t)
+	a, b := n.add("a", "2001:db8::1", 1), n.add("b", "2001:db8::2", 2)
+	a.request(b)
+	n.run(time.Second)
+	n.wantPairs("a pair", 1)
+	require.Equal(t, "2001:db8::1", field(last(b, "main mode", 5).Payloads, "Identification"))
 }
 
 // last is the latest message that h received of an exchange.

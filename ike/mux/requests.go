@@ -119,9 +119,7 @@ func (m *Mux) initialContact(now time.Time, e *entry) {
 			m.after(now, old)
 		}
 	}
-	for _, d := range m.pairs.forget(remote, e.serial) {
-		m.events = append(m.events, d)
-	}
+	m.events = append(m.events, m.pairs.forget(remote, e.serial)...)
 }
 
 // silent ends the main modes with the peer of e that have heard nothing since

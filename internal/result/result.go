@@ -30,6 +30,12 @@ func (o Outcome) Worse(p Outcome) Outcome {
 	return o
 }
 
+// The JSON Schemas of a Scenario and a Run, by their published addresses.
+const (
+	ScenarioSchema = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/schema/result.schema.json"
+	RunSchema      = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/schema/results.schema.json"
+)
+
 // Check is one expectation and what was seen instead or indeed.
 type Check struct {
 	Name    string  `json:"name"` // the expectation in words: "wire: esp"

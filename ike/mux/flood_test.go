@@ -1,0 +1,224 @@
+package mux_test
+
+import (
+	"encoding/binary"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/ike/payload"
+)
+
+// from is a datagram of a stranger.
+func from(h *host, stranger string, b []byte) ike.Datagram {
+	return ike.Datagram{Local: netip.AddrPortFrom(h.addr, 500), Remote: netip.MustParseAddrPort(stranger), Payload: b}
+}
+
+// message is an ISAKMP message with these header fields.
+func message(x payload.Exchange, ci, cr uint64, mid uint32, f payload.Flags, ps ...payload.Payload) []byte {
+	h := payload.Header{Next: payload.First(ps), Version: payload.Version1, Exchange: x, Flags: f, MessageID: mid}
+	binary.BigEndian.PutUint64(h.CookieI[:], ci)
+	binary.BigEndian.PutUint64(h.CookieR[:], cr)
+	b := payload.Append(h.Append(nil), ps...)
+	payload.SetLength(b)
+	return b
+}
+
+func offer(t testing.TB, h *host) *payload.SA {
+	sa, err := ike.OfferMainMode(h.mainMode)
+	require.NoError(t, err)
+	return sa
+}
+
+// Strangers start main modes without end: a bounded number is kept, and goes away by itself.
+func TestHalfOpenFlood(t *testing.T) {
+	n, a, b := newPair(t)
+	b.config.Trace = nil
+	b.config.MaxHalfOpen = 50
+	b.reboot()
+	sa := offer(t, b)
+	for i := range uint64(2000) {
+		remote := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), 500).String()
+		b.mux.HandleDatagram(n.now, from(b, remote, message(payload.MainMode, i+1, 0, 0, 0, sa)))
+	}
+	b.drain()
+	require.Len(t, b.mux.MainModes(), 50)
+	require.Len(t, n.sent, 50, "what is not kept is not answered")
+
+	a.request(b)
+	n.run(2 * time.Minute)
+	a.wantFailure("a full host has no room for the genuine peer either", "no response to message 1", ike.CodeNoResponse)
+	a.request(b)
+	n.run(3 * time.Minute)
+	require.Len(t, a.in, 1, "the genuine peer gets through when the strangers have been forgotten")
+	require.Len(t, b.mux.MainModes(), 1)
+}
+
+// Offers that are refused are bounded in the same way, and so are the answers to them.
+func TestRefusalFlood(t *testing.T) {
+	n, _, b := newPair(t)
+	b.config.MaxHalfOpen = 50
+	b.reboot()
+	bad := offer(t, b)
+	bad.Proposals[0].Transforms[0].Attributes[0] = payload.BasicAttribute(payload.AttrEncryption, 1)
+	for i := range uint64(2000) {
+		b.mux.HandleDatagram(n.now, from(b, "192.0.2.1:500", message(payload.MainMode, i+1, 0, 0, 0, bad)))
+	}
+	b.drain()
+	require.Empty(t, b.mux.MainModes(), "refused offers are no main modes")
+	require.Len(t, n.sent, 10, "answers in the clear have a budget")
+	n.run(time.Second)
+	b.mux.HandleDatagram(n.now, from(b, "192.0.2.1:500", message(payload.MainMode, 1, 0, 0, 0, bad)))
+	b.drain()
+	require.Len(t, n.sent, 11, "which fills up again")
+	n.run(3 * time.Minute)
+	_, waits := b.mux.NextDeadline()
+	require.False(t, waits, "nothing is kept for ever")
+}
+
+// Messages that belong to nothing: what each gets for an answer, and that none leaves a trace behind but the trace.
+func TestStrayMessages(t *testing.T) {
+	n, a, b := newPair(t)
+	a.request(b)
+	n.run(time.Second)
+	before, modes := len(n.sent), b.mux.MainModes()
+	var zero uint64
+	cookies := modes[0].Cookies
+	ci, cr := binary.BigEndian.Uint64(cookies.Initiator[:]), binary.BigEndian.Uint64(cookies.Responder[:])
+	none := payload.NotifyType(0)
+	for _, row := range []struct {
+		name   string
+		from   string
+		b      []byte
+		answer payload.NotifyType
+		note   string
+	}{
+		{"nothing", "10.0.0.1:500", nil, none, "too few for an ISAKMP header"},
+		{"a byte short", "10.0.0.1:500", message(payload.MainMode, 9, 9, 0, 0)[:27], none, "too few for an ISAKMP header"},
+		{"a length that lies", "10.0.0.1:500", append(message(payload.MainMode, 9, 9, 0, 0), 0), none, "header counts 28 bytes"},
+		{"IKEv2", "10.0.0.1:500", func() []byte { b := message(payload.MainMode, 9, 0, 0, 0); b[17] = 0x20; return b }(), none, "major version is not 1"},
+		{"no initiator's cookie", "10.0.0.1:500", message(payload.MainMode, zero, 9, 0, 0), none, "initiator's cookie is zero"},
+		{"aggressive mode", "10.0.0.1:500", message(payload.Aggressive, 9, 0, 0, 0, offer(t, b)), payload.NotifyUnsupportedExchangeType, "aggressive mode is unsupported"},
+		{"message 1 with a message ID", "10.0.0.1:500", message(payload.MainMode, 9, 0, 7, 0, offer(t, b)), none, "has no message ID"},
+		{"message 1 encrypted", "10.0.0.1:500", message(payload.MainMode, 9, 0, 0, payload.Encrypted, offer(t, b)), none, "is not encrypted"},
+		{"message 1 without an SA", "10.0.0.1:500", message(payload.MainMode, 9, 0, 0, 0, payload.Nonce{Data: make([]byte, 8)}), payload.NotifyPayloadMalformed, "0 payloads of *payload.SA"},
+		{"SA not in front", "10.0.0.1:500", message(payload.MainMode, 9, 0, 0, 0, payload.VendorID{}, offer(t, b)), payload.NotifyPayloadMalformed, "SA payload is not the first"},
+		{"main mode under unknown cookies", "10.0.0.1:500", message(payload.MainMode, 9, 9, 0, 0), payload.NotifyInvalidCookie, "no main mode has these cookies"},
+		{"quick mode under unknown cookies", "10.0.0.1:500", message(payload.QuickMode, 9, 9, 7, payload.Encrypted), payload.NotifyInvalidCookie, "no main mode has these cookies"},
+		{"notification under unknown cookies", "10.0.0.1:500", message(payload.Informational, 9, 9, 7, 0), none, "no main mode has these cookies"},
+		{"notification without a responder", "10.0.0.1:500", message(payload.Informational, 9, 0, 7, 0), none, "no main mode has these cookies"},
+		{"somebody else with the right cookies", "10.0.0.7:500", message(payload.QuickMode, ci, cr, 7, payload.Encrypted), payload.NotifyInvalidCookie, "no main mode has these cookies"},
+		{"quick mode in the clear", "10.0.0.1:500", message(payload.QuickMode, ci, cr, 7, 0), none, "must be encrypted"},
+		{"quick mode of one block of noise", "10.0.0.1:500", message(payload.QuickMode, ci, cr, 7, payload.Encrypted, payload.Nonce{Data: make([]byte, 12)}), none, "ignored: quick mode message 1"},
+		{"quick mode of half a block", "10.0.0.1:500", message(payload.QuickMode, ci, cr, 7, payload.Encrypted, payload.Hash{}), none, "not a multiple of the cipher's block"},
+		{"Delete in the clear", "10.0.0.1:500", message(payload.Informational, ci, cr, 7, 0, payload.Delete{DOI: 1, Protocol: 1, SPISize: 16, SPIs: [][]byte{make([]byte, 16)}}), none, "not protected"},
+		{"an exchange that is unsupported", "10.0.0.1:500", message(payload.NewGroup, ci, cr, 7, payload.Encrypted), none, "new group mode is unsupported"},
+		{"message 6 to the responder", "10.0.0.1:500", message(payload.MainMode, ci, cr, 0, payload.Encrypted), none, "main mode is over"},
+	} {
+		b.log = nil
+		b.mux.HandleDatagram(n.now, from(b, row.from, row.b))
+		b.drain()
+		require.True(t, b.noted(row.note), "%s: %v", row.name, b.log)
+		if row.answer == none {
+			require.Len(t, n.sent, before, row.name)
+		} else {
+			require.Len(t, n.sent, before+1, row.name)
+			chain, _, err := payload.Parse(payload.TypeNotify, n.sent[before].Payload[payload.HeaderLen:])
+			require.NoError(t, err, row.name)
+			require.Equal(t, row.answer.String(), chain[0].Payload.(payload.Notify).NotifyType.String(), row.name)
+		}
+		require.Equal(t, modes, b.mux.MainModes(), row.name)
+		n.sent = n.sent[:before]
+		n.flying = nil
+		n.run(n.now.Sub(n.start) + time.Second)
+	}
+	n.wantPairs("the pair is untouched", 1)
+}
+
+// Our own message 1 is sent back to us.
+func TestReflection(t *testing.T) {
+	n, a, b := newPair(t)
+	n.fate = func(int, ike.Datagram) []time.Duration { return nil }
+	a.request(b)
+	a.mux.HandleDatagram(n.now, from(a, "10.0.0.2:500", n.sent[0].Payload))
+	a.drain()
+	require.True(t, a.noted("our own message came back"))
+	require.Len(t, a.mux.MainModes(), 1)
+}
+
+// Noise of every length, and genuine messages with noise in them, before, during and after a negotiation.
+func FuzzLivePair(f *testing.F) {
+	n, a, b := newPair(f)
+	a.request(b)
+	n.run(time.Second)
+	for i, d := range n.sent {
+		f.Add(uint8(i), uint16(18), d.Payload[payload.HeaderLen:])
+		f.Add(uint8(i), uint16(0), d.Payload)
+	}
+	f.Fuzz(func(t *testing.T, when uint8, at uint16, noise []byte) {
+		n, a, b := newPair(t)
+		for _, h := range n.hosts {
+			h.config.Trace = nil
+			h.mainMode.Proposals[0].Group = 1
+			h.reboot()
+		}
+		inject := func(to *host, remote *host, b []byte) {
+			to.mux.HandleDatagram(n.now, ike.Datagram{Local: netip.AddrPortFrom(to.addr, 500), Remote: netip.AddrPortFrom(remote.addr, 500), Payload: b})
+			to.drain()
+		}
+		n.fate = func(k int, d ike.Datagram) []time.Duration {
+			if k == int(when%16) {
+				// A copy of the datagram with noise written over it from some byte on, its length made true; and the noise alone.
+				forged := append([]byte(nil), d.Payload...)
+				from := int(at) % len(forged)
+				forged = append(forged[:from], noise...)
+				if len(forged) >= payload.HeaderLen {
+					payload.SetLength(forged)
+				}
+				for i, h := range n.hosts {
+					inject(h, n.hosts[1-i], forged)
+					inject(h, n.hosts[1-i], noise)
+				}
+			}
+			return []time.Duration{n.latency}
+		}
+		a.request(b)
+		b.request(a)
+		n.run(10 * time.Minute)
+		n.wantAgreement("noise does not split the peers")
+		require.LessOrEqual(t, len(a.mux.MainModes()), 4)
+	})
+}
+
+// A busy server: many peers, each with its main mode and pairs, and deadlines in order.
+func TestManyPeers(t *testing.T) {
+	n := newNetwork(t)
+	server := n.add("server", "10.0.0.1", 1)
+	server.config.Trace = nil
+	server.reboot()
+	const peers = 60
+	for i := range peers {
+		h := n.add("client", netip.AddrFrom4([4]byte{10, 0, 1, byte(i)}).String(), uint64(i+2))
+		h.mainMode.Proposals[0].Group = 1
+		h.request(server)
+	}
+	server.mainMode.Proposals[0].Group = 1
+	r := rand.New(rand.NewPCG(1, 1))
+	n.fate = func(int, ike.Datagram) []time.Duration {
+		if r.IntN(5) == 0 {
+			return nil
+		}
+		return []time.Duration{time.Duration(r.IntN(100)) * time.Millisecond}
+	}
+	n.run(4 * time.Minute)
+	require.Len(t, server.in, peers)
+	require.Len(t, server.mux.MainModes(), peers)
+	server.mux.Shutdown(n.now)
+	server.drain()
+	require.Empty(t, server.mux.MainModes())
+	require.Equal(t, peers, count[ike.EventMainModeGone](server))
+}

@@ -1,0 +1,133 @@
+package mux_test
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+	"github.com/google/gopacket/pcapgo"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/needs"
+	"github.com/ipseclab/ipseclab/internal/trace"
+)
+
+// An independent decoder reads every message of a negotiation, decrypted with
+// the traced key, and sees what we meant.
+func TestTsharkReadsUs(t *testing.T) {
+	tshark := needs.Tool(t, "tshark")
+	for _, mm := range []ike.MainModeProposal{
+		{Cipher: "3des-cbc", Hash: "sha1", Group: 2}, {Cipher: "aes256-cbc", Hash: "sha1", Group: 14}, {Cipher: "aes128-cbc", Hash: "sha256", Group: 5},
+	} {
+		t.Run(mm.String(), func(t *testing.T) {
+			n, a, b := newPair(t)
+			for _, h := range n.hosts {
+				h.mainMode.Proposals = []ike.MainModeProposal{mm}
+				h.quickMode.PFS = true
+			}
+			a.quickMode.Proposals = append([]ipsec.Proposal{proposal(ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes256-gcm16"})}, a.quickMode.Proposals...)
+			b.quickMode.Proposals = []ipsec.Proposal{proposal(des3)}
+			b.quickMode.Proposals[0].Lifetime = ipsec.Lifetime{Duration: 10 * time.Minute}
+			b.mainMode.Lifetime = time.Hour
+			a.config.VendorIDs = [][]byte{[]byte("an unknown vendor")}
+			a.reboot()
+			a.requestFor(b, ipsec.Selector{Src: ipsec.Host(a.addr), Dst: ipsec.Host(b.addr), Proto: ipsec.ProtoTCP, DstPort: 1433})
+			n.run(time.Second)
+			n.wantPairs("a pair", 1)
+			b.refuses = true
+			a.request(b)
+			n.run(2 * time.Second)
+			for spi := range a.in {
+				a.mux.DeleteSAs(n.now, b.addr, ipsec.ESP, []uint32{spi})
+			}
+			a.mux.Shutdown(n.now)
+			a.drain()
+			require.Len(t, n.sent, 13)
+
+			dir := t.TempDir()
+			capture := filepath.Join(dir, "ike.pcap")
+			writeCapture(t, capture, n.sent)
+			keys := traced[trace.IKEKeys](a)[0]
+			table := fmt.Sprintf("%v,%v\n", keys.CookieI, keys.Key)
+			config := filepath.Join(dir, "config", "wireshark")
+			require.NoError(t, os.MkdirAll(config, 0o755))
+			require.NoError(t, os.WriteFile(filepath.Join(config, "ikev1_decryption_table"), []byte(table), 0o644))
+
+			verbose := run(t, tshark, dir, "-r", capture, "-V", "-O", "isakmp")
+			require.NotContains(t, verbose, "Malformed")
+			require.NotContains(t, verbose, "Expert Info (Error")
+			for i, want := range [][]string{
+				1:  {"Exchange type: Identity Protection (Main Mode) (2)", "Life-Duration: 28800", "Vendor ID: 616e20756e6b6e6f776e2076656e646f72"},
+				2:  {"Payload: Security Association (1)"},
+				3:  {"Payload: Key Exchange (4)", "Payload: Nonce (10)"},
+				4:  {"Payload: Key Exchange (4)", "Payload: Nonce (10)"},
+				5:  {"Identification Data:10.0.0.1", "Payload: Hash (8)", "INITIAL-CONTACT"},
+				6:  {"Identification Data:10.0.0.2", "Payload: Hash (8)", "RESPONDER-LIFETIME"},
+				7:  {"Payload: Hash (8)", "Proposal transforms: 2", "(20)", "Key-Length: 256", "3DES (3)", "Encapsulation-Mode: Transport", "SA-Life-Duration: 100000", "Protocol ID: TCP (6)", "1433"},
+				8:  {"Payload: Hash (8)", "RESPONDER-LIFETIME", "SA-Life-Duration: 600"},
+				9:  {"Payload: Hash (8)"},
+				10: {"Exchange type: Quick Mode (32)", "Payload: Hash (8)", "Payload: Security Association (1)"},
+				11: {"Exchange type: Informational (5)", "INVALID-ID-INFORMATION (18)"},
+				12: {"Payload: Delete (12)", "Delete SPI:"},
+				13: {"Payload: Delete (12)"},
+			} {
+				frame := frameOf(verbose, i)
+				for _, phrase := range want {
+					require.Contains(t, frame, phrase, "frame %d", i)
+				}
+				if i > 0 {
+					require.Contains(t, frame, "Payload: ", "frame %d is decoded to payloads", i)
+				}
+			}
+		})
+	}
+}
+
+// frameOf is tshark's text for one frame.
+func frameOf(verbose string, number int) string {
+	_, rest, _ := strings.Cut(verbose, fmt.Sprintf("Frame %d:", number))
+	text, _, _ := strings.Cut(rest, "\nFrame ")
+	return text
+}
+
+func run(t *testing.T, program, home string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command(program, args...)
+	cmd.Env = append(os.Environ(), "HOME="+home, "XDG_CONFIG_HOME="+filepath.Join(home, "config"))
+	var out, problems bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &problems
+	require.NoError(t, cmd.Run(), problems.String())
+	return out.String()
+}
+
+// writeCapture puts datagrams into frames, one per second.
+func writeCapture(t *testing.T, file string, ds []ike.Datagram) {
+	t.Helper()
+	var b bytes.Buffer
+	w := pcapgo.NewWriter(&b)
+	require.NoError(t, w.WriteFileHeader(65536, layers.LinkTypeEthernet))
+	for i, d := range ds {
+		ip := &layers.IPv4{
+			Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: net.IP(d.Local.Addr().AsSlice()), DstIP: net.IP(d.Remote.Addr().AsSlice()),
+		}
+		udp := &layers.UDP{SrcPort: layers.UDPPort(d.Local.Port()), DstPort: layers.UDPPort(d.Remote.Port())}
+		require.NoError(t, udp.SetNetworkLayerForChecksum(ip))
+		eth := &layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}, EthernetType: layers.EthernetTypeIPv4}
+		frame := gopacket.NewSerializeBuffer()
+		require.NoError(t, gopacket.SerializeLayers(frame, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, eth, ip, udp, gopacket.Payload(d.Payload)))
+		require.NoError(t, w.WritePacket(gopacket.CaptureInfo{
+			Timestamp: time.Unix(int64(i), 0), CaptureLength: len(frame.Bytes()), Length: len(frame.Bytes()),
+		}, frame.Bytes()))
+	}
+	require.NoError(t, os.WriteFile(file, b.Bytes(), 0o644))
+}
