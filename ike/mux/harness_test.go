@@ -58,6 +58,7 @@ type host struct {
 	nextSPI   uint32
 	allocated map[uint32]bool // and not released
 	in, out   map[uint32]ipsec.SAParams
+	early     map[uint32]ipsec.SAParams // handed over by EventInbound, the pair still to come
 	log       []trace.Body
 	events    []ike.Event
 	failed    []ike.EventFailed
@@ -88,6 +89,7 @@ func (n *network) add(name, addr string, seed uint64) *host {
 		mainMode:  ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}},
 		quickMode: ike.QuickMode{Proposals: []ipsec.Proposal{proposal(des3)}, PolicyID: 7, Rule: "test/" + name},
 		nextSPI:   uint32(seed << 24), allocated: map[uint32]bool{}, in: map[uint32]ipsec.SAParams{}, out: map[uint32]ipsec.SAParams{},
+		early: map[uint32]ipsec.SAParams{},
 	}
 	h.config = ike.Config{
 		Rand: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)}), Policy: h, SPIs: h,
@@ -105,6 +107,7 @@ func (h *host) reboot() {
 	h.mux = m
 	clear(h.in)
 	clear(h.out)
+	clear(h.early)
 	clear(h.allocated)
 }
 
@@ -146,8 +149,19 @@ func (h *host) drain() {
 		switch e := e.(type) {
 		case ike.EventSend:
 			h.n.send(e.Datagram)
+		case ike.EventInbound:
+			for _, in := range e.In {
+				h.early[in.SPI] = in
+			}
+		case ike.EventInboundGone:
+			require.Contains(h.n.t, h.early, e.SPI, "%s takes back what it handed over", h.name)
+			delete(h.early, e.SPI)
 		case ike.EventSAs:
 			for i := range e.In {
+				if early, ok := h.early[e.In[i].SPI]; ok {
+					require.Equal(h.n.t, early, e.In[i], "%s hands over the same SA twice", h.name)
+					delete(h.early, early.SPI)
+				}
 				h.in[e.In[i].SPI], h.out[e.Out[i].SPI] = e.In[i], e.Out[i]
 			}
 		case ike.EventDeleteSAs:
@@ -252,6 +266,7 @@ func (n *network) wantAgreement(sentence string) {
 			require.NotEqual(n.t, in.Initiator, out.Initiator, sentence)
 		}
 		require.Len(n.t, h.in, len(h.out), "%s: SAs of %s come in pairs", sentence, h.name)
+		require.Empty(n.t, h.early, "%s: %s completes or takes back each inbound SA", sentence, h.name)
 		require.Len(n.t, h.allocated, len(h.in), "%s: %s gives back the SPIs that no SA came of", sentence, h.name)
 	}
 }
