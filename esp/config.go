@@ -19,7 +19,7 @@ type Config struct {
 
 	// TrustSPI leaves out the check that an opened packet fits the selector of
 	// its SA (RFC 4301, Section 5.2, step 4), which Windows is documented not to
-	// make (facts/02, 2.3 "Search keys").
+	// make (HP J4256-90025, page 42).
 	TrustSPI bool
 
 	// Window is the size of the anti-replay window in packets, 32 to 65536; 0: 64.
@@ -38,7 +38,7 @@ type Rekey struct {
 	// the margin, when the first one evidently missed it. For lifetimes in
 	// kilobytes the margin is always a tenth.
 	//
-	// No clean source has the margins of Windows (facts/02, 2.4): a design choice.
+	// No published source has the margins of Windows: a design choice.
 	Margin time.Duration
 
 	// Idle also replaces a pair that has carried no packet. Without it such a pair

@@ -8,7 +8,7 @@ import (
 
 // Counters count since the Pipeline was made. The names follow the driver
 // statistics of the Windows IP Security Monitor as far as they are known
-// (facts/02, 2.10, unconfirmed list); bytes are of the IPv4 payloads inside.
+// (from secondary sources, unconfirmed); bytes are of the IPv4 payloads inside.
 type Counters struct {
 	ActiveSAs            int // "Active Security Associations": pairs and lone halves count each SA
 	PendingKeyOperations int // acquires under way
@@ -20,7 +20,7 @@ type Counters struct {
 	NotDecrypted     uint64 // "Packets Not Decrypted": malformed, expired SA, bad padding, dummy
 	NotAuthenticated uint64 // "Packets Not Authenticated"
 	Replayed         uint64 // "Packets With Replay Detection"
-	WrongSA          uint64 // inside was traffic that the SA is not for (status "wrong SA" of facts/02, 2.7)
+	WrongSA          uint64 // inside was traffic that the SA is not for (STATUS_IPSEC_WRONG_SA, 0xC0360003, MS-ERREF)
 	ClearTextDrops   uint64 // arrived in the clear although policy demands protection (status "clear-text drop")
 	PolicyDrops      uint64 // blocked by policy, both directions
 	HeldDiscarded    uint64 // waited for an SA in vain

@@ -44,7 +44,7 @@ const (
 	ActionBlock     = "block"
 	ActionNegotiate = "negotiate"
 	ActionNoMatch   = "no match"
-	ActionExempt    = "exempt" // a permit whose rule is a default exemption (facts/02, 2.5)
+	ActionExempt    = "exempt" // a permit whose rule is a default exemption (TechNet cc756041)
 	ActionSA        = "sa"     // no policy was asked: the SPI decides
 )
 

@@ -27,7 +27,7 @@ type heldPacket struct {
 }
 
 // holds are the negotiations under way and the packets that wait for them. Only
-// the last packet for each destination waits (facts/02, 2.3): with two
+// the last packet for each destination waits (TechNet cc740034): with two
 // negotiations towards one destination that is one packet, not two.
 type holds struct {
 	last   uint64 // ID given out

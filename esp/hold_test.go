@@ -66,7 +66,7 @@ func TestAcquireOnce(t *testing.T) {
 	require.Equal(t, []uint64{6}, ids(), "answered, and there is still no SA")
 }
 
-// facts/02, 2.3: only the last packet per destination waits.
+// TechNet cc740034: only the last packet per destination waits.
 func TestLastPacketPerDestinationWaits(t *testing.T) {
 	n := asking(t,
 		negotiate(1, ipsec.Outbound, ipsec.Selector{Proto: ipsec.ProtoUDP, DstPort: 80}),

@@ -13,7 +13,7 @@ func transformOf(cipher, auth string) ipsec.Transform {
 	return ipsec.Transform{Protocol: ipsec.ESP, Cipher: cipher, Auth: auth}
 }
 
-// facts/04, 4.4: what ESP adds to a payload of L bytes, L = 0 to 1400: 8 + IV +
+// What ESP adds to a payload of L bytes, L = 0 to 1400: 8 + IV +
 // padding + 2 + ICV (RFC 4303, Section 2).
 func TestOverhead(t *testing.T) {
 	for _, c := range []struct {

@@ -28,7 +28,7 @@ func serverPolicy() (out, in []ipsec.Policy) {
 }
 
 // RFC 4301, Section 4.4.1: the first entry that selects the packet decides. No
-// match passes (facts/02, 2.3). Inbound is what arrives in the clear.
+// match passes (TechNet cc740034). Inbound is what arrives in the clear.
 func TestVerdicts(t *testing.T) {
 	far := netip.MustParseAddr("192.0.2.9")
 	flow := func(src netip.Addr, sport uint16, dst netip.Addr, dport uint16, proto uint8) ipsec.Flow {

@@ -99,7 +99,7 @@ func TestTripleDESPacket(t *testing.T) {
 	s, err := newTransform(out)
 	require.NoError(t, err)
 	require.Equal(t, want, sealWithIV(s, 0x0a0b0c0d, 7, want[8:16], in[20:], ipsec.ProtoUDP))
-	require.Equal(t, 31, len(want)-len(in[20:]), "the overhead that facts/04 states")
+	require.Equal(t, 31, len(want)-len(in[20:]), "21 bytes of UDP become 52 of ESP")
 
 	n := newNode(t, Config{})
 	require.NoError(t, n.Add(start, rx))

@@ -34,7 +34,7 @@ type keying struct {
 const isakmpPort = 500
 
 // windows2003VendorID is MS NT5 ISAKMPOAKLEY with version 4, which Windows
-// Server 2003 sends ([MS-IKEE], facts/02, 2.1). The vendor IDs of extensions
+// Server 2003 sends (MS-IKEE, product behaviour note 6). The vendor IDs of extensions
 // that this host does not speak are not sent.
 var windows2003VendorID = []byte{
 	0x1e, 0x2b, 0x51, 0x69, 0x05, 0x99, 0x1c, 0x7d, 0x7c, 0x96, 0xfc, 0xbf, 0xb5, 0x87, 0xe4, 0x61, 0, 0, 0, 4,

@@ -92,8 +92,8 @@ func (c *Config) Record(b trace.Body) {
 }
 
 // Windows2003Retransmit are the gaps measured on Windows 2000, XP and Server
-// 2003 responders (facts/01, 1.9); as the conflict noted there is open, both
-// roles use them.
+// 2003 responders (ike-scan 1.9.5, back-off patterns). MS-IKEE, 3.1.5 says that a
+// responder sets no such timer; the measurement is the default, for both roles.
 var Windows2003Retransmit = []time.Duration{
 	1 * time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second,
 }
@@ -113,7 +113,7 @@ type Policy interface {
 type MainMode struct {
 	Proposals    []MainModeProposal // in order of preference
 	PreSharedKey []byte             // chosen by address, as main mode must (RFC 2409, Section 5.4)
-	Lifetime     time.Duration      // 0: 8 hours (facts/02, 2.4)
+	Lifetime     time.Duration      // 0: 8 hours (MS-GPIPSEC, 2.2.1.2)
 	QuickModes   int                // quick modes per main mode; 0 is unlimited, 1 is master key PFS
 	Identity     Identity           // what to call ourselves; the zero value is the local address
 }
@@ -158,7 +158,7 @@ type Datagram struct {
 }
 
 // DefaultLifetime is the life of an SA whose negotiation names none: in seconds
-// for an IPsec SA (RFC 2407, Section 4.5), and Windows' main mode (facts/02, 2.4).
+// for an IPsec SA (RFC 2407, Section 4.5), and Windows' main mode (MS-GPIPSEC, 2.2.1.2).
 const DefaultLifetime = 28800 * time.Second
 
 // Life is the lifetime in force.

@@ -12,8 +12,8 @@ import (
 
 // Which proposal wins: the first of the initiator's that the responder's policy
 // contains, wherever it stands there. RFC 2408, Section 4.2 orders an offer by
-// the initiator's preference. Windows' own choice in version 1 is unconfirmed
-// (facts/02, 2.4); the rule is the same for main mode and quick mode.
+// the initiator's preference. Windows' own choice in version 1 is unconfirmed;
+// the rule is the same for main mode and quick mode.
 
 // MainModeChoice is what both sides of a main mode agree on.
 type MainModeChoice struct {

@@ -13,7 +13,7 @@ import (
 func (l *lab) judge(steps []*stepRun) *Result {
 	r := &Result{
 		Schema: result.ScenarioSchema,
-		Name: l.spec.Name, Title: l.spec.Title, Story: l.spec.Story, Claims: l.spec.Claims, File: l.spec.File(), Seed: l.seed,
+		Name:   l.spec.Name, Title: l.spec.Title, Story: l.spec.Story, Claims: l.spec.Claims, File: l.spec.File(), Seed: l.seed,
 		Start: l.spec.Epoch(), Outcome: result.Passed, Segments: l.drawnSegments(), Nodes: l.drawnNodes(),
 	}
 	for _, s := range steps {

@@ -13,7 +13,7 @@ import (
 type Compiled struct {
 	// Outbound and Inbound are the SPD: exemptions first, then the specific
 	// filters in the order of their search. The first entry that matches decides;
-	// without one the packet passes (facts/02, 2.3). Not to be changed.
+	// without one the packet passes (TechNet cc740034). Not to be changed.
 	Outbound, Inbound []ipsec.Policy
 
 	policy *Policy // a copy; nil when none is assigned
@@ -71,7 +71,7 @@ func clone(p *Policy) *Policy {
 // ExemptISAKMP is the rule name of the ISAKMP exemption in an SPD.
 const ExemptISAKMP = "exempt: isakmp"
 
-// isakmpPorts: facts/02, 2.5.
+// isakmpPorts are the ports of IKE, before and after a NAT is found (TechNet cc756041; RFC 3947, Section 4).
 var isakmpPorts = []uint16{500, 4500}
 
 // exempt puts the exemptions in front: this host's ISAKMP ports, see the package comment.

@@ -11,7 +11,7 @@ import (
 )
 
 // Lifetimes of a quick mode whose security method names none. A method that
-// names one of them keeps the default of the other (KB2790970, facts/02, 2.4).
+// names one of them keeps the default of the other (KB2790970).
 const (
 	DefaultQuickModeSeconds   = 3600
 	DefaultQuickModeKilobytes = 100000

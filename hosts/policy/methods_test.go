@@ -23,7 +23,7 @@ func esp(cipher, auth string, seconds int, kilobytes uint64) ipsec.Proposal {
 
 func TestParseSecurityMethod(t *testing.T) {
 	for s, want := range map[string]ipsec.Proposal{
-		// facts/02, 2.9
+		// as `netsh ipsec static add filteraction` documents them
 		"ESP[3DES,SHA1]:100000k/3600s": esp("3des-cbc", "hmac-sha1-96", 3600, 100000),
 		"esp[3des,sha1]:100000K/900S":  esp("3des-cbc", "hmac-sha1-96", 900, 100000),
 		// KB2790970: what is not named keeps its default
@@ -89,7 +89,7 @@ func TestParseSecurityMethodErrors(t *testing.T) {
 
 func TestParseMainModeMethod(t *testing.T) {
 	for s, want := range map[string]ike.MainModeProposal{
-		"3DES-SHA1-2":      {Cipher: "3des-cbc", Hash: "sha1", Group: 2},  // facts/02, 2.9
+		"3DES-SHA1-2":      {Cipher: "3des-cbc", Hash: "sha1", Group: 2},  // as `netsh ipsec static add policy` documents it
 		"3DES-SHA1-3":      {Cipher: "3des-cbc", Hash: "sha1", Group: 14}, // C070
 		"3des-sha1-14":     {Cipher: "3des-cbc", Hash: "sha1", Group: 14},
 		"AES128-SHA256-14": {Cipher: "aes128-cbc", Hash: "sha256", Group: 14},

@@ -83,7 +83,7 @@ type MainMode struct {
 const DefaultMainModeLifetime = 8 * time.Hour
 
 // DefaultMainModeProposals are what a policy without main-mode methods offers.
-// The list of Windows is unconfirmed (facts/02, 2.4): 3DES/SHA1/2, 3DES/MD5/2,
+// The list of Windows is unconfirmed: 3DES/SHA1/2, 3DES/MD5/2,
 // DES/SHA1/1, DES/MD5/1, with the 2048-bit group ahead where a policy has it
 // (MS-GPIPSEC). This is what remains of it without DES, MD5 and group 1.
 func DefaultMainModeProposals() []ike.MainModeProposal {

@@ -99,7 +99,7 @@ func (k *keys) keymat(n int, gxy []byte, p ipsec.Protocol, spi uint32, ni, nr []
 }
 
 // saKeys is a transform's share of KEYMAT: the cipher's key and salt, then the
-// integrity key (facts/01, 1.4; the salt from RFC 4106, Section 8.1).
+// integrity key (the order in general use; the salt from RFC 4106, Section 8.1).
 func (k *keys) saKeys(t ipsec.Transform, gxy []byte, spi uint32, ni, nr []byte) (cipherKey, authKey []byte) {
 	c, a := suite.CipherNamed(t.Cipher), suite.AuthNamed(t.Auth)
 	n := c.KeyLen + c.SaltLen

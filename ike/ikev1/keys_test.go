@@ -14,8 +14,8 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// The worked example of facts/01, 1.4 (calculated there in Python and in Go):
-// SHA-1, 3DES, group 2, a pre-shared key.
+// A worked example with SHA-1, 3DES, group 2 and a pre-shared key. Its values
+// were calculated twice, in Python and in Go, by programs apart from this one.
 func example(t *testing.T) *keys {
 	t.Helper()
 	c := ike.Cookies{Initiator: [8]byte(unhex(t, "1122334455667788")), Responder: [8]byte(unhex(t, "99aabbccddeeff00"))}

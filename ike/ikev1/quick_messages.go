@@ -298,7 +298,7 @@ func (q *quick) message3(now time.Time, m *message) {
 
 // message4 is what may follow: CONNECTED after a commit bit, as a fourth quick
 // mode message or as an informational exchange under the same message ID
-// (RFC 2408, Sections 3.1 and 4.8; facts/01, 1.3). It changes nothing.
+// (RFC 2408, Sections 3.1 and 4.8; the first form was seen of Windows servers). It changes nothing.
 func (q *quick) message4(now time.Time, m *message) {
 	sa := q.sa
 	if m.Flags&payload.Encrypted == 0 || m.authenticate(sa.keys, q.iv, sa.hash1(q.mid)) != nil {

@@ -105,7 +105,7 @@ func TestPrefixes(t *testing.T) {
 	}
 }
 
-// The SA payload of facts/01, 1.4, byte by byte.
+// The SA payload of the worked example in ikev1, byte by byte.
 func TestSAOnTheWire(t *testing.T) {
 	b := unhex(t, "00000038 00000001 00000001 0000002c 01010001 00000024 01010000 80010005 80020002 80040002 80030001 800b0001 000c0004 00007080")
 	chain, rest, err := payload.Parse(payload.TypeSA, b)

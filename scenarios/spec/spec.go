@@ -76,7 +76,7 @@ type Service struct {
 }
 
 // Rekey is when the initiator of an SA pair replaces it before its hard
-// lifetime. What Windows does here is unconfirmed (facts/02, 2.4), hence the setting.
+// lifetime. What Windows does here is unconfirmed, hence the setting.
 type Rekey struct {
 	Margin Duration `yaml:"margin"` // this long before expiry; 0: a tenth of the lifetime
 	Idle   bool     `yaml:"idle"`   // also when nothing was sent since the last key
