@@ -19,8 +19,10 @@ var runs = flag.Int("determinism.runs", 2, "how often TestDeterminism runs each 
 // evidenceSum runs a scenario and sums its capture, its trace and its result.
 func evidenceSum(t *testing.T, file string, seed uint64) string {
 	t.Helper()
-	dir := t.TempDir()
-	_, err := scenarios.Run(t.Context(), load(t, file), scenarios.Options{Seed: seed, Dir: dir})
+	dir, err := os.MkdirTemp(t.TempDir(), "")
+	require.NoError(t, err)
+	defer os.RemoveAll(dir) // now rather than at the end: many runs are many captures
+	_, err = scenarios.Run(t.Context(), load(t, file), scenarios.Options{Seed: seed, Dir: dir})
 	require.NoError(t, err)
 	h := sha256.New()
 	for _, name := range []string{"capture.pcapng", "trace.jsonl", "result.json"} {
