@@ -17,7 +17,7 @@ const demandsProtection = "it arrived in the clear, and the policy demands prote
 // A non-first fragment hides its ports. It passes if any entry that may concern
 // its datagram lets it: without its first fragment, whose ports are judged, it is
 // of no use to anybody. This stands in for the stateful check of RFC 4301,
-// Sections 7.3 and 7.4, and keeps large datagrams of a permitted port whole.
+// Section 7.4, and keeps large datagrams of a permitted port whole.
 func (p *Pipeline) InboundClear(now time.Time, f ipsec.Flow) Decision {
 	decision := byEntry(p.in.lookup(f))
 	if f.Fragment {

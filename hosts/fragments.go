@@ -9,7 +9,7 @@ import (
 // fragmentGate applies clear-text policy to fragments, which netstack's input
 // hook sees before reassembly. The first fragment carries the ports and is
 // judged as the datagram; the others follow its verdict, and those that overtake
-// it wait for it (as RFC 4301, Section 7.3 allows for stateful fragment checking).
+// it wait for it: the stateful fragment checking of RFC 4301, Section 7.4.
 type fragmentGate struct {
 	byKey map[noteKey]*gateEntry
 	order []noteKey // oldest first

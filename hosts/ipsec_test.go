@@ -48,8 +48,10 @@ func TestTransportModeProtectsEverythingButIKE(t *testing.T) {
 		require.Equal(t, "ok", r.Result(), "%v", r.Err)
 		r = b.alice.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(bobAddr, 7), Count: 1, Size: 30_000, Timeout: time.Second})
 		require.Equal(t, "ok", r.Result(), "a datagram of 30 kB is protected whole and fragmented: %v", r.Err)
-		r = b.alice.Ping(p, hosts.Ping{To: bobAddr, Count: 1, Size: 32, Timeout: time.Second})
-		require.Equal(t, "ok", r.Result())
+		for _, size := range []int{32, 1472, 3000, 20_000} {
+			r = b.alice.Ping(p, hosts.Ping{To: bobAddr, Count: 1, Size: size, Timeout: time.Second})
+			require.Equal(t, "ok", r.Result(), "%d bytes: %v", size, r.Err)
+		}
 	})
 	require.Equal(t, 1, tcp.Seen().SYNs)
 	n := b.protocols()

@@ -63,8 +63,8 @@ func plateauBelow(length int) int {
 }
 
 // learnPathMTU takes an ICMP fragmentation needed about an ESP packet of ours.
-// Policy has admitted it, which is the policy that RFC 4301, Section 8.2.1 asks
-// for on unauthenticated messages. It reports whether the packet was one.
+// Policy has admitted it: whether unauthenticated messages are processed is a
+// setting in RFC 4301, Section 8.2.1, and a filter here. It reports whether the packet was one.
 func (d *driver) learnPathMTU(packet []byte) bool {
 	ip := header.IPv4(packet)
 	if ip.Protocol() != ipsec.ProtoICMP || len(packet) < int(ip.HeaderLength())+header.ICMPv4MinimumSize+header.IPv4MinimumSize {
@@ -89,7 +89,7 @@ func (d *driver) learnPathMTU(packet []byte) bool {
 }
 
 // tooBig tells the local sender of a datagram that it has to send smaller ones,
-// as a router would (RFC 4301, Section 8.2.2). As an event: the sender's
+// as a router would (RFC 4301, Section 8.2.1). As an event: the sender's
 // endpoint is locked now.
 func (d *driver) tooBig(packet []byte, mtu int, r *stack.Route) {
 	quote := packet[:min(len(packet), int(header.IPv4(packet).HeaderLength())+8)]

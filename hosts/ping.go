@@ -29,6 +29,7 @@ func (h *Host) Ping(p *sim.Proc, c Ping) Report {
 	}
 	defer s.close()
 	s.onReady(p.Wake)
+	s.fragment() // Windows' ping sets don't-fragment only when asked to
 	if err := s.ep.Connect(tcpip.FullAddress{Addr: addressOf(c.To)}); err != nil {
 		return Report{Sent: 1, Err: errorOf(err)}
 	}

@@ -67,6 +67,11 @@ func (s *socket) onReady(f func()) {
 	s.notify()
 }
 
+// fragment lets datagrams leave without the don't-fragment bit.
+func (s *socket) fragment() {
+	s.ep.SetSockOptInt(tcpip.MTUDiscoverOption, int(tcpip.PMTUDiscoveryDont))
+}
+
 func (s *socket) close() {
 	s.host.mu.Lock()
 	s.ready = nil
@@ -112,11 +117,6 @@ func (h *Host) bindUDP(local netip.AddrPort) (*udpSocket, error) {
 		return nil, errorOf(err)
 	}
 	return &udpSocket{s}, nil
-}
-
-// fragment lets datagrams leave without the don't-fragment bit.
-func (s *udpSocket) fragment() {
-	s.ep.SetSockOptInt(tcpip.MTUDiscoverOption, int(tcpip.PMTUDiscoveryDont))
 }
 
 func (s *udpSocket) send(to netip.AddrPort, payload []byte) error {

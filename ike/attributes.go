@@ -12,7 +12,8 @@ import (
 // basics reads number attributes, at most one of each class. Classes that the
 // caller does not name are left alone, unless the RFC makes them part of the
 // choice: an attribute that we do not understand makes the transform
-// unacceptable (RFC 2407, Section 4.5).
+// unacceptable (RFC 2407, Section 4.5.3). Windows is documented to go on instead
+// (MS-IKEE, 3.1.5).
 func basics(p payload.ProtocolID, as []payload.Attribute, classes ...uint16) (map[uint16]uint16, error) {
 	values := make(map[uint16]uint16, len(classes))
 	for _, a := range as {

@@ -20,8 +20,13 @@ type Config struct {
 	Trace  func(trace.Body) // nil is off
 
 	Retransmit []time.Duration // gaps between copies of an unanswered message; nil: Windows2003Retransmit
-	NonceLen   int             // bytes of a nonce, 8 to 256 (RFC 2409, Section 5); 0: 20
-	VendorIDs  [][]byte        // sent in the first message of each side
+	// SilentResponder has the responder of an exchange repeat nothing but its
+	// answer to a copy, as MS-IKEE, 3.1.5 says of Windows; false is what was
+	// measured, see Windows2003Retransmit.
+	SilentResponder bool
+
+	NonceLen  int      // bytes of a nonce, 8 to 256 (RFC 2409, Section 5); 0: 20
+	VendorIDs [][]byte // sent in the first message of each side
 
 	// MaxHalfOpen bounds main modes that a peer started and has not authenticated; 0: 256.
 	MaxHalfOpen int
@@ -93,7 +98,8 @@ func (c *Config) Record(b trace.Body) {
 
 // Windows2003Retransmit are the gaps measured on Windows 2000, XP and Server
 // 2003 responders (ike-scan 1.9.5, back-off patterns). MS-IKEE, 3.1.5 says that a
-// responder sets no such timer; the measurement is the default, for both roles.
+// responder sets no such timer; the measurement is the default, for both roles,
+// and Config.SilentResponder the other side of the conflict.
 var Windows2003Retransmit = []time.Duration{
 	1 * time.Second, 2 * time.Second, 4 * time.Second, 8 * time.Second, 16 * time.Second, 32 * time.Second,
 }

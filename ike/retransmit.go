@@ -28,6 +28,11 @@ func (r *Retransmit) Start(now time.Time, gaps []time.Duration) {
 	*r = Retransmit{gaps: gaps, at: now.Add(gaps[0]), on: true}
 }
 
+// Wait begins one without copies, which ends when the schedule would.
+func (r *Retransmit) Wait(now time.Time, gaps []time.Duration) {
+	*r = Retransmit{gaps: gaps, copies: len(gaps), at: now.Add(Span(gaps)), on: true}
+}
+
 // Stop ends it: the answer has come.
 func (r *Retransmit) Stop() { r.on = false }
 

@@ -36,3 +36,20 @@ func TestCatalogue(t *testing.T) {
 		})
 	}
 }
+
+// The catalogue keeps to the advice of the interoperability paper: a preshared
+// key has at least 25 characters (C105).
+func TestCatalogueKeysAreLong(t *testing.T) {
+	keys := 0
+	for _, file := range catalogueFiles(t) {
+		for policy, p := range load(t, file).Policies {
+			for _, rule := range p.Rules {
+				for _, a := range rule.Auth {
+					keys++
+					require.GreaterOrEqual(t, len(a.PSK), 25, "%s: policy %s, rule %s: %q", file, policy, rule.Label(), a.PSK)
+				}
+			}
+		}
+	}
+	require.NotZero(t, keys)
+}

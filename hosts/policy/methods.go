@@ -11,7 +11,10 @@ import (
 )
 
 // Lifetimes of a quick mode whose security method names none. A method that
-// names one of them keeps the default of the other (KB2790970).
+// names one of them keeps the default of the other (KB2790970). They are offered
+// to the peer. HP's J4256-90025, p. 44 saw Windows offer no lifetime when none is
+// configured: for that, write 0k/0s, which leaves the SA the 28,800 s of RFC 2407,
+// Section 4.5.
 const (
 	DefaultQuickModeSeconds   = 3600
 	DefaultQuickModeKilobytes = 100000

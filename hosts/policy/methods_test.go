@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/suite"
 )
@@ -231,4 +232,31 @@ func checkMethodError(t *testing.T, err error, s string) {
 	require.ErrorAs(t, err, &m)
 	require.True(t, m.Column >= 1 && m.Column <= len(s)+1)
 	require.Less(t, len(err.Error()), 10*maxMethod+200)
+}
+
+// What travels when a security method names a lifetime, or none: KB2790970 has
+// the defaults of Windows, HP's J4256-90025, p. 44 saw it offer no lifetime.
+func TestLifetimesAsOffered(t *testing.T) {
+	for method, want := range map[string][]payload.Attribute{
+		"ESP[3DES,SHA1]": {
+			payload.BasicAttribute(payload.AttrSALifeType, payload.LifeSeconds), payload.LongAttribute(payload.AttrSALifeDuration, 3600),
+			payload.BasicAttribute(payload.AttrSALifeType, payload.LifeKilobytes), payload.LongAttribute(payload.AttrSALifeDuration, 100000),
+		},
+		"ESP[3DES,SHA1]:0k/600s": {
+			payload.BasicAttribute(payload.AttrSALifeType, payload.LifeSeconds), payload.LongAttribute(payload.AttrSALifeDuration, 600),
+		},
+		"ESP[3DES,SHA1]:0k/0s": nil,
+	} {
+		p, err := ParseSecurityMethod(method)
+		require.NoError(t, err)
+		offer, err := ike.OfferQuickMode(ike.QuickMode{Proposals: []ipsec.Proposal{p}}, 0, 256)
+		require.NoError(t, err)
+		var got []payload.Attribute
+		for _, a := range offer.Proposals[0].Transforms[0].Attributes {
+			if a.Type == payload.AttrSALifeType || a.Type == payload.AttrSALifeDuration {
+				got = append(got, a)
+			}
+		}
+		require.Equal(t, want, got, method)
+	}
 }

@@ -21,12 +21,12 @@
 // # Retransmission
 //
 // Every message that expects an answer is sent again on the schedule of
-// ike.Config.Retransmit, by both roles, as identical bytes. A copy of the
-// request answered last gets the stored answer once more. A copy of a
-// responder's message 2 or 4 of main mode does not, because the initiator's
-// own timer is running and answering both would double every message that
-// follows. The initiator of a quick mode has no timer after message 3, and
-// does answer a copy of message 2.
+// ike.Config.Retransmit, by both roles unless ike.Config.SilentResponder leaves
+// it to the initiator, as identical bytes. A copy of the request answered last
+// gets the stored answer once more. A copy of a responder's message 2 or 4 of
+// main mode does not, because the initiator's own timer is running and
+// answering both would double every message that follows. The initiator of a
+// quick mode has no timer after message 3, and does answer a copy of message 2.
 //
 // A quick mode that ends without any answer although the peer sent nothing
 // else under the main mode either ends the main mode with it: the peer has lost

@@ -128,8 +128,11 @@ func (sa *SA) send(now time.Time, o *outgoing, msg []byte, number int, answer bo
 	h, _ := payload.ParseHeader(msg) // we have just built it
 	*o = outgoing{msg: msg, record: sa.record(true, h, number, describeAll(ps))}
 	o.record.Note = note
-	if answer {
-		o.timer.Start(now, sa.env.Config.Gaps())
+	switch gaps := sa.env.Config.Gaps(); {
+	case answer && number%2 == 0 && sa.env.Config.SilentResponder: // messages 2 and 4 are the responder's
+		o.timer.Wait(now, gaps)
+	case answer:
+		o.timer.Start(now, gaps)
 	}
 	sa.transmit(o)
 }

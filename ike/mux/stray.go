@@ -28,7 +28,7 @@ func (m *Mux) ignored(d ike.Datagram, h payload.Header, why string) {
 }
 
 // unknownCookies ignores a message under an SA that does not exist, and says so
-// when it is of an exchange that the peer waits for (RFC 2408, Section 5.1).
+// when it is of an exchange that the peer waits for (RFC 2408, Section 5.2).
 func (m *Mux) unknownCookies(now time.Time, d ike.Datagram, h payload.Header) {
 	m.ignored(d, h, "no main mode has these cookies")
 	if h.Exchange == payload.QuickMode || h.Exchange == payload.MainMode {

@@ -6,7 +6,7 @@ import (
 	"golang.org/x/crypto/cryptobyte"
 )
 
-// The only DOI and the only situation of this project, RFC 2407, Sections 4.2 and 6.
+// The only DOI and the only situation of this project, RFC 2407, Sections 4.6.1 and 4.2.
 const (
 	DOIIPsec              uint32 = 1
 	SituationIdentityOnly uint32 = 1

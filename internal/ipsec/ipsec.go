@@ -171,7 +171,7 @@ func (f Flow) String() string {
 }
 
 // Lifetime bounds the use of an SA; a zero field is no bound of that kind.
-// Kilobytes are units of 1024 bytes, RFC 2407, Section 4.5.
+// Kilobytes are units of 1024 bytes here; RFC 2407, Section 4.5 says no more than "Kbytes".
 type Lifetime struct {
 	Duration  time.Duration
 	Kilobytes uint64

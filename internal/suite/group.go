@@ -108,7 +108,7 @@ func (g *Group) GenerateKey(rand io.Reader) (*PrivateKey, error) {
 func (k *PrivateKey) Public() []byte { return k.public }
 
 // ErrPublicValue is returned for a peer's value of the wrong length or outside 1 < y < p−1,
-// which would give away the secret (RFC 2412, Section 3.5 and NIST SP 800-56A, 5.6.2.3.1).
+// which would give away the secret (RFC 6989, Section 2.1 and NIST SP 800-56A, 5.6.2.3.1).
 var ErrPublicValue = errors.New("suite: Diffie–Hellman public value is not in the group")
 
 // Shared is g^xy, padded with zeros to the group's size (RFC 2409, Section 5).
