@@ -42,6 +42,9 @@ func (h *Host) AssignPolicy(p *policy.Policy) error {
 // Policy is the assigned policy; nil when there is none.
 func (h *Host) Policy() *policy.Policy { return h.agent.policy }
 
+// PolicyOptions are how the host's agent compiles policies.
+func (h *Host) PolicyOptions() policy.Options { return h.agent.options }
+
 // Explain says which filter decides for a packet, and why.
 func (h *Host) Explain(d ipsec.Direction, f ipsec.Flow) policy.Explanation {
 	if h.agent.compiled == nil {

@@ -43,6 +43,7 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		Rand:      h.world.Rand(h.name, "esp"),
 		Trace:     h.record,
 		Rekey:     c.Rekey,
+		TrustSPI:  c.TrustSPI,
 		Broadcast: func(a netip.Addr) bool { return broadcast(c.Interfaces, a) },
 	})
 	if err != nil {

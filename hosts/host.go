@@ -24,6 +24,9 @@ type Config struct {
 	Options    policy.Options                  // of the policy compiler
 	Names      func(string) (netip.Addr, bool) // resolves host names; nil: none is known
 	Faults     Faults
+
+	TrustSPI        bool // see esp.Config
+	SilentResponder bool // see ike.Config
 }
 
 // Interface joins a host to a segment.
@@ -75,7 +78,7 @@ func New(w *sim.World, c Config) (*Host, error) {
 		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
 	h.agent = &agent{host: h, options: c.Options}
-	if h.keying, err = newKeying(h); err != nil {
+	if h.keying, err = newKeying(h, c); err != nil {
 		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
 	if c.Policy != nil {

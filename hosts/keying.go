@@ -40,7 +40,7 @@ var windows2003VendorID = []byte{
 	0x1e, 0x2b, 0x51, 0x69, 0x05, 0x99, 0x1c, 0x7d, 0x7c, 0x96, 0xfc, 0xbf, 0xb5, 0x87, 0xe4, 0x61, 0, 0, 0, 4,
 }
 
-func newKeying(h *Host) (*keying, error) {
+func newKeying(h *Host, c Config) (*keying, error) {
 	k := &keying{host: h, sockets: map[netip.Addr]*udpSocket{}, rekeys: map[uint64]uint32{}, nextRekey: firstRekey}
 	var err error
 	k.mux, err = mux.New(ike.Config{
@@ -49,6 +49,8 @@ func newKeying(h *Host) (*keying, error) {
 		SPIs:      lockedSPIs{h.driver},
 		Trace:     h.record,
 		VendorIDs: [][]byte{windows2003VendorID},
+
+		SilentResponder: c.SilentResponder,
 	})
 	if err != nil {
 		return nil, err

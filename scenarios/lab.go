@@ -128,10 +128,12 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		l.routers[name] = router
 		return nil
 	}
-	margin, idle := n.RekeyBefore()
+	settings := n.Settings()
+	margin, idle := settings.RekeyBefore()
 	c := hosts.Config{
-		Name: name, Policy: l.policies[l.spec.Assignments[name]],
-		Rekey: esp.Rekey{Margin: margin, Idle: idle}, Names: l.lookup, Faults: faults,
+		Name: name, Policy: l.policies[l.spec.Assignments[name]], Options: optionsOf(settings),
+		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, SilentResponder: settings.SilentResponder,
+		Names: l.lookup, Faults: faults,
 	}
 	for i, ifc := range n.Interfaces {
 		c.Interfaces = append(c.Interfaces, hosts.Interface{Segment: l.segments[ifc.Segment], Prefix: prefixes[i]})

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/result"
@@ -60,7 +61,7 @@ func (o *oracle) frame(f sim.Frame) {
 		return
 	}
 	o.frames++
-	r := o.rule(host.Policy(), host.Addrs(), p)
+	r := o.rule(host, p)
 	if !r.protect {
 		return
 	}
@@ -71,18 +72,18 @@ func (o *oracle) frame(f sim.Frame) {
 
 // rule finds what the policy demands. A non-first fragment hides its ports: the
 // ruling on the first fragment of its datagram holds.
-func (o *oracle) rule(p *policy.Policy, local []netip.Addr, packet decoded) ruling {
+func (o *oracle) rule(host *hosts.Host, packet decoded) ruling {
 	if !packet.fragment {
-		return judge(p, local, packet.flow)
+		return judge(host.Policy(), host.Addrs(), host.PolicyOptions().Ties, packet.flow)
 	}
 	k := fragmentKey{packet.flow.Src, packet.flow.Dst, packet.flow.Proto, packet.id}
 	if packet.flow.Fragment {
 		if r, ok := o.fragments[k]; ok {
 			return r
 		}
-		return judge(p, local, packet.flow)
+		return judge(host.Policy(), host.Addrs(), host.PolicyOptions().Ties, packet.flow)
 	}
-	r := judge(p, local, packet.flow)
+	r := judge(host.Policy(), host.Addrs(), host.PolicyOptions().Ties, packet.flow)
 	if len(o.order) == fragmentRulings {
 		delete(o.fragments, o.order[0])
 		o.order = o.order[1:]
@@ -95,7 +96,7 @@ func (o *oracle) rule(p *policy.Policy, local []netip.Addr, packet decoded) ruli
 }
 
 // judge is the naive evaluation of a policy for a packet that leaves the host.
-func judge(p *policy.Policy, local []netip.Addr, f ipsec.Flow) ruling {
+func judge(p *policy.Policy, local []netip.Addr, ties []policy.Kind, f ipsec.Flow) ruling {
 	if p == nil {
 		return ruling{}
 	}
@@ -119,7 +120,7 @@ func judge(p *policy.Policy, local []netip.Addr, f ipsec.Flow) ruling {
 					continue
 				}
 				c.kind, c.rule, c.filter = rule.Action.Kind, p.Name+"/"+rule.Name, filter.String()
-				if best == nil || c.beats(best) {
+				if best == nil || c.beats(best, ties) {
 					best = &c
 				}
 			}
@@ -145,10 +146,9 @@ type candidate struct {
 }
 
 // beats reports whether c is searched before b. Of equals the earlier found stays.
-func (c *candidate) beats(b *candidate) bool {
-	rank := map[policy.Kind]int{policy.Block: 2, policy.Permit: 1, policy.Negotiate: 0}
+func (c *candidate) beats(b *candidate, ties []policy.Kind) bool {
 	for _, d := range []int{
-		c.narrow - b.narrow, c.wide - b.wide, c.protocol - b.protocol, c.ports - b.ports, rank[c.kind] - rank[b.kind],
+		c.narrow - b.narrow, c.wide - b.wide, c.protocol - b.protocol, c.ports - b.ports, slices.Index(ties, b.kind) - slices.Index(ties, c.kind),
 	} {
 		if d != 0 {
 			return d > 0

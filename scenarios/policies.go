@@ -37,7 +37,7 @@ func Validate(s *spec.Scenario) error {
 			}
 			addrs = append(addrs, prefix.Addr())
 		}
-		if _, err := policy.Compile(p, addrs, policy.Options{}); err != nil {
+		if _, err := policy.Compile(p, addrs, optionsOf(s.Nodes[host].Settings())); err != nil {
 			mistakes = append(mistakes, s.Errorf(path, "policy %s on %s: %v", name, host, err))
 		}
 	}
@@ -71,14 +71,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.FilterActions)) {
 		a := s.FilterActions[name]
 		action := policy.FilterAction{Name: name, PFS: a.PFS}
-		switch a.Action {
-		case spec.ActionPermit:
-			action.Kind = policy.Permit
-		case spec.ActionBlock:
-			action.Kind = policy.Block
-		case spec.ActionNegotiate:
-			action.Kind = policy.Negotiate
-		}
+		action.Kind = kindOf(a.Action)
 		for i, m := range a.Methods {
 			proposal, err := policy.ParseSecurityMethod(m)
 			if err != nil {
@@ -111,6 +104,26 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 		policies[name] = out
 	}
 	return policies, errors.Join(mistakes...)
+}
+
+// kindOf is the action that a word means; spec has checked it.
+func kindOf(word string) policy.Kind {
+	switch word {
+	case spec.ActionPermit:
+		return policy.Permit
+	case spec.ActionBlock:
+		return policy.Block
+	}
+	return policy.Negotiate
+}
+
+// optionsOf are a node's settings for the policy compiler.
+func optionsOf(s spec.IPsec) policy.Options {
+	var o policy.Options
+	for _, word := range s.TieOrder() {
+		o.Ties = append(o.Ties, kindOf(word))
+	}
+	return o
 }
 
 func filterOf(s *spec.Scenario, f spec.Filter) (policy.Filter, error) {

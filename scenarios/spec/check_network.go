@@ -2,6 +2,7 @@ package spec
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 )
 
@@ -71,12 +72,25 @@ func (c *checker) nodes() {
 		}
 		c.routes(path, n)
 		c.services(path, name, n)
-		if n.Rekey != nil {
-			c.span(child(path, "rekey"), "margin", n.Rekey.Margin)
-			if n.Router() {
-				c.key(child(path, "rekey"), "rekey: %s is a router and has no IPsec", name)
-			}
-		}
+		c.ipsec(path, name, n)
+	}
+}
+
+// ipsec checks the IPsec settings of a node.
+func (c *checker) ipsec(path, name string, n Node) {
+	if n.IPsec == nil {
+		return
+	}
+	path = child(path, "ipsec")
+	if n.Router() {
+		c.key(path, "ipsec: %s is a router and has no IPsec", name)
+	}
+	if n.IPsec.Rekey != nil {
+		c.span(child(path, "rekey"), "margin", n.IPsec.Rekey.Margin)
+	}
+	actions := []string{ActionBlock, ActionNegotiate, ActionPermit}
+	if n.IPsec.Ties != nil && !slices.Equal(slices.Sorted(slices.Values(n.IPsec.Ties)), actions) {
+		c.at(child(path, "ties"), "ties: want permit, block and negotiate once each, in the order in which equally specific filters are searched")
 	}
 }
 

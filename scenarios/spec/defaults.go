@@ -15,7 +15,9 @@ import (
 //	Segment.Latency      Segment.Delay                 100µs
 //	Segment.MTU          Segment.PacketSize            1500 bytes
 //	Node.Type            Node.Kind, Node.Router        host
-//	Node.Rekey           Node.RekeyBefore              margin 0 (a tenth of the lifetime), not idle
+//	Node.IPsec           Node.Settings                 the default of each setting
+//	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
+//	IPsec.Ties           IPsec.TieOrder                block, permit, negotiate
 //	Filter.Protocol      Filter.ProtocolNumber         0, any
 //	Filter.Mirrored      Filter.BothWays               true
 //	MainMode.Lifetime    MainMode.Expiry               8h
@@ -95,13 +97,29 @@ func (n Node) Kind() string { return or(n.Type, TypeHost) }
 // Router reports whether the node is one.
 func (n Node) Router() bool { return n.Kind() == TypeRouter }
 
+// Settings are what the sources leave open, as this node has it.
+func (n Node) Settings() IPsec {
+	if n.IPsec == nil {
+		return IPsec{}
+	}
+	return *n.IPsec
+}
+
 // RekeyBefore is how long before the end of its lifetime an SA pair is
 // replaced, 0 for a tenth of the lifetime, and whether an idle one is too.
-func (n Node) RekeyBefore() (margin time.Duration, idle bool) {
-	if n.Rekey == nil {
+func (s IPsec) RekeyBefore() (margin time.Duration, idle bool) {
+	if s.Rekey == nil {
 		return 0, false
 	}
-	return n.Rekey.Margin.Span(), n.Rekey.Idle
+	return s.Rekey.Margin.Span(), s.Rekey.Idle
+}
+
+// TieOrder is the order of actions among equally specific filters.
+func (s IPsec) TieOrder() []string {
+	if s.Ties == nil {
+		return []string{ActionBlock, ActionPermit, ActionNegotiate}
+	}
+	return s.Ties
 }
 
 // ProtocolNumber is the IP protocol that the filter selects; 0 is any, and also a word that Check refuses.

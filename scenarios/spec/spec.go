@@ -54,7 +54,7 @@ type Node struct {
 	Gateway    string      `yaml:"gateway"` // default route
 	Routes     []Route     `yaml:"routes"`
 	Serves     []Service   `yaml:"serves"` // applications that listen from the start
-	Rekey      *Rekey      `yaml:"rekey"`  // when SAs are replaced before they expire
+	IPsec      *IPsec      `yaml:"ipsec"`  // of a host: what the sources leave open
 }
 
 // Interface joins a node to a segment.
@@ -73,6 +73,21 @@ type Route struct {
 type Service struct {
 	TCP int `yaml:"tcp" jsonschema:"minimum=1,maximum=65535"` // port; answers each request with as many bytes as it asks for
 	UDP int `yaml:"udp" jsonschema:"minimum=1,maximum=65535"` // port; echoes each datagram
+}
+
+// IPsec settles for one host what the sources leave open about IPsec on Windows
+// Server 2003. Left out, each setting has its documented default.
+type IPsec struct {
+	// Rekey is when SAs are replaced before they expire.
+	Rekey *Rekey `yaml:"rekey"`
+	// TrustSPI leaves out the check that a packet fits the SA that it came under
+	// (RFC 4301, Section 5.2): HP J4256-90025 says that Windows makes none. Default: the check is made.
+	TrustSPI bool `yaml:"trust-spi"`
+	// SilentResponder has an IKE responder repeat nothing, as MS-IKEE, 3.1.5 says.
+	// Default: it repeats, as ike-scan measured.
+	SilentResponder bool `yaml:"silent-responder"`
+	// Ties orders equally specific filters by their action. Default: block, permit, negotiate.
+	Ties []string `yaml:"ties"`
 }
 
 // Rekey is when the initiator of an SA pair replaces it before its hard
