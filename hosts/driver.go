@@ -29,6 +29,7 @@ type driver struct {
 	mu      sync.Mutex
 	esp     *esp.Pipeline
 	notes   notes
+	policy  policyAge
 	paths   pathMTUs
 	demands int // datagrams that policy wanted protected, for Faults.PassClear
 
@@ -86,7 +87,7 @@ func (d *driver) outbound(packet []byte, r *stack.Route) (clear bool) {
 	now := d.host.world.Time()
 
 	d.mu.Lock()
-	mtu := d.paths.mtu(now, dst, int(d.host.nics[r.NICID()-1].mtu))
+	mtu := d.paths.mtu(now, dst, d.host.nics[r.NICID()-1].port.MTU())
 	d.fitOutbound(packet, mtu)
 	decision := d.esp.Outbound(now, packet, mtu)
 	if decision.Outcome == esp.Protected && d.failOpen() {
@@ -96,7 +97,7 @@ func (d *driver) outbound(packet []byte, r *stack.Route) (clear bool) {
 	}
 	switch decision.Outcome {
 	case esp.Passed:
-		d.notes.add(packet, note{comment: verdictComment(decision)})
+		d.notes.add(packet, note{comment: verdictComment(decision), policy: d.policy.number})
 	case esp.Protected:
 		d.notes.add(decision.Packet, protectedNote(decision, packet))
 	}
@@ -209,7 +210,12 @@ func (d *driver) inject(n *nic, packet []byte) {
 func (d *driver) transmit(n *nic, frame []byte) {
 	d.mu.Lock()
 	note := d.notes.find(frame)
+	stale := d.stale(frame, note)
 	d.mu.Unlock()
+	if stale {
+		d.dropped("ipsec outbound", frame[header.EthernetMinimumSize:], "the policy changed while it waited for the address of its next hop")
+		return
+	}
 	number := n.port.Send(frame, note.comment)
 	if note.inner != nil {
 		inner := *note.inner

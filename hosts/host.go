@@ -74,19 +74,28 @@ func New(w *sim.World, c Config) (*Host, error) {
 	if h.driver, err = newDriver(h, c); err != nil {
 		return nil, err
 	}
+	if err := h.start(c); err != nil {
+		if h.stack != nil {
+			h.Close()
+		}
+		return nil, err
+	}
+	return h, nil
+}
+
+// start builds what a host consists of, from the stack up.
+func (h *Host) start(c Config) (err error) {
 	if err := h.newStack(c); err != nil {
-		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
+		return fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
 	h.agent = &agent{host: h, options: c.Options}
 	if h.keying, err = newKeying(h, c); err != nil {
-		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
+		return fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
 	if c.Policy != nil {
-		if err := h.AssignPolicy(c.Policy); err != nil {
-			return nil, err
-		}
+		return h.AssignPolicy(c.Policy)
 	}
-	return h, nil
+	return nil
 }
 
 // Name is the host's name.

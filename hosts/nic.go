@@ -18,7 +18,6 @@ type nic struct {
 	id         tcpip.NICID
 	prefix     netip.Prefix
 	port       *sim.Port
-	mtu        uint32
 	address    tcpip.LinkAddress
 	dispatcher stack.NetworkDispatcher
 }
@@ -29,7 +28,7 @@ func newNIC(h *Host, id tcpip.NICID, c Interface) (*nic, error) {
 	if !c.Prefix.Addr().Is4() {
 		return nil, fmt.Errorf("address %s: unsupported: hosts speak IPv4 only", c.Prefix)
 	}
-	n := &nic{host: h, id: id, prefix: c.Prefix, mtu: uint32(c.Segment.Config().MTU)}
+	n := &nic{host: h, id: id, prefix: c.Prefix}
 	mac := sim.MACFor(h.name, c.Segment.Name())
 	n.address = tcpip.LinkAddress(mac[:])
 	var err error
@@ -104,8 +103,8 @@ func (n *nic) ParseHeader(pkt *stack.PacketBuffer) bool {
 
 // The rest of stack.NetworkLinkEndpoint.
 
-func (n *nic) MTU() uint32                             { return n.mtu }
-func (n *nic) SetMTU(mtu uint32)                       { n.mtu = mtu }
+func (n *nic) MTU() uint32                             { return uint32(n.port.MTU()) }
+func (n *nic) SetMTU(uint32)                           {} // the link's is the one
 func (n *nic) MaxHeaderLength() uint16                 { return header.EthernetMinimumSize }
 func (n *nic) LinkAddress() tcpip.LinkAddress          { return n.address }
 func (n *nic) SetLinkAddress(a tcpip.LinkAddress)      { n.address = a }

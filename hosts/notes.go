@@ -16,6 +16,7 @@ import (
 type note struct {
 	comment string
 	inner   *trace.Inner // of a protected datagram
+	policy  int          // that let a clear datagram pass, see policyAge
 }
 
 // noteKey finds the frames of a datagram: identification, protocol and

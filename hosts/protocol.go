@@ -45,7 +45,7 @@ func (p espProtocol) HandleUnknownDestinationPacket(_ stack.TransportEndpointID,
 	decision := d.esp.InboundProtected(now, packet)
 	if decision.Outcome == esp.Opened {
 		peer := netip.AddrFrom4([4]byte(packet[12:16]))
-		d.fitInbound(decision.Packet, d.paths.mtu(now, peer, int(n.mtu)))
+		d.fitInbound(decision.Packet, d.paths.mtu(now, peer, n.port.MTU()))
 	}
 	d.mu.Unlock()
 	if decision.Outcome == esp.Opened {

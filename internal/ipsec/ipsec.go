@@ -279,5 +279,6 @@ type SAParams struct {
 	Rule      string   // the name of that entry
 	Lifetime  Lifetime
 	PeerSPI   uint32 // the SPI of the opposite direction, so that a pair can be found and shown
+	Inner     uint32 // in a bundle: the SPI of the SA whose packets this one protects; 0 when it is alone or the innermost
 	Initiator bool   // this side started the quick mode
 }
