@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip/header"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
 // fragmentGate applies clear-text policy to fragments, which netstack's input
@@ -20,12 +22,13 @@ type gateEntry struct {
 	decided bool
 	pass    bool
 	waiting [][]byte
+	bytes   int // that wait
 }
 
 const (
 	gateTime    = 30 * time.Second // the reassembly time of netstack, too
 	gateEntries = 256
-	gateWaiting = 64 // fragments of one datagram; 64 of 1280 bytes are more than a datagram can have
+	gateBytes   = 96 << 10 // of one datagram: more than the longest has in fragments of 68 bytes
 )
 
 // check reports whether a fragment may go on to reassembly now.
@@ -37,24 +40,36 @@ func (g *fragmentGate) check(d *driver, n *nic, packet []byte) bool {
 		e = g.open(k, d.host.world.Now())
 	}
 	if header.IPv4(packet).FragmentOffset() == 0 {
-		e.decided, e.pass = true, d.admit(packet)
+		e.decided, e.pass = true, !d.tiny(packet) && d.admit(packet)
 		for _, p := range e.waiting {
 			if e.pass {
 				d.host.after(0, func() { d.inject(n, p) })
 			}
 		}
-		e.waiting = nil
+		e.waiting, e.bytes = nil, 0
 		return e.pass
 	}
 	if e.decided {
 		return e.pass
 	}
-	if len(e.waiting) == gateWaiting {
+	if e.bytes += len(packet); e.bytes > gateBytes {
 		d.dropped("ipsec inbound", packet, "too many fragments before the first of their datagram")
 		return false
 	}
 	e.waiting = append(e.waiting, packet)
 	return false
+}
+
+// tiny reports a first fragment that ends within its TCP header, and so hides
+// the flags from whoever looks at single fragments, as the log of connection
+// requests does. Nobody sends one but to evade a filter: RFC 1858, Section 3.
+func (d *driver) tiny(packet []byte) bool {
+	ip := header.IPv4(packet)
+	if ip.Protocol() != ipsec.ProtoTCP || len(packet)-int(ip.HeaderLength()) >= header.TCPMinimumSize {
+		return false
+	}
+	d.dropped("ipsec inbound", packet, "a first fragment without a whole TCP header")
+	return true
 }
 
 func (g *fragmentGate) open(k noteKey, now time.Duration) *gateEntry {

@@ -150,9 +150,7 @@ func (k *keying) fromDriver(now time.Time) bool {
 			QuickMode: quickModeOf(e.Policy), Replaces: e.SA.PeerSPI,
 		})
 	case esp.EventHard:
-		if e.SA.Direction == ipsec.Inbound {
-			k.mux.DeleteSAs(now, e.SA.Src, e.SA.Protocol, []uint32{e.SA.SPI})
-		}
+		k.ended(now, e.SA)
 	}
 	return true
 }

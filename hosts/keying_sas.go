@@ -125,10 +125,35 @@ func (k *keying) drop(reason string) {
 	k.answered = nil
 	d.mu.Unlock()
 	for _, sa := range removed {
-		if sa.Direction == ipsec.Inbound {
-			k.mux.DeleteSAs(now, sa.Src, sa.Protocol, []uint32{sa.SPI})
-		}
+		k.ended(now, sa)
 	}
+	k.forget(now)
 	k.mux.Shutdown(now)
 	k.pump()
+}
+
+// forget drops what the data plane has asked for under the old policy and nobody has taken up yet.
+func (k *keying) forget(now time.Time) {
+	d := k.host.driver
+	for {
+		d.mu.Lock()
+		event, ok := d.esp.NextEvent()
+		if acquire, is := event.(esp.EventAcquire); is {
+			d.esp.Fail(now, acquire.ID)
+		}
+		d.mu.Unlock()
+		if hard, is := event.(esp.EventHard); is {
+			k.ended(now, hard.SA)
+		}
+		if !ok {
+			return
+		}
+	}
+}
+
+// ended tells the peer of an SA that this side removed.
+func (k *keying) ended(now time.Time, sa ipsec.SAParams) {
+	if sa.Direction == ipsec.Inbound {
+		k.mux.DeleteSAs(now, sa.Src, sa.Protocol, []uint32{sa.SPI})
+	}
 }

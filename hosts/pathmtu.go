@@ -2,13 +2,16 @@ package hosts
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip/checksum"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
+	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
@@ -62,10 +65,13 @@ func plateauBelow(length int) int {
 	return minPathMTU
 }
 
-// learnPathMTU takes an ICMP fragmentation needed about an ESP packet of ours.
-// Policy has admitted it: whether unauthenticated messages are processed is a
-// setting in RFC 4301, Section 8.2.1, and a filter here. It reports whether the packet was one.
+// learnPathMTU takes an ICMP fragmentation needed about an ESP packet. Policy has
+// admitted it: whether unauthenticated messages are processed is a setting in
+// RFC 4301, Section 8.2.1, and a filter here. What it quotes must be of an SA that
+// this host sends with, or anybody could lower any estimate. It reports whether
+// the packet was one.
 func (d *driver) learnPathMTU(packet []byte) bool {
+	const quotedBytes = 8 // of the ESP header, RFC 792
 	ip := header.IPv4(packet)
 	if ip.Protocol() != ipsec.ProtoICMP || len(packet) < int(ip.HeaderLength())+header.ICMPv4MinimumSize+header.IPv4MinimumSize {
 		return false
@@ -78,14 +84,31 @@ func (d *driver) learnPathMTU(packet []byte) bool {
 	if quoted.Protocol() != ipsec.ProtoESP {
 		return false
 	}
+	at := int(quoted.HeaderLength())
+	if at < header.IPv4MinimumSize || len(quoted) < at+quotedBytes {
+		d.dropped("ipsec inbound", packet, "an ICMP error that quotes too little of an ESP packet")
+		return true
+	}
+	src, dst, spi := addrOf(quoted.SourceAddress()), addrOf(quoted.DestinationAddress()), binary.BigEndian.Uint32(quoted[at:])
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.sendsWith(src, dst, spi) {
+		d.dropped("ipsec inbound", packet, fmt.Sprintf("an ICMP error about an ESP packet with SPI %#08x, which is not of this host", spi))
+		return true
+	}
 	mtu := int(icmp.MTU())
 	if mtu == 0 {
 		mtu = plateauBelow(int(quoted.TotalLength()))
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.paths.learn(d.host.world.Time(), addrOf(quoted.DestinationAddress()), mtu)
+	d.paths.learn(d.host.world.Time(), dst, mtu)
 	return true
+}
+
+// sendsWith reports whether the SAD has an outbound SA. d.mu is held.
+func (d *driver) sendsWith(src, dst netip.Addr, spi uint32) bool {
+	return slices.ContainsFunc(d.esp.SAs(), func(sa esp.SAInfo) bool {
+		return sa.Direction == ipsec.Outbound && sa.Src == src && sa.Dst == dst && sa.SPI == spi
+	})
 }
 
 // tooBig tells the local sender of a datagram that it has to send smaller ones,

@@ -25,13 +25,13 @@ type Ping struct {
 func (h *Host) Ping(p *sim.Proc, c Ping) Report {
 	s, err := h.newSocket(icmp.ProtocolNumber4)
 	if err != nil {
-		return Report{Err: err}
+		return Report{Sent: c.Count, Err: err}
 	}
 	defer s.close()
 	s.onReady(p.Wake)
 	s.fragment() // Windows' ping sets don't-fragment only when asked to
 	if err := s.ep.Connect(tcpip.FullAddress{Addr: addressOf(c.To)}); err != nil {
-		return Report{Sent: 1, Err: errorOf(err)}
+		return Report{Sent: c.Count, Err: errorOf(err)}
 	}
 	data := pattern(0, c.Size)
 	return h.run(p, rounds{

@@ -52,14 +52,14 @@ type Datagrams struct {
 func (h *Host) SendDatagrams(p *sim.Proc, c Datagrams) Report {
 	s, err := h.bindUDP(netip.AddrPortFrom(netip.Addr{}, c.LocalPort))
 	if err != nil {
-		return Report{Err: err}
+		return Report{Sent: c.Count, Err: err}
 	}
 	defer s.close()
 	s.fragment()
 	s.onReady(p.Wake)
 	// Connected, so that ICMP errors come back to the socket.
 	if err := s.ep.Connect(fullAddress(c.To)); err != nil {
-		return Report{Sent: 1, Err: errorOf(err)}
+		return Report{Sent: c.Count, Err: errorOf(err)}
 	}
 	payload := func(i int) []byte {
 		b := pattern(int64(i), max(c.Size, 4))

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -43,6 +44,12 @@ func newEvidence(o Options) (*evidence, error) {
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("scenarios: evidence folder: %w", err)
 	}
+	// What an earlier run left would be taken for the result of this one, if this one breaks.
+	for _, name := range []string{resultFile, reportFile} {
+		if err := os.Remove(filepath.Join(o.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("scenarios: evidence of an earlier run: %w", err)
+		}
+	}
 	for _, name := range []string{traceFile, captureFile} {
 		f, err := os.Create(filepath.Join(o.Dir, name))
 		if err != nil {
@@ -64,9 +71,11 @@ func (ev *evidence) writer(i int) io.Writer {
 	return ev.files[i]
 }
 
-// abandon closes files that finish has not closed.
+// abandon closes files that finish has not closed. What was recorded until the
+// lab broke is kept as far as it can be; that it broke is reported already.
 func (ev *evidence) abandon() {
 	for _, f := range ev.files {
+		f.Flush()
 		f.file.Close()
 	}
 	ev.files = nil

@@ -128,7 +128,7 @@ func (o *observer) tally(begin, end window, a, b party, proto uint8, port uint16
 		}
 		if !s.protected() {
 			if proto != ipsec.ProtoAny && s.proto != proto ||
-				port != 0 && !s.fragmentOnly() && s.srcPort != port && s.dstPort != port {
+				port != 0 && !s.hidden() && s.srcPort != port && s.dstPort != port {
 				continue
 			}
 			t.clear++
@@ -154,8 +154,8 @@ func (o *observer) tally(begin, end window, a, b party, proto uint8, port uint16
 	return t
 }
 
-// fragmentOnly: a non-first fragment, which shows no ports.
-func (s *sighting) fragmentOnly() bool { return s.fragment && !s.first }
+// hidden reports a non-first fragment whose ports nobody has seen.
+func (s *sighting) hidden() bool { return !s.first && s.srcPort == 0 && s.dstPort == 0 }
 
 func (t tally) protection() string {
 	switch {
@@ -175,38 +175,6 @@ func (t tally) complaint(want string) string {
 		text += fmt.Sprintf(", the first clear one is frame %d", t.firstClear)
 	}
 	return text
-}
-
-// rule judges which rules decided, from the verdicts that the drivers recorded.
-func (j *judgement) rule(want *spec.RuleExpect) {
-	s := j.step
-	from, to := s.ends()
-	flow := s.flow()
-	if want.From != "" {
-		j.equal("rule.from", "rule at "+from.name, want.From, s.lab.verdict(s.end, from.name, ipsec.Outbound, flow))
-	}
-	if want.To != "" {
-		j.equal("rule.to", "rule at "+to.name, want.To, s.lab.verdict(s.end, to.name, ipsec.Inbound, flow))
-	}
-}
-
-// verdict is the name of the rule in the last decision of a node's driver about
-// the request of a flow; ephemeral source ports do not matter.
-func (l *lab) verdict(end window, node string, d ipsec.Direction, f ipsec.Flow) string {
-	prefix, suffix := fmt.Sprintf("%s %s", ipsec.ProtoName(f.Proto), f.Src), fmt.Sprintf("> %s", f.Dst)
-	if ipsec.HasPorts(f.Proto) {
-		prefix, suffix = prefix+":", fmt.Sprintf("> %s:%d", f.Dst, f.DstPort)
-	}
-	events := l.log.Events()[:end.events]
-	for _, e := range slices.Backward(events) {
-		v, ok := e.Body.(trace.Verdict)
-		if !ok || e.Node != node || v.Direction != d.String() ||
-			!strings.HasPrefix(v.Packet, prefix) || !strings.HasSuffix(v.Packet, suffix) {
-			continue
-		}
-		return cmp.Or(v.Rule, v.Action)
-	}
-	return "no decision"
 }
 
 // application judges what the listener at the far end saw.
@@ -268,7 +236,7 @@ func (l *lab) negotiations(begin, end window, a, b party) talks {
 	before := map[sent]bool{}
 	for i := range l.wire.seen[begin.frames:end.frames] {
 		s := &l.wire.seen[begin.frames+i]
-		if !s.isIKE() || !s.between(a, b) || s.node != a.name && s.node != b.name {
+		if !s.isIKE() || !s.first || !s.between(a, b) || s.node != a.name && s.node != b.name {
 			continue
 		}
 		t.messages++

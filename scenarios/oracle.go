@@ -21,8 +21,7 @@ import (
 type oracle struct {
 	lab        *lab
 	decoder    packetDecoder
-	fragments  map[fragmentKey]ruling // by the first fragment of a datagram
-	order      []fragmentKey
+	fragments  recent[ruling]
 	frames     int // judged
 	violations []violation
 }
@@ -32,12 +31,6 @@ type violation struct {
 	trace.Violation
 }
 
-type fragmentKey struct {
-	src, dst netip.Addr
-	proto    uint8
-	id       uint16
-}
-
 // ruling is what the policy demands of a packet.
 type ruling struct {
 	protect bool
@@ -45,10 +38,7 @@ type ruling struct {
 	why     string
 }
 
-// fragmentRulings bounds what the oracle remembers of datagrams in flight.
-const fragmentRulings = 1024
-
-func newOracle(l *lab) *oracle { return &oracle{lab: l, fragments: map[fragmentKey]ruling{}} }
+func newOracle(l *lab) *oracle { return &oracle{lab: l} }
 
 // frame judges one frame, when its sender puts it on the wire.
 func (o *oracle) frame(f sim.Frame) {
@@ -57,15 +47,20 @@ func (o *oracle) frame(f sim.Frame) {
 		return
 	}
 	p, ok := o.decoder.decode(f.Data)
-	if !ok || p.flow.Proto == ipsec.ProtoESP || p.flow.Proto == ipsec.ProtoAH {
+	if ok && (p.flow.Proto == ipsec.ProtoESP || p.flow.Proto == ipsec.ProtoAH) || !o.decoder.ipv4() {
 		return
 	}
 	o.frames++
-	r := o.rule(host, p)
+	packet, r := p.flow.String(), ruling{}
+	if ok {
+		r = o.rule(host, p)
+	} else if host.Policy() != nil { // what cannot be read cannot be cleared of suspicion
+		packet, r = fmt.Sprintf("%d bytes", len(f.Data)), ruling{protect: true, rule: host.Policy().Name, why: "it cannot be read as an IPv4 packet"}
+	}
 	if !r.protect {
 		return
 	}
-	v := trace.Violation{Frame: f.Number, Segment: f.Segment, Packet: p.flow.String(), Rule: r.rule, Why: r.why}
+	v := trace.Violation{Frame: f.Number, Segment: f.Segment, Packet: packet, Rule: r.rule, Why: r.why}
 	o.violations = append(o.violations, violation{f.Node, v})
 	o.lab.world.Record(f.Node, v)
 }
@@ -73,25 +68,15 @@ func (o *oracle) frame(f sim.Frame) {
 // rule finds what the policy demands. A non-first fragment hides its ports: the
 // ruling on the first fragment of its datagram holds.
 func (o *oracle) rule(host *hosts.Host, packet decoded) ruling {
-	if !packet.fragment {
-		return judge(host.Policy(), host.Addrs(), host.PolicyOptions().Ties, packet.flow)
-	}
-	k := fragmentKey{packet.flow.Src, packet.flow.Dst, packet.flow.Proto, packet.id}
 	if packet.flow.Fragment {
-		if r, ok := o.fragments[k]; ok {
+		if r, ok := o.fragments.get(packet.key()); ok {
 			return r
 		}
-		return judge(host.Policy(), host.Addrs(), host.PolicyOptions().Ties, packet.flow)
 	}
 	r := judge(host.Policy(), host.Addrs(), host.PolicyOptions().Ties, packet.flow)
-	if len(o.order) == fragmentRulings {
-		delete(o.fragments, o.order[0])
-		o.order = o.order[1:]
+	if packet.fragment && !packet.flow.Fragment {
+		o.fragments.put(packet.key(), r)
 	}
-	if _, ok := o.fragments[k]; !ok {
-		o.order = append(o.order, k)
-	}
-	o.fragments[k] = r
 	return r
 }
 

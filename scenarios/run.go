@@ -45,6 +45,9 @@ const (
 // on its way arrives: the ends of connections, the last messages of IKE.
 const lingering = time.Second
 
+// longest is how long a scenario may take in virtual time, which holds 292 years.
+const longest = 100 * 365 * 24 * time.Hour
+
 // Run runs a scenario. Failed expectations are in the result; an error means
 // that the scenario is wrong (*spec.Error), that the lab or the evidence folder
 // broke, or that ctx ended.
@@ -95,12 +98,12 @@ func (l *lab) run(ctx context.Context) (*Result, error) {
 		p.Sleep(lingering)
 		last = true
 	})
-	err := l.world.Run(ctx, 0, func() bool { return last && director.Done() })
+	err := l.world.Run(ctx, longest, func() bool { return last && director.Done() })
 	if err != nil {
 		return nil, err
 	}
 	if !last {
-		return nil, errors.New("the world came to rest before the last step ended")
+		return nil, fmt.Errorf("the last step has not ended after %d years of virtual time: shorten waits, intervals or timeouts", longest/(365*24*time.Hour))
 	}
 	return l.judge(steps), nil
 }

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/hosts"
-	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -198,7 +197,7 @@ func (s *stepRun) result() result.Step {
 	return out
 }
 
-// far is the node at the other end of a step, by name, when it is a node's address.
+// ends are the two ends of a step that sends traffic.
 func (s *stepRun) ends() (from, to party) {
 	f, t, _ := s.spec.Ends()
 	return s.lab.partyOf(f), s.lab.partyOf(t)
@@ -208,6 +207,7 @@ func (s *stepRun) ends() (from, to party) {
 // bare address that no node has.
 type party struct {
 	name     string
+	addr     netip.Addr // the one that the step names, or its first
 	addrs    []netip.Addr
 	segments map[string]bool // where its frames arrive
 }
@@ -223,10 +223,11 @@ func (p party) has(a netip.Addr) bool {
 
 func (l *lab) partyOf(word string) party {
 	p := party{name: word, segments: map[string]bool{}}
+	p.addr, _ = l.spec.Resolve(word)
 	name, ok := l.spec.NodeOf(word)
 	if !ok {
-		if a, err := netip.ParseAddr(word); err == nil {
-			p.addrs = []netip.Addr{a}
+		if p.addr.IsValid() {
+			p.addrs = []netip.Addr{p.addr}
 		}
 		return p
 	}
@@ -238,18 +239,4 @@ func (l *lab) partyOf(word string) party {
 		p.segments[ifc.Segment] = true
 	}
 	return p
-}
-
-// flow is the step's traffic as policy sees the request; ephemeral ports are 0.
-func (s *stepRun) flow() ipsec.Flow {
-	from, to := s.ends()
-	proto, port := protocolOf(s.spec)
-	f := ipsec.Flow{Proto: proto, DstPort: port}
-	if len(from.addrs) > 0 {
-		f.Src = from.addrs[0]
-	}
-	if len(to.addrs) > 0 {
-		f.Dst = to.addrs[0]
-	}
-	return f
 }

@@ -17,8 +17,11 @@ import (
 // its notes.
 type observer struct {
 	decoder packetDecoder
+	ports   recent[ports] // of datagrams in fragments
 	seen    []sighting
 }
+
+type ports struct{ src, dst uint16 }
 
 // sighting is one IPv4 frame on one segment.
 type sighting struct {
@@ -27,12 +30,12 @@ type sighting struct {
 	segment, node    string
 	src, dst         netip.Addr
 	proto            uint8
-	srcPort, dstPort uint16 // 0 in a non-first fragment
+	srcPort, dstPort uint16 // of the datagram; 0 in a fragment whose first one was not seen
 	fragment         bool   // a part of a datagram
 	first            bool   // the whole datagram, or its first fragment
 	spi              uint32 // with ESP, in the first fragment
 	lost             bool
-	payload          uint64 // of a UDP datagram to or from port 500: equal payloads, equal sums
+	payload          uint64 // of a UDP datagram to or from port 500, or its first fragment: equal payloads, equal sums
 }
 
 func newObserver() *observer { return &observer{} }
@@ -48,7 +51,14 @@ func (o *observer) frame(f sim.Frame) {
 		src: p.flow.Src, dst: p.flow.Dst, proto: p.flow.Proto, srcPort: p.flow.SrcPort, dstPort: p.flow.DstPort,
 		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi,
 	}
-	if s.isIKE() {
+	switch {
+	case p.flow.Fragment:
+		known, _ := o.ports.get(p.key())
+		s.srcPort, s.dstPort = known.src, known.dst
+	case p.fragment:
+		o.ports.put(p.key(), ports{s.srcPort, s.dstPort})
+	}
+	if s.isIKE() && s.first {
 		sum := fnv.New64a()
 		sum.Write(p.payload)
 		s.payload = sum.Sum64()
@@ -56,7 +66,7 @@ func (o *observer) frame(f sim.Frame) {
 	o.seen = append(o.seen, s)
 }
 
-// isIKE: UDP from port 500 to port 500 or from and to an exempted port of either side.
+// isIKE reports UDP from or to port 500.
 func (s *sighting) isIKE() bool {
 	return s.proto == ipsec.ProtoUDP && (s.srcPort == 500 || s.dstPort == 500)
 }
@@ -93,7 +103,9 @@ type decoded struct {
 	payload  []byte // of UDP
 }
 
+// decode is false for a frame that is no IPv4, or broken.
 func (d *packetDecoder) decode(frame []byte) (decoded, bool) {
+	d.eth.EthernetType = 0
 	if d.eth.DecodeFromBytes(frame, gopacket.NilDecodeFeedback) != nil || d.eth.EthernetType != layers.EthernetTypeIPv4 ||
 		d.ip.DecodeFromBytes(d.eth.Payload, gopacket.NilDecodeFeedback) != nil {
 		return decoded{}, false
@@ -130,5 +142,8 @@ func (d *packetDecoder) decode(frame []byte) (decoded, bool) {
 	}
 	return p, true
 }
+
+// ipv4 reports whether the frame decoded last says that it is IPv4.
+func (d *packetDecoder) ipv4() bool { return d.eth.EthernetType == layers.EthernetTypeIPv4 }
 
 func be16(b []byte) uint16 { return uint16(b[0])<<8 | uint16(b[1]) }

@@ -19,9 +19,30 @@ func (c *checker) steps() {
 	if len(c.s.Steps) == 0 {
 		c.missing("$", "steps", "the scenario has no steps: nothing happens in it")
 	}
+	var end time.Duration
 	for i := 0; i < len(c.s.Steps) && !c.full(); i++ {
-		c.step(item("$.steps", i), &c.s.Steps[i])
+		path, s, mistakes := item("$.steps", i), &c.s.Steps[i], len(c.errs)
+		if c.step(path, s); len(c.errs) > mistakes || end > maxDuration {
+			continue
+		}
+		if end = s.after(end); end > maxDuration {
+			c.at(path, "the steps up to this one take longer than %s together", formatDuration(maxDuration))
+		}
 	}
+}
+
+// after is when, at the earliest, the step after this one begins if this one begins no sooner than now.
+func (s *Step) after(now time.Duration) time.Duration {
+	now = max(now, s.At.Span())
+	switch {
+	case s.Background:
+		return now
+	case s.Ping != nil:
+		return now + time.Duration(max(s.Ping.Count-1, 0))*s.Ping.Gap()
+	case s.UDP != nil:
+		return now + time.Duration(max(s.UDP.Count-1, 0))*s.UDP.Gap()
+	}
+	return now + s.Wait.Span()
 }
 
 func (c *checker) step(path string, s *Step) {

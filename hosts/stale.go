@@ -1,0 +1,50 @@
+package hosts
+
+import (
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+
+	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// Below the driver, netstack keeps datagrams until it knows the address of their
+// next hop. What policy let pass may leave after the policy has changed, and is
+// judged again then: no packet crosses the boundary against the policy of the
+// moment (RFC 4301, Section 4.4.1).
+
+// policyAge is when a driver was given its policy.
+type policyAge struct {
+	number int // counts the policies, from 1
+	since  time.Duration
+}
+
+func (a *policyAge) changed(now time.Duration) { a.number, a.since = a.number+1, now }
+
+// addressPatience is longer than netstack waits for an ARP answer: three
+// requests, a second apart.
+const addressPatience = 4 * time.Second
+
+// stale reports whether a frame on its way out carries a clear datagram that the
+// present policy would not let pass. A non-first fragment hides its ports: it
+// counts when an earlier policy judged its datagram. d.mu is held.
+func (d *driver) stale(frame []byte, n note) bool {
+	if d.policy.number == 0 || d.host.world.Now()-d.policy.since > addressPatience || d.faults.PassClear != 0 ||
+		header.Ethernet(frame).Type() != header.IPv4ProtocolNumber {
+		return false
+	}
+	f, err := esp.FlowOf(frame[header.EthernetMinimumSize:])
+	switch {
+	case err != nil || f.Proto == ipsec.ProtoESP:
+		return err != nil
+	case f.Fragment:
+		return n.policy != d.policy.number
+	}
+	for _, e := range d.host.agent.compiled.Outbound {
+		if e.Selector.Matches(f) {
+			return e.Action != ipsec.Bypass
+		}
+	}
+	return false
+}
