@@ -197,25 +197,3 @@ func TestESPWithAnotherSource(t *testing.T) {
 	require.Equal(t, 1, echo.Seen().Datagrams)
 	require.Equal(t, opened, b.bob.Counters().PacketsOpened)
 }
-
-// A host learns the MTU of its own link, also when that changes.
-func TestTheLinkOfAHostShrinks(t *testing.T) {
-	for name, p := range map[string][2]*policy.Policy{
-		"clear": {}, "protected": {require3DES(bobAddr, "secret"), require3DES(aliceAddr, "secret")},
-	} {
-		t.Run(name, func(t *testing.T) {
-			b := newBench(t, p[0], p[1], hosts.Faults{})
-			_, err := b.bob.ServeTCP(80)
-			require.NoError(t, err)
-			echo, err := b.bob.ServeUDP(7)
-			require.NoError(t, err)
-			require.NoError(t, b.alice.Interfaces()[0].SetLink(sim.LinkConfig{MTU: 600}))
-			b.on(b.alice, func(p *sim.Proc) {
-				r := b.alice.Call(p, hosts.Call{To: netip.AddrPortFrom(bobAddr, 80), Request: 50_000, Response: 50_000, Timeout: time.Minute})
-				require.Equal(t, "ok", r.Result())
-				b.alice.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(bobAddr, 7), Count: 1, Size: 1400, Timeout: time.Second})
-			})
-			require.Equal(t, 1, echo.Seen().Datagrams)
-		})
-	}
-}

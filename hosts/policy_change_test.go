@@ -34,13 +34,13 @@ func TestDatagramsThatWaitForARPObeyTheNewPolicy(t *testing.T) {
 		size int
 		left int // clear UDP frames, IKE aside
 	}{
-		"protected now":                {require3DES(bobAddr, "secret"), 7, 100, 0},
-		"blocked now":                  {block, 7, 100, 0},
-		"fragments, protected now":     {require3DES(bobAddr, "secret"), 7, 4000, 0},
-		"still permitted":              {nil, 7, 100, 1},
-		"another port is protected":    {require80, 7, 100, 1},
-		"its port is protected":        {require80, 80, 100, 0},
-		"non-first fragments are kept": {require80, 7, 2000, 1}, // of two: it hides its ports
+		"protected now":             {require3DES(bobAddr, "secret"), 7, 100, 0},
+		"blocked now":               {block, 7, 100, 0},
+		"fragments, protected now":  {require3DES(bobAddr, "secret"), 7, 4000, 0},
+		"still permitted":           {nil, 7, 100, 1},
+		"another port is protected": {require80, 7, 100, 1},
+		"its port is protected":     {require80, 80, 100, 0},
+		"two fragments":             {require80, 7, 2000, 1}, // the second hides its ports
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := newBench(t, nil, nil, hosts.Faults{})
