@@ -27,6 +27,9 @@ func TestScenarioReferenceIsComplete(t *testing.T) {
 	for _, m := range regexp.MustCompile("`([a-z-]+)[`:]").FindAllSubmatch(text, -1) {
 		documented[string(m[1])] = true
 	}
+	for _, key := range []string{"parameters", "matrix", "vary", "include", "exclude"} { // of a file, not of each scenario in it
+		require.True(t, documented[key], "%s does not mention `%s`", page, key)
+	}
 	seen := map[reflect.Type]bool{}
 	keys := 0
 	var walk func(typ reflect.Type)

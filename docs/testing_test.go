@@ -17,6 +17,14 @@ func TestFile(t *testing.T) {
 	scenarios.Check(t, s, scenarios.Options{Dir: t.ArtifactDir()})
 }
 
+func TestCells(t *testing.T) {
+	all, err := scenarios.LoadAll("../scenarios/spec/testdata/valid/cells.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scenarios.Cells(t, all, scenarios.Options{Dir: t.ArtifactDir()})
+}
+
 func TestSecurityMethods(t *testing.T) {
 	for _, tc := range []struct{ method, cipher string }{
 		{"ESP[3DES,SHA1]", "3des-cbc"},

@@ -28,6 +28,9 @@ func JUnit(w io.Writer, run *result.Run, scenarios []*result.Scenario) error {
 		suite.AddProperty("title", s.Title)
 		suite.AddProperty("seed", fmt.Sprint(s.Seed))
 		suite.AddProperty("virtual time", s.Virtual.String())
+		for _, p := range s.Cell {
+			suite.AddProperty(p.Parameter, p.Value)
+		}
 		if len(s.Claims) > 0 {
 			suite.AddProperty("claims", strings.Join(s.Claims, " "))
 		}

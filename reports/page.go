@@ -2,7 +2,6 @@ package reports
 
 import (
 	"fmt"
-	"path"
 	"strings"
 	"time"
 
@@ -268,39 +267,3 @@ func (p *page) figures(ev *evidence) {
 
 // Ends is when the world ended.
 func (p *page) Ends() time.Time { return p.Start.Add(p.Virtual) }
-
-// indexView is what index.html shows.
-type indexView struct {
-	*result.Run
-	Entries []indexEntry
-	Totals  []total
-	Virtual time.Duration
-}
-
-type indexEntry struct {
-	result.Entry
-	Link string
-}
-
-type total struct {
-	Outcome result.Outcome
-	N       int
-}
-
-func newIndex(run *result.Run) *indexView {
-	v := &indexView{Run: run}
-	for _, o := range []result.Outcome{result.Broken, result.Failed, result.Unsupported, result.Passed} {
-		n := 0
-		for _, e := range run.Scenarios {
-			if e.Outcome == o {
-				v.Entries = append(v.Entries, indexEntry{e, path.Join(e.Dir, reportFile)})
-				n++
-			}
-		}
-		v.Totals = append(v.Totals, total{o, n})
-	}
-	for _, e := range run.Scenarios {
-		v.Virtual += e.Virtual
-	}
-	return v
-}

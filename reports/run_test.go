@@ -56,6 +56,52 @@ func TestIndex(t *testing.T) {
 	require.Contains(t, string(b), "was interrupted")
 }
 
+// The cells of a file are one row: a grid when two parameters vary.
+func TestIndexOfCells(t *testing.T) {
+	cell := func(file string, o result.Outcome, labels ...string) result.Entry {
+		e := result.Entry{Name: file + "/" + strings.Join(labels, "_"), Title: "Of " + file, Outcome: o, Frames: 10, Virtual: time.Second, Wall: time.Millisecond}
+		for i, l := range labels {
+			e.Cell = append(e.Cell, result.Setting{Parameter: []string{"suite", "size", "third"}[i], Value: l})
+		}
+		e.Dir = e.Name
+		return e
+	}
+	failed := cell("grid", result.Failed, "null", "1")
+	failed.Reason = "step 1: result"
+	run := &result.Run{Outcome: result.Failed, Scenarios: []result.Entry{
+		{Name: "plain", Title: "A plain one", Outcome: result.Passed, Dir: "plain", Wall: 5 * time.Millisecond},
+		cell("grid", result.Passed, "3des", "0"), cell("grid", result.Passed, "3des", "1"), failed,
+		cell("list", result.Passed, "a"), cell("list", result.Passed, "b"),
+		cell("cube", result.Passed, "a", "b", "c"),
+	}}
+	v := newIndex(run)
+	var names []string
+	for _, e := range v.Entries {
+		names = append(names, e.Name)
+	}
+	require.Equal(t, []string{"grid", "plain", "list", "cube"}, names, "the worst first, and one row for each file")
+	grid := v.Entries[0]
+	require.Equal(t, result.Failed, grid.Outcome)
+	require.Equal(t, "null_1: step 1: result", grid.Reason)
+	require.Equal(t, 30, grid.Frames)
+	require.Equal(t, []string{"0", "1"}, grid.Cells.Heads)
+	require.Equal(t, []cellLine{
+		{"3des", []*cellView{{"3des_0", result.Passed, "grid/3des_0/report.html"}, {"3des_1", result.Passed, "grid/3des_1/report.html"}}},
+		{"null", []*cellView{nil, {"null_1", result.Failed, "grid/null_1/report.html"}}},
+	}, grid.Cells.Lines)
+	require.Len(t, v.Entries[2].Cells.Lines, 1)
+	require.Equal(t, []string{"a_b_c"}, v.Entries[3].Cells.Heads)
+
+	dir := t.TempDir()
+	require.NoError(t, Index(dir, run))
+	b, err := os.ReadFile(filepath.Join(dir, "index.html"))
+	require.NoError(t, err)
+	elements(t, string(b))
+	for _, text := range []string{"7 scenarios", `suite \ size`, `href="grid/null_1/report.html"`, "3 cells", `href="list/b/report.html"`, "wall time per scenario"} {
+		require.Contains(t, string(b), text)
+	}
+}
+
 func TestIndexOfNothing(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, Index(dir, &result.Run{Outcome: result.Passed}))
@@ -77,7 +123,7 @@ func TestJUnit(t *testing.T) {
 				{Index: 2, Title: "a waits", Outcome: result.Broken, Line: 20, Got: []string{"stuck"}, Checks: []result.Check{{Name: "x", Outcome: result.Unsupported, Reason: "no driver"}}},
 			},
 			Invariants: []result.Check{{Name: "oracle", Outcome: result.Failed, Got: "1 violation"}}},
-		{Name: "lab", Outcome: result.Broken, Reason: "the world panicked"},
+		{Name: "lab", Outcome: result.Broken, Reason: "the world panicked", Cell: []result.Setting{{Parameter: "suite", Value: "null"}}},
 	}
 	var b bytes.Buffer
 	require.NoError(t, JUnit(&b, exampleRun(), scenarios))
@@ -109,6 +155,7 @@ func TestJUnit(t *testing.T) {
 	require.Contains(t, bad.Testcases[3].Error.Data, "bad.yaml:20")
 	require.Equal(t, "got: 1 violation", bad.Testcases[4].Failure.Message)
 
+	require.Contains(t, *got.Suites[2].Properties, junit.Property{Name: "suite", Value: "null"})
 	require.Equal(t, "the world panicked", got.Suites[2].Testcases[0].Error.Message)
 }
 

@@ -2,6 +2,8 @@ package scenarios
 
 import (
 	"context"
+	"path/filepath"
+	"strings"
 
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -14,6 +16,34 @@ type T interface {
 	Logf(format string, args ...any)
 	Errorf(format string, args ...any)
 	Fatalf(format string, args ...any)
+}
+
+// Runner is a T with subtests: *testing.T is one.
+type Runner[S T] interface {
+	T
+	Run(name string, f func(S)) bool
+}
+
+// Cells runs the scenarios of a file, as LoadAll gives them, with Check: each
+// cell is a subtest under its name, and its evidence goes to the folder of that
+// name in o.Dir. A file without cells is checked by t itself.
+func Cells[S Runner[S]](t S, all []*spec.Scenario, o Options) {
+	t.Helper()
+	for _, s := range all {
+		_, cell, ok := strings.Cut(s.Name, "/")
+		if !ok {
+			Check(t, s, o)
+			continue
+		}
+		t.Run(cell, func(t S) {
+			t.Helper()
+			o := o
+			if o.Dir != "" {
+				o.Dir = filepath.Join(o.Dir, cell)
+			}
+			Check(t, s, o)
+		})
+	}
 }
 
 // Check runs a scenario as a test: everything that did not pass is an error of

@@ -12,17 +12,18 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ipseclab/ipseclab/scenarios"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
 var runs = flag.Int("determinism.runs", 2, "how often TestDeterminism runs each scenario at each GOMAXPROCS")
 
 // evidenceSum runs a scenario and sums its capture, its trace and its result.
-func evidenceSum(t *testing.T, file string, seed uint64) string {
+func evidenceSum(t *testing.T, s *spec.Scenario, seed uint64) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(t.TempDir(), "")
 	require.NoError(t, err)
 	defer os.RemoveAll(dir) // now rather than at the end: many runs are many captures
-	_, err = scenarios.Run(t.Context(), load(t, file), scenarios.Options{Seed: seed, Dir: dir})
+	_, err = scenarios.Run(t.Context(), s, scenarios.Options{Seed: seed, Dir: dir})
 	require.NoError(t, err)
 	h := sha256.New()
 	for _, name := range []string{"capture.pcapng", "trace.jsonl", "result.json"} {
@@ -38,23 +39,23 @@ func evidenceSum(t *testing.T, file string, seed uint64) string {
 // The same seed gives the same bytes, whatever the processors do; another seed
 // gives others.
 func TestDeterminism(t *testing.T) {
-	files := catalogueFiles(t)
+	all := loadAll(t, catalogueFiles(t)...)
 	first := map[string]string{}
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 	for _, procs := range []int{1, 2, 8} {
 		runtime.GOMAXPROCS(procs)
 		for run := range *runs {
-			for _, file := range files {
-				sum := evidenceSum(t, file, 0)
-				if first[file] == "" {
-					first[file] = sum
+			for _, s := range all {
+				sum := evidenceSum(t, s, 0)
+				if first[s.Name] == "" {
+					first[s.Name] = sum
 				}
-				require.Equal(t, first[file], sum, "%s: run %d at GOMAXPROCS %d differs from the first", file, run+1, procs)
+				require.Equal(t, first[s.Name], sum, "%s: run %d at GOMAXPROCS %d differs from the first", s.Name, run+1, procs)
 			}
 		}
 	}
-	for _, file := range files {
-		require.NotEqual(t, first[file], evidenceSum(t, file, 2), "%s: another seed gives the same bytes", file)
+	for _, s := range all {
+		require.NotEqual(t, first[s.Name], evidenceSum(t, s, 2), "%s: another seed gives the same bytes", s.Name)
 	}
-	t.Logf("%d scenarios, %d runs each at GOMAXPROCS 1, 2 and 8: one sum each", len(files), *runs)
+	t.Logf("%d scenarios, %d runs each at GOMAXPROCS 1, 2 and 8: one sum each", len(all), *runs)
 }

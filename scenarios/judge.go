@@ -6,6 +6,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -13,7 +14,7 @@ import (
 func (l *lab) judge(steps []*stepRun) *Result {
 	r := &Result{
 		Schema: result.ScenarioSchema,
-		Name:   l.spec.Name, Title: l.spec.Title, Story: l.spec.Story, Claims: l.spec.Claims, File: l.spec.File(), Seed: l.seed,
+		Name:   l.spec.Name, Cell: Settings(l.spec), Long: l.spec.Long, Title: l.spec.Title, Story: l.spec.Story, Claims: l.spec.Claims, File: l.spec.File(), Seed: l.seed,
 		Start: l.spec.Epoch(), Outcome: result.Passed, Segments: l.drawnSegments(), Nodes: l.drawnNodes(),
 	}
 	for _, s := range steps {
@@ -30,6 +31,14 @@ func (l *lab) judge(steps []*stepRun) *Result {
 	r.Virtual = l.world.Now()
 	r.Frames = l.world.Frames()
 	return r
+}
+
+// Settings are the values that the parameters of a file have in a cell, as results show them.
+func Settings(s *spec.Scenario) (settings []result.Setting) {
+	for _, v := range s.Cell {
+		settings = append(settings, result.Setting{Parameter: v.Parameter, Value: v.Value})
+	}
+	return settings
 }
 
 func firstFailure(checks []result.Check) string {

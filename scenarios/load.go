@@ -19,8 +19,19 @@ func Catalogue() fs.FS {
 	return sub
 }
 
-// Load reads and checks a scenario file. The error of a wrong file is spec.Errors.
+// Load reads and checks a scenario file that holds one scenario. The error of a
+// wrong file is spec.Errors.
 func Load(file string) (*spec.Scenario, error) { return spec.ParseFile(file) }
 
-// LoadFS reads and checks a scenario file of a file system, such as Catalogue.
+// LoadFS is Load for a file of a file system, such as Catalogue.
 func LoadFS(fsys fs.FS, file string) (*spec.Scenario, error) { return spec.ParseFS(fsys, file) }
+
+// LoadAll reads and checks a scenario file, with parameters or without: one
+// scenario for each cell. The cells of a file differ in their names, which key
+// their random streams, so that cells with the same seed draw other numbers.
+func LoadAll(file string) ([]*spec.Scenario, error) { return spec.ParseAllFile(file) }
+
+// LoadAllFS is LoadAll for a file of a file system, such as Catalogue.
+func LoadAllFS(fsys fs.FS, file string) ([]*spec.Scenario, error) {
+	return spec.ParseAllFS(fsys, file)
+}

@@ -52,6 +52,10 @@ func Validate(s *spec.Scenario) error {
 	return errors.Join(mistakes...)
 }
 
+// ValidateAll is Validate for all cells of a file, as LoadAll gives them. A
+// mistake that several cells have is reported once.
+func ValidateAll(all []*spec.Scenario) error { return spec.Each(all, Validate) }
+
 // policiesOf makes the policies of a scenario out of its filter lists, filter actions and rules.
 func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 	var mistakes []error

@@ -21,6 +21,17 @@ func catalogueFiles(t testing.TB) []string {
 	return files
 }
 
+// loadAll are the scenarios of the files, one for each cell.
+func loadAll(t testing.TB, files ...string) (all []*spec.Scenario) {
+	t.Helper()
+	for _, file := range files {
+		s, err := scenarios.LoadAllFS(scenarios.Catalogue(), file)
+		require.NoError(t, err)
+		all = append(all, s...)
+	}
+	return all
+}
+
 func load(t testing.TB, file string) *spec.Scenario {
 	t.Helper()
 	s, err := scenarios.LoadFS(scenarios.Catalogue(), file)
@@ -32,7 +43,7 @@ func TestCatalogue(t *testing.T) {
 	for _, file := range catalogueFiles(t) {
 		t.Run(strings.TrimSuffix(path.Base(file), ".yaml"), func(t *testing.T) {
 			t.Parallel()
-			scenarios.Check(t, load(t, file), scenarios.Options{Dir: t.TempDir()})
+			scenarios.Cells(t, loadAll(t, file), scenarios.Options{Dir: t.TempDir()})
 		})
 	}
 }
@@ -42,11 +53,13 @@ func TestCatalogue(t *testing.T) {
 func TestCatalogueKeysAreLong(t *testing.T) {
 	keys := 0
 	for _, file := range catalogueFiles(t) {
-		for policy, p := range load(t, file).Policies {
-			for _, rule := range p.Rules {
-				for _, a := range rule.Auth {
-					keys++
-					require.GreaterOrEqual(t, len(a.PSK), 25, "%s: policy %s, rule %s: %q", file, policy, rule.Label(), a.PSK)
+		for _, s := range loadAll(t, file) {
+			for policy, p := range s.Policies {
+				for _, rule := range p.Rules {
+					for _, a := range rule.Auth {
+						keys++
+						require.GreaterOrEqual(t, len(a.PSK), 25, "%s: policy %s, rule %s: %q", s.Name, policy, rule.Label(), a.PSK)
+					}
 				}
 			}
 		}

@@ -20,11 +20,11 @@ import (
 // check value, and finds no malformed packet.
 func TestTsharkReadsEveryCapture(t *testing.T) {
 	program := needs.Tool(t, "tshark")
-	for _, file := range catalogueFiles(t) {
-		t.Run(strings.TrimSuffix(file, ".yaml"), func(t *testing.T) {
+	for _, s := range loadAll(t, catalogueFiles(t)...) {
+		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
-			r, err := scenarios.Run(t.Context(), load(t, file), scenarios.Options{Dir: dir})
+			r, err := scenarios.Run(t.Context(), s, scenarios.Options{Dir: dir})
 			require.NoError(t, err)
 			rows := dissect(t, program, dir)
 			require.Equal(t, r.Frames, len(rows), "tshark sees every frame")

@@ -43,7 +43,7 @@ func (b *book) add(f finished) {
 func (b *book) entry(i int) result.Entry {
 	f, r := b.done[i], b.done[i].result
 	return result.Entry{
-		Name: r.Name, Title: r.Title, Claims: r.Claims, Outcome: r.Outcome, Reason: why(r),
+		Name: r.Name, Cell: r.Cell, Long: r.Long, Title: r.Title, Claims: r.Claims, Outcome: r.Outcome, Reason: why(r),
 		Seed: r.Seed, Virtual: r.Virtual, Wall: f.wall, Frames: r.Frames, Dir: r.Name,
 	}
 }

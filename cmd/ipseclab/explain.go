@@ -8,7 +8,7 @@ import (
 )
 
 type explainCmd struct {
-	What     string `arg:"" name:"file|name" help:"A scenario file, or a name of the catalogue."`
+	What     string `arg:"" name:"file|name" help:"A scenario file, or a name of the catalogue; behind it /CELL, where there are several."`
 	From     string `required:"" placeholder:"HOST" help:"The host that sends the first packet, or its address."`
 	To       string `required:"" placeholder:"HOST" help:"The host that it is for, or its address."`
 	Proto    string `default:"tcp" help:"any, icmp, tcp, udp or a number."`
@@ -34,11 +34,14 @@ func (c explainCmd) Run(s streams) error {
 	if len(found) != 1 {
 		return wrong("explain: %s holds %d scenarios: name one file", c.What, len(found))
 	}
-	scenario, err := found[0].load()
+	all, err := found[0].load()
 	if err != nil {
 		return err
 	}
-	x, err := scenarios.Explain(scenario, scenarios.Question{
+	if len(all) != 1 {
+		return wrong("explain: %s has %d cells: name one, as in %s", c.What, len(all), c.What+all[0].Name[strings.IndexByte(all[0].Name, '/'):])
+	}
+	x, err := scenarios.Explain(all[0], scenarios.Question{
 		From: c.From, To: c.To, Protocol: c.Proto, Port: c.Port, FromPort: c.FromPort,
 	})
 	if err != nil {

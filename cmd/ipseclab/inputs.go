@@ -13,15 +13,18 @@ import (
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
-// input is one scenario file, on disk or in the catalogue.
+// input is one scenario file, on disk or in the catalogue, or one cell of it.
 type input struct {
 	name string // as the user knows it: the path, or the file's name in the catalogue
-	read func() (*spec.Scenario, error)
+	path string // the same however a file on disk is written; empty: in the catalogue
+	cell string // empty: all
+	read func() ([]*spec.Scenario, error)
 }
 
 // inputs finds the files that the words of a command line mean: a file, a
-// folder with scenario files, or the name of a scenario of the catalogue. No
-// word means the whole catalogue.
+// folder with scenario files, or the name of a scenario of the catalogue. A
+// slash and the name of a cell may stand behind a file or a scenario. No word
+// means the whole catalogue.
 func inputs(words []string) (all []input, err error) {
 	if len(words) == 0 {
 		for _, name := range catalogue() {
@@ -46,17 +49,36 @@ func inputsOf(word string) ([]input, error) {
 		return folder(word)
 	case err == nil:
 		return []input{onDisk(word)}, nil
-	case !errors.Is(err, fs.ErrNotExist):
-		return nil, wrong("%w", err)
 	}
 	names := catalogue()
-	if i := slices.Index(names, strings.TrimSuffix(word, ".yaml")+".yaml"); i >= 0 {
-		return []input{builtIn(names[i])}, nil
+	in, ok := named(names, word)
+	if i := strings.LastIndexAny(word, "/"+string(filepath.Separator)); !ok && i > 0 && i+1 < len(word) {
+		if head, e := os.Stat(word[:i]); e == nil && !head.IsDir() {
+			in, ok = onDisk(word[:i]), true
+		} else if e != nil {
+			in, ok = named(names, word[:i])
+		}
+		in.cell = word[i+1:]
+	}
+	switch {
+	case ok:
+		return []input{in}, nil
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, wrong("%w", err)
 	}
 	for i := range names {
 		names[i] = strings.TrimSuffix(names[i], ".yaml")
 	}
 	return nil, wrong("%s: there is no such file or folder, and the catalogue has no scenario of that name%s", word, spec.Suggest(word, names))
+}
+
+// named is the file of the catalogue that a word names.
+func named(catalogue []string, word string) (in input, ok bool) {
+	name := strings.TrimSuffix(word, ".yaml") + ".yaml"
+	if !slices.Contains(catalogue, name) {
+		return input{}, false
+	}
+	return builtIn(name), true
 }
 
 // folder are the scenario files that lie directly in a folder.
@@ -77,11 +99,11 @@ func folder(dir string) (all []input, err error) {
 }
 
 func onDisk(file string) input {
-	return input{file, func() (*spec.Scenario, error) { return scenarios.Load(file) }}
+	return input{name: file, path: filepath.Clean(file), read: func() ([]*spec.Scenario, error) { return scenarios.LoadAll(file) }}
 }
 
 func builtIn(name string) input {
-	return input{name, func() (*spec.Scenario, error) { return scenarios.LoadFS(scenarios.Catalogue(), name) }}
+	return input{name: name, read: func() ([]*spec.Scenario, error) { return scenarios.LoadAllFS(scenarios.Catalogue(), name) }}
 }
 
 // catalogue are the names of the files of the built-in catalogue, sorted.
@@ -96,13 +118,29 @@ func catalogue() (names []string) {
 	return names
 }
 
-// load reads and validates the input.
-func (in input) load() (*spec.Scenario, error) {
-	s, err := in.read()
+// load reads and validates the input: all cells of a file, or the one that is meant.
+func (in input) load() ([]*spec.Scenario, error) {
+	all, err := in.read()
 	if err != nil {
 		return nil, err
 	}
-	return s, scenarios.Validate(s)
+	if err := scenarios.ValidateAll(all); err != nil || in.cell == "" {
+		return all, err
+	}
+	var names []string
+	for _, s := range all {
+		_, cell, ok := strings.Cut(s.Name, "/")
+		if cell == in.cell {
+			return []*spec.Scenario{s}, nil
+		}
+		if ok {
+			names = append(names, cell)
+		}
+	}
+	if names == nil {
+		return nil, wrong("%s has no cells, and so none that is called %s", in.name, in.cell)
+	}
+	return nil, wrong("%s has no cell that is called %s%s", in.name, in.cell, spec.Suggest(in.cell, names))
 }
 
 // loadAll reads and validates what the words mean, and says everything that is
@@ -114,19 +152,26 @@ func loadAll(words []string) ([]*spec.Scenario, error) {
 	}
 	var all []*spec.Scenario
 	var mistakes []error
-	first := map[string]string{}
+	first := map[string]input{} // by the names of files and of scenarios
 	for _, in := range found {
-		s, err := in.load()
+		cells, err := in.load()
 		if err != nil {
 			mistakes = append(mistakes, err)
 			continue
 		}
-		if other, taken := first[s.Name]; taken {
-			mistakes = append(mistakes, wrong("two scenarios are called %s: %s and %s: results have room for one", s.Name, other, in.name))
-			continue
+		for _, s := range cells {
+			base, _, _ := strings.Cut(s.Name, "/")
+			other, taken := first[s.Name]
+			if file, known := first[base]; known && file.path != in.path {
+				other, taken = file, true
+			}
+			if taken {
+				mistakes = append(mistakes, wrong("two scenarios are called %s: %s and %s: results have room for one", s.Name, other.name, in.name))
+				break
+			}
+			first[base], first[s.Name] = in, in
+			all = append(all, s)
 		}
-		first[s.Name] = in.name
-		all = append(all, s)
 	}
 	if mistakes != nil {
 		return nil, status{exitWrong, errors.Join(mistakes...)}

@@ -17,9 +17,11 @@ func (listCmd) Help() string {
   ipseclab list ./tests`
 }
 
-// listed is a scenario in the list, as JSON.
+// listed is a scenario file in the list, as JSON. What differs from cell to cell
+// is that of the first cell.
 type listed struct {
-	Name   string   `json:"name"`
+	Name   string   `json:"name"`            // of a file
+	Cells  []string `json:"cells,omitempty"` // of a file with parameters
 	Title  string   `json:"title"`
 	Claims []string `json:"claims,omitempty"`
 	File   string   `json:"file"`
@@ -33,7 +35,14 @@ func (c listCmd) Run(s streams) error {
 	}
 	list := []listed{}
 	for _, x := range all {
-		list = append(list, listed{x.Name, x.Title, x.Claims, x.File(), len(x.Steps)})
+		file, cell, isCell := strings.Cut(x.Name, "/")
+		if n := len(list); !isCell || n == 0 || list[n-1].Name != file {
+			list = append(list, listed{Name: file, Title: x.Title, Claims: x.Claims, File: x.File(), Steps: len(x.Steps)})
+		}
+		if isCell {
+			last := &list[len(list)-1]
+			last.Cells = append(last.Cells, cell)
+		}
 	}
 	if c.Format == "json" {
 		return printJSON(s.out, list)
@@ -44,7 +53,7 @@ func (c listCmd) Run(s streams) error {
 		if len(x.Claims) > 0 {
 			claims = " [" + strings.Join(x.Claims, " ") + "]"
 		}
-		fmt.Fprintf(w, "%s\t%s%s\n", x.Name, x.Title, claims)
+		fmt.Fprintf(w, "%s\t%s%s%s\n", x.Name, x.Title, cells(len(x.Cells)), claims)
 	}
 	return w.Flush()
 }

@@ -98,7 +98,7 @@ func broken(s *spec.Scenario, seed uint64, err error) *result.Scenario {
 		seed = s.RandomSeed()
 	}
 	return &result.Scenario{
-		Name: s.Name, Title: s.Title, Story: s.Story, Claims: s.Claims, File: s.File(), Seed: seed, Start: s.Epoch(),
+		Name: s.Name, Cell: scenarios.Settings(s), Long: s.Long, Title: s.Title, Story: s.Story, Claims: s.Claims, File: s.File(), Seed: seed, Start: s.Epoch(),
 		Outcome: result.Broken, Reason: err.Error(),
 		Segments: []result.Segment{}, Nodes: []result.Node{}, Steps: []result.Step{},
 	}

@@ -79,7 +79,21 @@ func summary(w io.Writer, b *book, index string) {
 	if n := b.unfinished(); n > 0 {
 		parts = append(parts, fmt.Sprintf("%d not finished: interrupted", n))
 	}
-	fmt.Fprintf(w, "%s: %s, in %s\nreport: %s\n", count(len(b.done), "scenario"), strings.Join(parts, ", "), rounded(b.run.Wall), index)
+	fmt.Fprintf(w, "%s: %s, in %s%s\nreport: %s\n", count(len(b.done), "scenario"), strings.Join(parts, ", "), rounded(b.run.Wall), each(b.run), index)
+}
+
+// each says how long a scenario took on average, and the long ones apart; of one there is nothing to say.
+func each(run *result.Run) string {
+	a := run.Average()
+	switch {
+	case len(run.Scenarios) < 2:
+		return ""
+	case a.LongScenarios == 0:
+		return fmt.Sprintf(", %s each", rounded(a.Each))
+	case a.Scenarios == 0:
+		return fmt.Sprintf(", %s each, all of them long", rounded(a.LongEach))
+	}
+	return fmt.Sprintf(", %s each, and %s of %s each", rounded(a.Each), count(a.LongScenarios, "long one"), rounded(a.LongEach))
 }
 
 func count(n int, what string) string {

@@ -7,13 +7,15 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/reports"
 )
 
 // Names in a results folder. A scenario's evidence is written to .<name>.part
-// and becomes <name> when it is complete.
+// and becomes <name> when it is complete; in that of a cell, <file>/<cell>, a
+// comma stands for the slash until then.
 const (
 	resultsFile = "results.json"
 	junitFile   = "junit.xml"
@@ -52,8 +54,14 @@ func openResults(dir string, force bool, names []string) (*results, error) {
 		return nil, wrong("the earlier results cannot be removed: %w", err)
 	}
 	for _, name := range names {
-		if _, err := os.Lstat(r.path(name)); err == nil {
-			return nil, wrong("%s was not written by an earlier run, and scenario %s needs its place", relative(r.path(name)), name)
+		file, _, _ := strings.Cut(name, "/")
+		info, err := os.Lstat(r.path(file))
+		if err == nil && info.IsDir() && file != name { // cells may lie beside what is in it
+			_, err = os.Lstat(r.path(name))
+			file = name
+		}
+		if err == nil {
+			return nil, wrong("%s was not written by an earlier run, and scenario %s needs its place", relative(r.path(file)), name)
 		}
 	}
 	return r, nil
@@ -120,13 +128,26 @@ func (r *results) clearScenario(name string) error {
 		}
 	}
 	err = errors.Join(err, os.Remove(filepath.Join(dir, resultFile)))
-	if left, e := os.ReadDir(dir); err == nil && e == nil && len(left) == 0 { // else a user put something there
-		err = os.Remove(dir)
+	if err == nil {
+		err = removeEmpty(dir)
+	}
+	if parent := filepath.Dir(dir); err == nil && parent != r.path() { // of cells
+		err = removeEmpty(parent)
 	}
 	return err
 }
 
-func (r *results) part(name string) string { return r.path("." + name + ".part") }
+// removeEmpty removes a folder unless a user put something there.
+func removeEmpty(dir string) error {
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		return nil
+	}
+	return os.Remove(dir)
+}
+
+func (r *results) part(name string) string {
+	return r.path("." + strings.ReplaceAll(name, "/", ",") + ".part")
+}
 
 // begin makes the folder in which a scenario's evidence grows.
 func (r *results) begin(name string) (string, error) {
@@ -137,7 +158,14 @@ func (r *results) begin(name string) (string, error) {
 }
 
 // finish gives a complete evidence folder its name.
-func (r *results) finish(name string) error { return os.Rename(r.part(name), r.path(name)) }
+func (r *results) finish(name string) error {
+	if file, _, cell := strings.Cut(name, "/"); cell {
+		if err := os.Mkdir(r.path(file), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+			return fmt.Errorf("evidence folder: %w", err)
+		}
+	}
+	return os.Rename(r.part(name), r.path(name))
+}
 
 // abandon removes the evidence of a scenario that did not come to its end.
 func (r *results) abandon(name string) error { return os.RemoveAll(r.part(name)) }

@@ -22,14 +22,18 @@ type runCmd struct {
 }
 
 func (runCmd) Help() string {
-	return `Evidence goes to DIR/<scenario>: verdicts, trace, capture with a Wireshark profile,
+	return `Evidence goes to DIR/<scenario>, or DIR/<scenario>/<cell> where a file has cells: verdicts, trace, capture with a Wireshark profile,
 report. DIR/index.html is the page to begin with; results.json and junit.xml are
 for other programs. The same seed gives the same capture and trace, byte for byte.
 
 Examples: everything that comes with the lab, and two files of your own
 
   ipseclab run
-  ipseclab run --out results --seed 7 one.yaml two.yaml`
+  ipseclab run --out results --seed 7 one.yaml two.yaml
+
+One cell of a file that has several
+
+  ipseclab run --out one esp_overhead/aes128-sha1_1400`
 }
 
 // Validate is called by kong when the command line has been read.

@@ -25,6 +25,7 @@ Example: check a file before it is committed
 type validated struct {
 	File     string        `json:"file"`
 	Valid    bool          `json:"valid"`
+	Cells    int           `json:"cells,omitempty"` // of a file with parameters
 	Mistakes []*spec.Error `json:"mistakes,omitempty"`
 }
 
@@ -36,14 +37,17 @@ func (c validateCmd) Run(s streams) error {
 	list := []validated{}
 	var bad []error
 	for _, in := range found {
-		_, err := in.load()
+		all, err := in.load()
 		v := validated{File: in.name, Valid: err == nil, Mistakes: mistakes(in.name, err)}
+		if err == nil && len(all[0].Cell) > 0 {
+			v.Cells = len(all)
+		}
 		list = append(list, v)
 		switch {
 		case err != nil:
 			bad = append(bad, err)
 		case c.Format == "text":
-			fmt.Fprintf(s.out, "%s: valid\n", in.name)
+			fmt.Fprintf(s.out, "%s: valid%s\n", in.name, cells(v.Cells))
 		}
 	}
 	if c.Format == "json" {
@@ -61,28 +65,21 @@ func (c validateCmd) Run(s streams) error {
 	return nil
 }
 
+// cells is how many scenarios a file holds, in words behind something; nothing for a file without cells.
+func cells(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return " (" + count(n, "cell") + ")"
+}
+
 // mistakes takes an error of a file apart.
 func mistakes(file string, err error) (all []*spec.Error) {
 	if err == nil {
 		return nil
 	}
-	var one *spec.Error
-	if !errors.As(err, &one) {
-		return []*spec.Error{{File: file, Message: err.Error()}}
+	if all := spec.Mistakes(err); all != nil {
+		return all
 	}
-	var walk func(error)
-	walk = func(err error) {
-		switch x := err.(type) {
-		case *spec.Error:
-			all = append(all, x)
-		case interface{ Unwrap() []error }:
-			for _, e := range x.Unwrap() {
-				walk(e)
-			}
-		case interface{ Unwrap() error }:
-			walk(x.Unwrap())
-		}
-	}
-	walk(err)
-	return all
+	return []*spec.Error{{File: file, Message: err.Error()}}
 }

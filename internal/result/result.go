@@ -115,10 +115,18 @@ type Artefact struct {
 	Path string `json:"path"`
 }
 
+// Setting is the value that a parameter of a scenario file has in a cell.
+type Setting struct {
+	Parameter string `json:"parameter"`
+	Value     string `json:"value"` // its label
+}
+
 // Scenario is the result of one scenario.
 type Scenario struct {
 	Schema     string        `json:"$schema,omitempty"`
-	Name       string        `json:"name"`
+	Name       string        `json:"name"`           // of a cell: file/cell
+	Cell       []Setting     `json:"cell,omitempty"` // the parameters that vary, in the order of the cell's name
+	Long       bool          `json:"long,omitempty"` // reported apart from the others' budget of wall time
 	Title      string        `json:"title"`
 	Story      string        `json:"story,omitempty"`
 	Claims     []string      `json:"claims,omitempty"`
@@ -153,6 +161,8 @@ type Run struct {
 // Entry is a scenario in the index of a run.
 type Entry struct {
 	Name    string        `json:"name"`
+	Cell    []Setting     `json:"cell,omitempty"`
+	Long    bool          `json:"long,omitempty"`
 	Title   string        `json:"title"`
 	Claims  []string      `json:"claims,omitempty"`
 	Outcome Outcome       `json:"outcome"`
@@ -162,4 +172,27 @@ type Entry struct {
 	Wall    time.Duration `json:"wall_ns"`
 	Frames  int           `json:"frames"`
 	Dir     string        `json:"dir"` // relative to the results folder
+}
+
+// Average is how much wall time the scenarios of a run took on average, those
+// marked as long apart. Scenarios that run side by side share the processors.
+type Average struct {
+	Scenarios, LongScenarios int
+	Each, LongEach           time.Duration
+}
+
+// Average counts the scenarios of the run.
+func (r *Run) Average() (a Average) {
+	for _, e := range r.Scenarios {
+		if e.Long {
+			a.LongScenarios++
+			a.LongEach += e.Wall
+		} else {
+			a.Scenarios++
+			a.Each += e.Wall
+		}
+	}
+	a.Each /= time.Duration(max(a.Scenarios, 1))
+	a.LongEach /= time.Duration(max(a.LongScenarios, 1))
+	return a
 }

@@ -88,3 +88,10 @@ func TestReadIsBounded(t *testing.T) {
 	_, err := result.Read(&endless{})
 	require.ErrorContains(t, err, "longer than")
 }
+
+func TestAverage(t *testing.T) {
+	var r result.Run
+	require.Equal(t, result.Average{}, r.Average())
+	r.Scenarios = []result.Entry{{Wall: 10}, {Wall: 700, Long: true}, {Wall: 30}}
+	require.Equal(t, result.Average{Scenarios: 2, LongScenarios: 1, Each: 20, LongEach: 700}, r.Average())
+}

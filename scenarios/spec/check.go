@@ -5,6 +5,7 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strings"
 )
 
 // Check finds the mistakes that can be seen without running anything: names
@@ -121,7 +122,7 @@ var claimID = regexp.MustCompile(`^C[0-9]{3}$`)
 
 func (c *checker) scenario() {
 	s := c.s
-	if !validFileName.MatchString(s.Name) {
+	if file, cell, ok := strings.Cut(s.Name, "/"); !validFileName.MatchString(file) || ok && !validCellName.MatchString(cell) {
 		c.at("$", "the scenario's name %q is no name: use a-z, 0-9, _ and -, at most 64", shorten(s.Name))
 	}
 	if s.Title == "" {

@@ -22,13 +22,29 @@ type decoder struct {
 	anchors map[string][]*ast.AnchorNode
 	values  int
 	number  bool // the next string may be written as a number
+	cell    map[string]value
+	lenient bool // what parameters stand for is unknown
+}
+
+func newDecoder(src *source, root ast.Node) *decoder {
+	d := &decoder{src: src, anchors: map[string][]*ast.AnchorNode{}, failed: map[string]bool{}, flawed: map[string]bool{}}
+	ast.Walk(d, root)
+	return d
+}
+
+// begin makes the decoder ready for a cell. Mistakes in parameters and matrix remain.
+func (d *decoder) begin(c cell) {
+	d.cell, d.values = c.values, 0
+	if !d.lenient {
+		d.errs, d.failed, d.flawed = nil, map[string]bool{}, map[string]bool{}
+	}
 }
 
 func (d *decoder) decode(root ast.Node, s *Scenario) {
-	d.anchors = map[string][]*ast.AnchorNode{}
-	ast.Walk(d, root)
 	d.src.values["$"] = start(root)
-	d.value(root, reflect.ValueOf(s).Elem(), "$", "")
+	f := file{Scenario: *s}
+	d.value(root, reflect.ValueOf(&f).Elem(), "$", "")
+	*s = f.Scenario
 }
 
 // Visit collects anchors, in the order of the file.
@@ -63,6 +79,9 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path, name string) {
 	}
 	if _, ok := d.src.values[path]; !ok || scalar(n) {
 		d.src.values[path] = start(n)
+	}
+	if n = d.resolve(n, path, name); n == nil {
+		return
 	}
 	switch n.(type) {
 	case *ast.NullNode:
@@ -162,6 +181,11 @@ func (d *decoder) pairs(n ast.Node, path, name, want string) (all []pair, ok boo
 			continue
 		}
 		key := e.Key.GetToken().Value
+		if strings.Contains(key, "${") {
+			d.fail(p, child(path, key), "%s: a parameter cannot stand in a key", shorten(key))
+			d.flawed[path] = true
+			continue
+		}
 		if at, twice := first[key]; twice {
 			d.fail(p, child(path, key), "key %q is there twice: line %d has it already", shorten(key), at.line)
 			continue
@@ -186,6 +210,9 @@ func (d *decoder) fields(n ast.Node, v reflect.Value, path, name string) {
 	}
 	known := fieldsOf(v.Type())
 	for _, e := range all {
+		if path == "$" && (e.key == "parameters" || e.key == "matrix") {
+			continue // see cells
+		}
 		if f, ok := known[e.key]; ok {
 			d.number = strings.Contains(f.Tag.Get("jsonschema"), "oneof_type=string;integer")
 			d.value(e.value, v.FieldByIndex(f.Index), child(path, e.key), e.key)

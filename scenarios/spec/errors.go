@@ -59,6 +59,21 @@ func (e Errors) Unwrap() []error {
 	return all
 }
 
+// Mistakes are the mistakes that an error consists of; nil when it is another kind of error.
+func Mistakes(err error) (all Errors) {
+	switch x := err.(type) {
+	case *Error:
+		return Errors{x}
+	case interface{ Unwrap() []error }:
+		for _, e := range x.Unwrap() {
+			all = append(all, Mistakes(e)...)
+		}
+	case interface{ Unwrap() error }:
+		return Mistakes(x.Unwrap())
+	}
+	return all
+}
+
 // maxErrors bounds the mistakes reported for one file.
 const maxErrors = 100
 

@@ -24,18 +24,23 @@ func FuzzParse(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, src []byte) {
-		s, err := Parse("fuzz.yaml", src)
+		all, err := ParseAll("fuzz.yaml", src)
 		if err == nil {
-			require.NoError(t, s.Check())
-			for i := range s.Steps {
-				require.NotEmpty(t, s.Steps[i].Words())
-				require.Positive(t, s.Line(item("$.steps", i)))
+			names := map[string]bool{}
+			for _, s := range all {
+				require.NoError(t, s.Check())
+				require.False(t, names[s.Name], "two cells are called %s", s.Name)
+				names[s.Name] = true
+				for i := range s.Steps {
+					require.NotEmpty(t, s.Steps[i].Words())
+					require.Positive(t, s.Line(item("$.steps", i)))
+				}
 			}
 			return
 		}
-		var all Errors
-		require.True(t, errors.As(err, &all) && len(all) > 0 && len(all) <= maxErrors)
-		for _, e := range all {
+		var mistakes Errors
+		require.True(t, errors.As(err, &mistakes) && len(mistakes) > 0 && len(mistakes) <= maxErrors)
+		for _, e := range mistakes {
 			require.NotEmpty(t, e.Message)
 			require.Equal(t, e.Line > 0, e.Excerpt != "", "%+v", e)
 		}

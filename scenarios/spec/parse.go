@@ -34,33 +34,83 @@ const nameForm = "a-z, 0-9 and -"
 var (
 	validName     = regexp.MustCompile(`^[a-z0-9-]{1,63}$`)
 	validFileName = regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,63}$`)
+	validCellName = regexp.MustCompile(`^[a-z0-9]([a-z0-9._-]{0,118}[a-z0-9])?$`)
 )
 
-// Parse reads a scenario file and checks it. The error, when there is one, is
-// an Errors with all mistakes of the file. name is what messages call the file;
-// its last element without the extension is the scenario's name.
-func Parse(name string, src []byte) (*Scenario, error) {
-	text, s, err := readable(name, src)
-	if err != nil {
-		return nil, Errors{err}
-	}
-	s.src = newSource(name, text)
-	root, err := parseYAML(s.src, text)
-	if err != nil {
-		return nil, Errors{err}
-	}
-	d := decoder{src: s.src, failed: map[string]bool{}, flawed: map[string]bool{}}
-	d.decode(root, s)
-	c := checker{s: s, failed: d.failed, flawed: d.flawed, errs: d.errs}
-	c.scenario()
-	if err := c.result(); err != nil {
-		return nil, err
-	}
-	return s, nil
-}
+// Parse reads a file that holds one scenario and checks it. The error, when
+// there is one, is an Errors with all mistakes of the file. name is what messages
+// call the file; its last element without the extension is the scenario's name.
+func Parse(name string, src []byte) (*Scenario, error) { return only(ParseAll(name, src)) }
 
 // ParseFile reads and checks the scenario file of that name.
-func ParseFile(name string) (*Scenario, error) {
+func ParseFile(name string) (*Scenario, error) { return only(ParseAllFile(name)) }
+
+// ParseFS is ParseFile in a file system.
+func ParseFS(fsys fs.FS, name string) (*Scenario, error) { return only(ParseAllFS(fsys, name)) }
+
+func only(all []*Scenario, err error) (*Scenario, error) {
+	if err != nil {
+		return nil, err
+	}
+	if s := all[0]; len(all) > 1 {
+		const path = "$.parameters"
+		return nil, Errors{s.src.error(s.src.at(path), path, fmt.Sprintf("the file holds %d scenarios, one for each cell, and one was wanted", len(all)))}
+	}
+	return all[0], nil
+}
+
+// ParseAll is Parse for a file with parameters: one scenario for each cell, in
+// the order of the values, the last parameter changing first. A scenario of a
+// file in which nothing varies has the file's name; that of a cell is called
+// file/cell. The mistakes of all cells are reported, each once.
+func ParseAll(name string, src []byte) ([]*Scenario, error) {
+	text, base, err := readable(name, src)
+	if err != nil {
+		return nil, Errors{err}
+	}
+	source := newSource(name, text)
+	root, err := parseYAML(source, text)
+	if err != nil {
+		return nil, Errors{err}
+	}
+	d := newDecoder(source, root)
+	cells := d.cells(root)
+	if cells == nil { // a mistake in parameters or matrix: what else is wrong is said too
+		d.lenient = true
+		cells = []cell{{}}
+	}
+	var all []*Scenario
+	found := gathered{in: map[Error][]string{}}
+	for i, cell := range cells {
+		s := &Scenario{Name: base, Cell: cell.settings, src: source}
+		if cell.name != "" {
+			s.Name += "/" + cell.name
+		}
+		d.begin(cell)
+		d.decode(root, s)
+		c := checker{s: s, failed: d.failed, flawed: d.flawed, errs: d.errs}
+		c.scenario()
+		if c.errs != nil {
+			if found.add(c.errs, cell.name); found.faulty == maxFaulty {
+				return nil, found.errors(i + 1)
+			}
+		}
+		all = append(all, s)
+		if i == 0 && len(cells)*d.values > maxCellValues {
+			const path = "$.parameters"
+			found.add(Errors{source.error(source.at(path), path,
+				fmt.Sprintf("the %d cells of the file hold more than %d values together: split it", len(cells), maxCellValues))}, cell.name)
+			return nil, found.errors(1)
+		}
+	}
+	if found.faulty > 0 {
+		return nil, found.errors(len(cells))
+	}
+	return all, nil
+}
+
+// ParseAllFile is ParseAll for the file of that name.
+func ParseAllFile(name string) ([]*Scenario, error) {
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
@@ -69,8 +119,8 @@ func ParseFile(name string) (*Scenario, error) {
 	return parseFrom(name, f)
 }
 
-// ParseFS is ParseFile in a file system.
-func ParseFS(fsys fs.FS, name string) (*Scenario, error) {
+// ParseAllFS is ParseAllFile in a file system.
+func ParseAllFS(fsys fs.FS, name string) ([]*Scenario, error) {
 	f, err := fsys.Open(name)
 	if err != nil {
 		return nil, err
@@ -80,35 +130,35 @@ func ParseFS(fsys fs.FS, name string) (*Scenario, error) {
 }
 
 // parseFrom reads no more of a file than is needed to see that it is too large.
-func parseFrom(name string, f io.Reader) (*Scenario, error) {
+func parseFrom(name string, f io.Reader) ([]*Scenario, error) {
 	src, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("spec: reading %s: %w", name, err)
 	}
-	return Parse(name, src)
+	return ParseAll(name, src)
 }
 
 // readable refuses what cannot be a scenario before any parsing.
-func readable(name string, src []byte) (text string, s *Scenario, err *Error) {
+func readable(name string, src []byte) (text, base string, err *Error) {
 	whole := func(message string) *Error { return &Error{File: name, Path: "$", Message: message} }
 	if len(src) > MaxFileSize {
-		return "", nil, whole("the file is larger than 1 MiB, the most that a scenario may have")
+		return "", "", whole("the file is larger than 1 MiB, the most that a scenario may have")
 	}
 	text = strings.TrimPrefix(string(src), "\ufeff") // a byte order mark
-	base := path.Base(filepath.ToSlash(name))
-	s = &Scenario{Name: strings.TrimSuffix(base, path.Ext(base))}
-	if !validFileName.MatchString(s.Name) {
-		return "", nil, whole(fmt.Sprintf("a scenario is called after its file, and %q is no name: use a-z, 0-9, _ and -, at most 64", shorten(s.Name)))
+	base = path.Base(filepath.ToSlash(name))
+	base = strings.TrimSuffix(base, path.Ext(base))
+	if !validFileName.MatchString(base) {
+		return "", "", whole(fmt.Sprintf("a scenario is called after its file, and %q is no name: use a-z, 0-9, _ and -, at most 64", shorten(base)))
 	}
 	if strings.TrimSpace(text) == "" {
-		return "", nil, whole("the file is empty: a scenario needs at least title, network, nodes and steps")
+		return "", "", whole("the file is empty: a scenario needs at least title, network, nodes and steps")
 	}
 	if i := strings.IndexFunc(text, notText); i >= 0 {
 		line := 1 + strings.Count(text[:i], "\n")
 		column := 1 + utf8.RuneCountInString(text[strings.LastIndexByte(text[:i], '\n')+1:i])
-		return "", nil, newSource(name, text).error(position{line, column}, "$", "this is not text: a scenario is YAML in UTF-8")
+		return "", "", newSource(name, text).error(position{line, column}, "$", "this is not text: a scenario is YAML in UTF-8")
 	}
-	return text, s, nil
+	return text, base, nil
 }
 
 func notText(r rune) bool {
@@ -168,6 +218,8 @@ func syntaxError(src *source, err error) *Error {
 		message = "a tab indents this line: YAML wants spaces"
 	case strings.HasPrefix(message, `invalid header option: "=`): // a bare > begins a folded block of text
 		message = `">= …" needs quotes: a bare > means something else in YAML`
+	case p.line <= len(src.lines) && strings.Contains(src.lines[p.line-1], "${") && strings.HasPrefix(message, "',' or "):
+		message = `"${…}" needs quotes here: braces mean something else within { } and [ ]`
 	case strings.HasPrefix(message, "mapping value is not allowed in this context"):
 		message += ": look at the indentation, and quote text that holds a colon"
 	}

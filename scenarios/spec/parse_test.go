@@ -17,13 +17,16 @@ var update = flag.Bool("update", false, "write what is wanted, and the published
 func TestParseValid(t *testing.T) {
 	for _, name := range glob(t, "testdata/valid/*.yaml") {
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			s, err := ParseFile(name)
+			all, err := ParseAllFile(name)
 			require.NoError(t, err)
-			require.Equal(t, strings.TrimSuffix(filepath.Base(name), ".yaml"), s.Name)
-			require.NoError(t, s.Check())
-			again, err := ParseFS(os.DirFS("."), name)
+			for _, s := range all {
+				file, _, _ := strings.Cut(s.Name, "/")
+				require.Equal(t, strings.TrimSuffix(filepath.Base(name), ".yaml"), file)
+				require.NoError(t, s.Check())
+			}
+			again, err := ParseAllFS(os.DirFS("."), name)
 			require.NoError(t, err)
-			require.Equal(t, s, again)
+			require.Equal(t, all, again)
 		})
 	}
 }
@@ -39,9 +42,9 @@ func TestMistakes(t *testing.T) {
 			for i := 0; i < len(a.Files); i += 2 {
 				in, want := a.Files[i], &a.Files[i+1]
 				require.Equal(t, "want", want.Name, in.Name)
-				s, err := Parse(in.Name, in.Data)
+				all, err := ParseAll(in.Name, in.Data)
 				require.Error(t, err, in.Name)
-				require.Nil(t, s)
+				require.Nil(t, all)
 				if *update {
 					want.Data = []byte(err.Error() + "\n")
 				}

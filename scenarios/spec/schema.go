@@ -37,11 +37,13 @@ func Schema() ([]byte, error) {
 		Mapper:                     values,
 		CommentMap:                 comments,
 	}
-	s := r.Reflect(&Scenario{})
-	s.ID, s.Title = SchemaID, "An ipseclab scenario"
+	s := r.Reflect(&file{})
+	s.ID, s.Title, s.Description = SchemaID, "An ipseclab scenario", "One scenario file."
 	refine(s)
 	return json.MarshalIndent(s, "", "  ")
 }
+
+var one uint64 = 1
 
 // values are the schemas of the types that are written as one word. Their
 // descriptions stand beside each use, as the comments of the fields.
@@ -54,6 +56,10 @@ func values(t reflect.Type) *jsonschema.Schema {
 		return fmt.Sprintf(`((<=|>=) *)?%s|%[1]s *\.\. *%[1]s`, one)
 	}
 	switch t {
+	case reflect.TypeFor[Value]():
+		return parameterValue()
+	case reflect.TypeFor[Condition]():
+		return &jsonschema.Schema{Type: "object", MinProperties: &one, AdditionalProperties: plainValue()}
 	case reflect.TypeFor[Duration]():
 		return text("(0|" + durationPattern + ")")
 	case reflect.TypeFor[DurationRange]():
@@ -72,7 +78,7 @@ func refine(s *jsonschema.Schema) {
 		p, _ := of.Properties.Get(key)
 		p.PropertyNames = &jsonschema.Schema{Pattern: validName.String()}
 	}
-	for _, key := range []string{"nodes", "filter-lists", "filter-actions", "policies", "assignments"} {
+	for _, key := range []string{"parameters", "nodes", "filter-lists", "filter-actions", "policies", "assignments"} {
 		names(s, key)
 	}
 	names(s.Definitions["Network"], "segments")
@@ -84,9 +90,9 @@ func refine(s *jsonschema.Schema) {
 	oneOf(s.Definitions["Invariant"], subjectNames...)
 	oneOf(s.Definitions["Service"], "tcp", "udp")
 	for _, name := range []string{"Expect", "Wire", "SA", "RuleExpect", "App", "IKE"} {
-		one := uint64(1)
 		s.Definitions[name].MinProperties = &one
 	}
+	referring(s)
 }
 
 // oneOf demands exactly one of the keys.

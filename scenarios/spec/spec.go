@@ -15,12 +15,14 @@ import "time"
 
 // Scenario is one scenario file.
 type Scenario struct {
-	Name   string    `yaml:"-"`                                       // from the file's name, or given by whoever builds it in code
+	Name   string    `yaml:"-"`                                       // from the file's name, with a cell's behind a slash, or given by whoever builds it in code
+	Cell   []Setting `yaml:"-"`                                       // of a cell of a file with parameters: those that vary
 	Title  string    `yaml:"title" jsonschema:"required,minLength=1"` // one line: what is shown
 	Story  string    `yaml:"story"`                                   // what happens and why it matters, for a reader
 	Claims []string  `yaml:"claims" jsonschema:"uniqueItems=true"`    // ids of the claims under test: C001 …
 	Seed   uint64    `yaml:"seed"`                                    // 0: 1
 	Start  time.Time `yaml:"start"`                                   // the virtual epoch; zero: 2005-03-30T00:00:00Z
+	Long   bool      `yaml:"long"`                                    // takes long on the wall clock, and is left out of the average over scenarios
 
 	Network       Network                 `yaml:"network" jsonschema:"required"`
 	Nodes         map[string]Node         `yaml:"nodes" jsonschema:"required"`
@@ -33,6 +35,28 @@ type Scenario struct {
 
 	src *source // where each part stands; nil when built in code
 }
+
+// file is a scenario file as it is written: a scenario, and what makes several of it.
+type file struct {
+	Scenario   `yaml:",inline"`
+	Parameters map[string][]Value `yaml:"parameters"` // what ${name} and ${name.field} stand for: for each name the values that it takes
+	Matrix     *Matrix            `yaml:"matrix"`     // which of their combinations are run; left out: all
+}
+
+// Value is one value of a parameter: a plain one, or a mapping of plain ones
+// with a label, which is its part of the cell's name.
+type Value struct{}
+
+// Matrix says which combinations of the parameters' values are run, each as a
+// cell: a scenario of its own, called file/cell.
+type Matrix struct {
+	Vary    []string    `yaml:"vary" jsonschema:"uniqueItems=true"` // parameters in the order of the cell's name, rows before columns; default: all with several values
+	Include []Condition `yaml:"include"`                            // only cells that meet one of these; default: all
+	Exclude []Condition `yaml:"exclude"`                            // not cells that meet one of these
+}
+
+// Condition is met by the cells in which each of these parameters has this value.
+type Condition struct{}
 
 // Network is the wiring between nodes.
 type Network struct {
