@@ -3,6 +3,7 @@ package scenarios
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,9 @@ func (s *stepRun) judge() []result.Check {
 	if e.Received != nil {
 		j.count("received", "answers received", e.Received, int64(s.report.Received))
 	}
+	if e.Lost != nil || e.Loss != nil {
+		j.loss(e.Lost, e.Loss)
+	}
 	if e.Latency != nil {
 		j.latency(e.Latency)
 	}
@@ -44,6 +48,20 @@ func (s *stepRun) judge() []result.Check {
 	if e.IKE != nil {
 		from, to := s.ends()
 		j.ike(e.IKE, ".ike", s.lab.negotiations(s.begin, s.end, from, to))
+	}
+	if e.Throughput != nil {
+		j.throughput(e.Throughput)
+	}
+	if e.Overhead != nil {
+		j.overhead(e.Overhead)
+	}
+	for _, host := range slices.Sorted(maps.Keys(e.Counters)) {
+		want := e.Counters[host]
+		j.counters("counters."+host, host, &want, s.before[host], s.after[host])
+	}
+	j.saCounts(e.SAs)
+	if e.Events != nil {
+		j.eventsInOrder(e.Events, s.begin, s.end)
 	}
 	return j.checks
 }
@@ -208,12 +226,19 @@ func (j *judgement) application(want *spec.App) {
 type talks struct {
 	mainModes, quickModes, failed int
 	messages, retransmits         int
+	keyExchanges                  int // messages with a KE payload
 	reasons                       []string
 }
 
 func (l *lab) negotiations(begin, end window, a, b party) talks {
 	var t talks
 	for _, e := range l.log.Events()[begin.events:end.events] {
+		if m, ok := e.Body.(trace.IKEMessage); ok && (e.Node == a.name && b.named(m.Remote) || e.Node == b.name && a.named(m.Remote)) {
+			isKE := func(f trace.Field) bool { return f.Name == "Key Exchange" }
+			if m.Sent && m.Retransmit == 0 && slices.ContainsFunc(m.Payloads, isKE) {
+				t.keyExchanges++
+			}
+		}
 		n, ok := e.Body.(trace.Negotiation)
 		if !ok || !(e.Node == a.name && b.named(n.Remote) || e.Node == b.name && a.named(n.Remote)) {
 			continue
@@ -274,6 +299,7 @@ func (j *judgement) ike(want *spec.IKE, field string, t talks) {
 		{"failed", "negotiations failed", want.Failed, t.failed},
 		{"messages", "IKE messages on the wire", want.Messages, t.messages},
 		{"retransmits", "IKE messages repeated on the wire", want.Retransmits, t.retransmits},
+		{"key-exchanges", "messages with a KE payload", want.KeyExchanges, t.keyExchanges},
 	} {
 		if c.want != nil {
 			j.count(field+c.field, c.name, c.want, int64(c.got))

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -32,6 +33,11 @@ func (l *lab) invariants(steps []*stepRun) []result.Check {
 		case v.SAs != nil:
 			j.path += ".sas"
 			j.sas(v.SAs)
+		case v.Counters != nil:
+			host := v.Counters.Host
+			j.counters("counters", host, &v.Counters.Counters, esp.Counters{}, l.hosts[host].Counters())
+		case v.Events != nil:
+			j.eventsInOrder(v.Events, begin, end)
 		}
 		for _, c := range j.checks {
 			c.Name = cmp.Or(v.Title, subject(v)) + ": " + c.Name
@@ -50,6 +56,10 @@ func subject(v spec.Invariant) string {
 		return fmt.Sprintf("%s and %s", v.IKE.Between[0], v.IKE.Between[1])
 	case v.Loss != nil:
 		return fmt.Sprintf("%s and %s", v.Loss.Between[0], v.Loss.Between[1])
+	case v.Counters != nil:
+		return v.Counters.Host
+	case v.Events != nil:
+		return "the run"
 	}
 	return v.SAs.Host
 }

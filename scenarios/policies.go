@@ -9,12 +9,13 @@ import (
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
 // Validate finds the mistakes of a scenario without running it: those of
-// spec.Scenario.Check, and security methods and policies that do not compile for
-// a host that is given them. The errors are *spec.Error, joined.
+// spec.Scenario.Check, security methods and policies that do not compile for a
+// host that is given them, and kinds of events that there are not. The errors are *spec.Error, joined.
 func Validate(s *spec.Scenario) error {
 	if err := s.Check(); err != nil {
 		return err
@@ -48,6 +49,22 @@ func Validate(s *spec.Scenario) error {
 		if a := step.AssignPolicy; a != nil && !a.Unassigns() {
 			try(fmt.Sprintf("$.steps[%d].assign-policy", i), a.Host, a.Policy)
 		}
+	}
+	kinds := trace.Kinds()
+	known := func(path string, events []spec.Event) {
+		for i, e := range events {
+			if !slices.Contains(kinds, e.Kind) {
+				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("%s[%d].kind", path, i), "events: no event is of kind %q%s", e.Kind, spec.Suggest(e.Kind, kinds)))
+			}
+		}
+	}
+	for i, step := range s.Steps {
+		if step.Expect != nil {
+			known(fmt.Sprintf("$.steps[%d].expect.events", i), step.Expect.Events)
+		}
+	}
+	for i, v := range s.Invariants {
+		known(fmt.Sprintf("$.invariants[%d].events", i), v.Events)
 	}
 	return errors.Join(mistakes...)
 }

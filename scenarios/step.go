@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
@@ -19,10 +20,12 @@ type stepRun struct {
 	spec  spec.Step
 	ended bool
 
-	begin, end window          // what was on the wire and in the trace when it began and ended
-	report     *hosts.Report   // of a step that sends traffic
-	listener   *hosts.Listener // at the far end, if one listens there
-	seen       hosts.Seen      // by the listener before; after the end: during the step
+	begin, end window                  // what was on the wire and in the trace when it began and ended
+	report     *hosts.Report           // of a step that sends traffic
+	listener   *hosts.Listener         // at the far end, if one listens there
+	seen       hosts.Seen              // by the listener before; after the end: during the step
+	before     map[string]esp.Counters // of hosts whose statistics are judged
+	after      map[string]esp.Counters
 	got        []string
 	broken     error
 }
@@ -47,7 +50,7 @@ func (s *stepRun) path() string { return fmt.Sprintf("$.steps[%d]", s.index) }
 // start begins the step in a coroutine; done is called when it has ended.
 func (s *stepRun) start(done func()) {
 	l := s.lab
-	s.begin = l.moment()
+	s.begin, s.before = l.moment(), s.statistics()
 	l.world.Record("", s.event("started", ""))
 	from, to, traffic := s.spec.Ends()
 	var owner sim.Owner
@@ -57,7 +60,7 @@ func (s *stepRun) start(done func()) {
 	}
 	l.world.Go(owner, s.spec.Words(), func(p *sim.Proc) {
 		s.perform(p)
-		s.end = l.moment()
+		s.end, s.after = l.moment(), s.statistics()
 		if s.listener != nil {
 			s.seen = s.listener.Seen().Sub(s.seen)
 		}

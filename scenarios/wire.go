@@ -33,6 +33,7 @@ type sighting struct {
 	srcPort, dstPort uint16 // of the datagram; 0 in a fragment whose first one was not seen
 	fragment         bool   // a part of a datagram
 	first            bool   // the whole datagram, or its first fragment
+	length           int    // of the IP packet, in bytes
 	spi              uint32 // with ESP, in the first fragment
 	lost             bool
 	payload          uint64 // of a UDP datagram to or from port 500, or its first fragment: equal payloads, equal sums
@@ -49,7 +50,7 @@ func (o *observer) frame(f sim.Frame) {
 	s := sighting{
 		at: f.At, number: f.Number, segment: f.Segment, node: f.Node, lost: f.Lost != "",
 		src: p.flow.Src, dst: p.flow.Dst, proto: p.flow.Proto, srcPort: p.flow.SrcPort, dstPort: p.flow.DstPort,
-		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi,
+		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi, length: p.length,
 	}
 	switch {
 	case p.flow.Fragment:
@@ -100,6 +101,7 @@ type decoded struct {
 	id       uint16
 	fragment bool // a part of a datagram, the first or another
 	spi      uint32
+	length   int    // of the IP packet
 	payload  []byte // of UDP
 }
 
@@ -115,6 +117,7 @@ func (d *packetDecoder) decode(frame []byte) (decoded, bool) {
 	p := decoded{
 		flow:     ipsec.Flow{Src: src, Dst: dst, Proto: uint8(d.ip.Protocol), Fragment: d.ip.FragOffset != 0},
 		id:       d.ip.Id,
+		length:   int(d.ip.Length),
 		fragment: d.ip.FragOffset != 0 || d.ip.Flags&layers.IPv4MoreFragments != 0,
 	}
 	if p.flow.Fragment {

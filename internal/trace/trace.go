@@ -10,9 +10,12 @@ package trace
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 )
 
@@ -135,6 +138,25 @@ func Read(r io.Reader) ([]Event, error) {
 		return events, fmt.Errorf("trace: after %d events: %w", len(events), err)
 	}
 	return events, nil
+}
+
+// Kinds are the names of all kinds of event, sorted.
+func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
+
+// Fields are the data of an event by the names that they have in the file:
+// texts, json.Numbers, truth values, lists and mappings.
+func Fields(b Body) map[string]any {
+	data, err := json.Marshal(b)
+	if err != nil {
+		return nil // a body of a kind that no file can hold
+	}
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.UseNumber()
+	var fields map[string]any
+	if d.Decode(&fields) != nil {
+		return nil
+	}
+	return fields
 }
 
 var kinds = map[string]func([]byte) (Body, error){}

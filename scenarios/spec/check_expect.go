@@ -9,19 +9,19 @@ import (
 // fitting are the expectations that a verb can meet, and the results it can have.
 var fitting = map[string]struct{ keys, results []string }{
 	"ping": {
-		[]string{"result", "received", "latency", "wire", "sa", "rule", "ike"},
+		[]string{"result", "received", "lost", "loss", "latency", "wire", "sa", "rule", "ike", "overhead"},
 		[]string{ResultOK, ResultTimeout, ResultUnreachable, ResultError}, // ICMP has no ports that could refuse
 	},
 	"connect": {
-		[]string{"result", "latency", "wire", "sa", "rule", "application", "ike"},
+		[]string{"result", "latency", "wire", "sa", "rule", "application", "ike", "overhead"},
 		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError},
 	},
 	"transfer": { // nothing answers, so that there is no latency
-		[]string{"result", "wire", "sa", "rule", "application", "ike"},
+		[]string{"result", "wire", "sa", "rule", "application", "ike", "throughput", "overhead"},
 		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError},
 	},
 	"udp": {
-		[]string{"result", "received", "latency", "wire", "sa", "rule", "application", "ike"},
+		[]string{"result", "received", "lost", "loss", "latency", "wire", "sa", "rule", "application", "ike", "overhead"},
 		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError}, // refused: ICMP port unreachable
 	},
 }
@@ -60,12 +60,14 @@ func (c *checker) expect(path string, s *Step) {
 	fits, traffic := fitting[verb]
 	for _, key := range present(e) {
 		switch {
+		case slices.Contains(anywhere, key):
 		case !traffic:
 			c.key(child(path, key), "%s: %s sends nothing that could be judged: put it beside a step that does, or use an invariant", key, verb)
 		case !slices.Contains(fits.keys, key):
 			c.key(child(path, key), "%s: it does not fit %s, which may have %s", key, verb, strings.Join(fits.keys, ", "))
 		}
 	}
+	c.measures(path, e)
 	if !traffic {
 		return
 	}

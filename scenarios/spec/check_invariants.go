@@ -6,7 +6,7 @@ import (
 )
 
 // subjectNames are the YAML keys of what an invariant can be about.
-var subjectNames = []string{"wire", "ike", "answers", "sas"}
+var subjectNames = []string{"wire", "ike", "answers", "sas", "counters", "events"}
 
 func (c *checker) invariant(path string, v *Invariant) {
 	subjects := slices.DeleteFunc(present(v), func(key string) bool { return key == "title" })
@@ -20,20 +20,24 @@ func (c *checker) invariant(path string, v *Invariant) {
 	case v.IKE != nil:
 		path := child(path, "ike")
 		c.pair(path, v.IKE.Between)
-		c.limited(path, v.IKE, "main-modes, quick-modes, failed, retransmits, reason or messages", "between")
+		c.limited(path, v.IKE, "main-modes, quick-modes, failed, retransmits, reason, messages or key-exchanges", "between")
 	case v.Loss != nil:
 		path := child(path, "answers")
 		c.pair(path, v.Loss.Between)
 		c.limited(path, v.Loss, "lost", "between")
 	case v.SAs != nil:
 		c.sasOn(child(path, "sas"), v.SAs)
+	case v.Counters != nil:
+		c.countersOn(child(path, "counters"), v.Counters)
+	case v.Events != nil:
+		c.events(child(path, "events"), v.Events)
 	default:
 		for _, key := range subjectNames {
 			if c.unknown(child(path, key)) {
 				return
 			}
 		}
-		c.missing(path, "wire", "an invariant needs a subject: wire, ike, answers or sas")
+		c.missing(path, "wire", "an invariant needs a subject: wire, ike, answers, sas, counters or events")
 	}
 }
 

@@ -18,7 +18,7 @@ const SchemaID = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/
 
 // The comments of these files are the schema's descriptions.
 //
-//go:embed spec.go values.go
+//go:embed spec.go values.go measures.go
 var sources embed.FS
 
 // Schema is the JSON Schema of scenario files, indented, draft 2020-12. It
@@ -64,6 +64,10 @@ func values(t reflect.Type) *jsonschema.Schema {
 		return text("(0|" + durationPattern + ")")
 	case reflect.TypeFor[DurationRange]():
 		return text("(" + ranged("("+durationPattern+")") + ")")
+	case reflect.TypeFor[PercentRange]():
+		return text("(" + ranged("("+percentPattern+")") + ")")
+	case reflect.TypeFor[Word]():
+		return plainValue()
 	case reflect.TypeFor[Size]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{number, text(sizePattern)}}
 	case reflect.TypeFor[Range]():
@@ -78,6 +82,9 @@ func refine(s *jsonschema.Schema) {
 		p, _ := of.Properties.Get(key)
 		p.PropertyNames = &jsonschema.Schema{Pattern: validName.String()}
 	}
+	expect := s.Definitions["Expect"]
+	names(expect, "counters")
+	names(expect, "sas")
 	for _, key := range []string{"parameters", "nodes", "filter-lists", "filter-actions", "policies", "assignments"} {
 		names(s, key)
 	}
@@ -89,7 +96,7 @@ func refine(s *jsonschema.Schema) {
 	oneOf(s.Definitions["Step"], verbNames...)
 	oneOf(s.Definitions["Invariant"], subjectNames...)
 	oneOf(s.Definitions["Service"], "tcp", "udp")
-	for _, name := range []string{"Expect", "Wire", "SA", "RuleExpect", "App", "IKE"} {
+	for _, name := range []string{"Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "SACount"} {
 		s.Definitions[name].MinProperties = &one
 	}
 	referring(s)

@@ -56,6 +56,54 @@ func (s *Size) UnmarshalText(b []byte) error {
 	return err
 }
 
+const percentPattern = `[0-9]{1,3}(\.[0-9]{1,4})?%`
+
+var errPercent = errors.New(`want "<= 5%", ">= 1%" or "20%..30%"`)
+
+// millionth is what PercentRange counts in; 100% are a million.
+const millionth = 1_000_000
+
+// parsePercent reads a share with at most four decimals.
+func parsePercent(text string) (int64, error) {
+	digits, ok := strings.CutSuffix(text, "%")
+	whole, decimals, dotted := strings.Cut(digits, ".")
+	if !ok || len(decimals) > 4 || dotted && decimals == "" {
+		return 0, errPercent
+	}
+	n, err := strconv.ParseUint(whole+(decimals + "0000")[:4], 10, 31)
+	if err != nil || len(whole) == 0 || n > millionth {
+		return 0, errPercent
+	}
+	return int64(n), nil
+}
+
+func formatPercent(v int64) string {
+	return strconv.FormatFloat(float64(v)/(millionth/100), 'f', -1, 64) + "%"
+}
+
+// Contains reports whether a share, in millionths, is within the bounds.
+func (r PercentRange) Contains(v int64) bool { return r.Min <= v && v <= r.Max }
+
+func (r PercentRange) String() string { return formatRange(r.Min, r.Max, formatPercent) }
+
+// MarshalText writes the form that UnmarshalText reads.
+func (r PercentRange) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
+
+// UnmarshalText reads "5%", ">= 1%", "<= 4.5%" or "20%..30%".
+func (r *PercentRange) UnmarshalText(b []byte) error {
+	low, high, err := parseRange(string(b), parsePercent)
+	if err == nil {
+		*r = PercentRange{low, high}
+	}
+	return err
+}
+
+// UnmarshalText takes any text.
+func (w *Word) UnmarshalText(b []byte) error {
+	*w = Word(b)
+	return nil
+}
+
 // Contains reports whether v is within the bounds.
 func (r Range) Contains(v int64) bool { return r.Min <= v && v <= r.Max }
 

@@ -246,12 +246,20 @@ type AssignPolicy struct {
 type Expect struct {
 	Result   string         `yaml:"result" jsonschema:"enum=ok,enum=timeout,enum=refused,enum=unreachable,enum=error"` // ok, timeout, refused, unreachable or error
 	Received *Range         `yaml:"received"`                                                                          // answers (ping, udp) that came back
+	Lost     *Range         `yaml:"lost"`                                                                              // requests (ping, udp) that nobody answered
+	Loss     *PercentRange  `yaml:"loss"`                                                                              // the same as a share of the requests
 	Latency  *DurationRange `yaml:"latency"`                                                                           // of the first answer: echo, datagram or response
 	Wire     *Wire          `yaml:"wire"`                                                                              // what the frames between the two nodes looked like
 	SA       *SA            `yaml:"sa"`                                                                                // the SA pair that the traffic used, on both sides
 	Rule     *RuleExpect    `yaml:"rule"`
 	App      *App           `yaml:"application"` // what the listening application at the far end saw
 	IKE      *IKE           `yaml:"ike"`         // negotiations between the two nodes during the step
+
+	Throughput *Range              `yaml:"throughput"` // of a transfer: bytes per second of virtual time, from the beginning of the step to its end
+	Overhead   *Overhead           `yaml:"overhead"`   // of the protected packets between the two nodes, both directions, the first 256 of each SA
+	Counters   map[string]Counters `yaml:"counters"`   // by host: how far the driver's statistics moved during the step
+	SAs        map[string]SACount  `yaml:"sas"`        // by host: how many SAs it had during the step
+	Events     []Event             `yaml:"events"`     // what the trace holds of the step, in this order, other events between them or not
 }
 
 // Wire is what an observer of the wire saw of a step's traffic between its two
@@ -297,6 +305,8 @@ type IKE struct {
 	Retransmits *Range `yaml:"retransmits"` // repeated IKE messages sent by either side
 	Reason      string `yaml:"reason"`      // a word or phrase that a failure's reason contains
 	Messages    *Range `yaml:"messages"`    // ISAKMP datagrams sent by either side
+
+	KeyExchanges *Range `yaml:"key-exchanges"` // messages with a KE payload sent by either side, repeated ones aside: two for each Diffie–Hellman exchange
 }
 
 // Invariant is judged over the whole run. Exactly one field is set.
@@ -306,6 +316,9 @@ type Invariant struct {
 	IKE   *IKEBetween  `yaml:"ike"`
 	Loss  *LossBetween `yaml:"answers"`
 	SAs   *SAsOn       `yaml:"sas"`
+
+	Counters *CountersOn `yaml:"counters"` // of the driver of one host
+	Events   []Event     `yaml:"events"`   // what the trace holds, in this order
 }
 
 // WireBetween limits what the wire may carry between two nodes, in either direction.

@@ -12,6 +12,13 @@ type Size int64
 // are inside. Numbers may carry a Size's suffix.
 type Range struct{ Min, Max int64 }
 
+// PercentRange is bounds for a share: "<= 5%", "20%..30%", or one exact share.
+// Both bounds are inside. They are kept in millionths.
+type PercentRange struct{ Min, Max int64 }
+
+// Word is a plain value as text: a text, a number, true or false.
+type Word string
+
 // DurationRange is bounds for a time span: "<= 50ms", ">= 3s", "2.9s..3.1s", or
 // one exact span. Both bounds are inside.
 type DurationRange struct{ Min, Max time.Duration }

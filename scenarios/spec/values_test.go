@@ -39,6 +39,11 @@ func TestValuesRead(t *testing.T) {
 		{">= 3s", DurationRange{3 * second, most}},
 		{"2.9s..3.1s", DurationRange{2900 * time.Millisecond, 3100 * time.Millisecond}},
 		{"3s", DurationRange{3 * second, 3 * second}},
+		{"<= 5%", PercentRange{0, 50_000}},
+		{">= 0.0001%", PercentRange{1, most}},
+		{"20%..30.5%", PercentRange{200_000, 305_000}},
+		{"100%", PercentRange{1_000_000, 1_000_000}},
+		{"any text", Word("any text")},
 	} {
 		switch want := tc.want.(type) {
 		case Duration:
@@ -48,6 +53,10 @@ func TestValuesRead(t *testing.T) {
 		case Range:
 			reads(t, tc.in, want)
 		case DurationRange:
+			reads(t, tc.in, want)
+		case PercentRange:
+			reads(t, tc.in, want)
+		case Word:
 			reads(t, tc.in, want)
 		}
 	}
@@ -85,6 +94,8 @@ func TestValuesRefused(t *testing.T) {
 	refuses[DurationRange](t, `want "<= 50ms", ">= 3s" or "2.9s..3.1s"`, "", "<= 50", "3", "< 3s", "1s..")
 	refuses[DurationRange](t, `the lower bound 3s is above the upper bound 1s`, "3s..1s")
 	refuses[DurationRange](t, `a time span cannot be negative`, "<= -1s")
+	refuses[PercentRange](t, `want "<= 5%", ">= 1%" or "20%..30%"`, "", "5", "0.05", "%", ".5%", "5.%", "101%", "5.00001%", "-1%", "1%..", "99999999999%")
+	refuses[PercentRange](t, `the lower bound 5% is above the upper bound 2%`, "5%..2%")
 }
 
 func TestValuesPrint(t *testing.T) {
@@ -100,6 +111,7 @@ func TestValuesPrint(t *testing.T) {
 	require.Equal(t, ">= 1", Range{1, math.MaxInt64}.String())
 	require.Equal(t, "<= 4", Range{0, 4}.String())
 	require.Equal(t, "2..5", Range{2, 5}.String())
+	require.Equal(t, "<= 4.5%", PercentRange{0, 45_000}.String())
 	require.Equal(t, "2.9s..3.1s", DurationRange{2900 * time.Millisecond, 3100 * time.Millisecond}.String())
 }
 
@@ -135,6 +147,8 @@ func TestValuesRoundTrip(t *testing.T) {
 		roundTrip(t, Range{low, high}, expect.Properties["received"])
 		low, high = bounds("duration range", span)
 		roundTrip(t, DurationRange{time.Duration(low), time.Duration(high)}, expect.Properties["latency"])
+		low, high = bounds("percent range", rapid.Int64Range(0, millionth))
+		roundTrip(t, PercentRange{low, high}, expect.Properties["loss"])
 	})
 }
 

@@ -1,0 +1,61 @@
+package spec
+
+import "slices"
+
+// anywhere are the expectations that fit every verb: they are about hosts, not
+// about the traffic of the step.
+var anywhere = []string{"counters", "sas", "events"}
+
+// measures checks the expectations that are numbers of hosts and packets.
+func (c *checker) measures(path string, e *Expect) {
+	if e.Overhead != nil {
+		c.nothing(child(path, "overhead"), e.Overhead)
+	}
+	for _, host := range sorted(e.Counters) {
+		at := child(path, "counters")
+		c.hostKey(at, host)
+		v := e.Counters[host]
+		c.nothing(child(at, host), &v)
+	}
+	for _, host := range sorted(e.SAs) {
+		at := child(path, "sas")
+		c.hostKey(at, host)
+		v := e.SAs[host]
+		c.nothing(child(at, host), &v)
+	}
+	c.events(child(path, "events"), e.Events)
+}
+
+// hostKey checks that a key names a host.
+func (c *checker) hostKey(path, name string) {
+	switch at := child(path, name); {
+	case c.s.Nodes[name].Router():
+		c.key(at, "%s is a router and has no IPsec", name)
+	case !slices.Contains(c.hosts(), name) && !c.unknown("$.nodes"):
+		c.key(at, "no host is called %q%s", shorten(name), Suggest(name, c.hosts()))
+	}
+}
+
+func (c *checker) events(path string, events []Event) {
+	if len(events) == 0 && c.given(path) {
+		c.at(path, "events: the list is empty: it would hold of every run")
+	}
+	for i := range events {
+		at, e := item(path, i), &events[i]
+		if e.Kind == "" {
+			c.missing(at, "kind", "events: there is no kind, such as sa.added")
+		}
+		if e.Node != "" {
+			c.defined(at, "node", e.Node, "node", "$.nodes", sorted(c.s.Nodes))
+		}
+	}
+}
+
+func (c *checker) countersOn(path string, v *CountersOn) {
+	if v.Host == "" {
+		c.missing(path, "host", "counters: there is no host")
+	} else {
+		c.host(path, "host", v.Host)
+	}
+	c.limited(path, v, "bad-spi, replayed, policy-drops or another counter", "host")
+}
