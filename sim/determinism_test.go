@@ -40,13 +40,22 @@ func observe(t testing.TB, seed uint64, scenario func(w *World)) evidence {
 	return e
 }
 
+// anyImpairments draws some of each kind.
+func anyImpairments(rng *Stream) Impairments {
+	return Impairments{
+		Jitter: time.Duration(rng.IntN(int(3 * ms))), Duplicate: rng.Float64() / 20, Corrupt: rng.Float64() / 10,
+		Reorder: rng.Float64() / 10, ReorderBy: 5 * ms,
+		Blackholes: []Blackhole{{First: 10, Last: 10 + rng.IntN(20)}},
+	}
+}
+
 // busy has a dozen nodes talk over two segments with loss, timers that are set and
 // stopped at random, coroutines, and links that change.
 func busy(t testing.TB) func(w *World) {
 	return func(w *World) {
 		rng := w.Rand("busy")
 		for i := range 2 {
-			s := newSegment(t, w, fmt.Sprint("lan", i), SegmentConfig{Latency: time.Duration(i+1) * ms, Loss: 0.02})
+			s := newSegment(t, w, fmt.Sprint("lan", i), SegmentConfig{Latency: time.Duration(i+1) * ms, Loss: 0.02, Impairments: anyImpairments(rng)})
 			var ports []*Port
 			for j := range 6 {
 				name := fmt.Sprint("n", i, j)
@@ -88,7 +97,11 @@ func busy(t testing.TB) func(w *World) {
 			}
 			for range 20 {
 				w.After(nil, time.Duration(rng.IntN(int(3*time.Second))), func() {
-					_ = ports[rng.IntN(6)].SetLink(LinkConfig{Loss: rng.Float64() / 5, Latency: time.Duration(rng.IntN(int(10 * ms)))})
+					_ = ports[rng.IntN(6)].SetLink(LinkConfig{
+						Loss: rng.Float64() / 5, Latency: time.Duration(rng.IntN(int(10 * ms))),
+						Rate: int64(rng.IntN(2)) * 10_000_000, Queue: Queue{Frames: 5 + rng.IntN(20)},
+						Impairments: anyImpairments(rng),
+					})
 				})
 			}
 		}

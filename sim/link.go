@@ -1,7 +1,9 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/trace"
@@ -13,102 +15,136 @@ type LinkConfig struct {
 	Latency time.Duration // added to the segment's, each way
 	Loss    float64       // probability, 0 to 1, that a frame is lost here, each way
 	MTU     int           // longest IP packet in bytes, 68 to 65535; 0: the segment's
+	Down    bool          // nothing passes
+
+	// Rate is how fast frames are sent, each way, in bits per second; Queue is what
+	// may wait for it, each way. A Rate of 0: the segment's, with the segment's Queue.
+	Rate  int64
+	Queue Queue
+
+	Impairments Impairments // each way
 }
 
 // link is the running twin: the way up to the segment and down from it.
 //
 // Each way keeps the order of frames. Going up, a frame leaves no earlier than the
 // one before it. Going down, frames of several senders overtake each other
-// rightly, so that order comes from the latencies, which do not change by
-// themselves; when one shrinks, later frames wait for those that are under way.
+// rightly: each sender's own order comes from the latencies, which do not change
+// by themselves, and is kept beside them where times are drawn or frames wait.
+// When a link gets faster, later frames wait for those that are under way.
 type link struct {
-	cfg      LinkConfig
-	up, down *Stream // losses; nil before the first link with loss
-	lastUp   int64   // when the last frame going up left
-	lastDown int64   // the latest arrival of a frame going down
-	floor    int64   // no later frame arrives before
+	cfg      LinkConfig // as set
+	now      LinkConfig // what holds: the segment's values where cfg has none
+	up, down way
+	holes    blackholes
+	tapped   *Interceptor
+
+	lastUp   int64           // when the last frame going up left
+	lastDown int64           // the latest arrival of a frame going down
+	floor    int64           // no later frame arrives before
+	lastFrom map[*Port]int64 // the latest arrival of a frame going down, by sender; while needed
 }
 
 // Link is the present configuration.
 func (p *Port) Link() LinkConfig {
 	p.segment.w.mu.Lock()
 	defer p.segment.w.mu.Unlock()
-	return p.link.cfg
+	c := p.link.cfg
+	c.Impairments.Blackholes = slices.Clone(c.Impairments.Blackholes)
+	return c
 }
 
 // SetLink changes the link for frames that are sent from now on; those under way
-// are not affected. Once the world has run, the change is traced. It refuses
-// values that make no sense, and then changes nothing.
+// are not affected, nor are the counts of blackholes when their list stays the
+// same. Once the world has run, the change is traced. It refuses values that make
+// no sense, and then changes nothing.
 func (p *Port) SetLink(c LinkConfig) error {
 	w := p.segment.w
 	mtu := c.MTU
 	if mtu == 0 {
 		mtu = p.segment.cfg.MTU
 	}
-	if err := checkLink(c.Latency, c.Loss, mtu); err != nil {
+	if err := c.check(mtu); err != nil {
 		return fmt.Errorf("sim: link %s: %w", p.name, err)
 	}
+	c.Impairments.Blackholes = slices.Clone(c.Impairments.Blackholes)
 	w.mu.Lock()
-	l := &p.link
-	if c.Latency < l.cfg.Latency {
-		l.floor = l.lastDown
-	}
-	if c.Loss > 0 && l.up == nil {
-		l.up = w.Rand("link", p.cfg.Node, p.segment.name, "up")
-		l.down = w.Rand("link", p.cfg.Node, p.segment.name, "down")
-	}
-	l.cfg = c
+	p.setLinkLocked(c)
+	now := p.link.now
 	started := w.started
 	w.mu.Unlock()
 	if started {
-		w.Record(p.cfg.Node, trace.LinkChanged{Link: p.name, Latency: c.Latency, Loss: c.Loss, MTU: mtu})
+		more := now.Impairments.String()
+		if rate := describeRate(now.Rate, now.Queue); rate != "" {
+			more = join(rate, more)
+		}
+		w.Record(p.cfg.Node, trace.LinkChanged{
+			Link: p.name, Latency: c.Latency, Loss: c.Loss, MTU: mtu, Down: c.Down, More: more,
+		})
 	}
 	return nil
+}
+
+func (c *LinkConfig) check(mtu int) error {
+	return errors.Join(checkLink(c.Latency, c.Loss, mtu), checkRate(c.Rate, c.Queue), c.Impairments.check())
+}
+
+func (p *Port) setLinkLocked(c LinkConfig) {
+	l, s := &p.link, p.segment
+	old := &l.now
+	if c.Latency < old.Latency || old.Rate > 0 || old.Impairments.Jitter > 0 {
+		l.floor = l.lastDown
+	}
+	l.cfg, l.now = c, c
+	l.now.MTU = s.cfg.MTU
+	if c.MTU != 0 {
+		l.now.MTU = min(c.MTU, s.cfg.MTU)
+	}
+	if c.Rate == 0 {
+		l.now.Rate, l.now.Queue = s.cfg.Rate, s.cfg.Queue
+	}
+	l.holes.set(c.Impairments.Blackholes)
 }
 
 // MTU is the longest IP packet, in bytes, that passes the port's link and segment.
 func (p *Port) MTU() int {
 	p.segment.w.mu.Lock()
 	defer p.segment.w.mu.Unlock()
-	return p.mtuLocked()
+	return p.link.now.MTU
 }
 
-func (p *Port) mtuLocked() int {
-	if p.link.cfg.MTU == 0 {
-		return p.segment.cfg.MTU
+// upLocked takes a copy of a frame up to the segment. See way.pass.
+func (p *Port) upLocked(c parcel, out []parcel, r *remarks) ([]parcel, string) {
+	l := &p.link
+	first := len(out)
+	out, lost := l.up.pass(p.segment.w, &l.now, &l.holes, Up, c, out, r)
+	for i := first; i < len(out); i++ {
+		out[i].keepOrder(&l.lastUp)
 	}
-	return min(p.link.cfg.MTU, p.segment.cfg.MTU)
+	return out, lost
 }
 
-// passLocked decides whether a frame passes the link on the way whose stream is
-// given, and says why not.
-func (p *Port) passLocked(way *Stream, frame []byte) (lost string) {
-	size := len(frame) - etherHeader
-	switch mtu := p.mtuLocked(); {
-	case size < 0:
-		return fmt.Sprintf("lost on link %s (%d bytes are no Ethernet frame)", p.name, len(frame))
-	case size > mtu:
-		return fmt.Sprintf("lost on link %s (%d bytes exceed MTU %d)", p.name, size, mtu)
-	case lose(way, p.link.cfg.Loss):
-		return fmt.Sprintf("lost on link %s (loss)", p.name)
+// downLocked takes a copy of a frame of a sender down to the port. See way.pass.
+func (p *Port) downLocked(from *Port, c parcel, out []parcel, r *remarks) ([]parcel, string) {
+	l := &p.link
+	first := len(out)
+	out, lost := l.down.pass(p.segment.w, &l.now, &l.holes, Down, c, out, r)
+	for i := first; i < len(out); i++ {
+		c := &out[i]
+		if c.late {
+			continue
+		}
+		c.at = max(c.at, l.floor)
+		if l.now.Rate > 0 || l.now.Impairments.Jitter > 0 {
+			if l.lastFrom == nil {
+				l.lastFrom = make(map[*Port]int64)
+			}
+			c.at = max(c.at, l.lastFrom[from])
+			l.lastFrom[from] = c.at
+		} else {
+			l.lastFrom = nil
+		}
+		l.lastDown = max(l.lastDown, c.at)
 	}
-	return ""
-}
-
-// lose draws from a stream whether a frame is lost.
-func lose(s *Stream, probability float64) bool {
-	return probability > 0 && s.Float64() < probability
-}
-
-// upLocked is when a frame sent now reaches the segment.
-func (l *link) upLocked(now int64) int64 {
-	l.lastUp = max(l.lastUp, later(now, l.cfg.Latency))
-	return l.lastUp
-}
-
-// downLocked is when a frame that comes from the segment at t reaches the port.
-func (l *link) downLocked(t int64) int64 {
-	t = max(l.floor, later(t, l.cfg.Latency))
-	l.lastDown = max(l.lastDown, t)
-	return t
+	return out, lost
 }

@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -224,7 +225,7 @@ func TestLossOfABroadcast(t *testing.T) {
 	require.Empty(t, frames[1].Lost)
 	require.Equal(t, "hello; lost on link b1:lan (loss); lost on link b3:lan (101 bytes exceed MTU 100)", frames[1].Comment)
 	require.Equal(t, "lost on link b0:lan (loss); lost on link b1:lan (loss); lost on link b2:lan (loss); lost on link b3:lan (loss); "+
-		"lost on link b4:lan (loss); lost on link b5:lan (loss); lost on link b6:lan (loss); lost on link b7:lan (loss); lost on 4 more links", frames[2].Lost)
+		"lost on link b4:lan (loss); lost on link b5:lan (loss); lost on link b6:lan (loss); lost on link b7:lan (loss); and 4 more", frames[2].Lost)
 	for i, n := range others {
 		require.Len(t, n.got, map[bool]int{true: 0, false: 1}[i == 1 || i == 3])
 	}
@@ -240,12 +241,32 @@ func TestSetLink(t *testing.T) {
 	run(t, w, 0)
 	require.Equal(t, []trace.Event{{At: time.Second, Node: "a", Body: trace.LinkChanged{Link: "a:lan", Latency: ms, Loss: 0.25, MTU: 1500}}}, log.Events(),
 		"changes of a running world alone")
-	for c, want := range map[LinkConfig]string{
-		{Latency: -1}: "sim: link a:lan: latency of -1ns is negative",
-		{Loss: 2}:     "sim: link a:lan: loss of 2 is not a probability from 0 to 1",
-		{MTU: 67}:     "sim: link a:lan: MTU of 67 is not within 68 to 65535",
+	bad := func(i Impairments) LinkConfig { return LinkConfig{Impairments: i} }
+	hole := func(b Blackhole) LinkConfig { return bad(Impairments{Blackholes: []Blackhole{{}, b}}) }
+	for _, tt := range []struct {
+		c    LinkConfig
+		want string
+	}{
+		{LinkConfig{Latency: -1}, "latency of -1ns is negative"},
+		{LinkConfig{Loss: 2}, "loss of 2 is not a probability from 0 to 1"},
+		{LinkConfig{MTU: 67}, "MTU of 67 is not within 68 to 65535"},
+		{LinkConfig{Rate: -1}, "rate of -1 bits per second is not within 0 to 1000000000000000"},
+		{LinkConfig{Rate: 1e15 + 1}, "rate of 1000000000000001 bits per second is not within 0 to 1000000000000000"},
+		{LinkConfig{Queue: Queue{Bytes: -1}}, "queue of 0 frames and -1 bytes has a negative bound"},
+		{bad(Impairments{Jitter: -1}), "jitter of -1ns is negative"},
+		{bad(Impairments{Duplicate: math.NaN()}), "duplication of NaN is not a probability from 0 to 1"},
+		{bad(Impairments{Corrupt: -0.1}), "corruption of -0.1 is not a probability from 0 to 1"},
+		{bad(Impairments{Reorder: 1.1, ReorderBy: 1}), "reordering of 1.1 is not a probability from 0 to 1"},
+		{bad(Impairments{ReorderBy: -1}), "reordering by -1ns is negative"},
+		{bad(Impairments{Reorder: 0.5}), "reordering by no time changes nothing: set ReorderBy"},
+		{hole(Blackhole{Direction: 3}), "blackhole 2: no direction has the number 3"},
+		{hole(Blackhole{First: 3, Last: 2}), "blackhole 2: frames 3 to 2 are no range"},
+		{hole(Blackhole{Since: 2, Until: 2}), "blackhole 2: 2ns to 2ns is no span of time"},
+		{hole(Blackhole{Filter: Filter{Protocol: 50, Port: 500}}), "blackhole 2: protocol esp has no ports"},
+		{hole(Blackhole{Filter: Filter{EtherType: etherTypeARP, Port: 500}}), "blackhole 2: addresses, protocols and ports are selected in IPv4 frames only"},
+		{hole(Blackhole{Filter: Filter{Source: netip.MustParsePrefix("fe80::/64")}}), "blackhole 2: unsupported: fe80::/64 is no IPv4 prefix"},
 	} {
-		require.EqualError(t, a.SetLink(c), want)
+		require.EqualError(t, a.SetLink(tt.c), "sim: link a:lan: "+tt.want)
 	}
 	require.Equal(t, LinkConfig{Latency: ms, Loss: 0.25}, a.Link())
 	require.Len(t, log.Events(), 1)

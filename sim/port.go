@@ -2,9 +2,7 @@ package sim
 
 import (
 	"bytes"
-	"fmt"
 	"net/netip"
-	"strings"
 )
 
 // PortConfig describes a node's port on a segment.
@@ -18,6 +16,11 @@ type PortConfig struct {
 	// from the Ethernet header on. The frame is the receiver's own, to keep or to
 	// change. Frames for other MAC addresses arrive too when the segment floods.
 	Receive func(frame []byte)
+
+	// Promiscuous has a copy of each frame that passes the segment arrive here as
+	// well, as at the mirror port of a switch. Nobody else notices: a frame that only
+	// such ports got is lost.
+	Promiscuous bool
 }
 
 // Port is where a node is attached to a segment.
@@ -26,7 +29,10 @@ type Port struct {
 	cfg     PortConfig
 	name    string // "node:segment"
 	iface   int    // in the capture
-	link    link   // guarded by the world's mu
+
+	// Guarded by the world's mu.
+	link       link
+	lastAcross int64 // when the last frame of the port had crossed the segment
 }
 
 // MAC is the port's address.
@@ -64,6 +70,12 @@ func (d *delivery) take() []byte {
 // receiver's link, and when it arrives where. The comment joins the packet in the
 // capture. Send returns the frame's number in the capture, from 1; 0 in a closed world.
 func (p *Port) Send(frame []byte, comment string) (number int) {
+	return p.send(frame, comment, nil)
+}
+
+// send numbers a frame, decides what becomes of it, and shows it. from is where it
+// is in the middle of a link; nil: at the port.
+func (p *Port) send(frame []byte, comment string, from *Intercepted) (number int) {
 	w := p.segment.w
 	w.mu.Lock()
 	if w.closed {
@@ -72,53 +84,16 @@ func (p *Port) Send(frame []byte, comment string) (number int) {
 	}
 	w.frames++
 	f := Frame{Number: w.frames, At: w.Now(), Segment: p.segment.name, Node: p.cfg.Node, Data: frame, Comment: comment}
-	p.segment.carryLocked(p, &f)
+	if from == nil {
+		f = p.segment.carryLocked(p, f)
+	} else {
+		f = p.segment.forwardedLocked(p, from, f)
+	}
 	w.writeLocked(p, &f)
 	observers := w.observer
 	w.mu.Unlock()
 	w.show(f, observers)
 	return f.Number
-}
-
-// carryLocked decides what becomes of a frame and schedules its arrivals.
-func (s *Segment) carryLocked(from *Port, f *Frame) {
-	if f.Lost = from.passLocked(from.link.up, f.Data); f.Lost != "" {
-		return
-	}
-	now := int64(f.At)
-	at := later(from.link.upLocked(now), s.cfg.Latency)
-	s.learnLocked(macAddr(f.Data[6:]), from, now)
-	if lose(s.loss, s.cfg.Loss) {
-		f.Lost = fmt.Sprintf("lost on segment %s (loss)", s.name)
-		return
-	}
-	to := s.receiversLocked(from, f.Data, now)
-	if len(to) == 0 {
-		f.Lost = fmt.Sprintf("lost on segment %s (no other port)", s.name)
-		return
-	}
-	var missed losses
-	reached := to[:0]
-	for _, p := range to {
-		if lost := p.passLocked(p.link.down, f.Data); lost != "" {
-			missed.add(lost)
-		} else {
-			reached = append(reached, p)
-		}
-	}
-	if len(reached) == 0 {
-		f.Lost = missed.String()
-		return
-	}
-	f.Comment = join(f.Comment, missed.String())
-	d := delivery{data: f.Data}
-	if len(reached) > 1 {
-		n := len(reached)
-		d.shared = &n
-	}
-	for _, p := range reached {
-		s.w.deliverLocked(p, d, p.link.downLocked(at))
-	}
 }
 
 // deliverLocked schedules the arrival of a frame at a port.
@@ -131,26 +106,4 @@ func (w *World) deliverLocked(p *Port, d delivery, at int64) {
 	}
 	e.owner, e.port, e.frame = p.cfg.Owner, p, d
 	w.scheduleLocked(e, at)
-}
-
-// losses collects the reasons of several receivers, the first few in words.
-type losses struct {
-	words []string
-	more  int
-}
-
-func (l *losses) add(lost string) {
-	if len(l.words) < 8 {
-		l.words = append(l.words, lost)
-	} else {
-		l.more++
-	}
-}
-
-func (l *losses) String() string {
-	s := strings.Join(l.words, "; ")
-	if l.more > 0 {
-		s += fmt.Sprintf("; lost on %d more links", l.more)
-	}
-	return s
 }

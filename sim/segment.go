@@ -1,8 +1,8 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
-	"math"
 	"net/netip"
 	"slices"
 	"time"
@@ -13,6 +13,13 @@ type SegmentConfig struct {
 	Latency time.Duration // one way, from port to port
 	MTU     int           // longest IP packet in bytes, 68 to 65535; 0: 1500
 	Loss    float64       // probability, 0 to 1, that a frame is lost on its way
+
+	// Rate is that of each port's link, each way, in bits per second, and Queue what
+	// may wait for it, unless the link has a Rate of its own. 0: without limit.
+	Rate  int64
+	Queue Queue
+
+	Impairments Impairments // of what passes the segment; its blackholes have no direction
 }
 
 const (
@@ -28,7 +35,9 @@ type Segment struct {
 	w     *World
 	name  string
 	cfg   SegmentConfig
-	loss  *Stream
+	now   LinkConfig // the same, as a way has it
+	way   way
+	holes blackholes
 	ports []*Port
 
 	// The switch. Guarded by w.mu, as ports is.
@@ -37,7 +46,9 @@ type Segment struct {
 	byNode   map[string]*Port
 	stations map[macAddr]station
 	swept    int64
-	to       []*Port // room for receivers
+	taps     []*Port // promiscuous ports
+	to, also []*Port // room for receivers
+	arrivals []arrivalAt
 }
 
 // NewSegment adds a segment to the world. Its name is its own in the world.
@@ -45,9 +56,15 @@ func (w *World) NewSegment(name string, c SegmentConfig) (*Segment, error) {
 	if c.MTU == 0 {
 		c.MTU = defaultMTU
 	}
-	if err := checkLink(c.Latency, c.Loss, c.MTU); err != nil {
+	if err := errors.Join(checkLink(c.Latency, c.Loss, c.MTU), checkRate(c.Rate, c.Queue), c.Impairments.check()); err != nil {
 		return nil, fmt.Errorf("sim: segment %q: %w", name, err)
 	}
+	for i, b := range c.Impairments.Blackholes {
+		if b.Direction != BothWays {
+			return nil, fmt.Errorf("sim: segment %q: blackhole %d: a segment has no way %s: set it on a link", name, i+1, b.Direction)
+		}
+	}
+	c.Impairments.Blackholes = slices.Clone(c.Impairments.Blackholes)
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
@@ -62,14 +79,14 @@ func (w *World) NewSegment(name string, c SegmentConfig) (*Segment, error) {
 		w:        w,
 		name:     name,
 		cfg:      c,
+		now:      LinkConfig{Latency: c.Latency, Loss: c.Loss, MTU: c.MTU, Impairments: c.Impairments},
+		way:      way{name: "segment " + name, path: []string{"segment", name}},
 		byAddr:   make(map[netip.Addr][]*Port),
 		byMAC:    make(map[macAddr]*Port),
 		byNode:   make(map[string]*Port),
 		stations: make(map[macAddr]station),
 	}
-	if c.Loss > 0 {
-		s.loss = w.Rand("segment", name, "loss")
-	}
+	s.holes.set(c.Impairments.Blackholes)
 	w.segments = append(w.segments, s)
 	return s, nil
 }
@@ -79,7 +96,7 @@ func checkLink(latency time.Duration, loss float64, mtu int) error {
 	switch {
 	case latency < 0:
 		return fmt.Errorf("latency of %s is negative", latency)
-	case math.IsNaN(loss) || loss < 0 || loss > 1:
+	case !probability(loss):
 		return fmt.Errorf("loss of %v is not a probability from 0 to 1", loss)
 	case mtu < minMTU || mtu > maxMTU:
 		return fmt.Errorf("MTU of %d is not within %d to %d", mtu, minMTU, maxMTU)
@@ -91,7 +108,11 @@ func checkLink(latency time.Duration, loss float64, mtu int) error {
 func (s *Segment) Name() string { return s.name }
 
 // Config is the configuration in effect, with the MTU filled in.
-func (s *Segment) Config() SegmentConfig { return s.cfg }
+func (s *Segment) Config() SegmentConfig {
+	c := s.cfg
+	c.Impairments.Blackholes = slices.Clone(c.Impairments.Blackholes)
+	return c
+}
 
 // Ports are the ports in the order of their attachment.
 func (s *Segment) Ports() []*Port {
@@ -133,12 +154,18 @@ func (s *Segment) Attach(c PortConfig) (*Port, error) {
 		}
 	}
 	p := &Port{segment: s, cfg: c, name: c.Node + ":" + s.name}
+	p.link.up = way{name: "link " + p.name, path: []string{"link", c.Node, s.name, "up"}}
+	p.link.down = way{name: "link " + p.name, path: []string{"link", c.Node, s.name, "down"}}
+	p.setLinkLocked(LinkConfig{})
 	if w.capture != nil && w.err == nil {
 		p.iface, w.err = w.capture.AddInterface(p.name)
 	}
 	s.ports = append(s.ports, p)
 	s.byMAC[c.MAC] = p
 	s.byNode[c.Node] = p
+	if c.Promiscuous {
+		s.taps = append(s.taps, p)
+	}
 	for i, a := range c.Addrs {
 		if !slices.Contains(c.Addrs[:i], a) {
 			s.byAddr[a] = append(s.byAddr[a], p)

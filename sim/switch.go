@@ -3,6 +3,7 @@ package sim
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -43,16 +44,32 @@ func (s *Segment) learnLocked(src macAddr, p *Port, now int64) {
 }
 
 // receiversLocked are the ports to which the switch forwards a frame from a port,
-// in port order. The slice is good until the next call.
+// in port order, and the promiscuous ports beside them. The slices are good until
+// the next call.
 //
 // A unicast frame goes where its destination was last seen, or else to the port
 // that has this address by its configuration, so that a large segment is not
 // flooded whenever a pair has been silent for long. A broadcast ARP request for an
 // address of attached ports goes to these alone. All else floods: group
 // addresses, unknown destinations, gratuitous ARP.
-func (s *Segment) receiversLocked(from *Port, frame []byte, now int64) []*Port {
-	to := s.to[:0]
-	defer func() { s.to = to }()
+func (s *Segment) receiversLocked(from *Port, frame []byte, now int64) (to, taps []*Port) {
+	to = s.forwardLocked(from, frame, now, s.to[:0])
+	s.to = to
+	if len(s.taps) == 0 {
+		return to, nil
+	}
+	taps = s.also[:0]
+	for _, p := range s.taps {
+		if p != from && !slices.Contains(to, p) {
+			taps = append(taps, p)
+		}
+	}
+	s.also = taps
+	return to, taps
+}
+
+// forwardLocked appends the ports to which a switch forwards a frame.
+func (s *Segment) forwardLocked(from *Port, frame []byte, now int64, to []*Port) []*Port {
 	dst := macAddr(frame)
 	if !group(dst) {
 		p := s.byMAC[dst]
@@ -60,7 +77,7 @@ func (s *Segment) receiversLocked(from *Port, frame []byte, now int64) []*Port {
 			p = st.port
 		}
 		if p == from {
-			return nil // IEEE 802.1Q-2018, Section 8.6.1: never back where it came from
+			return to // IEEE 802.1Q-2018, Section 8.6.1: never back where it came from
 		}
 		if p != nil {
 			to = append(to, p)

@@ -15,7 +15,7 @@ type Frame struct {
 	Segment string
 	Node    string // the sender
 	Data    []byte // from the Ethernet header on; observers neither keep nor change it
-	Comment string // the sender's, and which of several receivers did not get it
+	Comment string // the sender's, what was done to the frame, and which of several receivers did not get it
 	Lost    string // why nobody got it; "" when somebody did
 }
 

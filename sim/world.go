@@ -24,8 +24,8 @@
 //
 // # What is left out
 //
-// Links have latency, loss and MTU, but no rate, queue, jitter or duplication.
-// Frames are not padded to Ethernet's minimum of 60 bytes and carry no checksum;
+// A link between two devices is a segment with two ports: it has no other medium
+// than Ethernet. Frames are not padded to Ethernet's minimum of 60 bytes and carry no checksum;
 // VLAN tags are payload.
 package sim
 

@@ -180,6 +180,8 @@ type LinkChanged struct {
 	Latency time.Duration `json:"latency_ns"`
 	Loss    float64       `json:"loss"`
 	MTU     int           `json:"mtu"`
+	Down    bool          `json:"down,omitempty"`
+	More    string        `json:"more,omitempty"` // rate, queue, jitter and the like, in words
 }
 
 // Application is what a program on a host saw or did.
