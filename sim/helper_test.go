@@ -49,7 +49,8 @@ type arrival struct {
 // node is a port and what came in there.
 type node struct {
 	*Port
-	got []arrival
+	got  []arrival
+	seen []int // their numbers, at a promiscuous port
 }
 
 func attach(t testing.TB, s *Segment, name string, addrs ...string) *node {

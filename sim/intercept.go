@@ -12,13 +12,11 @@ type Interceptor struct {
 	// By is the port, on the same segment, under whose name the device forwards.
 	By *Port
 
-	// Takes is asked about each frame when it is sent, since all is decided then. It
-	// neither keeps nor changes the data, and calls nothing of the world. nil takes none.
-	Takes func(Intercepted) bool
-
-	// Receive is called, as an event of By's owner, when a frame that was taken is there.
-	// The data are its own.
-	Receive func(Intercepted)
+	// Takes is asked about each frame of other nodes when it is sent, since all is
+	// decided then. It neither keeps nor changes the data, and calls nothing of the
+	// world. What it returns is called, as an event of By's owner, when the frame is
+	// there, with data of its own; nil lets the frame pass.
+	Takes func(Intercepted) func(Intercepted)
 }
 
 // Intercepted is a frame in the middle of a link.
@@ -40,8 +38,8 @@ func (p *Port) Intercept(i *Interceptor) error {
 		return fmt.Errorf("sim: link %s: an interceptor needs a port of its own on segment %s", p.name, p.segment.name)
 	case i.By == p:
 		return fmt.Errorf("sim: link %s: a node cannot intercept itself", p.name)
-	case i.Receive == nil:
-		return fmt.Errorf("sim: link %s: an interceptor without a Receive function", p.name)
+	case i.Takes == nil:
+		return fmt.Errorf("sim: link %s: an interceptor without a Takes function", p.name)
 	}
 	w := p.segment.w
 	w.mu.Lock()
@@ -56,17 +54,18 @@ func (p *Port) Intercept(i *Interceptor) error {
 // intercepted hands a copy to the device on a link if it takes it.
 func (c *carriage) intercepted(on *Port, d Direction, p parcel) bool {
 	i := on.link.tapped
-	if i == nil || i.Takes == nil {
+	if i == nil || c.f.Node == i.By.cfg.Node {
 		return false
 	}
 	in := Intercepted{Link: on, Direction: d, Number: c.f.Number, Data: p.data, Comment: c.f.Comment}
-	if !i.Takes(in) {
+	then := i.Takes(in)
+	if then == nil {
 		return false
 	}
 	in.Data = append([]byte(nil), p.data...)
 	c.missed.add(fmt.Sprintf("taken by %s on link %s", i.By.cfg.Node, on.name))
 	w := c.s.w
-	w.scheduleLocked(&event{owner: i.By.cfg.Owner, fn: func() { i.Receive(in) }}, p.at)
+	w.scheduleLocked(&event{owner: i.By.cfg.Owner, fn: func() { then(in) }}, p.at)
 	return true
 }
 

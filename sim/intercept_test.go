@@ -14,8 +14,10 @@ func attachTap(t testing.TB, s *Segment, name string, o Owner) *node {
 	t.Helper()
 	n := &node{}
 	var err error
-	n.Port, err = s.Attach(PortConfig{Node: name, Owner: o, Promiscuous: true, Receive: func(f []byte) {
+	n.Port, err = s.Attach(PortConfig{Node: name, Owner: o, Sniff: func(number int, f []byte) {
+		require.LessOrEqual(t, number, s.w.Frames())
 		n.got = append(n.got, arrival{s.w.Now(), f})
+		n.seen = append(n.seen, number)
 	}})
 	require.NoError(t, err)
 	return n
@@ -48,6 +50,7 @@ func TestPromiscuous(t *testing.T) {
 	require.Equal(t, []string{"everybody", "flooded"}, other.texts())
 	require.Equal(t, []string{"", "", "", "", "", "", "lost on segment lan (no other port)",
 		"lost on link b:lan (it is down)", "lost on link a:lan (it is down)"}, lost)
+	require.Equal(t, []int{1, 2, 3, 4, 6, 7, 8}, m.seen)
 	m.got[0].frame[etherHeader] = 'x'
 	require.Equal(t, "known by its configuration", b.texts()[0], "each has a frame of its own")
 }
@@ -57,9 +60,13 @@ func TestPromiscuous(t *testing.T) {
 func between(t testing.TB, n, m *node, first byte, do func(Intercepted)) {
 	t.Helper()
 	require.NoError(t, n.Intercept(&Interceptor{
-		By:      m.Port,
-		Takes:   func(f Intercepted) bool { return len(f.Data) > etherHeader && f.Data[etherHeader] == first },
-		Receive: do,
+		By: m.Port,
+		Takes: func(f Intercepted) func(Intercepted) {
+			if len(f.Data) > etherHeader && f.Data[etherHeader] == first {
+				return do
+			}
+			return nil
+		},
 	}))
 }
 
@@ -144,24 +151,42 @@ func TestInterceptOneOfSeveral(t *testing.T) {
 	require.Equal(t, "taken by m on link b:lan", frames[0].Comment)
 }
 
+// TestInterceptorsFramesPass: what a device forwards is not taken again where it sits once more.
+func TestInterceptorsFramesPass(t *testing.T) {
+	w := newWorld(t, Config{})
+	s := newSegment(t, w, "lan", SegmentConfig{})
+	a, b, m := attach(t, s, "a"), attach(t, s, "b"), attach(t, s, "m")
+	taken := 0
+	for _, n := range []*node{a, b} {
+		between(t, n, m, 'x', func(f Intercepted) {
+			taken++
+			m.Forward(f, "")
+		})
+	}
+	a.to(b, "x")
+	run(t, w, 0)
+	require.Equal(t, 1, taken)
+	require.Equal(t, []string{"x"}, b.texts())
+}
+
 func TestInterceptRefuses(t *testing.T) {
 	w := newWorld(t, Config{})
 	s, other := newSegment(t, w, "lan", SegmentConfig{}), newSegment(t, w, "other", SegmentConfig{})
 	a, m, far := attach(t, s, "a"), attach(t, s, "m"), attach(t, other, "far")
-	receive := func(Intercepted) {}
+	takes := func(Intercepted) func(Intercepted) { return nil }
 	for _, tt := range []struct {
 		i    Interceptor
 		want string
 	}{
-		{Interceptor{Receive: receive}, "sim: link a:lan: an interceptor needs a port of its own on segment lan"},
-		{Interceptor{By: far.Port, Receive: receive}, "sim: link a:lan: an interceptor needs a port of its own on segment lan"},
-		{Interceptor{By: a.Port, Receive: receive}, "sim: link a:lan: a node cannot intercept itself"},
-		{Interceptor{By: m.Port}, "sim: link a:lan: an interceptor without a Receive function"},
+		{Interceptor{Takes: takes}, "sim: link a:lan: an interceptor needs a port of its own on segment lan"},
+		{Interceptor{By: far.Port, Takes: takes}, "sim: link a:lan: an interceptor needs a port of its own on segment lan"},
+		{Interceptor{By: a.Port, Takes: takes}, "sim: link a:lan: a node cannot intercept itself"},
+		{Interceptor{By: m.Port}, "sim: link a:lan: an interceptor without a Takes function"},
 	} {
 		require.EqualError(t, a.Intercept(&tt.i), tt.want)
 	}
-	require.NoError(t, a.Intercept(&Interceptor{By: m.Port, Receive: receive}))
-	require.EqualError(t, a.Intercept(&Interceptor{By: m.Port, Receive: receive}), "sim: link a:lan: m sits on it already")
+	require.NoError(t, a.Intercept(&Interceptor{By: m.Port, Takes: takes}))
+	require.EqualError(t, a.Intercept(&Interceptor{By: m.Port, Takes: takes}), "sim: link a:lan: m sits on it already")
 	require.NoError(t, a.Intercept(nil))
 	for _, f := range []Intercepted{
 		{}, {Link: a.Port, Direction: Up, Data: make([]byte, 13)}, {Link: far.Port, Direction: Up, Data: make([]byte, 20)},

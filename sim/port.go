@@ -17,10 +17,11 @@ type PortConfig struct {
 	// change. Frames for other MAC addresses arrive too when the segment floods.
 	Receive func(frame []byte)
 
-	// Promiscuous has a copy of each frame that passes the segment arrive here as
-	// well, as at the mirror port of a switch. Nobody else notices: a frame that only
-	// such ports got is lost.
-	Promiscuous bool
+	// Sniff makes the port promiscuous: it is called in place of Receive, and also with
+	// a copy of each frame that passes the segment for others, as at the mirror port of
+	// a switch. Nobody else notices: a frame that only such ports got is lost. number is
+	// the frame's in the capture.
+	Sniff func(number int, frame []byte)
 }
 
 // Port is where a node is attached to a segment.
@@ -49,6 +50,7 @@ func (p *Port) Name() string { return p.name }
 
 // delivery is a frame on its way to one port.
 type delivery struct {
+	number int // of the frame
 	data   []byte
 	shared *int // how many of several receivers still wait for the same data; nil: one
 }
@@ -94,6 +96,15 @@ func (p *Port) send(frame []byte, comment string, from *Intercepted) (number int
 	w.mu.Unlock()
 	w.show(f, observers)
 	return f.Number
+}
+
+// arrive hands a frame to the node.
+func (p *Port) arrive(d *delivery) {
+	if p.cfg.Sniff != nil {
+		p.cfg.Sniff(d.number, d.take())
+	} else {
+		p.cfg.Receive(d.take())
+	}
 }
 
 // deliverLocked schedules the arrival of a frame at a port.

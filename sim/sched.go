@@ -22,7 +22,7 @@ type event struct {
 // run executes the event on the loop.
 func (e *event) run() {
 	if e.port != nil {
-		e.port.cfg.Receive(e.frame.take())
+		e.port.arrive(&e.frame)
 	} else {
 		e.fn()
 	}

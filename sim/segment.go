@@ -138,7 +138,7 @@ func (s *Segment) Attach(c PortConfig) (*Port, error) {
 		return fail("the world is closed")
 	case c.Node == "":
 		return fail("a port without the name of its node")
-	case c.Receive == nil:
+	case c.Receive == nil && c.Sniff == nil:
 		return fail("no Receive function")
 	case group(c.MAC):
 		return fail("%s is a group address: no port can have it", macString(c.MAC))
@@ -163,7 +163,7 @@ func (s *Segment) Attach(c PortConfig) (*Port, error) {
 	s.ports = append(s.ports, p)
 	s.byMAC[c.MAC] = p
 	s.byNode[c.Node] = p
-	if c.Promiscuous {
+	if c.Sniff != nil {
 		s.taps = append(s.taps, p)
 	}
 	for i, a := range c.Addrs {
