@@ -45,6 +45,12 @@ func (b *builder) note(e trace.Event) (note, bool) {
 	case trace.LinkChanged:
 		n.kind = noteWorld
 		n.text = fmt.Sprintf("link %s: +%s, loss %g %%, MTU %d", m.Link, span(m.Latency), 100*m.Loss, m.MTU)
+		if m.More != "" {
+			n.text += ", " + m.More
+		}
+		if m.Down {
+			n.text = fmt.Sprintf("link %s: down", m.Link)
+		}
 	case trace.Violation:
 		n.kind, n.text = noteBad, fmt.Sprintf("wire oracle: frame %d in the clear", m.Frame)
 		n.detail = lines(m.Packet, m.Rule, m.Why)

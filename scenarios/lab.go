@@ -61,7 +61,7 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 func (l *lab) wireUp(o Options) error {
 	for _, name := range slices.Sorted(maps.Keys(l.spec.Network.Segments)) {
 		g := l.spec.Network.Segments[name]
-		segment, err := l.world.NewSegment(name, sim.SegmentConfig{Latency: g.Delay(), MTU: g.PacketSize(), Loss: g.Loss})
+		segment, err := l.world.NewSegment(name, l.segmentConfig(g))
 		if err != nil {
 			return err
 		}
@@ -73,6 +73,9 @@ func (l *lab) wireUp(o Options) error {
 	l.world.Tap(l.oracle.frame)
 	for _, name := range slices.Sorted(maps.Keys(l.spec.Nodes)) {
 		if err := l.addNode(name, l.spec.Nodes[name], o.Faults[name]); err != nil {
+			return err
+		}
+		if err := l.setLinks(name); err != nil {
 			return err
 		}
 	}

@@ -55,7 +55,7 @@ func TestSilentResponder(t *testing.T) {
 		s.Steps = []spec.Step{
 			{Connect: &spec.Connect{From: "client", To: "server", Port: 443, Timeout: spec.Duration(20 * time.Second)}, Background: true},
 			// After ARP, message 1 is under way; nothing else gets through.
-			{At: spec.Duration(250 * time.Millisecond), SetLink: &spec.SetLink{Node: "server", Loss: &everything}},
+			{At: spec.Duration(250 * time.Millisecond), SetLink: &spec.SetLink{Node: "server", Link: spec.Link{Loss: &everything}}},
 		}
 		dir := t.TempDir()
 		scenarios.Check(t, s, scenarios.Options{Dir: dir})

@@ -122,7 +122,8 @@ func (s *stepRun) perform(p *sim.Proc) {
 	case v.Wait != 0:
 		p.Sleep(v.Wait.Span())
 	case v.SetLink != nil:
-		s.setLink(v.SetLink)
+		now, err := l.setLink(v.SetLink.Node, l.spec.LinkSegment(v.SetLink), &v.SetLink.Link)
+		s.got, s.broken = append(s.got, now), err
 	case v.AssignPolicy != nil:
 		var next = l.policies[v.AssignPolicy.Policy]
 		if v.AssignPolicy.Unassigns() {
@@ -157,29 +158,6 @@ func describe(r hosts.Report) string {
 		text += fmt.Sprintf(" (%v)", r.Err)
 	}
 	return text
-}
-
-func (s *stepRun) setLink(c *spec.SetLink) {
-	name := s.lab.spec.LinkSegment(c)
-	for _, port := range s.lab.segments[name].Ports() {
-		if port.Node() != c.Node {
-			continue
-		}
-		link := port.Link()
-		if c.Latency != nil {
-			link.Latency = c.Latency.Span()
-		}
-		if c.Loss != nil {
-			link.Loss = *c.Loss
-		}
-		if c.MTU != nil {
-			link.MTU = *c.MTU
-		}
-		if s.broken = port.SetLink(link); s.broken != nil {
-			return
-		}
-		s.got = append(s.got, fmt.Sprintf("link %s:%s: %s added latency, loss %g", c.Node, name, link.Latency, link.Loss))
-	}
 }
 
 // outcome is the step as the result shows it.

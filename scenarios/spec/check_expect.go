@@ -38,7 +38,10 @@ func present(v any) (keys []string) {
 }
 
 // nothing reports a mapping that holds none of its keys.
-func (c *checker) nothing(path string, v any) bool {
+func (c *checker) nothing(path string, v any) bool { return c.empty(path, v, "nothing is expected") }
+
+// empty reports a mapping that holds none of its keys, saying so.
+func (c *checker) empty(path string, v any, saying string) bool {
 	if len(present(v)) > 0 {
 		return false
 	}
@@ -48,7 +51,7 @@ func (c *checker) nothing(path string, v any) bool {
 			return false
 		}
 	}
-	c.at(path, "%s: nothing is expected: it may have %s", path[strings.LastIndexByte(path, '.')+1:], strings.Join(keys, ", "))
+	c.at(path, "%s: %s: it may have %s", path[strings.LastIndexByte(path, '.')+1:], saying, strings.Join(keys, ", "))
 	return true
 }
 

@@ -35,6 +35,7 @@ func (c *checker) segments() {
 			c.between(path, "mtu", seg.MTU, minMTU, maxMTU)
 		}
 		c.probability(path, "loss", seg.Loss)
+		c.impairments(path, &seg.Impairments, false)
 	}
 }
 
@@ -109,6 +110,9 @@ func (c *checker) addresses(name string, owners map[netip.Addr]string) {
 			c.at(child(path, "segment"), "segment: %s has another interface on %s: one node joins a segment once", name, itf.Segment)
 		}
 		joined[itf.Segment] = true
+		if itf.Link != nil && !c.empty(child(path, "link"), itf.Link, "nothing is set") {
+			c.link(child(path, "link"), itf.Link)
+		}
 		if itf.Address == "" {
 			c.missing(path, "address", "an interface of %s has no address", name)
 			continue

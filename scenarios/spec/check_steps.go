@@ -2,6 +2,7 @@ package spec
 
 import (
 	"net/netip"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -218,18 +219,10 @@ func (c *checker) setLink(path string, l *SetLink) {
 			c.at(child(path, "segment"), "segment: %s has no interface on %s, only on %s", l.Node, l.Segment, strings.Join(joined, ", "))
 		}
 	}
-	if l.Latency == nil && l.Loss == nil && l.MTU == nil {
-		c.missing(path, "latency", "set-link: nothing changes: give it latency, loss or mtu")
+	if len(present(&l.Link)) == 0 {
+		c.missing(path, "latency", "set-link: nothing changes: give it one of %s", strings.Join(keysOf(reflect.TypeFor[Link]()), ", "))
 	}
-	if l.Latency != nil {
-		c.span(path, "latency", *l.Latency)
-	}
-	if l.Loss != nil {
-		c.probability(path, "loss", *l.Loss)
-	}
-	if l.MTU != nil {
-		c.between(path, "mtu", *l.MTU, minMTU, maxMTU)
-	}
+	c.link(path, &l.Link)
 }
 
 func (c *checker) assignPolicy(path string, a *AssignPolicy) {

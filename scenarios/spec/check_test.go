@@ -18,8 +18,8 @@ func built() *Scenario {
 		Title:   "a scenario built in code",
 		Network: Network{Segments: map[string]Segment{"lan": {Subnet: "10.0.0.0/24"}}},
 		Nodes: map[string]Node{
-			"alice": {Interfaces: []Interface{{"lan", "10.0.0.1/24"}}},
-			"bob":   {Interfaces: []Interface{{"lan", "10.0.0.2/24"}}, Serves: []Service{{TCP: 80}}},
+			"alice": {Interfaces: []Interface{{Segment: "lan", Address: "10.0.0.1/24"}}},
+			"bob":   {Interfaces: []Interface{{Segment: "lan", Address: "10.0.0.2/24"}}, Serves: []Service{{TCP: 80}}},
 		},
 		Steps: []Step{{Connect: &Connect{From: "alice", To: "bob", Port: 80}}},
 	}
@@ -88,7 +88,7 @@ func TestResolve(t *testing.T) {
 		"empty": "node empty has no interface, and so no address",
 		"wrong": `want an address with its prefix length, such as 10.0.0.1/24, got "x"`,
 	} {
-		s.Nodes["empty"], s.Nodes["wrong"] = Node{}, Node{Interfaces: []Interface{{"lan", "x"}}}
+		s.Nodes["empty"], s.Nodes["wrong"] = Node{}, Node{Interfaces: []Interface{{Segment: "lan", Address: "x"}}}
 		_, err := s.Resolve(word)
 		require.EqualError(t, err, want)
 	}

@@ -254,6 +254,7 @@ func (d *decoder) items(n ast.Node, v reflect.Value, path, name string) {
 		d.fail(start(n), path, "%s: want a list, got %s", name, describe(n))
 		return
 	}
+	v.Set(reflect.MakeSlice(v.Type(), 0, 0)) // an empty list is not none
 	for i, e := range list.Values {
 		if d.values > maxValues {
 			return

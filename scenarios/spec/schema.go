@@ -18,7 +18,7 @@ const SchemaID = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/
 
 // The comments of these files are the schema's descriptions.
 //
-//go:embed spec.go values.go measures.go
+//go:embed spec.go values.go links.go measures.go
 var sources embed.FS
 
 // Schema is the JSON Schema of scenario files, indented, draft 2020-12. It
@@ -70,6 +70,8 @@ func values(t reflect.Type) *jsonschema.Schema {
 		return plainValue()
 	case reflect.TypeFor[Size]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{number, text(sizePattern)}}
+	case reflect.TypeFor[Rate]():
+		return text(ratePattern)
 	case reflect.TypeFor[Range]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{number, text("(" + ranged("("+sizePattern+")") + ")")}}
 	}
@@ -96,7 +98,7 @@ func refine(s *jsonschema.Schema) {
 	oneOf(s.Definitions["Step"], verbNames...)
 	oneOf(s.Definitions["Invariant"], subjectNames...)
 	oneOf(s.Definitions["Service"], "tcp", "udp")
-	for _, name := range []string{"Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "SACount"} {
+	for _, name := range []string{"Queue", "Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "SACount"} {
 		s.Definitions[name].MinProperties = &one
 	}
 	referring(s)

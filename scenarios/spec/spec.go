@@ -69,6 +69,8 @@ type Segment struct {
 	Latency Duration `yaml:"latency"`                                   // one way, from any port to any other; 0: 100µs
 	MTU     int      `yaml:"mtu" jsonschema:"minimum=68,maximum=65535"` // bytes of an IP packet; 0: 1500
 	Loss    float64  `yaml:"loss" jsonschema:"minimum=0,maximum=1"`     // probability that a frame is lost, 0 to 1
+
+	Impairments `yaml:",inline"`
 }
 
 // Node is a host or a router.
@@ -85,6 +87,7 @@ type Node struct {
 type Interface struct {
 	Segment string `yaml:"segment" jsonschema:"required"`
 	Address string `yaml:"address" jsonschema:"required"` // with prefix length: 10.0.0.1/24
+	Link    *Link  `yaml:"link"`                          // as it is from the start
 }
 
 // Route is a static route.
@@ -229,11 +232,9 @@ type UDP struct {
 
 // SetLink changes the link between a node and a segment. Fields left out stay as they are.
 type SetLink struct {
-	Node    string    `yaml:"node" jsonschema:"required"`
-	Segment string    `yaml:"segment"` // may be left out when the node has one interface
-	Latency *Duration `yaml:"latency"` // added to the segment's, each way
-	Loss    *float64  `yaml:"loss" jsonschema:"minimum=0,maximum=1"`
-	MTU     *int      `yaml:"mtu" jsonschema:"minimum=68,maximum=65535"`
+	Node    string `yaml:"node" jsonschema:"required"`
+	Segment string `yaml:"segment"` // may be left out when the node has one interface
+	Link    `yaml:",inline"`
 }
 
 // AssignPolicy gives a host another policy while it runs.

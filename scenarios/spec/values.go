@@ -8,6 +8,9 @@ type Duration time.Duration
 // Size is a number of bytes: 4096, 64k, 10M (powers of 1024).
 type Size int64
 
+// Rate is a number of bits per second: 9600bit, 64kbit, 10Mbit, 1Gbit (powers of 1000).
+type Rate int64
+
 // Range is a number, or bounds for one: 3, ">= 1", "<= 4", "2..5". Both bounds
 // are inside. Numbers may carry a Size's suffix.
 type Range struct{ Min, Max int64 }

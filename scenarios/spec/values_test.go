@@ -28,6 +28,11 @@ func TestValuesRead(t *testing.T) {
 		{"64k", Size(64 << 10)},
 		{"10M", Size(10 << 20)},
 		{"2G", Size(2 << 30)},
+		{"0bit", Rate(0)},
+		{"9600bit", Rate(9600)},
+		{"64kbit", Rate(64_000)},
+		{"10Mbit", Rate(10_000_000)},
+		{"1000Gbit", Rate(1_000_000_000_000)},
 		{"3", Range{3, 3}},
 		{">= 1", Range{1, most}},
 		{">=1", Range{1, most}},
@@ -49,6 +54,8 @@ func TestValuesRead(t *testing.T) {
 		case Duration:
 			reads(t, tc.in, want)
 		case Size:
+			reads(t, tc.in, want)
+		case Rate:
 			reads(t, tc.in, want)
 		case Range:
 			reads(t, tc.in, want)
@@ -86,6 +93,7 @@ func refuses[T any, P text[T]](t *testing.T, message string, in ...string) {
 
 func TestValuesRefused(t *testing.T) {
 	refuses[Duration](t, `want a time span with its unit, such as 500ms, 3s or 8h`, "", "5", "s", "3 s", "3d", "1e3s", "99999999999h", "NaN")
+	refuses[Rate](t, errRate.Error(), "", "10", "bit", "Mbit", "-1bit", "10M", "10MBit", "1.5Mbit", "1001Gbit", "99999999999999999999bit")
 	refuses[Duration](t, `a time span cannot be negative`, "-1s")
 	refuses[Duration](t, `a time span is at most 87600h`, "87601h")
 	refuses[Size](t, `want a number of bytes, such as 4096, 64k or 10M`, "", "k", "-1", "1.5k", "64 k", "64K", "64kB", "9223372036854775808", "9007199254740992k")
@@ -106,6 +114,8 @@ func TestValuesPrint(t *testing.T) {
 	require.Equal(t, "10M", Size(10<<20).String())
 	require.Equal(t, "1025", Size(1025).String())
 	require.Equal(t, "0", Size(0).String())
+	require.Equal(t, "10Mbit", Rate(10_000_000).String())
+	require.Equal(t, "1500bit", Rate(1500).String())
 	require.Equal(t, "3", Range{3, 3}.String())
 	require.Equal(t, "0", Range{}.String())
 	require.Equal(t, ">= 1", Range{1, math.MaxInt64}.String())
@@ -143,6 +153,7 @@ func TestValuesRoundTrip(t *testing.T) {
 		}
 		roundTrip(t, Duration(span.Draw(t, "duration")), step.Properties["at"])
 		roundTrip(t, Size(rapid.Int64Range(0, math.MaxInt64).Draw(t, "size")), bytes)
+		roundTrip(t, Rate(rapid.Int64Range(0, maxRate).Draw(t, "rate")), step.Properties["set-link"].Ref.Properties["rate"])
 		low, high := bounds("range", rapid.Int64Range(0, math.MaxInt64-1))
 		roundTrip(t, Range{low, high}, expect.Properties["received"])
 		low, high = bounds("duration range", span)
