@@ -25,6 +25,9 @@ type Config struct {
 	// Window is the size of the anti-replay window in packets, 32 to 65536; 0: 64.
 	Window int
 
+	// TunnelDF is the Don't Fragment bit of the outer headers of tunnel mode.
+	TunnelDF DF
+
 	// Broadcast reports whether an address is the broadcast address of one of the
 	// host's own subnets, which its value cannot tell. nil: none is.
 	Broadcast func(netip.Addr) bool
@@ -55,6 +58,9 @@ func (c Config) check() error {
 	}
 	if _, err := replay.New(c.Window); err != nil {
 		return fmt.Errorf("esp: Config.Window: %w", err)
+	}
+	if c.TunnelDF > DFClear {
+		return fmt.Errorf("esp: Config.TunnelDF is none of copy, set and clear: %v", c.TunnelDF)
 	}
 	return nil
 }

@@ -20,13 +20,13 @@ type Counters struct {
 	NotDecrypted     uint64 // "Packets Not Decrypted": malformed, expired SA, bad padding, dummy
 	NotAuthenticated uint64 // "Packets Not Authenticated"
 	Replayed         uint64 // "Packets With Replay Detection"
-	WrongSA          uint64 // inside was traffic that the SA is not for (STATUS_IPSEC_WRONG_SA, 0xC0360003, MS-ERREF)
+	WrongSA          uint64 // inside was traffic that the SA is not for, or a bundle was not complete (STATUS_IPSEC_WRONG_SA, 0xC0360003, MS-ERREF)
 	ClearTextDrops   uint64 // arrived in the clear although policy demands protection (status "clear-text drop")
 	PolicyDrops      uint64 // blocked by policy, both directions
 	HeldDiscarded    uint64 // waited for an SA in vain
 
-	PacketsProtected, BytesProtected uint64 // "Confidential Bytes Sent" and its packets
-	PacketsOpened, BytesOpened       uint64 // "Confidential Bytes Received" and its packets
+	PacketsProtected, BytesProtected uint64 // under ESP, AH or both; with ESP, "Confidential Bytes Sent" and its packets
+	PacketsOpened, BytesOpened       uint64 // likewise; with ESP, "Confidential Bytes Received" and its packets
 }
 
 // Counters are the counts so far.
@@ -46,7 +46,7 @@ func (c *Counters) count(d defect) {
 		c.Replayed++
 	case badICV:
 		c.NotAuthenticated++
-	case otherTraffic:
+	case otherTraffic, missingAH, missingESP, foreignBundle:
 		c.WrongSA++
 	default:
 		c.NotDecrypted++
@@ -59,7 +59,7 @@ type SAInfo struct {
 	Added    time.Time
 	Expires  time.Time // zero: no bound in time
 	Packets  uint64    // carried
-	Bytes    uint64    // encrypted, padding included: what a lifetime in kilobytes counts
+	Bytes    uint64    // encrypted, padding included, or authenticated by AH: what a lifetime in kilobytes counts
 	Sequence uint64    // outbound: the last one sent; inbound: the highest one accepted
 	Replaced bool      // outbound: a newer SA carries its traffic
 }

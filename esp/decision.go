@@ -1,6 +1,7 @@
 package esp
 
 import (
+	"encoding/binary"
 	"fmt"
 	"strings"
 
@@ -59,10 +60,55 @@ type Decision struct {
 	PolicyID int    // of that entry; 0 for none
 	Why      string
 
-	Packet   []byte // with Protected and Opened: a whole IPv4 datagram that the caller owns
-	SPI      uint32 // with Protected, Opened, TooBig, and Dropped under an SA
-	Sequence uint64 // with Protected, Opened, and Dropped after the header was read
-	MTU      int    // with TooBig: bytes of the largest IPv4 datagram that fits when protected
+	Packet []byte // with Protected and Opened: a whole IPv4 datagram that the caller owns
+	MTU    int    // with TooBig: bytes of the largest IPv4 datagram that fits when protected
+
+	// Layer is the outermost protection, with Protected, Opened, TooBig (where it
+	// has no sequence number), and Dropped once its header was read. Inner is the ESP
+	// inside the AH of a bundle; the zero Layer is none.
+	Layer
+	Inner Layer
+}
+
+// Layer is the part of one SA in a protected packet.
+type Layer struct {
+	Protocol ipsec.Protocol // 0: there is none
+	SPI      uint32
+	Sequence uint64
+}
+
+func (l Layer) name() string {
+	return fmt.Sprintf("%v SPI 0x%08x sequence %d", l.Protocol, l.SPI, l.Sequence)
+}
+
+// Protocols names what was applied, outermost first: "ESP", "AH" or "AH+ESP".
+// It is empty when nothing was.
+func (d Decision) Protocols() string {
+	switch {
+	case d.Layer.Protocol == 0:
+		return ""
+	case d.Inner.Protocol == 0:
+		return d.Layer.Protocol.String()
+	}
+	return d.Layer.Protocol.String() + "+" + d.Inner.Protocol.String()
+}
+
+// Layers prints the SAs applied, outermost first.
+func (d Decision) Layers() string {
+	if d.Inner.Protocol == 0 {
+		return d.Layer.name()
+	}
+	return d.Layer.name() + ", " + d.Inner.name()
+}
+
+// layerOf reads SPI and sequence number from a packet of a security protocol,
+// whose header is there.
+func layerOf(proto ipsec.Protocol, packet []byte) Layer {
+	at := 0
+	if proto == ipsec.AH {
+		at = 4
+	}
+	return Layer{proto, binary.BigEndian.Uint32(packet[at:]), uint64(binary.BigEndian.Uint32(packet[at+4:]))}
 }
 
 // byEntry begins the decision that a policy entry makes; nil is no entry.

@@ -1,99 +1,231 @@
 package esp
 
 import (
-	"crypto/subtle"
 	"encoding/binary"
 
 	"github.com/ipseclab/ipseclab/esp/replay"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// protoNoNext is the next header of a dummy packet, RFC 4303, Section 2.6.
-const protoNoNext = 59
-
-// equal compares in constant time.
-func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
-
-// protectedSize is the length of the IPv4 datagram that d becomes under an SA.
-func (s *sa) protectedSize(d datagram) int {
-	return d.headerLen + s.transform.size(len(d.payload()))
-}
-
-// innerMTU is the length of the largest datagram, with a header as long as d's,
-// that still fits the path MTU when protected; false when not even an empty one does.
-func (s *sa) innerMTU(d datagram, pathMTU int) (int, bool) {
-	room := s.transform.room(pathMTU - d.headerLen)
-	return d.headerLen + room, room >= 0
-}
-
-// seal writes into out, of protectedSize, the datagram d protected in transport
-// mode: its own header, options included, then ESP (RFC 4303, Section 3.1.1).
-// It uses up a sequence number.
-func (s *sa) seal(out []byte, d datagram) {
-	s.sequence++
-	copy(out, d.b[:d.headerLen])
-	payload := d.payload()
-	esp := out[d.headerLen:]
-	copy(esp[s.transform.head():], payload)
-	s.transform.seal(esp, s.SPI, s.sequence, len(payload), d.proto())
-	finish(out, d.headerLen, ipsec.ProtoESP)
-}
+// Next headers that say something about the packet inside.
+const (
+	protoIPv4   = 4  // an IPv4 datagram: tunnel mode, RFC 4303, Section 3.1.2
+	protoNoNext = 59 // a dummy packet, RFC 4303, Section 2.6
+)
 
 // defect is why a protected packet is not accepted; the values are the reasons
 // that a Decision and the trace show.
 type defect string
 
 const (
-	shortESP     defect = "ESP packet is too short or not aligned for its SA"
-	replayedSeq  defect = "replayed: the sequence number was received before"
-	staleSeq     defect = "replayed: the sequence number lies left of the anti-replay window"
-	zeroSeq      defect = "replayed: sequence number 0 is never sent"
-	badICV       defect = "not authentic: the integrity check failed"
-	badPadding   defect = "padding is not 1, 2, 3 …"
-	dummyPacket  defect = "dummy packet (next header 59)"
-	badSPI       defect = "no SA has this SPI"
-	expiredSA    defect = "the lifetime of its SA has ended"
-	espFragment  defect = "a fragment reached ESP: it opens whole datagrams only"
-	notESP       defect = "not an ESP datagram"
-	otherTraffic defect = "the packet inside is not of the traffic that its SA is for"
+	shortESP      defect = "ESP packet is too short or not aligned for its SA"
+	shortAH       defect = "AH is not as long as its SA makes it"
+	badOptions    defect = "IPv4 options are malformed: AH cannot tell which of them may change"
+	replayedSeq   defect = "replayed: the sequence number was received before"
+	staleSeq      defect = "replayed: the sequence number lies left of the anti-replay window"
+	zeroSeq       defect = "replayed: sequence number 0 is never sent"
+	badICV        defect = "not authentic: the integrity check failed"
+	badPadding    defect = "padding is not 1, 2, 3 …"
+	dummyPacket   defect = "dummy packet (next header 59)"
+	notTunnelled  defect = "inside a tunnel is no IPv4 datagram"
+	badSPI        defect = "no SA has this SPI"
+	expiredSA     defect = "the lifetime of its SA has ended"
+	someFragment  defect = "a fragment reached IPsec: it opens whole datagrams only"
+	notProtected  defect = "neither an ESP nor an AH datagram"
+	missingAH     defect = "its SA protects only inside AH, and the AH is missing"
+	missingESP    defect = "its SA protects only ESP, and inside is something else"
+	foreignBundle defect = "inside AH is a packet of an SA that is not of its bundle"
+	otherTraffic  defect = "the packet inside is not of the traffic that its SA is for"
 )
 
-// authentic reports whether a packet with the defect, or with none, passed the
-// integrity check: then it counts towards the SA's lifetime.
-func (d defect) authentic() bool { return d == "" || d == badPadding || d == dummyPacket }
-
-// open writes into out, which has room for d, the datagram that was inside, and
-// returns it. The order is that of RFC 4303, Section 3.4: the window is looked at
-// before any cryptography (3.4.3), then the integrity is checked, then the window
-// moves; decryption and padding (3.4.4.1) can no longer change that.
-func (s *sa) open(out []byte, d datagram) ([]byte, defect) {
-	esp := d.payload()
-	if !s.transform.fits(esp) {
-		return nil, shortESP
+// overhead is what stands in front of the content that an SA carries, and the
+// content: the payload of the datagram behind its own header in transport mode,
+// all of it behind a new header in tunnel mode (RFC 4303, Section 3.1).
+func (s *sa) overhead(d datagram) (headerLen int, content []byte, next uint8) {
+	if s.Mode == ipsec.Tunnel {
+		return minHeader, d.b, protoIPv4
 	}
-	seq := uint64(binary.BigEndian.Uint32(esp[4:]))
+	return d.headerLen, d.payload(), d.proto()
+}
+
+// protectedSize is the length of the IPv4 datagram that d becomes under the
+// outermost SA of a bundle and all inside.
+func (s *sa) protectedSize(d datagram) int {
+	headerLen, content, _ := s.overhead(d)
+	n := len(content)
+	if s.inner != nil {
+		n = s.inner.layout.size(n)
+	}
+	return headerLen + s.layout.size(n)
+}
+
+// innerMTU is the length of the largest datagram, with a header as long as d's,
+// that still fits the path MTU when protected; false when not even an empty one does.
+func (s *sa) innerMTU(d datagram, pathMTU int) (int, bool) {
+	headerLen, content, _ := s.overhead(d)
+	room := s.layout.room(pathMTU - headerLen)
+	if s.inner != nil {
+		room = s.inner.layout.room(room)
+	}
+	least := len(d.b) - len(content) // what of d stands outside the content
+	return least + room, least+room >= d.headerLen
+}
+
+// seal writes into out, of protectedSize, the datagram d protected by a whole
+// bundle: AH outermost, ESP inside (RFC 2401, Section 4.3). Each SA uses up a
+// sequence number and notes what it carried, for Pipeline.settle.
+func (s *sa) seal(out []byte, d datagram) {
+	headerLen, content, next := s.overhead(d)
+	at := headerLen
+	s.sequence++
+	esp := s
+	if s.ah != nil {
+		at += s.layout.head
+		s.due = len(out)
+		if esp = s.inner; esp != nil {
+			esp.sequence++
+		}
+	}
+	if esp == nil {
+		copy(out[at:], content)
+	} else {
+		copy(out[at+esp.layout.head:], content)
+		esp.esp.seal(out[at:], esp.SPI, esp.sequence, len(content), next)
+		esp.due = esp.layout.ciphered(len(content))
+		next = ipsec.ProtoESP
+	}
+	proto := ipsec.ProtoESP
+	if s.ah != nil {
+		proto = ipsec.ProtoAH
+	}
+	if s.Mode == ipsec.Tunnel {
+		s.tunnel.header(out, d, s.Src, s.Dst)
+	} else {
+		copy(out, d.b[:headerLen])
+	}
+	finish(out, headerLen, proto)
+	if s.ah != nil {
+		protected := datagram{out, headerLen}
+		s.ah.seal(protected, s.SPI, s.sequence, next, protected.finalDestination())
+	}
+}
+
+// open writes into out, which has room for d, the datagram that was inside the
+// outermost SA s of a bundle and all its layers, and returns it. inner becomes
+// the header of the layer inside. Each SA that the packet passed notes what it carried.
+func (s *sa) open(out []byte, d datagram, inner *Layer) (datagram, defect) {
+	content, next, esp := d.payload(), d.proto(), s
+	if s.ah != nil {
+		var why defect
+		if content, next, why = s.verify(d); why != "" {
+			return datagram{}, why
+		}
+		esp = s.inner
+		if why := s.nested(content, next, inner); why != "" {
+			return datagram{}, why
+		}
+	}
+	front := d.headerLen
+	if s.Mode == ipsec.Tunnel {
+		front = 0
+	}
+	if esp == nil {
+		content = out[front : front+copy(out[front:], content)]
+	} else {
+		var why defect
+		if content, next, why = esp.decrypt(out[front:], content); why != "" {
+			return datagram{}, why
+		}
+	}
+	if s.Mode == ipsec.Tunnel {
+		return decapsulate(content, next, d)
+	}
+	copy(out, d.b[:front])
+	out = out[:front+len(content)]
+	finish(out, front, next)
+	return datagram{out, front}, ""
+}
+
+// arrived looks a sequence number up in the window before any cryptography
+// (RFC 4303, Section 3.4.3).
+func (s *sa) arrived(seq uint64) defect {
 	switch s.window.Check(seq) {
 	case replay.Seen:
-		return nil, replayedSeq
+		return replayedSeq
 	case replay.Stale:
-		return nil, staleSeq
+		return staleSeq
 	case replay.Zero:
-		return nil, zeroSeq
+		return zeroSeq
 	}
-	plain := s.transform.open(out[d.headerLen:], esp)
-	if plain == nil {
-		return nil, badICV
+	return ""
+}
+
+// verify takes a datagram through its AH in the order of RFC 4302, Section 3.4:
+// the window is looked at, the integrity checked, then the window moves.
+func (s *sa) verify(d datagram) (content []byte, next uint8, why defect) {
+	ah := d.payload()
+	switch {
+	case !s.ah.fits(ah):
+		return nil, 0, shortAH
+	case !d.validOptions():
+		return nil, 0, badOptions
+	}
+	seq := uint64(binary.BigEndian.Uint32(ah[8:]))
+	if why := s.arrived(seq); why != "" {
+		return nil, 0, why
+	}
+	if !s.ah.authentic(d) {
+		return nil, 0, badICV
 	}
 	s.window.Update(seq)
+	s.due = len(d.b)
+	return ah[s.layout.head:], ah[0], ""
+}
+
+// nested holds what AH carried against the bundle: the policy that negotiated
+// one demands all of it, and no more was agreed on.
+func (s *sa) nested(content []byte, next uint8, inner *Layer) defect {
+	switch {
+	case s.inner == nil && s.Mode != ipsec.Tunnel && (next == ipsec.ProtoESP || next == ipsec.ProtoAH):
+		return foreignBundle
+	case s.inner == nil:
+		return ""
+	case next != ipsec.ProtoESP:
+		return missingESP
+	case len(content) < espHeader:
+		return shortESP
+	}
+	*inner = layerOf(ipsec.ESP, content)
+	if inner.SPI != s.inner.SPI {
+		return foreignBundle
+	}
+	return ""
+}
+
+// decrypt takes an ESP packet apart into out, in the order of RFC 4303, Section
+// 3.4: the window is looked at before any cryptography (3.4.3), then the
+// integrity is checked, then the window moves; decryption and padding (3.4.4.1)
+// can no longer change that.
+func (s *sa) decrypt(out, esp []byte) (payload []byte, next uint8, why defect) {
+	if !s.esp.fits(esp) {
+		return nil, 0, shortESP
+	}
+	seq := uint64(binary.BigEndian.Uint32(esp[4:]))
+	if why := s.arrived(seq); why != "" {
+		return nil, 0, why
+	}
+	plain := s.esp.open(out, esp)
+	if plain == nil {
+		return nil, 0, badICV
+	}
+	s.window.Update(seq)
+	s.due = len(plain)
 	payload, next, ok := unpad(plain)
-	if !ok {
-		return nil, badPadding
+	switch {
+	case !ok:
+		return nil, 0, badPadding
+	case next == protoNoNext:
+		return nil, 0, dummyPacket
 	}
-	if next == protoNoNext {
-		return nil, dummyPacket
-	}
-	copy(out, d.b[:d.headerLen])
-	out = out[:d.headerLen+len(payload)]
-	finish(out, d.headerLen, next)
-	return out, ""
+	return payload, next, ""
 }

@@ -11,23 +11,26 @@ import (
 type Event interface{ event() }
 
 // EventAcquire asks for a pair of SAs. It comes once for each (entry, source,
-// destination) until Answer or Fail is called with its ID.
+// destination), or once for each entry with a tunnel, until Answer or Fail is
+// called with its ID.
 type EventAcquire struct {
 	ID          uint64         // from 1
 	Policy      ipsec.Policy   // the outbound entry
-	Selector    ipsec.Selector // outbound; the packet's addresses with the entry's protocol and ports
-	Local, Peer netip.Addr
+	Selector    ipsec.Selector // outbound; the packet's addresses with the entry's protocol and ports; for a tunnel the entry's own
+	Local, Peer netip.Addr     // for a tunnel, Local is invalid: the address from which the peer is reached
 }
 
 // EventSoft asks for the successor of a pair that is still good. It comes at
 // most once for each pair, and not when a newer pair serves the same traffic.
+// For a bundle it comes once, with the SA that is outermost.
 type EventSoft struct {
 	SA     ipsec.SAParams // the outbound one; PeerSPI names the inbound one
 	Policy ipsec.Policy   // the outbound entry that the pair serves
 }
 
 // EventHard reports that an SA was removed because its lifetime ended: in
-// seconds, in kilobytes, or because its sequence numbers are used up.
+// seconds, in kilobytes, or because its sequence numbers are used up. The SAs of
+// a bundle end together, with an event each, the outermost first.
 type EventHard struct{ SA ipsec.SAParams }
 
 func (EventAcquire) event() {}

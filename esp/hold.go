@@ -1,6 +1,8 @@
 package esp
 
 import (
+	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -9,18 +11,27 @@ import (
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
-// maxAcquires bounds the negotiations that may be under way at one time.
+// maxAcquires bounds the negotiations that may be under way at one time, and the
+// packets that may wait for them.
 const maxAcquires = 16384
 
-// acquireKey is what one negotiation is for.
+// acquireKey is what one negotiation is for. That for a tunnel has no source,
+// and the far end as its destination: its SAs serve all packets of the entry.
 type acquireKey struct {
 	policyID int
 	src, dst netip.Addr
 }
 
+// acquire is a negotiation under way.
+type acquire struct {
+	key          acquireKey
+	destinations map[netip.Addr]struct{} // of packets that wait for it, or did
+}
+
 // heldPacket waits for an SA.
 type heldPacket struct {
 	acquire uint64
+	order   uint64 // of arrival
 	flow    ipsec.Flow
 	rule    string
 	packet  []byte
@@ -31,67 +42,82 @@ type heldPacket struct {
 // negotiations towards one destination that is one packet, not two.
 type holds struct {
 	last   uint64 // ID given out
+	order  uint64 // of the last packet
 	byKey  map[acquireKey]uint64
-	byID   map[uint64]acquireKey
-	packet map[netip.Addr]heldPacket
+	byID   map[uint64]*acquire
+	packet map[netip.Addr]heldPacket // by destination
 }
 
 func newHolds() holds {
-	return holds{byKey: map[acquireKey]uint64{}, byID: map[uint64]acquireKey{}, packet: map[netip.Addr]heldPacket{}}
+	return holds{byKey: map[acquireKey]uint64{}, byID: map[uint64]*acquire{}, packet: map[netip.Addr]heldPacket{}}
 }
 
-// end forgets a negotiation and returns the packet that still waits for it.
-func (h *holds) end(id uint64) (heldPacket, bool) {
-	key, ok := h.byID[id]
+// end forgets a negotiation and returns the packets that still wait for it, in
+// the order in which they came.
+func (h *holds) end(id uint64) (waiting []heldPacket) {
+	a, ok := h.byID[id]
 	if !ok {
-		return heldPacket{}, false
+		return nil
 	}
 	delete(h.byID, id)
-	delete(h.byKey, key)
-	w, ok := h.packet[key.dst]
-	if !ok || w.acquire != id {
-		return heldPacket{}, false
+	delete(h.byKey, a.key)
+	for _, dst := range slices.SortedFunc(maps.Keys(a.destinations), netip.Addr.Compare) {
+		if w, ok := h.packet[dst]; ok && w.acquire == id {
+			waiting = append(waiting, w)
+			delete(h.packet, dst)
+		}
 	}
-	delete(h.packet, key.dst)
-	return w, true
+	slices.SortFunc(waiting, func(a, b heldPacket) int { return cmp.Compare(a.order, b.order) })
+	return waiting
 }
 
 // hold keeps a packet until there is an SA for it, and asks for one if that has
-// not been done. false: too many negotiations are under way.
+// not been done. false: too many negotiations or packets are under way.
 func (p *Pipeline) hold(e *ipsec.Policy, f ipsec.Flow, packet []byte) bool {
+	h := &p.holds
+	old, displaces := h.packet[f.Dst]
+	if !displaces && len(h.packet) >= maxAcquires {
+		return false
+	}
 	key := acquireKey{e.ID, f.Src, f.Dst}
-	id, ok := p.holds.byKey[key]
+	if e.Peer.IsValid() {
+		key = acquireKey{e.ID, netip.Addr{}, e.Peer}
+	}
+	id, ok := h.byKey[key]
 	if !ok {
-		if len(p.holds.byID) >= maxAcquires {
+		if len(h.byID) >= maxAcquires {
 			return false
 		}
-		p.holds.last++
-		id = p.holds.last
-		p.holds.byKey[key], p.holds.byID[id] = id, key
+		h.last++
+		id = h.last
+		h.byKey[key], h.byID[id] = id, &acquire{key, map[netip.Addr]struct{}{}}
 		p.acquire(id, e, f)
 	}
-	if old, ok := p.holds.packet[f.Dst]; ok {
+	if displaces {
 		p.counters.HeldDiscarded++
 		p.dropped("ipsec outbound", old.flow.String(), "a later packet to the same destination took its place in waiting for an SA", old.rule)
 	}
-	p.holds.packet[f.Dst] = heldPacket{id, f, e.Rule, slices.Clone(packet)}
+	h.order++
+	h.packet[f.Dst] = heldPacket{id, h.order, f, e.Rule, slices.Clone(packet)}
+	h.byID[id].destinations[f.Dst] = struct{}{}
 	return true
 }
 
 func (p *Pipeline) acquire(id uint64, e *ipsec.Policy, f ipsec.Flow) {
-	sel := ipsec.Selector{
-		Src: ipsec.Host(f.Src), Dst: ipsec.Host(f.Dst),
-		Proto: e.Selector.Proto, SrcPort: e.Selector.SrcPort, DstPort: e.Selector.DstPort,
+	event := EventAcquire{ID: id, Policy: *e, Selector: e.Selector, Peer: e.Peer}
+	if !e.Peer.IsValid() {
+		event.Selector.Src, event.Selector.Dst = ipsec.Host(f.Src), ipsec.Host(f.Dst)
+		event.Local, event.Peer = f.Src, f.Dst
 	}
-	p.events.push(EventAcquire{ID: id, Policy: *e, Selector: sel, Local: f.Src, Peer: f.Dst})
-	p.cfg.trace(trace.Acquire{ID: id, Selector: sel.String(), Peer: f.Dst.String(), Rule: e.Rule})
+	p.events.push(event)
+	p.cfg.trace(trace.Acquire{ID: id, Selector: event.Selector.String(), Peer: event.Peer.String(), Rule: e.Rule})
 }
 
 // Answer tells that the SAs of an acquire have been added. It returns the packets
 // that waited, to be sent again through Outbound; none if there are none or the ID
 // is not that of an open acquire.
 func (p *Pipeline) Answer(now time.Time, acquireID uint64) (held [][]byte) {
-	if w, ok := p.holds.end(acquireID); ok {
+	for _, w := range p.holds.end(acquireID) {
 		held = append(held, w.packet)
 	}
 	return held
@@ -100,11 +126,10 @@ func (p *Pipeline) Answer(now time.Time, acquireID uint64) (held [][]byte) {
 // Fail tells that the negotiation of an acquire came to nothing. The packets that
 // waited are discarded and counted; the next one of their kind acquires anew.
 func (p *Pipeline) Fail(now time.Time, acquireID uint64) (dropped int) {
-	w, ok := p.holds.end(acquireID)
-	if !ok {
-		return 0
+	waiting := p.holds.end(acquireID)
+	for _, w := range waiting {
+		p.counters.HeldDiscarded++
+		p.dropped("ipsec outbound", w.flow.String(), "the negotiation of its SA failed", w.rule)
 	}
-	p.counters.HeldDiscarded++
-	p.dropped("ipsec outbound", w.flow.String(), "the negotiation of its SA failed", w.rule)
-	return 1
+	return len(waiting)
 }

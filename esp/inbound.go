@@ -1,9 +1,7 @@
 package esp
 
 import (
-	"encoding/binary"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
@@ -46,8 +44,8 @@ func (p *Pipeline) inboundFragment(f ipsec.Flow) Decision {
 	return byEntry(candidates[len(candidates)-1])
 }
 
-// InboundProtected takes an ESP datagram, reassembled: RFC 4301, Section 5.2,
-// step 3a. The packet is only read. The IPv4 header checksum is taken as checked.
+// InboundProtected takes an ESP or AH datagram, reassembled: RFC 4301, Section
+// 5.2, step 3a. The packet is only read. The IPv4 header checksum is taken as checked.
 func (p *Pipeline) InboundProtected(now time.Time, packet []byte) Decision {
 	decision := Decision{Action: ActionSA}
 	d, bad := parseIPv4(packet)
@@ -61,14 +59,14 @@ func (p *Pipeline) InboundProtected(now time.Time, packet []byte) Decision {
 		return p.reject(d, decision, why)
 	}
 	decision.Rule, decision.PolicyID = s.Rule, s.PolicyID
-	out, why := s.open(make([]byte, len(d.b)), d)
-	if why.authentic() {
-		defer p.used(s, now, len(d.payload())-s.transform.head()-s.transform.icvLen)
+	if s.outer != nil {
+		return p.reject(d, decision, missingAH)
 	}
+	inner, why := s.open(make([]byte, len(d.b)), d, &decision.Inner)
+	defer p.settle(s, now)
 	if why != "" {
 		return p.reject(d, decision, why)
 	}
-	inner := datagram{out, d.headerLen}
 	f, bad := inner.flow()
 	if bad != "" {
 		return p.reject(d, decision, defect("inside: "+bad))
@@ -79,41 +77,44 @@ func (p *Pipeline) InboundProtected(now time.Time, packet []byte) Decision {
 	}
 	p.counters.PacketsOpened++
 	p.counters.BytesOpened += uint64(len(inner.payload()))
-	decision.Outcome, decision.Packet, decision.Why = Opened, out, s.why
+	decision.Outcome, decision.Packet, decision.Why = Opened, inner.b, s.why
 	return p.judged(ipsec.Inbound, f, decision)
 }
 
-// find reads the ESP header and finds the SA that it names.
+// find reads the header of the outermost protection and finds the SA that it names.
 func (p *Pipeline) find(now time.Time, d datagram, decision *Decision) (*sa, defect) {
-	switch {
-	case d.proto() != ipsec.ProtoESP:
-		return nil, notESP
-	case d.fragment():
-		return nil, espFragment // RFC 4303, Section 3.4.1: MUST discard
-	case len(d.payload()) < espHeader:
-		return nil, shortESP
+	proto, header, short := ipsec.ESP, espHeader, shortESP
+	switch d.proto() {
+	case ipsec.ProtoESP:
+	case ipsec.ProtoAH:
+		proto, header, short = ipsec.AH, ahHeader, shortAH
+	default:
+		return nil, notProtected
 	}
-	decision.SPI = binary.BigEndian.Uint32(d.payload())
-	decision.Sequence = uint64(binary.BigEndian.Uint32(d.payload()[4:]))
-	s := p.sad.inbound(ipsec.ESP, decision.SPI, d.dst())
+	decision.Protocol = proto
+	switch {
+	case d.fragment():
+		return nil, someFragment // RFC 4303, Section 3.4.1, and RFC 4302, Section 3.4.1: MUST discard
+	case len(d.payload()) < header:
+		return nil, short
+	}
+	decision.Layer = layerOf(proto, d.payload())
+	s := p.sad.inbound(proto, decision.SPI, d.dst())
 	if s == nil {
 		return nil, badSPI
 	}
-	if s.hard.reached(now, s.bytes, 0) {
+	if s.ended(now) {
 		p.expire(s)
 		return nil, expiredSA
 	}
 	return s, ""
 }
 
-// reject drops a protected packet that was not accepted. RFC 4303, Section 3.4
-// has each of these be an auditable event.
+// reject drops a protected packet that was not accepted. RFC 4303, Section 3.4,
+// and RFC 4302, Section 3.4, have each of these be an auditable event.
 func (p *Pipeline) reject(d datagram, decision Decision, why defect) Decision {
 	p.counters.count(why)
-	p.dropped("ipsec inbound", espName(d.src(), d.dst(), decision.SPI), string(why), decision.Rule)
+	name := fmt.Sprintf("%s %s > %s SPI 0x%08x", ipsec.ProtoName(d.proto()), d.src(), d.dst(), decision.SPI)
+	p.dropped("ipsec inbound", name, string(why), decision.Rule)
 	return decision.drop(string(why))
-}
-
-func espName(src, dst netip.Addr, spi uint32) string {
-	return fmt.Sprintf("esp %s > %s SPI 0x%08x", src, dst, spi)
 }

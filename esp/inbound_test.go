@@ -82,9 +82,11 @@ func TestNotOpened(t *testing.T) {
 		name, why string
 		packet    []byte
 	}{
-		{"first fragment", "a fragment reached ESP: it opens whole datagrams only", flagged(d.Packet, moreFragments)},
-		{"last fragment", "a fragment reached ESP: it opens whole datagrams only", flagged(d.Packet, 3)},
-		{"another protocol", "not an ESP datagram", toBob(1, 2)},
+		{"first fragment", "a fragment reached IPsec: it opens whole datagrams only", flagged(d.Packet, moreFragments)},
+		{"last fragment", "a fragment reached IPsec: it opens whole datagrams only", flagged(d.Packet, 3)},
+		{"another protocol", "neither an ESP nor an AH datagram", toBob(1, 2)},
+		{"AH without sequence number", "AH is not as long as its SA makes it", ip(alice, bob, 51, make([]byte, 11))},
+		{"AH of an unknown SPI", "no SA has this SPI", ip(alice, bob, 51, make([]byte, 24))},
 		{"no SPI", "ESP packet is too short or not aligned for its SA", ip(alice, bob, 50, make([]byte, 7))},
 		{"only SPI and number", "ESP packet is too short or not aligned for its SA", ip(alice, bob, 50, d.Packet[20:28])},
 		{"not aligned", "ESP packet is too short or not aligned for its SA", ip(alice, bob, 50, d.Packet[20:len(d.Packet)-1])},
@@ -106,8 +108,8 @@ func TestNotOpened(t *testing.T) {
 		require.Equal(t, c.why, drops[0].Reason)
 	}
 	require.Equal(t, Opened, b.InboundProtected(start, d.Packet).Outcome, "and none of it harmed the SA")
-	require.EqualValues(t, 2, b.Counters().BadSPI)
-	require.EqualValues(t, 16, b.Counters().NotDecrypted)
+	require.EqualValues(t, 4, b.Counters().BadSPI)
+	require.EqualValues(t, 18, b.Counters().NotDecrypted)
 }
 
 func TestDropOfUnknownSPIIsNamed(t *testing.T) {
@@ -116,6 +118,8 @@ func TestDropOfUnknownSPIIsNamed(t *testing.T) {
 	require.Equal(t, []trace.PacketDropped{{
 		Where: "ipsec inbound", Packet: "esp 10.0.0.1 > 10.0.0.2 SPI 0x0000abcd", Reason: "no SA has this SPI",
 	}}, traced[trace.PacketDropped](n))
+	n.InboundProtected(start, ip(alice, bob, 51, unhex(t, "06040000 0000abcd 00000001")))
+	require.Equal(t, "ah 10.0.0.1 > 10.0.0.2 SPI 0x0000abcd", traced[trace.PacketDropped](n)[0].Packet)
 }
 
 func TestMalformedOutbound(t *testing.T) {

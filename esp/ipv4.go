@@ -8,6 +8,7 @@ import (
 // Sizes of RFC 791, Section 3.1.
 const (
 	minHeader   = 20
+	maxHeader   = 60
 	maxDatagram = 65535
 )
 
@@ -58,22 +59,27 @@ func (d datagram) offset() int { return int(binary.BigEndian.Uint16(d.b[6:])&0x1
 // finish makes out a valid datagram with a header copied from another one:
 // protocol, total length and checksum are new; identification, flags, TTL, TOS,
 // addresses and options stay (RFC 4303, Section 3.1.1).
+//
+// The checksum is that of RFC 791, Section 3.1, added up in words of 32 bits and
+// folded (RFC 1071, Section 2(C)). The new fields go into the sum before they go
+// into memory: to read a word of which a part was just written stalls the
+// processor for longer than all of this takes.
 func finish(out []byte, headerLen int, proto uint8) {
-	out[9] = proto
-	binary.BigEndian.PutUint16(out[2:], uint16(len(out)))
-	out[10], out[11] = 0, 0
-	binary.BigEndian.PutUint16(out[10:], checksum(out[:headerLen]))
+	h := out[:headerLen:headerLen]
+	first := binary.BigEndian.Uint32(h)&0xffff0000 | uint32(uint16(len(out)))
+	third := binary.BigEndian.Uint32(h[8:])&0xff000000 | uint32(proto)<<16
+	sum := uint64(first) + uint64(third) + uint64(binary.BigEndian.Uint32(h[4:]))
+	for rest := h[12:]; len(rest) >= 4; rest = rest[4:] {
+		sum += uint64(binary.BigEndian.Uint32(rest))
+	}
+	binary.BigEndian.PutUint32(h, first)
+	binary.BigEndian.PutUint32(h[8:], third|uint32(^fold(sum)))
 }
 
-// checksum is that of RFC 791, Section 3.1 and RFC 1071 over a header, whose
-// length is even.
-func checksum(b []byte) uint16 {
-	var sum uint32
-	for ; len(b) >= 2; b = b[2:] {
-		sum += uint32(binary.BigEndian.Uint16(b))
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	return ^uint16(sum)
+// fold is a sum of words in ones' complement of 16 bits.
+func fold(sum uint64) uint16 {
+	sum = sum>>32 + sum&0xffffffff
+	sum = sum>>16 + sum&0xffff
+	sum = sum>>16 + sum&0xffff
+	return uint16(sum>>16 + sum)
 }

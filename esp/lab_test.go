@@ -24,7 +24,7 @@ var (
 	carol = netip.MustParseAddr("10.0.0.3")
 )
 
-// suites are all transforms that Add accepts.
+// suites are all ESP transforms that Add accepts for an SA alone.
 var suites = func() (all []ipsec.Transform) {
 	for _, c := range []string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
 		for _, a := range []string{"hmac-sha1-96", "hmac-sha256-128"} {
@@ -34,10 +34,52 @@ var suites = func() (all []ipsec.Transform) {
 	for _, c := range []string{"aes128-gcm16", "aes192-gcm16", "aes256-gcm16"} {
 		all = append(all, ipsec.Transform{Protocol: ipsec.ESP, Cipher: c})
 	}
+	for _, c := range []string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
+		for _, a := range []string{"hmac-md5-96", "hmac-sha384-192", "hmac-sha512-256"} {
+			all = append(all, ipsec.Transform{Protocol: ipsec.ESP, Cipher: c, Auth: a})
+		}
+	}
+	for _, c := range []string{"des-cbc", "null"} {
+		for _, a := range macs {
+			all = append(all, ipsec.Transform{Protocol: ipsec.ESP, Cipher: c, Auth: a})
+		}
+	}
 	return all
 }()
 
-var tripleDES = suites[0]
+// macs are all integrity algorithms.
+var macs = []string{"hmac-md5-96", "hmac-sha1-96", "hmac-sha256-128", "hmac-sha384-192", "hmac-sha512-256"}
+
+var (
+	tripleDES   = suites[0]
+	desAlone    = ipsec.Transform{Protocol: ipsec.ESP, Cipher: "3des-cbc"} // inside AH only
+	espNull     = ipsec.Transform{Protocol: ipsec.ESP, Cipher: "null", Auth: "hmac-sha1-96"}
+	ahSHA1      = ipsec.Transform{Protocol: ipsec.AH, Auth: "hmac-sha1-96"}
+	bothDESSHA1 = []ipsec.Transform{tripleDES, ahSHA1}
+)
+
+// protections are ways to protect packets with AH, innermost first.
+var protections = func() (all [][]ipsec.Transform) {
+	for _, a := range macs {
+		all = append(all, []ipsec.Transform{{Protocol: ipsec.AH, Auth: a}})
+	}
+	return append(all, bothDESSHA1, []ipsec.Transform{desAlone, ahSHA1}, []ipsec.Transform{espNull, {Protocol: ipsec.AH, Auth: "hmac-md5-96"}},
+		[]ipsec.Transform{{Protocol: ipsec.ESP, Cipher: "aes128-gcm16"}, {Protocol: ipsec.AH, Auth: "hmac-sha512-256"}})
+}()
+
+// everyProtection are all suites and protections.
+func everyProtection() [][]ipsec.Transform {
+	all := append([][]ipsec.Transform(nil), protections...)
+	for _, tr := range suites {
+		all = append(all, []ipsec.Transform{tr})
+	}
+	return all
+}
+
+// named prints a protection.
+func named(transforms []ipsec.Transform) string {
+	return ipsec.Proposal{Transforms: transforms}.String()
+}
 
 // counting is a source of "randomness" that counts: 1, 2, 3 …
 type counting struct{ n byte }
@@ -107,7 +149,7 @@ func keyFor(n int, seed byte) []byte {
 // params are the two ends' views of one SA from src to dst.
 func params(tr ipsec.Transform, src, dst netip.Addr, spi, peerSPI uint32) (out, in ipsec.SAParams) {
 	out = ipsec.SAParams{
-		Direction: ipsec.Outbound, Protocol: ipsec.ESP, SPI: spi, PeerSPI: peerSPI, Src: src, Dst: dst,
+		Direction: ipsec.Outbound, Protocol: tr.Protocol, SPI: spi, PeerSPI: peerSPI, Src: src, Dst: dst,
 		Mode: ipsec.Transport, Transform: tr, Selector: between(src, dst), PolicyID: 1, Rule: "p/secure",
 	}
 	if c := suite.CipherNamed(tr.Cipher); c != nil {
@@ -132,6 +174,74 @@ func link(t testing.TB, a, b *node, tr ipsec.Transform, spi uint32, life ipsec.L
 	aOut.Initiator, aIn.Initiator = true, true
 	require.NoError(t, a.Add(now, aIn, aOut))
 	require.NoError(t, b.Add(now, bIn, bOut))
+}
+
+// bundled are the two ends' views of the SAs of a bundle from src to dst,
+// innermost first; each SPI is one above that of the SA inside.
+func bundled(transforms []ipsec.Transform, mode ipsec.Mode, src, dst netip.Addr, spi, peerSPI uint32) (out, in []ipsec.SAParams) {
+	for i, tr := range transforms {
+		o, n := params(tr, src, dst, spi+uint32(i), peerSPI+uint32(i))
+		if i > 0 {
+			o.Inner, n.Inner = spi+uint32(i-1), spi+uint32(i-1)
+		}
+		o.Mode, n.Mode = mode, mode
+		out, in = append(out, o), append(in, n)
+	}
+	return out, in
+}
+
+// joined are Alice and Bob, who protect everything between them with a bundle:
+// 0x1000 and 0x1001 from Alice to Bob, 0x2000 and 0x2001 from Bob to Alice.
+func joined(t testing.TB, c Config, life ipsec.Lifetime, transforms ...ipsec.Transform) (a, b *node) {
+	t.Helper()
+	a, b = newNode(t, c), newNode(t, c)
+	policies := func(src, dst netip.Addr) (out, in []ipsec.Policy) {
+		for d, p := range map[ipsec.Direction]*[]ipsec.Policy{ipsec.Outbound: &out, ipsec.Inbound: &in} {
+			e := negotiate(1, d, between(src, dst))
+			if d == ipsec.Inbound {
+				e.Selector = between(dst, src)
+			}
+			e.Proposals = []ipsec.Proposal{{Transforms: transforms, Mode: ipsec.Transport}}
+			*p = []ipsec.Policy{e}
+		}
+		return out, in
+	}
+	a.SetPolicy(policies(alice, bob))
+	b.SetPolicy(policies(bob, alice))
+	join(t, a, b, 0x1000, 0x2000, life, start, transforms)
+	return a, b
+}
+
+// tunnelled are Alice and Bob with SAs of one direction and no others. Everything
+// that Alice sends is for them, through a tunnel to Bob if that is their mode.
+func tunnelled(t testing.TB, c Config, out, in []ipsec.SAParams) (a, b *node) {
+	t.Helper()
+	a, b = newNode(t, c), newNode(t, c)
+	e := negotiate(1, ipsec.Outbound, ipsec.Selector{})
+	if out[0].Mode == ipsec.Tunnel {
+		e.Peer = bob
+	}
+	a.SetPolicy([]ipsec.Policy{e}, nil)
+	require.NoError(t, a.Add(start, out...))
+	require.NoError(t, b.Add(start, in...))
+	return a, b
+}
+
+// join gives two nodes a pair of bundles. Alice started the quick mode.
+func join(t testing.TB, a, b *node, toBob, toAlice uint32, life ipsec.Lifetime, now time.Time, transforms []ipsec.Transform) {
+	t.Helper()
+	aOut, bIn := bundled(transforms, ipsec.Transport, alice, bob, toBob, toAlice)
+	bOut, aIn := bundled(transforms, ipsec.Transport, bob, alice, toAlice, toBob)
+	for i := range transforms {
+		for _, p := range []*ipsec.SAParams{&aOut[i], &bIn[i], &bOut[i], &aIn[i]} {
+			p.Lifetime = life
+		}
+		aOut[i].Initiator, aIn[i].Initiator = true, true
+	}
+	require.NoError(t, a.Add(now, append(aIn, aOut...)...))
+	// The responder has its inbound SAs first.
+	require.NoError(t, b.Add(now, bIn...))
+	require.NoError(t, b.Add(now, bOut...))
 }
 
 // secured are Alice and Bob, who protect everything between them.
@@ -165,6 +275,18 @@ func flagged(b []byte, field uint16) []byte {
 	b[10], b[11] = 0, 0
 	binary.BigEndian.PutUint16(b[10:], checksum(b[:int(b[0]&15)*4]))
 	return b
+}
+
+// checksum is that of RFC 1071 over an IPv4 header, as its Section 4.1 has it.
+func checksum(b []byte) uint16 {
+	var sum uint32
+	for ; len(b) >= 2; b = b[2:] {
+		sum += uint32(binary.BigEndian.Uint16(b))
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return ^uint16(sum)
 }
 
 const (

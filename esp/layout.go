@@ -1,60 +1,78 @@
 package esp
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
-// Fixed parts of an ESP packet in bytes, RFC 4303, Section 2.
+// Fixed parts of ESP and AH in bytes, RFC 4303, Section 2, and RFC 4302, Section 2.
 const (
-	espHeader  = 8 // SPI and sequence number
-	espTrailer = 2 // pad length and next header
+	espHeader  = 8  // SPI and sequence number
+	espTrailer = 2  // pad length and next header
+	ahHeader   = 12 // next header, payload length, reserved, SPI and sequence number
 )
 
-// layout is where the bytes of an ESP packet go: all that its length depends on.
-type layout struct{ ivLen, align, icvLen int }
+// layout is where the bytes that a security protocol adds go: all that the
+// length of a protected packet depends on.
+type layout struct {
+	head    int // in front of the content: header and IV, or the whole AH
+	trailer int // behind the content and its padding
+	align   int // what content, padding and trailer are a multiple of; a power of two
+	icvLen  int // behind all
+}
 
-// layoutOf is the layout that a transform gives its packets, with its algorithms;
-// a is nil for an AEAD cipher.
+// layoutOf is the layout that a transform gives its packets, with its
+// algorithms: c is nil for AH, a for what has no integrity algorithm of its own.
+// ESP without integrity is for the inside of AH only; see newSA.
 func layoutOf(t ipsec.Transform) (l layout, c *suite.Cipher, a *suite.Auth, err error) {
 	c, a = suite.CipherNamed(t.Cipher), suite.AuthNamed(t.Auth)
+	none := layout{}
 	switch {
+	case t.Protocol != ipsec.ESP && t.Protocol != ipsec.AH:
+		return none, nil, nil, fmt.Errorf("unsupported protocol %v", t.Protocol)
+	case t.Auth != "" && a == nil:
+		return none, nil, nil, fmt.Errorf("unsupported integrity algorithm %q", t.Auth)
+	case t.Protocol == ipsec.AH && t.Cipher != "":
+		return none, nil, nil, fmt.Errorf("AH encrypts nothing and takes no %q", t.Cipher)
+	case t.Protocol == ipsec.AH && a == nil:
+		return none, nil, nil, errors.New("AH needs an integrity algorithm")
+	case t.Protocol == ipsec.AH:
+		return layout{head: ahHeader + a.ICVLen, align: 1}, nil, a, nil
 	case c == nil:
-		return layout{}, nil, nil, fmt.Errorf("unsupported cipher %q", t.Cipher)
-	case c.AEAD() && t.Auth != "":
-		return layout{}, nil, nil, fmt.Errorf("%s authenticates by itself and takes no %q", c.Name, t.Auth)
-	case c.AEAD():
-		return layout{c.IVLen, c.Align, c.ICVLen}, c, nil, nil
-	case t.Auth == "":
-		return layout{}, nil, nil, fmt.Errorf("unsupported: %s without integrity", c.Name)
-	case a == nil:
-		return layout{}, nil, nil, fmt.Errorf("unsupported integrity algorithm %q", t.Auth)
+		return none, nil, nil, fmt.Errorf("unsupported cipher %q", t.Cipher)
+	case c.AEAD() && a != nil:
+		return none, nil, nil, fmt.Errorf("%s authenticates by itself and takes no %q", c.Name, t.Auth)
+	case !c.AEAD() && !c.CBC() && a == nil: // RFC 4303, Section 3.2: not both may be NULL
+		return none, nil, nil, fmt.Errorf("ESP with %s needs an integrity algorithm", c.Name)
 	}
-	return layout{c.IVLen, c.Align, a.ICVLen}, c, a, nil
+	l = layout{head: espHeader + c.IVLen, trailer: espTrailer, align: c.Align, icvLen: c.ICVLen}
+	if a != nil {
+		l.icvLen = a.ICVLen
+	}
+	return l, c, a, nil
 }
 
-// head is what stands before the encrypted part.
-func (l layout) head() int { return espHeader + l.ivLen }
-
-// ciphered is the length of the encrypted part for a payload: with padding to
-// the alignment, pad length and next header (RFC 4303, Section 2.4).
-func (l layout) ciphered(payload int) int {
-	return (payload + espTrailer + l.align - 1) / l.align * l.align
+// ciphered is the length of the content with its padding and trailer: what ESP
+// encrypts (RFC 4303, Section 2.4).
+func (l layout) ciphered(content int) int {
+	return (content + l.trailer + l.align - 1) &^ (l.align - 1)
 }
 
-// size is the length of the ESP packet for a payload.
-func (l layout) size(payload int) int { return l.head() + l.ciphered(payload) + l.icvLen }
+// size is the length of the protected content.
+func (l layout) size(content int) int { return l.head + l.ciphered(content) + l.icvLen }
 
-// room is the longest payload whose ESP packet has at most n bytes; negative
+// room is the longest content that has at most n bytes when protected; negative
 // when even an empty one has more.
 func (l layout) room(n int) int {
-	n -= l.head() + l.icvLen
+	n -= l.head + l.icvLen
 	if n < 0 {
 		return -1
 	}
-	return n/l.align*l.align - espTrailer
+	return n&^(l.align-1) - l.trailer
 }
 
 // InnerMTU is the length of the largest datagram of a flow, with an IP header
@@ -67,11 +85,25 @@ func (p *Pipeline) InnerMTU(f ipsec.Flow, pathMTU int) int {
 	}
 	least := pathMTU
 	for _, proposal := range e.Proposals {
-		for _, t := range proposal.Transforms {
-			if l, _, _, err := layoutOf(t); err == nil {
-				least = min(least, minHeader+max(0, l.room(pathMTU-minHeader)))
+		if room, ok := proposalRoom(proposal, pathMTU-minHeader); ok {
+			if proposal.Mode != ipsec.Tunnel {
+				room = minHeader + max(0, room)
 			}
+			least = min(least, max(minHeader, room))
 		}
 	}
 	return least
+}
+
+// proposalRoom is the longest content that has at most n bytes under all
+// transforms of a proposal; false when one of them is not built.
+func proposalRoom(p ipsec.Proposal, n int) (int, bool) {
+	for _, t := range slices.Backward(p.Transforms) { // innermost first
+		l, _, _, err := layoutOf(t)
+		if err != nil {
+			return 0, false
+		}
+		n = l.room(n)
+	}
+	return n, len(p.Transforms) > 0
 }

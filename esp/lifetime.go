@@ -143,42 +143,57 @@ func (p *Pipeline) Advance(now time.Time) {
 		if t.hard {
 			p.expire(t.sa)
 		} else {
-			p.soften(t.sa, now)
+			p.soften(t.sa.head(), now)
 		}
 	}
 }
 
-// used accounts for a packet of n encrypted bytes that an SA carried, and lets
-// the limits come true that it reached. RFC 4301, Section 4.4.2.1: "the bytes to
-// which the IPsec cryptographic algorithm is applied", padding included.
-func (p *Pipeline) used(s *sa, now time.Time, n int) {
-	s.packets++
-	s.bytes += uint64(n)
+// settle accounts for the packet that a bundle just carried, with what each of
+// its SAs noted, and lets the limits come true that they reached. RFC 4301,
+// Section 4.4.2.1: "the bytes to which the IPsec cryptographic algorithm is
+// applied", padding included; under AH that is the whole datagram.
+func (p *Pipeline) settle(s *sa, now time.Time) {
+	for l := s; l != nil; l = l.inner {
+		if l.due == 0 {
+			continue // the packet did not get that far
+		}
+		l.packets++
+		l.bytes += uint64(l.due)
+		l.due = 0
+	}
 	if s.Direction == ipsec.Outbound {
 		p.soften(s, now)
 	} else if s.pair != nil {
-		p.soften(s.pair, now)
+		p.soften(s.pair.head(), now)
 	}
-	if s.hard.reached(now, s.bytes, s.sequence) {
+	if s.ended(now) {
 		p.expire(s)
 	}
 }
 
-// expire ends an SA at its hard limit.
+// expire ends an SA at its hard limit, and its bundle with it.
 func (p *Pipeline) expire(s *sa) {
-	p.events.push(EventHard{SA: s.params()})
+	for l := s.head(); l != nil; l = l.inner {
+		p.events.push(EventHard{SA: l.params()})
+	}
 	p.remove(s, "expired")
 }
 
-// soften asks for the successor of an outbound SA's pair when its soft limit is
-// reached and it serves traffic that has no newer one.
+// soften asks for the successor of an outbound bundle and its opposite when the
+// soft limit of one of its SAs is reached and it serves traffic that has no newer
+// one. s is the outermost SA.
 func (p *Pipeline) soften(s *sa, now time.Time) {
-	bytes, idle := s.bytes, s.packets == 0
-	if s.pair != nil {
-		// A pair whose answers are the bulk ends by them.
-		bytes, idle = max(bytes, s.pair.bytes), idle && s.pair.packets == 0
+	idle, reached := true, false
+	for l := s; l != nil; l = l.inner {
+		bytes := l.bytes
+		idle = idle && l.packets == 0
+		if l.pair != nil {
+			// A pair whose answers are the bulk ends by them.
+			bytes, idle = max(bytes, l.pair.bytes), idle && l.pair.packets == 0
+		}
+		reached = reached || l.soft.reached(now, bytes, l.sequence)
 	}
-	if s.softened || s.gone || idle && !p.cfg.Rekey.Idle || !s.soft.reached(now, bytes, s.sequence) || p.sad.replaced(s) {
+	if s.softened || s.gone || idle && !p.cfg.Rekey.Idle || !reached || p.sad.replaced(s) {
 		return
 	}
 	e := p.out.serves(s.SAParams)

@@ -8,8 +8,9 @@ import (
 )
 
 // Outbound decides about a datagram that the host is about to send, before
-// fragmentation: RFC 4301, Section 5.1. pathMTU is in bytes; 0 is not known, and
-// nothing is too big. The packet is only read.
+// fragmentation: RFC 4301, Section 5.1. pathMTU is in bytes, towards the packet's
+// destination or the far end of its tunnel; 0 is not known, and nothing is too
+// big. The packet is only read.
 func (p *Pipeline) Outbound(now time.Time, packet []byte, pathMTU int) Decision {
 	d, bad := parseIPv4(packet)
 	var f ipsec.Flow
@@ -20,10 +21,13 @@ func (p *Pipeline) Outbound(now time.Time, packet []byte, pathMTU int) Decision 
 		p.dropped("ipsec outbound", "malformed packet", string(bad), "")
 		return Decision{}.drop(string(bad))
 	}
-	if f.Fragment {
-		return p.judged(ipsec.Outbound, f, p.outboundFragment(f))
-	}
 	e := p.out.lookup(f)
+	if f.Fragment {
+		decision, tunnelled := p.outboundFragment(f)
+		if !tunnelled {
+			return p.judged(ipsec.Outbound, f, decision)
+		}
+	}
 	decision := byEntry(e)
 	if decision.Action == ActionBlock {
 		p.counters.PolicyDrops++
@@ -34,21 +38,23 @@ func (p *Pipeline) Outbound(now time.Time, packet []byte, pathMTU int) Decision 
 	decision, s := p.protect(now, e, d, f, decision, pathMTU)
 	decision = p.judged(ipsec.Outbound, f, decision)
 	if s != nil {
-		p.used(s, now, s.transform.ciphered(len(d.payload())))
+		p.settle(s, now)
 	}
 	return decision
 }
 
+const wholeDatagrams = "a fragment cannot be protected: transport mode takes whole datagrams" // RFC 4303, Section 3.3.4
+
 // protect finishes the decision of an entry that demands protection. The SA is
-// the one that was used; nil if none was.
+// the one that was used, the outermost of its bundle; nil if none was.
 func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d datagram, f ipsec.Flow, decision Decision, pathMTU int) (Decision, *sa) {
+	tunnel := e.Peer.IsValid()
 	switch {
+	case tunnel: // carries fragments, and packets to any address
 	case d.fragment():
-		return decision.drop("a fragment cannot be protected: transport mode takes whole datagrams"), nil // RFC 4303, Section 3.3.4
+		return decision.drop(wholeDatagrams), nil
 	case !p.cfg.unicast(f.Dst):
 		return decision.drop("multicast and broadcast cannot be protected: SAs are for unicast addresses only"), nil
-	case e.Peer.IsValid():
-		return decision.drop("unsupported: the entry names a tunnel endpoint, and only transport mode is built"), nil
 	}
 	s := p.forPacket(now, e, f)
 	if s == nil {
@@ -58,28 +64,43 @@ func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d datagram, f ipsec.F
 		decision.Outcome, decision.Why = Held, "waits for the negotiation of an SA"
 		return decision, nil
 	}
-	decision.SPI = s.SPI
+	decision.Layer = Layer{Protocol: s.Protocol, SPI: s.SPI}
 	size := s.protectedSize(d)
-	if d.df() && pathMTU > 0 && size > pathMTU {
+	switch {
+	case pathMTU > 0 && size > pathMTU && s.dontFragment(d):
 		return tooBig(s, d, decision, pathMTU), nil
-	}
-	if size > maxDatagram {
+	case size > maxDatagram:
 		return decision.drop("the protected datagram would exceed 65535 bytes"), nil
+	case s.ah != nil && !tunnel && !d.validOptions():
+		return decision.drop(string(badOptions)), nil
 	}
 	decision.Packet = make([]byte, size)
 	s.seal(decision.Packet, d)
-	decision.Outcome, decision.Sequence, decision.Why = Protected, s.sequence, s.why
+	decision.Sequence = s.sequence
+	if s.inner != nil {
+		decision.Inner = Layer{s.inner.Protocol, s.inner.SPI, s.inner.sequence}
+	}
+	decision.Outcome, decision.Why = Protected, s.why
 	p.counters.PacketsProtected++
 	p.counters.BytesProtected += uint64(len(d.payload()))
 	return decision, s
 }
 
-// forPacket is the SA to use for a flow; those whose end has come are removed on
-// the way, even if Advance has not been called. nil when there is none.
+// dontFragment reports whether d may not be fragmented once it is protected.
+func (s *sa) dontFragment(d datagram) bool {
+	if s.Mode == ipsec.Tunnel {
+		return s.tunnel.dontFragment(d.df())
+	}
+	return d.df()
+}
+
+// forPacket is the SA to use for a flow, the outermost of its bundle; those whose
+// end has come are removed on the way, even if Advance has not been called. nil
+// when there is none.
 func (p *Pipeline) forPacket(now time.Time, e *ipsec.Policy, f ipsec.Flow) *sa {
 	for {
-		s := p.sad.forPacket(e, f.Src, f.Dst, f)
-		if s == nil || !s.hard.reached(now, s.bytes, s.sequence) {
+		s := p.sad.forPacket(e, f)
+		if s == nil || !s.ended(now) {
 			return s
 		}
 		p.expire(s)
@@ -94,22 +115,35 @@ func tooBig(s *sa, d datagram, decision Decision, pathMTU int) Decision {
 		return decision.drop(fmt.Sprintf("a path MTU of %d bytes leaves no room for a protected packet", pathMTU))
 	}
 	decision.Outcome, decision.MTU = TooBig, mtu
-	decision.Why = fmt.Sprintf("DF is set, and with %v only %d bytes fit the path MTU of %d", s.Transform, mtu, pathMTU)
+	decision.Why = fmt.Sprintf("DF is set, and with %s only %d bytes fit the path MTU of %d", s.transforms(), mtu, pathMTU)
 	return decision
+}
+
+// transforms names what a bundle does, innermost first as in ipsec.Proposal.
+func (s *sa) transforms() string {
+	if s.inner != nil {
+		return s.inner.Transform.String() + "+" + s.Transform.String()
+	}
+	return s.Transform.String()
 }
 
 // outboundFragment judges a non-first fragment, whose ports nobody sees. Whole
 // datagrams are what Outbound is for, so that it passes only when no entry that
-// may concern it says otherwise.
-func (p *Pipeline) outboundFragment(f ipsec.Flow) Decision {
-	for _, e := range p.out.candidates(f) {
+// may concern it says otherwise. A tunnel carries it when the entry leaves the
+// ports open, so that no other may concern it (RFC 4301, Section 7.1).
+func (p *Pipeline) outboundFragment(f ipsec.Flow) (d Decision, tunnelled bool) {
+	candidates := p.out.candidates(f)
+	for _, e := range candidates {
 		switch d := byEntry(e); d.Action {
 		case ActionNegotiate:
-			return d.drop("a fragment cannot be protected: transport mode takes whole datagrams")
+			if len(candidates) == 1 && e.Peer.IsValid() {
+				return d, true
+			}
+			return d.drop(wholeDatagrams), false
 		case ActionBlock:
 			p.counters.PolicyDrops++
-			return d
+			return d, false
 		}
 	}
-	return byEntry(p.out.lookup(f))
+	return byEntry(p.out.lookup(f)), false
 }

@@ -1,6 +1,7 @@
 package esp
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"time"
@@ -15,6 +16,7 @@ type Pipeline struct {
 	out, in  spd
 	sad      sad
 	reserved map[spiKey]struct{}
+	tunnels  tunnels
 	holds    holds
 	events   queue
 	recorder recorder
@@ -26,7 +28,7 @@ func New(c Config) (*Pipeline, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	return &Pipeline{cfg: c, sad: newSAD(), holds: newHolds(), reserved: map[spiKey]struct{}{}}, nil
+	return &Pipeline{cfg: c, sad: newSAD(), holds: newHolds(), reserved: map[spiKey]struct{}{}, tunnels: tunnels{df: c.TunnelDF}}, nil
 }
 
 // SetPolicy replaces the policy of both directions. In each list the first entry
@@ -41,23 +43,30 @@ func (p *Pipeline) SetPolicy(out, in []ipsec.Policy) {
 func (p *Pipeline) NextEvent() (Event, bool) { return p.events.pop() }
 
 // Add puts SAs into the database, all or none. The halves of a pair find each
-// other by SPI and PeerSPI. What this package does not build is refused as
-// unsupported; see the package comment. An SPI reserved with AllocateSPI is
-// reserved no longer.
-func (p *Pipeline) Add(now time.Time, pairs ...ipsec.SAParams) error {
-	fresh := make([]*sa, 0, len(pairs))
+// other by SPI and PeerSPI. The SAs of a bundle come in one call: an AH SA whose
+// Inner is the SPI of an ESP SA protects what that one has sealed, and neither
+// serves alone. What this package does not build is refused as unsupported; see
+// the package comment. An SPI reserved with AllocateSPI is reserved no longer.
+func (p *Pipeline) Add(now time.Time, sas ...ipsec.SAParams) error {
+	refused := func(params ipsec.SAParams, err error) error {
+		return fmt.Errorf("esp: adding the %v %v SA 0x%08x: %w", params.Direction, params.Protocol, params.SPI, err)
+	}
+	fresh := make([]*sa, 0, len(sas))
 	seen := map[identity]bool{}
-	for _, params := range pairs {
-		s, err := newSA(params, p.cfg, now)
+	for _, params := range sas {
+		s, err := newSA(params, p.cfg, &p.tunnels, now)
 		if err != nil {
-			return fmt.Errorf("esp: adding the %v SA 0x%08x: %w", params.Direction, params.SPI, err)
+			return refused(params, err)
 		}
 		id := identityOf(s.SAParams)
 		if seen[id] || p.sad.byID[id] != nil {
-			return fmt.Errorf("esp: adding the %v SA 0x%08x: there is one already", params.Direction, params.SPI)
+			return refused(params, errors.New("there is one already"))
 		}
 		seen[id] = true
 		fresh = append(fresh, s)
+	}
+	if s, err := bundle(fresh); err != nil {
+		return refused(s.SAParams, err)
 	}
 	for _, s := range fresh {
 		p.insert(s)
@@ -68,7 +77,7 @@ func (p *Pipeline) Add(now time.Time, pairs ...ipsec.SAParams) error {
 func (p *Pipeline) insert(s *sa) {
 	p.sad.add(s)
 	p.counters.KeyAdditions++
-	if p.sad.succeeds(s) {
+	if s.outer == nil && p.sad.succeeds(s) {
 		p.counters.Rekeys++
 	}
 	if s.Direction == ipsec.Inbound {
@@ -81,11 +90,21 @@ func (p *Pipeline) insert(s *sa) {
 		Cipher: s.Transform.Cipher, CipherKey: s.params().CipherKey,
 		Auth: s.Transform.Auth, AuthKey: s.params().AuthKey,
 		Selector: s.Selector.String(), Rule: s.Rule,
-		Seconds: int64(s.Lifetime.Duration / time.Second), Kilobytes: s.Lifetime.Kilobytes, Initiator: s.Initiator,
+		Seconds: int64(s.Lifetime.Duration / time.Second), Kilobytes: s.Lifetime.Kilobytes, Initiator: s.Initiator, Inner: s.Inner,
 	})
 }
 
-func (p *Pipeline) remove(s *sa, reason string) {
+// remove takes a whole bundle out: what the policy demands of a packet cannot be
+// had from a part of it.
+func (p *Pipeline) remove(s *sa, reason string) (removed []ipsec.SAParams) {
+	for l := s.head(); l != nil; l = l.inner {
+		removed = append(removed, l.params())
+		p.removeOne(l, reason)
+	}
+	return removed
+}
+
+func (p *Pipeline) removeOne(s *sa, reason string) {
 	p.sad.remove(s)
 	p.counters.KeyDeletions++
 	p.recorder.reset()
@@ -95,8 +114,8 @@ func (p *Pipeline) remove(s *sa, reason string) {
 	})
 }
 
-// RemoveSA removes the SA with these parameters and reports whether there was
-// one. dst is its destination: the peer for an outbound SA.
+// RemoveSA removes the SA with these parameters, with its bundle, and reports
+// whether there was one. dst is its destination: the peer for an outbound SA.
 func (p *Pipeline) RemoveSA(now time.Time, d ipsec.Direction, proto ipsec.Protocol, dst netip.Addr, spi uint32, reason string) bool {
 	id := identityOf(ipsec.SAParams{Direction: d, Protocol: proto, SPI: spi, Dst: dst})
 	s := p.sad.byID[id]
@@ -107,8 +126,8 @@ func (p *Pipeline) RemoveSA(now time.Time, d ipsec.Direction, proto ipsec.Protoc
 	return true
 }
 
-// Remove removes the SAs of one direction with an SPI and reports whether there
-// was one. Two peers may have chosen the same SPI for themselves: on a peer's word
+// Remove removes the SAs of one direction with an SPI, with their bundles, and
+// reports whether there was one. Two peers may have chosen the same SPI for themselves: on a peer's word
 // use RemoveSA, which leaves the SAs of other peers alone.
 func (p *Pipeline) Remove(now time.Time, d ipsec.Direction, proto ipsec.Protocol, spi uint32, reason string) bool {
 	removed := p.removeWhere(func(s *sa) bool { return s.Direction == d && s.Protocol == proto && s.SPI == spi }, reason)
@@ -122,9 +141,8 @@ func (p *Pipeline) RemoveAll(now time.Time, reason string) (removed []ipsec.SAPa
 
 func (p *Pipeline) removeWhere(match func(*sa) bool, reason string) (removed []ipsec.SAParams) {
 	for _, s := range append([]*sa(nil), p.sad.list...) {
-		if match(s) {
-			removed = append(removed, s.params())
-			p.remove(s, reason)
+		if !s.gone && match(s) {
+			removed = append(removed, p.remove(s, reason)...)
 		}
 	}
 	return removed

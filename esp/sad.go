@@ -14,16 +14,24 @@ import (
 // sa is one entry of the security association database, RFC 4301, Section 4.4.2.
 type sa struct {
 	ipsec.SAParams
-	transform *transform
-	added     time.Time
-	order     uint64 // of adding
-	pair      *sa    // the opposite direction; nil while it is not there
+	layout *layout     // of esp or ah
+	esp    *transform  // with ESP
+	ah     *authHeader // with AH
+	tunnel *tunnels    // in tunnel mode
+	added  time.Time
+	order  uint64 // of adding
+	pair   *sa    // the opposite direction; nil while it is not there
+
+	// A bundle is AH around ESP. Its SAs come together, end together and never
+	// serve alone. nil: there is none on that side.
+	outer, inner *sa
 
 	// Of an outbound SA.
 	sequence uint64 // last sent
 	soft     limit
-	softened bool // EventSoft was given
-	why      string
+	softened bool // EventSoft was given; of the outermost SA
+
+	why string // of the outermost SA: what it and those inside do
 
 	// Of an inbound SA.
 	window *replay.Window
@@ -31,7 +39,27 @@ type sa struct {
 	hard                 limit
 	softTimer, hardTimer *timer
 	packets, bytes       uint64
+	due                  int // bytes of the packet in hand, until Pipeline.settle counts them
 	gone                 bool
+}
+
+// head is the outermost SA of its bundle; that of an SA alone is itself. The
+// others follow by inner.
+func (s *sa) head() *sa {
+	if s.outer != nil {
+		return s.outer
+	}
+	return s
+}
+
+// ended reports whether any SA of a bundle has reached its hard limit.
+func (s *sa) ended(now time.Time) bool {
+	for l := s.head(); l != nil; l = l.inner {
+		if l.hard.reached(now, l.bytes, l.sequence) {
+			return true
+		}
+	}
+	return false
 }
 
 // params is a copy for others: keys are not shared with the caller.
@@ -58,14 +86,23 @@ func identityOf(p ipsec.SAParams) identity {
 	return id
 }
 
-// route is the pair of addresses between which outbound SAs are chosen.
+// route is the pair of addresses between which outbound SAs are chosen. For
+// tunnel mode it has no local address: a policy entry names the far end alone,
+// and the packets have addresses of their own.
 type route struct{ local, peer netip.Addr }
+
+func routeOf(p ipsec.SAParams) route {
+	if p.Mode == ipsec.Tunnel {
+		return route{peer: p.Dst}
+	}
+	return route{p.Src, p.Dst}
+}
 
 // sad is the security association database.
 type sad struct {
 	list   []*sa // in the order of adding
 	byID   map[identity]*sa
-	byEnds map[route][]*sa // outbound, in the order of adding
+	byEnds map[route][]*sa // outbound, outermost ones, in the order of adding
 	order  uint64
 	timers timers
 }
@@ -74,15 +111,18 @@ func newSAD() sad {
 	return sad{byID: map[identity]*sa{}, byEnds: map[route][]*sa{}}
 }
 
-// newSA checks parameters and makes an SA of them that is in no database yet.
-func newSA(p ipsec.SAParams, c Config, now time.Time) (*sa, error) {
+var errAHCipherKey = errors.New("AH encrypts nothing and takes no key for it")
+
+// newSA checks parameters and makes an SA of them that is in no database and no
+// bundle yet.
+func newSA(p ipsec.SAParams, c Config, t *tunnels, now time.Time) (*sa, error) {
 	switch {
 	case p.Direction != ipsec.Outbound && p.Direction != ipsec.Inbound:
 		return nil, fmt.Errorf("there is no %v", p.Direction)
-	case p.Protocol != ipsec.ESP:
-		return nil, fmt.Errorf("unsupported: only ESP is built, not %v", p.Protocol)
-	case p.Mode != ipsec.Transport:
-		return nil, fmt.Errorf("unsupported: only transport mode is built, not %v", p.Mode)
+	case p.Protocol != p.Transform.Protocol:
+		return nil, fmt.Errorf("the SA is of %v and its transform of %v", p.Protocol, p.Transform.Protocol)
+	case p.Mode != ipsec.Transport && p.Mode != ipsec.Tunnel:
+		return nil, fmt.Errorf("there is no %v", p.Mode)
 	case p.SPI < minSPI:
 		return nil, fmt.Errorf("SPI %d is reserved (RFC 4303, Section 2.1)", p.SPI)
 	case !p.Src.Is4() || !p.Dst.Is4():
@@ -91,13 +131,26 @@ func newSA(p ipsec.SAParams, c Config, now time.Time) (*sa, error) {
 		return nil, errors.New("SAs are for unicast addresses only")
 	case p.Lifetime.Duration < 0:
 		return nil, fmt.Errorf("lifetime %v is negative", p.Lifetime.Duration)
+	case p.Inner != 0 && p.Protocol != ipsec.AH:
+		return nil, errors.New("unsupported: only AH can be outside in a bundle")
 	}
 	p.CipherKey, p.AuthKey = slices.Clone(p.CipherKey), slices.Clone(p.AuthKey)
-	t, err := newTransform(p)
-	if err != nil {
-		return nil, err
+	s := &sa{SAParams: p, added: now}
+	var err error
+	if p.Protocol == ipsec.AH {
+		if s.ah, err = newAuthHeader(p); err != nil {
+			return nil, err
+		}
+		s.layout = &s.ah.layout
+	} else {
+		if s.esp, err = newTransform(p); err != nil {
+			return nil, err
+		}
+		s.layout = &s.esp.layout
 	}
-	s := &sa{SAParams: p, transform: t, added: now}
+	if p.Mode == ipsec.Tunnel {
+		s.tunnel = t
+	}
 	s.soft, s.hard = limits(p, c.Rekey, now)
 	if p.Direction == ipsec.Inbound {
 		s.soft = limit{} // the outbound half speaks for the pair
@@ -106,8 +159,40 @@ func newSA(p ipsec.SAParams, c Config, now time.Time) (*sa, error) {
 			return nil, err
 		}
 	}
-	s.why = fmt.Sprintf("%v, SPI 0x%08x", p.Transform, p.SPI)
 	return s, nil
+}
+
+// bundle joins the SAs of one Add that belong together and says what each does.
+// An error is about the SA that comes with it.
+func bundle(fresh []*sa) (*sa, error) {
+	for _, s := range fresh {
+		if s.Inner == 0 {
+			continue
+		}
+		i := slices.IndexFunc(fresh, func(o *sa) bool {
+			return o.Protocol == ipsec.ESP && o.SPI == s.Inner && o.Direction == s.Direction && o.Src == s.Src && o.Dst == s.Dst
+		})
+		switch {
+		case i < 0:
+			return s, fmt.Errorf("the ESP SA 0x%08x inside it is not added with it", s.Inner)
+		case fresh[i].outer != nil:
+			return s, fmt.Errorf("the ESP SA 0x%08x is inside another AH SA", s.Inner)
+		case fresh[i].Mode != s.Mode || fresh[i].Selector != s.Selector || fresh[i].PolicyID != s.PolicyID:
+			return s, fmt.Errorf("mode, selector and policy are not those of the ESP SA 0x%08x inside", s.Inner)
+		}
+		s.inner, fresh[i].outer = fresh[i], s
+	}
+	for _, s := range fresh {
+		if s.outer == nil && s.esp != nil && s.layout.icvLen == 0 {
+			// RFC 4303, Section 1: without integrity underneath or on top, encryption alone is insecure.
+			return s, fmt.Errorf("unsupported: %s without integrity outside AH", s.Transform.Cipher)
+		}
+		s.why = fmt.Sprintf("%v, SPI 0x%08x", s.Transform, s.SPI)
+		if s.inner != nil {
+			s.why += fmt.Sprintf(" around %v, SPI 0x%08x", s.inner.Transform, s.inner.SPI)
+		}
+	}
+	return nil, nil
 }
 
 func (d *sad) add(s *sa) {
@@ -115,8 +200,8 @@ func (d *sad) add(s *sa) {
 	s.order = d.order
 	d.list = append(d.list, s)
 	d.byID[identityOf(s.SAParams)] = s
-	if s.Direction == ipsec.Outbound {
-		ends := route{s.Src, s.Dst}
+	if s.Direction == ipsec.Outbound && s.outer == nil {
+		ends := routeOf(s.SAParams)
 		d.byEnds[ends] = append(d.byEnds[ends], s)
 	}
 	if other := d.opposite(s); other != nil {
@@ -143,8 +228,8 @@ func (d *sad) remove(s *sa) {
 	s.gone = true
 	d.list = slices.DeleteFunc(d.list, func(o *sa) bool { return o == s })
 	delete(d.byID, identityOf(s.SAParams))
-	if s.Direction == ipsec.Outbound {
-		ends := route{s.Src, s.Dst}
+	if s.Direction == ipsec.Outbound && s.outer == nil {
+		ends := routeOf(s.SAParams)
 		rest := slices.DeleteFunc(d.byEnds[ends], func(o *sa) bool { return o == s })
 		if len(rest) == 0 {
 			delete(d.byEnds, ends)
@@ -159,10 +244,14 @@ func (d *sad) remove(s *sa) {
 	d.timers.stop(s.hardTimer)
 }
 
-// forPacket is the newest outbound SA between two addresses that an entry may
-// use for a flow. The caller sees to its lifetime.
-func (d *sad) forPacket(e *ipsec.Policy, local, peer netip.Addr, f ipsec.Flow) *sa {
-	list := d.byEnds[route{local, peer}]
+// forPacket is the newest outbound SA, the outermost of its bundle, that an entry
+// may use for a flow. The caller sees to its lifetime.
+func (d *sad) forPacket(e *ipsec.Policy, f ipsec.Flow) *sa {
+	ends := route{f.Src, f.Dst}
+	if e.Peer.IsValid() {
+		ends = route{peer: e.Peer}
+	}
+	list := d.byEnds[ends]
 	for i := len(list) - 1; i >= 0; i-- {
 		if s := list[i]; s.serves(e) && s.Selector.Matches(f) {
 			return s
@@ -171,29 +260,44 @@ func (d *sad) forPacket(e *ipsec.Policy, local, peer netip.Addr, f ipsec.Flow) *
 	return nil
 }
 
-// serves reports whether an SA protects the traffic of an entry: the entry asked
-// for it, or the peer did and it protects in one of the ways that the entry accepts.
+// serves reports whether a bundle protects the traffic of an entry: the entry
+// asked for it, or the peer did and it protects in one of the ways that the entry
+// accepts.
 func (s *sa) serves(e *ipsec.Policy) bool {
 	if s.PolicyID != 0 {
 		return s.PolicyID == e.ID
 	}
 	return slices.ContainsFunc(e.Proposals, func(p ipsec.Proposal) bool {
-		return p.Mode == s.Mode && len(p.Transforms) == 1 && p.Transforms[0] == s.Transform
+		return p.Mode == s.Mode && s.applies(p.Transforms)
 	})
 }
 
-// replaced reports whether a newer outbound SA carries the same traffic.
+// applies reports whether a bundle consists of these transforms, innermost first.
+func (s *sa) applies(transforms []ipsec.Transform) bool {
+	l := s
+	for _, t := range slices.Backward(transforms) {
+		if l == nil || l.Transform != t {
+			return false
+		}
+		l = l.inner
+	}
+	return l == nil
+}
+
+// replaced reports whether a newer outbound bundle carries the same traffic.
 func (d *sad) replaced(s *sa) bool {
+	s = s.head()
 	return d.another(s, func(o *sa) bool { return o.order > s.order })
 }
 
-// succeeds reports whether an older outbound SA carries the same traffic.
+// succeeds reports whether an older outbound bundle carries the same traffic.
 func (d *sad) succeeds(s *sa) bool {
+	s = s.head()
 	return d.another(s, func(o *sa) bool { return o.order < s.order })
 }
 
 func (d *sad) another(s *sa, when func(*sa) bool) bool {
-	return s.Direction == ipsec.Outbound && slices.ContainsFunc(d.byEnds[route{s.Src, s.Dst}], func(o *sa) bool {
+	return s.Direction == ipsec.Outbound && slices.ContainsFunc(d.byEnds[routeOf(s.SAParams)], func(o *sa) bool {
 		return o.PolicyID == s.PolicyID && o.Selector == s.Selector && when(o)
 	})
 }

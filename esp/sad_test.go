@@ -23,18 +23,28 @@ func TestAddRefuses(t *testing.T) {
 		want   string
 	}{
 		{"no direction", tripleDES, func(p *ipsec.SAParams) { p.Direction = 0 }, "there is no direction(0)"},
-		{"AH", tripleDES, func(p *ipsec.SAParams) { p.Protocol = ipsec.AH }, "unsupported: only ESP is built, not AH"},
-		{"tunnel", tripleDES, func(p *ipsec.SAParams) { p.Mode = ipsec.Tunnel }, "unsupported: only transport mode is built, not tunnel"},
+		{"two protocols", tripleDES, func(p *ipsec.SAParams) { p.Protocol = ipsec.AH }, "the SA is of AH and its transform of ESP"},
+		{"no protocol", tripleDES, func(p *ipsec.SAParams) { p.Protocol, p.Transform.Protocol = 4, 4 }, "unsupported protocol protocol(4)"},
+		{"no mode", tripleDES, func(p *ipsec.SAParams) { p.Mode = 3 }, "there is no mode(3)"},
+		{"AH with a cipher", ahSHA1, func(p *ipsec.SAParams) { p.Transform.Cipher = "des-cbc" }, `AH encrypts nothing and takes no "des-cbc"`},
+		{"AH with a cipher's key", ahSHA1, func(p *ipsec.SAParams) { p.CipherKey = []byte{1} }, "AH encrypts nothing and takes no key for it"},
+		{"AH without integrity", ahSHA1, func(p *ipsec.SAParams) { p.Transform.Auth = "" }, "AH needs an integrity algorithm"},
+		{"AH with a short key", ahSHA1, func(p *ipsec.SAParams) { p.AuthKey = p.AuthKey[1:] }, "suite: hmac-sha1-96 takes a key of 20 bytes, not 19"},
+		{"ESP around another SA", tripleDES, func(p *ipsec.SAParams) { p.Inner = 0x2000 }, "unsupported: only AH can be outside in a bundle"},
+		{"AH around nothing", ahSHA1, func(p *ipsec.SAParams) { p.Inner = 0x9999 }, "the ESP SA 0x00009999 inside it is not added with it"},
+		{"AH around AH", ahSHA1, func(p *ipsec.SAParams) { p.Inner = 0x1000 }, "the ESP SA 0x00001000 inside it is not added with it"},
+		{"neither encryption nor integrity", espNull, func(p *ipsec.SAParams) { p.Transform.Auth, p.AuthKey = "", nil }, "ESP with null needs an integrity algorithm"},
+		{"NULL with a key", espNull, func(p *ipsec.SAParams) { p.CipherKey = []byte{1} }, "null takes 0 bytes of key and 0 of salt, not 1 together"},
+		{"a key for no integrity", tripleDES, func(p *ipsec.SAParams) { p.Transform.Auth = "" }, "there is a key for integrity, and no algorithm"},
 		{"SPI 0", tripleDES, func(p *ipsec.SAParams) { p.SPI = 0 }, "SPI 0 is reserved (RFC 4303, Section 2.1)"},
 		{"SPI 255", tripleDES, func(p *ipsec.SAParams) { p.SPI = 255 }, "SPI 255 is reserved (RFC 4303, Section 2.1)"},
 		{"IPv6", tripleDES, func(p *ipsec.SAParams) { p.Dst = netip.IPv6LinkLocalAllNodes() }, "unsupported: only IPv4 is built, not 10.0.0.1 > ff02::1"},
 		{"no address", tripleDES, func(p *ipsec.SAParams) { p.Src = netip.Addr{} }, "unsupported: only IPv4 is built, not invalid IP > 10.0.0.2"},
 		{"multicast", tripleDES, func(p *ipsec.SAParams) { p.Dst = netip.MustParseAddr("224.0.0.1") }, "SAs are for unicast addresses only"},
 		{"lifetime", tripleDES, func(p *ipsec.SAParams) { p.Lifetime.Duration = -time.Second }, "lifetime -1s is negative"},
-		{"cipher", tripleDES, func(p *ipsec.SAParams) { p.Transform.Cipher = "des-cbc" }, `unsupported cipher "des-cbc"`},
-		{"ESP-null", tripleDES, func(p *ipsec.SAParams) { p.Transform.Cipher = "null" }, `unsupported cipher "null"`},
-		{"integrity", tripleDES, func(p *ipsec.SAParams) { p.Transform.Auth = "hmac-md5-96" }, `unsupported integrity algorithm "hmac-md5-96"`},
-		{"no integrity", tripleDES, func(p *ipsec.SAParams) { p.Transform.Auth, p.AuthKey = "", nil }, "unsupported: 3des-cbc without integrity"},
+		{"cipher", tripleDES, func(p *ipsec.SAParams) { p.Transform.Cipher = "rot13" }, `unsupported cipher "rot13"`},
+		{"integrity", tripleDES, func(p *ipsec.SAParams) { p.Transform.Auth = "hmac-md4-96" }, `unsupported integrity algorithm "hmac-md4-96"`},
+		{"no integrity", tripleDES, func(p *ipsec.SAParams) { p.Transform.Auth, p.AuthKey = "", nil }, "unsupported: 3des-cbc without integrity outside AH"},
 		{"short key", tripleDES, func(p *ipsec.SAParams) { p.CipherKey = p.CipherKey[1:] }, "3des-cbc takes 24 bytes of key and 0 of salt, not 23 together"},
 		{"single DES", tripleDES, func(p *ipsec.SAParams) { p.CipherKey = make([]byte, 24) }, "suite: 3des-cbc: two neighbouring parts of the key are equal, which makes it single DES"},
 		{"short integrity key", tripleDES, func(p *ipsec.SAParams) { p.AuthKey = p.AuthKey[1:] }, "suite: hmac-sha1-96 takes a key of 20 bytes, not 19"},
@@ -59,8 +69,8 @@ func TestAddRefusesDuplicates(t *testing.T) {
 	out, in := params(tripleDES, alice, bob, 0x1000, 1)
 	toCarol, _ := params(tripleDES, alice, carol, 0x1000, 1)
 	require.NoError(t, n.Add(start, out, in, toCarol), "one SPI per direction, and per destination when outbound")
-	require.ErrorContains(t, n.Add(start, out), "adding the outbound SA 0x00001000: there is one already")
-	require.ErrorContains(t, n.Add(start, in), "adding the inbound SA 0x00001000: there is one already")
+	require.ErrorContains(t, n.Add(start, out), "adding the outbound ESP SA 0x00001000: there is one already")
+	require.ErrorContains(t, n.Add(start, in), "adding the inbound ESP SA 0x00001000: there is one already")
 	out.SPI = 0x3000
 	require.ErrorContains(t, n.Add(start, out, out), "there is one already")
 	require.Len(t, n.SAs(), 3)

@@ -2,8 +2,10 @@ package esp
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/hex"
 	"encoding/json"
+	"net/netip"
 	"os/exec"
 	"strings"
 	"testing"
@@ -14,9 +16,16 @@ import (
 	"github.com/ipseclab/ipseclab/internal/needs"
 )
 
-// scapyJob is one line of testdata/scapy_esp.py's input.
+// scapyJob is one line of testdata/scapy_ipsec.py's input.
 type scapyJob struct {
-	Do        string `json:"do"` // seal or open
+	Do     string       `json:"do"` // seal or open
+	Layers []scapyLayer `json:"layers"`
+	Tunnel string       `json:"tunnel"` // outer header to begin with; empty: transport mode
+	Packet string       `json:"packet"`
+}
+
+type scapyLayer struct {
+	Protocol  string `json:"protocol"`
 	Cipher    string `json:"cipher"`
 	CipherKey string `json:"cipher_key"`
 	Auth      string `json:"auth"`
@@ -24,59 +33,144 @@ type scapyJob struct {
 	SPI       uint32 `json:"spi"`
 	Seq       uint64 `json:"seq"`
 	IV        string `json:"iv"`
-	Packet    string `json:"packet"`
 }
 
-// Whole packets of every suite against an independent implementation: given the
-// IV, scapy seals the same bytes, and it opens ours; and we open its.
-func TestAgainstScapy(t *testing.T) {
-	python := needs.Tool(t, "scapy")
+// scapyRun collects jobs and what scapy should answer.
+type scapyRun struct {
+	jobs  bytes.Buffer
+	wants []scapyWant
+}
 
-	type check struct {
-		suite       ipsec.Transform
-		clear, ours []byte
-		size        int
-	}
-	var checks []check
-	var input strings.Builder
-	enc := json.NewEncoder(&input)
-	for _, tr := range suites {
-		a, b := secured(t, Config{}, tr, ipsec.Lifetime{})
-		p, _ := params(tr, alice, bob, 0x1000, 0x1001)
-		for seq, n := range []int{0, 1, 5, 6, 7, 8, 13, 14, 15, 16, 100, 1391, 1400} {
-			// Scapy trusts no UDP checksum, and none is there: 0 says so (RFC 768).
-			in := ip(alice, bob, ipsec.ProtoUDP, udp(1000, 2000, n))
-			d := a.Outbound(start, in, 0)
-			require.Equal(t, Protected, d.Outcome)
-			require.Equal(t, Opened, b.InboundProtected(start, d.Packet).Outcome)
-			head := a.sad.list[1].transform.head()
-			job := scapyJob{
-				Cipher: tr.Cipher, CipherKey: hex.EncodeToString(p.CipherKey), Auth: tr.Auth, AuthKey: hex.EncodeToString(p.AuthKey),
-				SPI: 0x1000, Seq: uint64(seq + 1), IV: hex.EncodeToString(d.Packet[20+espHeader : 20+head]),
-			}
-			job.Do, job.Packet = "seal", hex.EncodeToString(in)
-			require.NoError(t, enc.Encode(job))
-			job.Do, job.Packet = "open", hex.EncodeToString(d.Packet)
-			require.NoError(t, enc.Encode(job))
-			checks = append(checks, check{tr, in, d.Packet, n})
-		}
-	}
+type scapyWant struct {
+	what string
+	want []byte
+}
 
-	cmd := exec.Command(python, "testdata/scapy_esp.py")
-	cmd.Stdin = strings.NewReader(input.String())
+func (r *scapyRun) add(t *testing.T, what string, j scapyJob, packet, want []byte) {
+	j.Packet = hex.EncodeToString(packet)
+	require.NoError(t, json.NewEncoder(&r.jobs).Encode(j))
+	r.wants = append(r.wants, scapyWant{what, want})
+}
+
+// check runs scapy and compares.
+func (r *scapyRun) check(t *testing.T, python string) {
+	cmd := exec.Command(python, "testdata/scapy_ipsec.py")
+	cmd.Stdin = &r.jobs
 	var complaints strings.Builder
 	cmd.Stderr = &complaints
 	out, err := cmd.Output()
 	require.NoError(t, err, complaints.String())
-	lines := bufio.NewScanner(strings.NewReader(string(out)))
-	line := func() []byte {
-		require.True(t, lines.Scan(), complaints.String())
-		return unhex(t, lines.Text())
-	}
-	for _, c := range checks {
-		sealed := line()
-		require.Equal(t, c.ours, sealed, "%v, %d bytes: scapy seals", c.suite, c.size)
-		require.Equal(t, c.clear, line(), "%v, %d bytes: scapy opens ours", c.suite, c.size)
+	lines := bufio.NewScanner(bytes.NewReader(out))
+	lines.Buffer(nil, 1<<20)
+	for _, w := range r.wants {
+		require.True(t, lines.Scan(), "%s: %s", w.what, complaints.String())
+		require.Equal(t, hex.EncodeToString(w.want), lines.Text(), w.what)
 	}
 	require.False(t, lines.Scan(), "no answer is left over")
+}
+
+// layersOf describes SAs, innermost first, and the packet that they made to scapy.
+func layersOf(sas []ipsec.SAParams, d Decision) (layers []scapyLayer) {
+	at := int(d.Packet[0]&15) * 4
+	applied := []Layer{d.Layer, d.Inner}
+	for i := len(sas) - 1; i >= 0; i-- {
+		p := sas[i]
+		l := scapyLayer{
+			Protocol: p.Protocol.String(), Cipher: p.Transform.Cipher, CipherKey: hex.EncodeToString(p.CipherKey),
+			Auth: p.Transform.Auth, AuthKey: hex.EncodeToString(p.AuthKey), SPI: p.SPI, Seq: applied[len(sas)-1-i].Sequence,
+		}
+		layout, c, _, _ := layoutOf(p.Transform)
+		if c != nil {
+			l.IV = hex.EncodeToString(d.Packet[at+espHeader : at+layout.head])
+		}
+		at += layout.head
+		layers = append([]scapyLayer{l}, layers...)
+	}
+	return layers
+}
+
+// Whole packets of every suite, of AH with every MAC and of bundles, in both
+// modes, against an independent implementation: given IVs and outer header, scapy
+// seals the same bytes, and it opens ours; and we open them.
+func TestAgainstScapy(t *testing.T) {
+	python := needs.Tool(t, "scapy")
+	var run scapyRun
+	for _, transforms := range everyProtection() {
+		for _, mode := range []ipsec.Mode{ipsec.Transport, ipsec.Tunnel} {
+			sizes := []int{0, 1, 6, 7, 8, 14, 16, 1400}
+			if first := transforms[0]; mode == ipsec.Tunnel || first.Auth != "" && first.Auth != "hmac-sha1-96" {
+				sizes = []int{7, 100} // no other padding than that of another suite
+			}
+			out, in := bundled(transforms, mode, alice, bob, 0x5000, 0x6000)
+			a, b := tunnelled(t, Config{}, out, in)
+			for _, n := range sizes {
+				// Scapy trusts no UDP checksum, and none is there: 0 says so (RFC 768).
+				clear := ip(alice, bob, ipsec.ProtoUDP, udp(1000, 2000, n))
+				d := a.Outbound(start, clear, 0)
+				require.Equal(t, Protected, d.Outcome, d.Why)
+				o := b.InboundProtected(start, d.Packet)
+				require.Equal(t, Opened, o.Outcome, o.Why)
+				require.Equal(t, clear, o.Packet)
+				j := scapyJob{Layers: layersOf(out, d)}
+				if mode == ipsec.Tunnel {
+					j.Tunnel = hex.EncodeToString(d.Packet[:20])
+				}
+				what := mode.String() + " " + named(transforms)
+				j.Do = "seal"
+				run.add(t, what+": scapy seals", j, clear, d.Packet)
+				j.Do = "open"
+				run.add(t, what+": scapy opens ours", j, d.Packet, clear)
+			}
+		}
+	}
+	run.check(t, python)
+}
+
+// What AH takes as zero, against scapy: every option of RFC 4302's table and one
+// that it does not know, TOS, DF and TTL. Scapy does not know that a source route
+// changes the destination; so it gets the packet with the final one.
+func TestMutableFieldsAgainstScapy(t *testing.T) {
+	python := needs.Tool(t, "scapy")
+	var run scapyRun
+	dave := netip.MustParseAddr("10.0.9.9")
+	for _, options := range []string{
+		"", "01010100", "94040000", "820b 00000000000000000000", "85040101 00000000", "8606 00000001 00 00", "9506 0a000003 0000",
+		"070704 00000000 00", "440c0500 0000000000000000", "520c0000 0000000000000000", "de04 1234", "94040000 07070400000000 00",
+		"01 070704 00000000 94040000 00000000",
+	} {
+		for _, field := range []uint16{0, dontFragment} {
+			checkMutable(t, &run, unhex(t, options), field, bob)
+		}
+	}
+	hop := bob.As4()
+	last := dave.As4()
+	for _, route := range []string{"83", "89"} {
+		toGo := append(unhex(t, route+"0b04"), append(hop[:], last[:]...)...)
+		checkMutable(t, &run, append(toGo, 0), 0, dave)
+		done := append(unhex(t, route+"0b0c"), append(last[:], hop[:]...)...)
+		checkMutable(t, &run, append(done, 0), 0, bob)
+	}
+	run.check(t, python)
+}
+
+func checkMutable(t *testing.T, run *scapyRun, options []byte, field uint16, final netip.Addr) {
+	out, _ := params(ahSHA1, alice, bob, 0x1000, 0x2000)
+	s, err := newSA(out, Config{}, nil, start)
+	require.NoError(t, err)
+	sealTo := func(dst netip.Addr) []byte {
+		d, bad := parseIPv4(flagged(ip(alice, dst, ipsec.ProtoUDP, udp(1, 2, 5), options...), field))
+		require.Empty(t, bad)
+		require.True(t, d.validOptions(), "%x", options)
+		sealed := make([]byte, s.protectedSize(d))
+		s.sequence = 0
+		s.seal(sealed, d)
+		return sealed
+	}
+	ours := sealTo(bob)
+	clear := flagged(ip(alice, final, ipsec.ProtoUDP, udp(1, 2, 5), options...), field)
+	j := scapyJob{Do: "seal", Layers: layersOf([]ipsec.SAParams{out}, Decision{Packet: ours, Layer: Layer{ipsec.AH, 0x1000, 1}})}
+	want := bytes.Clone(ours)
+	copy(want[16:20], final.AsSlice())
+	finish(want, 20+len(options), ipsec.ProtoAH)
+	run.add(t, "options "+hex.EncodeToString(options), j, clear, want)
 }

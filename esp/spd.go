@@ -60,8 +60,11 @@ func (s *spd) serves(sa ipsec.SAParams) *ipsec.Policy {
 	if sa.PolicyID != 0 {
 		e = s.numbered(sa.PolicyID)
 	} else {
-		e = s.lookup(ipsec.Flow{Src: sa.Src, Dst: sa.Dst, Proto: sa.Selector.Proto,
-			SrcPort: sa.Selector.SrcPort, DstPort: sa.Selector.DstPort})
+		f := ipsec.Flow{Src: sa.Src, Dst: sa.Dst, Proto: sa.Selector.Proto, SrcPort: sa.Selector.SrcPort, DstPort: sa.Selector.DstPort}
+		if sa.Mode == ipsec.Tunnel {
+			f.Src, f.Dst = sa.Selector.Src.Addr(), sa.Selector.Dst.Addr()
+		}
+		e = s.lookup(f)
 	}
 	if e == nil || e.Action != ipsec.Protect {
 		return nil

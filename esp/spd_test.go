@@ -143,10 +143,6 @@ func TestReasons(t *testing.T) {
 	for _, p := range [][]byte{group, ip(alice, netip.MustParseAddr("255.255.255.255"), ipsec.ProtoUDP, udp(1, 2, 8))} {
 		require.Equal(t, "multicast and broadcast cannot be protected: SAs are for unicast addresses only", n.Outbound(start, p, 0).Why)
 	}
-	tunnel := negotiate(1, ipsec.Outbound, ipsec.Selector{})
-	tunnel.Peer = carol
-	n.SetPolicy([]ipsec.Policy{tunnel}, nil)
-	require.Contains(t, n.Outbound(start, ip(alice, bob, 17, udp(1, 2, 8)), 0).Why, "unsupported: the entry names a tunnel endpoint")
 	require.Empty(t, n.events(), "nothing of this asks for an SA")
 }
 

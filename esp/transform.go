@@ -1,11 +1,11 @@
 package esp
 
 import (
+	"bytes"
 	"crypto/cipher"
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
@@ -17,22 +17,26 @@ type blockMode interface {
 	SetIV([]byte)
 }
 
-// transform is the cryptography of one SA, with all working space: nothing is
-// allocated for a packet. It serves one direction.
+// transform is the cryptography of one ESP SA, with all working space: nothing
+// is allocated for a packet. It serves one direction.
 type transform struct {
 	layout
 
-	// CBC with HMAC.
-	block cipher.Block // makes IVs
-	cbc   blockMode
-	mac   hash.Hash
-	sum   [64]byte
+	// CBC, or NULL, with HMAC.
+	block     cipher.Block // makes IVs; nil for NULL and for AEAD
+	cbc       blockMode
+	integrity integrity
 
 	// AEAD.
-	aead    cipher.AEAD
-	saltLen int
-	nonce   [16]byte // salt, then the packet's IV
+	aead  cipher.AEAD
+	nonce [nonceLen]byte // salt, then the packet's IV
 }
+
+// The nonce of the AEAD ciphers, RFC 4106, Section 4: four bytes of salt, eight of IV.
+const (
+	saltLen  = 4
+	nonceLen = 12
+)
 
 func newTransform(p ipsec.SAParams) (*transform, error) {
 	l, c, a, err := layoutOf(p.Transform)
@@ -45,18 +49,25 @@ func newTransform(p ipsec.SAParams) (*transform, error) {
 	}
 	key, salt := p.CipherKey[:c.KeyLen], p.CipherKey[c.KeyLen:]
 
-	if c.AEAD() {
-		if p.AuthKey != nil {
-			return nil, fmt.Errorf("%s authenticates by itself and takes no key for it", c.Name)
+	switch {
+	case a != nil:
+		if t.integrity, err = newIntegrity(a, p.AuthKey); err != nil {
+			return nil, err
 		}
-		t.saltLen = c.SaltLen
+	case p.AuthKey != nil && c.AEAD():
+		return nil, fmt.Errorf("%s authenticates by itself and takes no key for it", c.Name)
+	case p.AuthKey != nil:
+		return nil, errors.New("there is a key for integrity, and no algorithm")
+	}
+	switch {
+	case c.AEAD() && (c.SaltLen != saltLen || c.SaltLen+c.IVLen != nonceLen):
+		return nil, fmt.Errorf("unsupported: the nonce of %s", c.Name)
+	case c.AEAD():
 		copy(t.nonce[:], salt)
 		t.aead, err = c.NewAEAD(key)
 		return t, err
-	}
-
-	if t.mac, err = a.New(p.AuthKey); err != nil {
-		return nil, err
+	case !c.CBC():
+		return t, nil // NULL, RFC 2410
 	}
 	if t.block, err = c.NewBlock(key); err != nil {
 		return nil, err
@@ -76,22 +87,25 @@ func newTransform(p ipsec.SAParams) (*transform, error) {
 // seal completes an ESP packet of size(payload) bytes whose payload stands at
 // head already.
 func (t *transform) seal(p []byte, spi uint32, seq uint64, payload int, next uint8) {
-	end := t.head() + t.ciphered(payload)
-	binary.BigEndian.PutUint32(p, spi)
-	binary.BigEndian.PutUint32(p[4:], uint32(seq))
-	pad(p[t.head():end], payload, next)
-	t.makeIV(p[espHeader:t.head()], seq)
+	end := t.head + t.ciphered(payload)
+	binary.BigEndian.PutUint64(p, uint64(spi)<<32|seq&0xffffffff)
+	pad(p[t.head:end], payload, next)
+	t.makeIV(p[espHeader:t.head], seq)
 	t.encrypt(p, end)
 }
 
-// pad writes padding, pad length and next header behind the payload. The
-// padding is 1, 2, 3 … (RFC 4303, Section 2.4).
-func pad(plain []byte, payload int, next uint8) {
-	n := len(plain) - espTrailer - payload
-	for i := range n {
-		plain[payload+i] = byte(i + 1)
+// padding is 1, 2, 3 … (RFC 4303, Section 2.4), as long as a pad length can say.
+var padding = func() (p [255]byte) {
+	for i := range p {
+		p[i] = byte(i + 1)
 	}
-	plain[payload+n], plain[payload+n+1] = byte(n), next
+	return p
+}()
+
+// pad writes padding, pad length and next header behind the payload.
+func pad(plain []byte, payload int, next uint8) {
+	n := copy(plain[payload:len(plain)-espTrailer], padding[:])
+	plain[len(plain)-2], plain[len(plain)-1] = byte(n), next
 }
 
 // unpad is the inverse of pad. It reports false for padding that no conforming
@@ -103,20 +117,19 @@ func unpad(plain []byte) (payload []byte, next uint8, ok bool) {
 	if n > len(body) {
 		return nil, 0, false
 	}
-	payload, padding := body[:len(body)-n], body[len(body)-n:]
-	for i, b := range padding {
-		if b != byte(i+1) {
-			return nil, 0, false
-		}
-	}
-	return payload, plain[len(body)+1], true
+	payload = body[:len(body)-n]
+	return payload, plain[len(body)+1], bytes.Equal(body[len(payload):], padding[:n])
 }
 
 // makeIV derives the packet's IV from its number; the package comment says why.
+// NULL has none.
 func (t *transform) makeIV(iv []byte, seq uint64) {
-	clear(iv)
-	binary.BigEndian.PutUint64(iv[len(iv)-8:], seq)
-	if t.block != nil {
+	switch {
+	case t.aead != nil:
+		binary.BigEndian.PutUint64(iv, seq)
+	case t.block != nil:
+		clear(iv)
+		binary.BigEndian.PutUint64(iv[len(iv)-8:], seq)
 		t.block.Encrypt(iv, iv)
 	}
 }
@@ -124,27 +137,29 @@ func (t *transform) makeIV(iv []byte, seq uint64) {
 // encrypt protects p[head:end] in place under the IV in p, and writes the ICV
 // behind it.
 func (t *transform) encrypt(p []byte, end int) {
-	h := t.head()
+	h := t.head
 	if t.aead != nil {
 		t.aead.Seal(p[h:h], t.nonceFor(p), p[h:end], p[:espHeader])
 		return
 	}
-	t.cbc.SetIV(p[espHeader:h])
-	t.cbc.CryptBlocks(p[h:end], p[h:end])
-	copy(p[end:], t.icv(p[:end]))
+	if t.cbc != nil {
+		t.cbc.SetIV(p[espHeader:h])
+		t.cbc.CryptBlocks(p[h:end], p[h:end])
+	}
+	copy(p[end:], t.integrity.over(p[:end]))
 }
 
 // fits reports whether a packet has the lengths that this transform produces.
 func (t *transform) fits(p []byte) bool {
-	n := len(p) - t.head() - t.icvLen
-	return n >= espTrailer && n%t.align == 0
+	n := len(p) - t.head - t.icvLen
+	return n >= espTrailer && n&(t.align-1) == 0
 }
 
 // open verifies a packet that fits and decrypts it into dst, which has room for
 // its encrypted part and does not overlap it. The plaintext still has its
 // padding; it is nil when the ICV is wrong.
 func (t *transform) open(dst, p []byte) []byte {
-	h, end := t.head(), len(p)-t.icvLen
+	h, end := t.head, len(p)-t.icvLen
 	if t.aead != nil {
 		plain, err := t.aead.Open(dst[:0], t.nonceFor(p), p[h:], p[:espHeader])
 		if err != nil {
@@ -152,21 +167,20 @@ func (t *transform) open(dst, p []byte) []byte {
 		}
 		return plain
 	}
-	if !equal(t.icv(p[:end]), p[end:]) {
+	if !equal(t.integrity.over(p[:end]), p[end:]) {
 		return nil
 	}
+	plain := dst[:end-h]
+	if t.cbc == nil {
+		copy(plain, p[h:end])
+		return plain
+	}
 	t.cbc.SetIV(p[espHeader:h])
-	t.cbc.CryptBlocks(dst[:end-h], p[h:end])
-	return dst[:end-h]
+	t.cbc.CryptBlocks(plain, p[h:end])
+	return plain
 }
 
 func (t *transform) nonceFor(p []byte) []byte {
-	copy(t.nonce[t.saltLen:], p[espHeader:t.head()])
-	return t.nonce[:t.saltLen+t.ivLen]
-}
-
-func (t *transform) icv(b []byte) []byte {
-	t.mac.Reset()
-	t.mac.Write(b)
-	return t.mac.Sum(t.sum[:0])[:t.icvLen]
+	*(*[nonceLen - saltLen]byte)(t.nonce[saltLen:]) = [nonceLen - saltLen]byte(p[espHeader:])
+	return t.nonce[:]
 }

@@ -48,7 +48,8 @@ type Window struct {
 
 	// words is a ring of bits, one per number: moving the window clears the words
 	// that come into it and shifts nothing. It is longer than the window by at
-	// least a word, so that a cleared word never holds a number still inside.
+	// least a word, so that a cleared word never holds a number still inside. Its
+	// length is a power of two: a division would cost more than all the rest.
 	words []uint64
 }
 
@@ -103,13 +104,14 @@ func (w *Window) Update(seq uint64) {
 			from = to - n + 1
 		}
 		for i := from; i <= to; i++ {
-			w.words[i%uint64(len(w.words))] = 0
+			*w.at(i) = 0
 		}
 		w.top = seq
 	}
 	*w.word(seq) |= 1 << (seq % wordBits)
 }
 
-func (w *Window) word(seq uint64) *uint64 {
-	return &w.words[seq/wordBits%uint64(len(w.words))]
-}
+func (w *Window) word(seq uint64) *uint64 { return w.at(seq / wordBits) }
+
+// at is a word of the ring.
+func (w *Window) at(i uint64) *uint64 { return &w.words[i&uint64(len(w.words)-1)] }

@@ -101,7 +101,7 @@ func (c *checker) mainMode() {
 	for i, p := range m.Proposals {
 		cipher := suite.CipherNamed(p.Cipher)
 		switch {
-		case cipher == nil || cipher.AEAD():
+		case cipher == nil || !cipher.CBC():
 			c.policyf("main-mode proposal %d: unsupported: encryption %q", i+1, p.Cipher)
 		case suite.HashNamed(p.Hash) == nil:
 			c.policyf("main-mode proposal %d: unsupported: hash %q", i+1, p.Hash)
@@ -165,27 +165,51 @@ func (c *checker) action(i int, r Rule) {
 
 // unsupportedMethod says why a proposal cannot be used; "" when it can.
 func unsupportedMethod(p ipsec.Proposal) string {
-	if len(p.Transforms) != 1 || p.Transforms[0].Protocol != ipsec.ESP {
-		return p.String() + " is not ESP alone"
+	t := p.Transforms
+	both := len(t) == 2 && t[0].Protocol == ipsec.ESP && t[1].Protocol == ipsec.AH
+	if !both && (len(t) != 1 || t[0].Protocol != ipsec.ESP && t[0].Protocol != ipsec.AH) {
+		return p.String() + " is not ESP, AH, or ESP inside AH"
 	}
 	if p.Mode != ipsec.Transport {
 		return p.Mode.String() + " mode"
 	}
-	t := p.Transforms[0]
-	cipher := suite.CipherNamed(t.Cipher)
+	for _, t := range t {
+		if why := unsupportedTransform(t, both); why != "" {
+			return why
+		}
+	}
 	switch {
-	case cipher == nil:
-		return fmt.Sprintf("encryption %q", t.Cipher)
-	case cipher.AEAD() && t.Auth != "":
-		return fmt.Sprintf("encryption %q with integrity of its own and %q", t.Cipher, t.Auth)
-	case !cipher.AEAD() && suite.AuthNamed(t.Auth) == nil:
-		return fmt.Sprintf("integrity %q", t.Auth)
 	case p.Lifetime.Duration < 0 || p.Lifetime.Duration%time.Second != 0:
 		return fmt.Sprintf("a lifetime of %s: it is sent in whole seconds", p.Lifetime.Duration)
 	case p.Lifetime.Duration/time.Second > math.MaxUint32 || p.Lifetime.Kilobytes > math.MaxUint32:
 		return "a lifetime beyond the 32 bits that IKE sends"
 	}
 	return ""
+}
+
+func unsupportedTransform(t ipsec.Transform, both bool) string {
+	integrity := suite.AuthNamed(t.Auth) != nil
+	if t.Protocol == ipsec.AH {
+		switch {
+		case t.Cipher != "":
+			return fmt.Sprintf("AH with encryption %q", t.Cipher)
+		case !integrity:
+			return fmt.Sprintf("integrity %q", t.Auth)
+		}
+		return ""
+	}
+	cipher := suite.CipherNamed(t.Cipher)
+	switch {
+	case cipher == nil:
+		return fmt.Sprintf("encryption %q", t.Cipher)
+	case cipher.AEAD() && t.Auth != "":
+		return fmt.Sprintf("encryption %q with integrity of its own and %q", t.Cipher, t.Auth)
+	case cipher.AEAD() || integrity:
+		return ""
+	case t.Auth == "" && both && cipher.CBC():
+		return "" // AH has the integrity
+	}
+	return fmt.Sprintf("integrity %q", t.Auth)
 }
 
 func (c *checker) filter(rule, n int, f Filter) {

@@ -47,10 +47,20 @@ func TestCompileErrors(t *testing.T) {
 		{policyOf(negotiate(func(r *Rule) { r.Auth[0].PreSharedKey = "" })), nil, `policy: "p": rule 1 ("r"): the preshared key is empty`},
 		{policyOf(negotiate(func(r *Rule) { r.Action.Kind = Permit })), nil, `policy: "p": rule 1 ("r"): filter action "negotiate" is permit, which has neither security methods nor perfect forward secrecy`},
 		{policyOf(negotiate(func(r *Rule) { r.Action.Methods[0].Mode = ipsec.Tunnel })), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: tunnel mode`},
-		{policyOf(negotiate(func(r *Rule) { r.Action.Methods[0].Transforms[0].Cipher = "null" })), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: encryption "null"`},
+		{policyOf(negotiate(func(r *Rule) { r.Action.Methods[0].Transforms[0].Cipher = "rot13" })), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: encryption "rot13"`},
 		{policyOf(negotiate(func(r *Rule) { r.Action.Methods[0].Transforms[0].Auth = "" })), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: integrity ""`},
 		{policyOf(negotiate(func(r *Rule) { r.Action.Methods[0].Transforms[0].Cipher = "aes128-gcm16" })), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: encryption "aes128-gcm16" with integrity of its own and "hmac-sha1-96"`},
-		{policyOf(negotiate(func(r *Rule) { r.Action.Methods[0].Transforms[0].Protocol = ipsec.AH })), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: AH[hmac-sha1-96]:3600s/100000kB is not ESP alone`},
+		{policyOf(negotiate(func(r *Rule) { r.Action.Methods[0].Transforms[0].Protocol = ipsec.AH })), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: AH with encryption "3des-cbc"`},
+		{policyOf(negotiate(func(r *Rule) {
+			r.Action.Methods[0].Transforms = []ipsec.Transform{{Protocol: ipsec.AH, Auth: "hmac-md4-96"}}
+		})), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: integrity "hmac-md4-96"`},
+		{policyOf(negotiate(func(r *Rule) {
+			ah := ipsec.Transform{Protocol: ipsec.AH, Auth: "hmac-sha1-96"}
+			r.Action.Methods[0].Transforms = []ipsec.Transform{ah, ah}
+		})), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: AH[hmac-sha1-96]+AH[hmac-sha1-96]:3600s/100000kB is not ESP, AH, or ESP inside AH`},
+		{policyOf(negotiate(func(r *Rule) {
+			r.Action.Methods[0].Transforms = []ipsec.Transform{{Protocol: ipsec.ESP, Cipher: "null"}, {Protocol: ipsec.AH, Auth: "hmac-sha1-96"}}
+		})), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: integrity ""`},
 		{policyOf(negotiate(func(r *Rule) { r.Action.Methods[0].Lifetime.Duration = time.Millisecond })), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: a lifetime of 1ms: it is sent in whole seconds`},
 		{policyOf(negotiate(func(r *Rule) { r.Action.Methods[0].Lifetime.Kilobytes = 1 << 40 })), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: a lifetime beyond the 32 bits that IKE sends`},
 		{policyOf(one(Filter{Destination: Any()})), nil, `policy: "p": rule 1 ("r"): filter 1: it has no source: use Me, Any, Host or Subnet`},
@@ -62,7 +72,7 @@ func TestCompileErrors(t *testing.T) {
 		{&Policy{Name: "p", MainMode: MainMode{Lifetime: (1 << 32) * time.Second}}, nil, `policy: "p": main-mode lifetime 1193046h28m16s does not fit the 32 bits of seconds that IKE sends`},
 		{&Policy{Name: "p", MainMode: MainMode{QuickModes: -1}}, nil, `policy: "p": -1 quick modes per main mode: the number is 0 (unlimited) or more`},
 		{&Policy{Name: "p", MainMode: MainMode{Proposals: []ike.MainModeProposal{{Cipher: "des", Hash: "sha1", Group: 2}}}}, nil, `policy: "p": main-mode proposal 1: unsupported: encryption "des"`},
-		{&Policy{Name: "p", MainMode: MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "md5", Group: 2}}}}, nil, `policy: "p": main-mode proposal 1: unsupported: hash "md5"`},
+		{&Policy{Name: "p", MainMode: MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "md4", Group: 2}}}}, nil, `policy: "p": main-mode proposal 1: unsupported: hash "md4"`},
 		{&Policy{Name: "p", MainMode: MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 3}}}}, nil, `policy: "p": main-mode proposal 1: unsupported: group 3`},
 	} {
 		local := c.local

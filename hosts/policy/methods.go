@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -39,13 +41,19 @@ func (e *MethodError) Error() string {
 // suite name is one that Windows knows and this project does not support.
 type algorithm struct{ netsh, suite string }
 
+// noIntegrity stands for the empty Auth of a transform.
+const noIntegrity = "none"
+
 var (
 	espCiphers = []algorithm{
-		{"3DES", "3des-cbc"}, {"AES128", "aes128-cbc"}, {"AES192", "aes192-cbc"}, {"AES256", "aes256-cbc"},
+		{"DES", "des-cbc"}, {"3DES", "3des-cbc"}, {"AES128", "aes128-cbc"}, {"AES192", "aes192-cbc"}, {"AES256", "aes256-cbc"},
 		{"AES128-GCM", "aes128-gcm16"}, {"AES192-GCM", "aes192-gcm16"}, {"AES256-GCM", "aes256-gcm16"},
-		{"DES", ""}, {"NONE", ""},
+		{"None", "null"},
 	}
-	espAuths = []algorithm{{"SHA1", "hmac-sha1-96"}, {"SHA256", "hmac-sha256-128"}, {"MD5", ""}, {"NONE", ""}}
+	ahAuths = []algorithm{
+		{"MD5", "hmac-md5-96"}, {"SHA1", "hmac-sha1-96"}, {"SHA256", "hmac-sha256-128"}, {"SHA384", "hmac-sha384-192"}, {"SHA512", "hmac-sha512-256"},
+	}
+	espAuths = append(slices.Clip(ahAuths), algorithm{"None", noIntegrity})
 
 	mainModeCiphers = []algorithm{
 		{"3DES", "3des-cbc"}, {"AES128", "aes128-cbc"}, {"AES192", "aes192-cbc"}, {"AES256", "aes256-cbc"}, {"DES", ""},
@@ -126,55 +134,108 @@ func (c *cursor) name(what, delimiters string, known []algorithm) (string, error
 }
 
 // ParseSecurityMethod reads one quick-mode security method in the form of
-// netsh: "ESP[3DES,SHA1]:100000k/3600s", upper or lower case, without spaces.
-// Ciphers are 3DES and, beyond Windows Server 2003, AES128, AES192 and AES256;
-// integrity is SHA1 or SHA256; AES128-GCM, AES192-GCM and AES256-GCM stand
-// alone: "ESP[AES128-GCM]". The lifetime, or either half of it, may be left out
-// (see DefaultQuickModeSeconds); 0 is no bound of that kind. The proposal is for
-// transport mode. What Windows knows and this project does not is an error that
-// begins "unsupported:". Errors are of type *MethodError.
+// netsh, upper or lower case, without spaces:
+//
+//	ESP[3DES,SHA1]:100000k/3600s    encryption and integrity
+//	ESP[None,SHA1]                  integrity alone
+//	AH[SHA1]                        integrity of the addresses, too
+//	AH[SHA1]+ESP[3DES,None]         both, AH outside; then ESP may be without integrity
+//
+// Ciphers are DES and 3DES, integrity is MD5 or SHA1. Beyond Windows Server 2003,
+// there are AES128, AES192 and AES256, SHA256, SHA384 and SHA512; AES128-GCM,
+// AES192-GCM and AES256-GCM have integrity of their own: "ESP[AES128-GCM]". The
+// lifetime, or either half of it, may be left out (see DefaultQuickModeSeconds);
+// 0 is no bound of that kind. The proposal is for transport mode. Errors are of
+// type *MethodError.
 func ParseSecurityMethod(s string) (ipsec.Proposal, error) {
 	c, err := newCursor("security method", s)
 	if err != nil {
 		return ipsec.Proposal{}, err
 	}
-	protocol := c.word("[+:")
-	switch {
-	case strings.EqualFold(protocol, "AH"):
-		c.at = 0
-		return ipsec.Proposal{}, c.errorf("unsupported: AH; supported: ESP")
-	case !strings.EqualFold(protocol, "ESP"):
-		c.at = 0
-		return ipsec.Proposal{}, c.errorf("unknown protocol %q; supported: ESP", protocol)
-	case !c.take('['):
-		return ipsec.Proposal{}, c.errorf("expected [ and the algorithms, as in ESP[3DES,SHA1]")
-	}
-	t := ipsec.Transform{Protocol: ipsec.ESP}
-	if t.Cipher, err = c.name("encryption", ",]", espCiphers); err != nil {
-		return ipsec.Proposal{}, err
-	}
-	switch hasAuth := c.take(','); {
-	case hasAuth && aead(t.Cipher):
-		c.at--
-		return ipsec.Proposal{}, c.errorf("an AES-GCM method has no integrity algorithm of its own: write ESP[AES128-GCM]")
-	case !hasAuth && !aead(t.Cipher):
-		return ipsec.Proposal{}, c.errorf("expected a comma and the integrity algorithm, as in ESP[3DES,SHA1]")
-	case hasAuth:
-		if t.Auth, err = c.name("integrity", "]", espAuths); err != nil {
+	p := ipsec.Proposal{Mode: ipsec.Transport}
+	for more := true; more; more = c.take('+') {
+		t, err := c.transform(p.Transforms)
+		if err != nil {
 			return ipsec.Proposal{}, err
 		}
-	}
-	if !c.take(']') {
-		return ipsec.Proposal{}, c.errorf("expected ]")
-	}
-	p := ipsec.Proposal{Transforms: []ipsec.Transform{t}, Mode: ipsec.Transport}
-	if !c.done() && c.text[c.at] == '+' {
-		return ipsec.Proposal{}, c.errorf("unsupported: AH and ESP together; supported: ESP alone")
+		p.Transforms = append([]ipsec.Transform{t}, p.Transforms...) // innermost first; netsh writes the outermost first
 	}
 	if p.Lifetime, err = c.lifetime(); err != nil {
 		return ipsec.Proposal{}, err
 	}
 	return p, nil
+}
+
+// transform reads "AH[SHA1]" or "ESP[3DES,SHA1]", inside what has been read before.
+func (c *cursor) transform(outside []ipsec.Transform) (t ipsec.Transform, err error) {
+	start := c.at
+	switch word := c.word("[+:"); {
+	case strings.EqualFold(word, "AH"):
+		t.Protocol = ipsec.AH
+	case strings.EqualFold(word, "ESP"):
+		t.Protocol = ipsec.ESP
+	default:
+		c.at = start
+		return t, c.errorf("unknown protocol %q; supported: ESP, AH, AH and ESP", word)
+	}
+	switch {
+	case len(outside) > 0 && (len(outside) > 1 || outside[0].Protocol != ipsec.AH || t.Protocol != ipsec.ESP):
+		c.at = start
+		return t, c.errorf("AH and ESP together are written AH[SHA1]+ESP[3DES,SHA1]")
+	case !c.take('['):
+		return t, c.errorf("expected [ and the algorithms, as in %s", example(t.Protocol))
+	}
+	if t.Protocol == ipsec.AH {
+		t.Auth, err = c.name("integrity", "],", ahAuths)
+	} else {
+		t.Cipher, t.Auth, err = c.espAlgorithms(len(outside) > 0)
+	}
+	switch {
+	case err != nil:
+		return t, err
+	case !c.take(']'):
+		return t, c.errorf("expected ]")
+	}
+	return t, nil
+}
+
+func example(p ipsec.Protocol) string {
+	if p == ipsec.AH {
+		return "AH[SHA1]"
+	}
+	return "ESP[3DES,SHA1]"
+}
+
+// espAlgorithms reads the "3DES,SHA1" of ESP.
+func (c *cursor) espAlgorithms(insideAH bool) (cipher, auth string, err error) {
+	if cipher, err = c.name("encryption", ",]", espCiphers); err != nil {
+		return "", "", err
+	}
+	hasAuth := c.take(',')
+	switch {
+	case hasAuth && aead(cipher):
+		c.at--
+		return "", "", c.errorf("an AES-GCM method has no integrity algorithm of its own: write ESP[AES128-GCM]")
+	case !hasAuth && aead(cipher):
+		return cipher, "", nil
+	case !hasAuth:
+		return "", "", c.errorf("expected a comma and the integrity algorithm, as in ESP[3DES,SHA1]")
+	}
+	start := c.at
+	if auth, err = c.name("integrity", "]", espAuths); err != nil {
+		return "", "", err
+	}
+	if auth != noIntegrity {
+		return cipher, auth, nil
+	}
+	switch c.at = start; {
+	case cipher == "null":
+		return "", "", c.errorf("ESP needs encryption or integrity")
+	case !insideAH:
+		return "", "", c.errorf("unsupported: ESP without integrity, unless inside AH, as in AH[SHA1]+ESP[3DES,None]")
+	}
+	c.at += len(noIntegrity)
+	return cipher, "", nil
 }
 
 // lifetime reads ":100000k/3600s", either half of it, or nothing.
@@ -282,16 +343,20 @@ func (c *cursor) group() (uint16, error) {
 // FormatSecurityMethod prints a proposal in the form that ParseSecurityMethod
 // reads. ok is false when the form cannot express it.
 func FormatSecurityMethod(p ipsec.Proposal) (s string, ok bool) {
-	if len(p.Transforms) != 1 {
-		return "", false
+	var parts []string
+	for _, t := range slices.Backward(p.Transforms) {
+		names := spell(t.Auth, ahAuths)
+		if t.Protocol == ipsec.ESP {
+			names = spell(t.Cipher, espCiphers)
+			if auth := cmp.Or(t.Auth, noIntegrity); !aead(t.Cipher) || t.Auth != "" {
+				names += "," + spell(auth, espAuths)
+			}
+		}
+		parts = append(parts, fmt.Sprintf("%v[%s]", t.Protocol, names))
 	}
-	names := spell(p.Transforms[0].Cipher, espCiphers)
-	if auth := spell(p.Transforms[0].Auth, espAuths); auth != "" {
-		names += "," + auth
-	}
-	s = fmt.Sprintf("ESP[%s]:%dk/%ds", names, p.Lifetime.Kilobytes, int64(p.Lifetime.Duration/time.Second))
+	s = fmt.Sprintf("%s:%dk/%ds", strings.Join(parts, "+"), p.Lifetime.Kilobytes, int64(p.Lifetime.Duration/time.Second))
 	back, err := ParseSecurityMethod(s)
-	if err != nil || back.Transforms[0] != p.Transforms[0] || back.Lifetime != p.Lifetime || back.Mode != p.Mode {
+	if err != nil || !slices.Equal(back.Transforms, p.Transforms) || back.Lifetime != p.Lifetime || back.Mode != p.Mode {
 		return "", false
 	}
 	return s, true

@@ -22,8 +22,36 @@ func esp(cipher, auth string, seconds int, kilobytes uint64) ipsec.Proposal {
 	}
 }
 
+// with puts AH around the proposal; ah alone is AH around nothing.
+func with(auth string, p ipsec.Proposal) ipsec.Proposal {
+	p.Transforms = append(p.Transforms, ipsec.Transform{Protocol: ipsec.AH, Auth: auth})
+	return p
+}
+
+func ah(auth string, seconds int, kilobytes uint64) ipsec.Proposal {
+	p := esp("", "", seconds, kilobytes)
+	p.Transforms = nil
+	return with(auth, p)
+}
+
 func TestParseSecurityMethod(t *testing.T) {
 	for s, want := range map[string]ipsec.Proposal{
+		"AH[MD5]":                         ah("hmac-md5-96", 3600, 100000),
+		"AH[SHA1]:20480k/300s":            ah("hmac-sha1-96", 300, 20480),
+		"ESP[DES,MD5]":                    esp("des-cbc", "hmac-md5-96", 3600, 100000),
+		"ESP[NONE,SHA1]:1k/2s":            esp("null", "hmac-sha1-96", 2, 1),
+		"ESP[None,MD5]":                   esp("null", "hmac-md5-96", 3600, 100000),
+		"AH[SHA1]+ESP[DES,MD5]":           with("hmac-sha1-96", esp("des-cbc", "hmac-md5-96", 3600, 100000)),
+		"AH[SHA1]+ESP[3DES,None]:100000k": with("hmac-sha1-96", esp("3des-cbc", "", 3600, 100000)),
+		"ah[sha1]+esp[3des,sha1]:7k/9s":   with("hmac-sha1-96", esp("3des-cbc", "hmac-sha1-96", 9, 7)),
+		"AH[MD5]+ESP[None,SHA1]":          with("hmac-md5-96", esp("null", "hmac-sha1-96", 3600, 100000)),
+		// beyond Windows Server 2003
+		"AH[SHA256]":                 ah("hmac-sha256-128", 3600, 100000),
+		"AH[SHA384]":                 ah("hmac-sha384-192", 3600, 100000),
+		"AH[SHA512]":                 ah("hmac-sha512-256", 3600, 100000),
+		"ESP[AES128,SHA384]":         esp("aes128-cbc", "hmac-sha384-192", 3600, 100000),
+		"ESP[AES256,SHA512]":         esp("aes256-cbc", "hmac-sha512-256", 3600, 100000),
+		"AH[SHA512]+ESP[AES256-GCM]": with("hmac-sha512-256", esp("aes256-gcm16", "", 3600, 100000)),
 		// as `netsh ipsec static add filteraction` documents them
 		"ESP[3DES,SHA1]:100000k/3600s": esp("3des-cbc", "hmac-sha1-96", 3600, 100000),
 		"esp[3des,sha1]:100000K/900S":  esp("3des-cbc", "hmac-sha1-96", 900, 100000),
@@ -48,38 +76,50 @@ func TestParseSecurityMethod(t *testing.T) {
 }
 
 func TestParseSecurityMethodErrors(t *testing.T) {
-	const ciphers = "supported: 3DES, AES128, AES192, AES256, AES128-GCM, AES192-GCM, AES256-GCM"
+	const (
+		ciphers   = "supported: DES, 3DES, AES128, AES192, AES256, AES128-GCM, AES192-GCM, AES256-GCM, None"
+		auths     = "supported: MD5, SHA1, SHA256, SHA384, SHA512"
+		protocols = "supported: ESP, AH, AH and ESP"
+		together  = "AH and ESP together are written AH[SHA1]+ESP[3DES,SHA1]"
+	)
 	for s, want := range map[string]string{
-		"":                                `"", column 1: it is empty`,
-		"AH[SHA1]":                        `"AH[SHA1]", column 1: unsupported: AH; supported: ESP`,
-		"AH[SHA1]+ESP[DES,MD5]":           `"AH[SHA1]+ESP[DES,MD5]", column 1: unsupported: AH; supported: ESP`,
-		"ESP[3DES,SHA1]+AH[SHA1]":         `"ESP[3DES,SHA1]+AH[SHA1]", column 15: unsupported: AH and ESP together; supported: ESP alone`,
-		"IPCOMP[x]":                       `"IPCOMP[x]", column 1: unknown protocol "IPCOMP"; supported: ESP`,
-		" ESP[3DES,SHA1]":                 `" ESP[3DES,SHA1]", column 1: unknown protocol " ESP"; supported: ESP`,
-		"ESP":                             `"ESP", column 4: expected [ and the algorithms, as in ESP[3DES,SHA1]`,
-		"ESP:1k/1s":                       `"ESP:1k/1s", column 4: expected [ and the algorithms, as in ESP[3DES,SHA1]`,
-		"ESP[DES,SHA1]":                   `"ESP[DES,SHA1]", column 5: unsupported: encryption DES; ` + ciphers,
-		"ESP[NONE,SHA1]":                  `"ESP[NONE,SHA1]", column 5: unsupported: encryption NONE; ` + ciphers,
-		"ESP[BLOWFISH,SHA1]":              `"ESP[BLOWFISH,SHA1]", column 5: unknown encryption "BLOWFISH"; ` + ciphers,
-		"ESP[SHA1,3DES]":                  `"ESP[SHA1,3DES]", column 5: unknown encryption "SHA1"; ` + ciphers,
-		"ESP[]":                           `"ESP[]", column 5: unknown encryption ""; ` + ciphers,
-		"ESP[3DES,MD5]":                   `"ESP[3DES,MD5]", column 10: unsupported: integrity MD5; supported: SHA1, SHA256`,
-		"ESP[3DES,NONE]":                  `"ESP[3DES,NONE]", column 10: unsupported: integrity NONE; supported: SHA1, SHA256`,
-		"ESP[3DES, SHA1]":                 `"ESP[3DES, SHA1]", column 10: unknown integrity " SHA1"; supported: SHA1, SHA256`,
-		"ESP[3DES]":                       `"ESP[3DES]", column 9: expected a comma and the integrity algorithm, as in ESP[3DES,SHA1]`,
-		"ESP[AES128-GCM,SHA1]":            `"ESP[AES128-GCM,SHA1]", column 15: an AES-GCM method has no integrity algorithm of its own: write ESP[AES128-GCM]`,
-		"ESP[3DES,SHA1":                   `"ESP[3DES,SHA1", column 14: expected ]`,
-		"ESP[3DES,SHA1]x":                 `"ESP[3DES,SHA1]x", column 15: expected the end or a lifetime, as in :100000k/3600s`,
-		"ESP[3DES,SHA1]:":                 `"ESP[3DES,SHA1]:", column 16: expected a number of kilobytes (k) or seconds (s)`,
-		"ESP[3DES,SHA1]:-1k":              `"ESP[3DES,SHA1]:-1k", column 16: expected a number of kilobytes (k) or seconds (s)`,
-		"ESP[3DES,SHA1]:1":                `"ESP[3DES,SHA1]:1", column 17: expected the unit of the lifetime, k or s`,
-		"ESP[3DES,SHA1]:1m":               `"ESP[3DES,SHA1]:1m", column 17: expected the unit of the lifetime, k or s`,
-		"ESP[3DES,SHA1]:4294967296k":      `"ESP[3DES,SHA1]:4294967296k", column 16: a lifetime is at most 4294967295`,
-		"ESP[3DES,SHA1]:1k3600s":          `"ESP[3DES,SHA1]:1k3600s", column 18: expected / and the seconds, as in 100000k/3600s`,
-		"ESP[3DES,SHA1]:1k/2k":            `"ESP[3DES,SHA1]:1k/2k", column 20: expected seconds after the kilobytes, as in 100000k/3600s`,
-		"ESP[3DES,SHA1]:1s/2k":            `"ESP[3DES,SHA1]:1s/2k", column 18: expected the end; a lifetime is kilobytes, then seconds, as in 100000k/3600s`,
-		"ESP[3DES,SHA1]:1k/2s ":           `"ESP[3DES,SHA1]:1k/2s ", column 21: expected the end; a lifetime is kilobytes, then seconds, as in 100000k/3600s`,
-		"ESP[" + strings.Repeat("x", 200): `"ESP[` + strings.Repeat("x", 124) + `…", column 129: longer than 128 bytes`,
+		"":                                  `"", column 1: it is empty`,
+		"ESP[3DES,SHA1]+AH[SHA1]":           `"ESP[3DES,SHA1]+AH[SHA1]", column 16: ` + together,
+		"AH[SHA1]+AH[SHA1]":                 `"AH[SHA1]+AH[SHA1]", column 10: ` + together,
+		"ESP[DES,MD5]+ESP[DES,MD5]":         `"ESP[DES,MD5]+ESP[DES,MD5]", column 14: ` + together,
+		"AH[MD5]+ESP[DES,MD5]+ESP[DES,MD5]": `"AH[MD5]+ESP[DES,MD5]+ESP[DES,MD5]", column 22: ` + together,
+		"AH[MD5]+":                          `"AH[MD5]+", column 9: unknown protocol ""; ` + protocols,
+		"AH":                                `"AH", column 3: expected [ and the algorithms, as in AH[SHA1]`,
+		"AH[]":                              `"AH[]", column 4: unknown integrity ""; ` + auths,
+		"AH[None]":                          `"AH[None]", column 4: unknown integrity "None"; ` + auths,
+		"AH[3DES]":                          `"AH[3DES]", column 4: unknown integrity "3DES"; ` + auths,
+		"AH[3DES,SHA1]":                     `"AH[3DES,SHA1]", column 4: unknown integrity "3DES"; ` + auths,
+		"AH[SHA1,SHA1]":                     `"AH[SHA1,SHA1]", column 8: expected ]`,
+		"ESP[None,None]":                    `"ESP[None,None]", column 10: ESP needs encryption or integrity`,
+		"AH[SHA1]+ESP[None,None]":           `"AH[SHA1]+ESP[None,None]", column 19: ESP needs encryption or integrity`,
+		"IPCOMP[x]":                         `"IPCOMP[x]", column 1: unknown protocol "IPCOMP"; ` + protocols,
+		" ESP[3DES,SHA1]":                   `" ESP[3DES,SHA1]", column 1: unknown protocol " ESP"; ` + protocols,
+		"ESP":                               `"ESP", column 4: expected [ and the algorithms, as in ESP[3DES,SHA1]`,
+		"ESP:1k/1s":                         `"ESP:1k/1s", column 4: expected [ and the algorithms, as in ESP[3DES,SHA1]`,
+		"ESP[BLOWFISH,SHA1]":                `"ESP[BLOWFISH,SHA1]", column 5: unknown encryption "BLOWFISH"; ` + ciphers,
+		"ESP[SHA1,3DES]":                    `"ESP[SHA1,3DES]", column 5: unknown encryption "SHA1"; ` + ciphers,
+		"ESP[]":                             `"ESP[]", column 5: unknown encryption ""; ` + ciphers,
+		"ESP[3DES,NONE]":                    `"ESP[3DES,NONE]", column 10: unsupported: ESP without integrity, unless inside AH, as in AH[SHA1]+ESP[3DES,None]`,
+		"ESP[3DES, SHA1]":                   `"ESP[3DES, SHA1]", column 10: unknown integrity " SHA1"; ` + auths + ", None",
+		"ESP[3DES]":                         `"ESP[3DES]", column 9: expected a comma and the integrity algorithm, as in ESP[3DES,SHA1]`,
+		"ESP[AES128-GCM,SHA1]":              `"ESP[AES128-GCM,SHA1]", column 15: an AES-GCM method has no integrity algorithm of its own: write ESP[AES128-GCM]`,
+		"ESP[3DES,SHA1":                     `"ESP[3DES,SHA1", column 14: expected ]`,
+		"ESP[3DES,SHA1]x":                   `"ESP[3DES,SHA1]x", column 15: expected the end or a lifetime, as in :100000k/3600s`,
+		"ESP[3DES,SHA1]:":                   `"ESP[3DES,SHA1]:", column 16: expected a number of kilobytes (k) or seconds (s)`,
+		"ESP[3DES,SHA1]:-1k":                `"ESP[3DES,SHA1]:-1k", column 16: expected a number of kilobytes (k) or seconds (s)`,
+		"ESP[3DES,SHA1]:1":                  `"ESP[3DES,SHA1]:1", column 17: expected the unit of the lifetime, k or s`,
+		"ESP[3DES,SHA1]:1m":                 `"ESP[3DES,SHA1]:1m", column 17: expected the unit of the lifetime, k or s`,
+		"ESP[3DES,SHA1]:4294967296k":        `"ESP[3DES,SHA1]:4294967296k", column 16: a lifetime is at most 4294967295`,
+		"ESP[3DES,SHA1]:1k3600s":            `"ESP[3DES,SHA1]:1k3600s", column 18: expected / and the seconds, as in 100000k/3600s`,
+		"ESP[3DES,SHA1]:1k/2k":              `"ESP[3DES,SHA1]:1k/2k", column 20: expected seconds after the kilobytes, as in 100000k/3600s`,
+		"ESP[3DES,SHA1]:1s/2k":              `"ESP[3DES,SHA1]:1s/2k", column 18: expected the end; a lifetime is kilobytes, then seconds, as in 100000k/3600s`,
+		"ESP[3DES,SHA1]:1k/2s ":             `"ESP[3DES,SHA1]:1k/2s ", column 21: expected the end; a lifetime is kilobytes, then seconds, as in 100000k/3600s`,
+		"ESP[" + strings.Repeat("x", 200):   `"ESP[` + strings.Repeat("x", 124) + `…", column 129: longer than 128 bytes`,
 	} {
 		_, err := ParseSecurityMethod(s)
 		require.EqualError(t, err, "policy: security method "+want)
@@ -131,8 +171,9 @@ func TestSpellings(t *testing.T) {
 		}
 	}
 	for _, a := range espAuths {
-		require.True(t, a.suite == "" || suite.AuthNamed(a.suite) != nil, a.netsh)
+		require.True(t, a.suite == noIntegrity || suite.AuthNamed(a.suite) != nil, a.netsh)
 	}
+	require.Nil(t, suite.AuthNamed(noIntegrity))
 	for _, a := range mainModeHashes {
 		require.True(t, a.suite == "" || suite.HashNamed(a.suite) != nil, a.netsh)
 	}
@@ -143,12 +184,21 @@ func TestSpellings(t *testing.T) {
 
 func TestMethodRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		cipher := rapid.SampledFrom([]string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-gcm16", "aes192-gcm16", "aes256-gcm16"}).Draw(t, "cipher")
-		auth := rapid.SampledFrom([]string{"hmac-sha1-96", "hmac-sha256-128"}).Draw(t, "auth")
-		if suite.CipherNamed(cipher).AEAD() {
+		ciphers := rapid.SampledFrom([]string{"null", "des-cbc", "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-gcm16", "aes192-gcm16", "aes256-gcm16"})
+		auths := rapid.SampledFrom([]string{"hmac-md5-96", "hmac-sha1-96", "hmac-sha256-128", "hmac-sha384-192", "hmac-sha512-256"})
+		cipher, auth := ciphers.Draw(t, "cipher"), auths.Draw(t, "auth")
+		withAH := rapid.Bool().Draw(t, "AH")
+		if c := suite.CipherNamed(cipher); c.AEAD() || withAH && c.CBC() && rapid.Bool().Draw(t, "AH alone has integrity") {
 			auth = ""
 		}
 		p := esp(cipher, auth, int(rapid.Uint32().Draw(t, "seconds")), uint64(rapid.Uint32().Draw(t, "kilobytes")))
+		if withAH {
+			if rapid.Bool().Draw(t, "AH alone") {
+				p.Transforms = nil
+			}
+			p = with(auths.Draw(t, "AH auth"), p)
+		}
+		require.Empty(t, unsupportedMethod(p))
 		s, ok := FormatSecurityMethod(p)
 		require.True(t, ok)
 		back, err := ParseSecurityMethod(s)
@@ -174,9 +224,10 @@ func TestFormatRefuses(t *testing.T) {
 	fraction := esp("3des-cbc", "hmac-sha1-96", 1, 1)
 	fraction.Lifetime.Duration += time.Millisecond
 	for _, p := range []ipsec.Proposal{
-		{}, tunnel, fraction, esp("null", "hmac-sha1-96", 1, 1), esp("3des-cbc", "", 1, 1), esp("aes128-gcm16", "hmac-sha1-96", 1, 1),
+		{}, tunnel, fraction, esp("null", "", 1, 1), esp("3des-cbc", "", 1, 1), with("", esp("3des-cbc", "hmac-sha1-96", 1, 1)),
+		with("hmac-sha1-96", esp("null", "", 1, 1)), with("hmac-sha1-96", ah("hmac-sha1-96", 1, 1)), ah("none", 1, 1), esp("3des-cbc", "none", 1, 1), esp("aes128-gcm16", "hmac-sha1-96", 1, 1),
 		esp("3des-cbc", "hmac-sha1-96", 1, 1<<32),
-		{Mode: ipsec.Transport, Transforms: []ipsec.Transform{{Protocol: ipsec.AH, Auth: "hmac-sha1-96"}}},
+		{Mode: ipsec.Transport, Transforms: []ipsec.Transform{{Protocol: ipsec.AH, Cipher: "null", Auth: "hmac-sha1-96"}}},
 	} {
 		_, ok := FormatSecurityMethod(p)
 		require.False(t, ok, "%v", p)
@@ -189,7 +240,7 @@ func TestFormatRefuses(t *testing.T) {
 
 // Whatever is accepted means the same after printing; whatever is refused says where.
 func FuzzParseSecurityMethod(f *testing.F) {
-	for _, s := range []string{"ESP[3DES,SHA1]:100000k/3600s", "ESP[AES128-GCM]", "AH[SHA1]+ESP[DES,MD5]:1k/1s", "ESP[AES256,SHA256]:0k", "ESP[,]:/"} {
+	for _, s := range []string{"ESP[3DES,SHA1]:100000k/3600s", "ESP[AES128-GCM]", "AH[SHA1]+ESP[DES,MD5]:1k/1s", "ESP[AES256,SHA256]:0k", "ESP[,]:/", "AH[MD5]", "ESP[None,SHA1]", "AH[SHA1]+ESP[3DES,None]"} {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {

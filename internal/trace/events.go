@@ -136,6 +136,7 @@ type SAAdded struct {
 	Seconds   int64  `json:"seconds,omitempty"`
 	Kilobytes uint64 `json:"kilobytes,omitempty"`
 	Initiator bool   `json:"initiator"`
+	Inner     uint32 `json:"inner,omitempty"` // in a bundle: the SPI of the SA that this one is around
 }
 
 // SARemoved is an IPsec SA leaving the SAD, with what it carried.
@@ -152,10 +153,10 @@ type SARemoved struct {
 // Inner is the packet inside a protected frame, as its sender knew it before
 // sealing. Data is cut after InnerLimit bytes.
 type Inner struct {
-	Frame    int    `json:"frame"` // number in the capture, from 1: the first frame of the datagram
-	Protocol string `json:"protocol"`
-	SPI      uint32 `json:"spi"`
-	Sequence uint64 `json:"sequence"`
+	Frame    int    `json:"frame"`    // number in the capture, from 1: the first frame of the datagram
+	Protocol string `json:"protocol"` // ESP, AH, or AH+ESP for a bundle
+	SPI      uint32 `json:"spi"`      // of the outermost SA
+	Sequence uint64 `json:"sequence"` // of the outermost SA
 	Length   int    `json:"length"`
 	Packet   string `json:"packet"`
 	Data     Hex    `json:"data"`

@@ -6,8 +6,10 @@ import (
 	"crypto/cipher"
 	"crypto/des"
 	"crypto/hmac"
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
+	"crypto/sha512"
 	"encoding/binary"
 	"hash"
 	"net/netip"
@@ -80,6 +82,10 @@ func esp(t *testing.T, spi uint32, cipherName string, key []byte, authName strin
 	switch cipherName {
 	case "null":
 		b = append(b, trailer(4)...)
+	case "des-cbc":
+		block, err := des.NewCipher(key)
+		require.NoError(t, err)
+		b = cbc(b, block, trailer(8))
 	case "3des-cbc":
 		block, err := des.NewTripleDESCipher(key)
 		require.NoError(t, err)
@@ -97,12 +103,26 @@ func esp(t *testing.T, spi uint32, cipherName string, key []byte, authName strin
 		return append(append(b, iv...), aead.Seal(nil, append(bytes.Clone(key[len(key)-4:]), iv...), trailer(4), b[:8])...)
 	}
 	switch authName {
+	case "hmac-md5-96":
+		return append(b, mac(md5.New, authKey, b)[:12]...) // RFC 2403
 	case "hmac-sha1-96":
 		return append(b, mac(sha1.New, authKey, b)[:12]...) // RFC 2404
 	case "hmac-sha256-128":
 		return append(b, mac(sha256.New, authKey, b)[:16]...) // RFC 4868
+	case "hmac-sha384-192":
+		return append(b, mac(sha512.New384, authKey, b)[:24]...) // RFC 4868
+	case "hmac-sha512-256":
+		return append(b, mac(sha512.New, authKey, b)[:32]...) // RFC 4868
 	}
 	return b
+}
+
+// ah puts an Authentication Header of HMAC-SHA1-96 in front of content (RFC 4302,
+// Section 2). Wireshark does not check its ICV, which is therefore of zeros.
+func ah(spi uint32, next byte, content []byte) []byte {
+	b := binary.BigEndian.AppendUint32([]byte{next, 4, 0, 0}, spi)
+	b = binary.BigEndian.AppendUint32(b, 1)
+	return append(append(b, make([]byte, 12)...), content...)
 }
 
 func cbc(b []byte, block cipher.Block, plain []byte) []byte {

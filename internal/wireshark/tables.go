@@ -25,6 +25,7 @@ type unknown struct {
 var espCiphers = map[string]string{
 	"":             "NULL",
 	"null":         "NULL", // RFC 2410
+	"des-cbc":      "DES-CBC [RFC2405]",
 	"3des-cbc":     "TripleDES-CBC [RFC2451]",
 	"aes128-cbc":   "AES-CBC [RFC3602]",
 	"aes192-cbc":   "AES-CBC [RFC3602]",
@@ -36,9 +37,12 @@ var espCiphers = map[string]string{
 
 // espAuths are the integrity algorithms of package suite as Wireshark spells them in esp_sa.
 var espAuths = map[string]string{
-	"":                "NULL",
+	"":                "NULL", // an AEAD cipher, or AH around the packet
+	"hmac-md5-96":     "HMAC-MD5-96 [RFC2403]",
 	"hmac-sha1-96":    "HMAC-SHA-1-96 [RFC2404]",
 	"hmac-sha256-128": "HMAC-SHA-256-128 [RFC4868]",
+	"hmac-sha384-192": "HMAC-SHA-384-192 [RFC4868]",
+	"hmac-sha512-256": "HMAC-SHA-512-256 [RFC4868]",
 }
 
 func tables(events []trace.Event) profile {

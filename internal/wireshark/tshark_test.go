@@ -73,7 +73,8 @@ func added(spi uint32, cipher string, key []byte, auth string, authKey []byte) t
 }
 
 func TestTsharkDecryptsEverySuite(t *testing.T) {
-	ciphers := []string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-gcm16", "aes192-gcm16", "aes256-gcm16"}
+	ciphers := []string{"des-cbc", "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-gcm16", "aes192-gcm16", "aes256-gcm16"}
+	auths := []string{"hmac-md5-96", "hmac-sha1-96", "hmac-sha256-128", "hmac-sha384-192", "hmac-sha512-256"}
 	type made struct {
 		name string
 		data []byte
@@ -101,12 +102,13 @@ func TestTsharkDecryptsEverySuite(t *testing.T) {
 			seal(name, key, "", nil)
 			continue
 		}
-		for _, auth := range []string{"hmac-sha1-96", "hmac-sha256-128"} {
+		for _, auth := range auths {
 			seal(name, key, auth, keyBytes(0x60, suite.AuthNamed(auth).KeyLen))
 		}
 	}
-	seal("null", nil, "hmac-sha1-96", keyBytes(0x60, 20))
-	seal("null", nil, "hmac-sha256-128", keyBytes(0x60, 32))
+	for _, auth := range auths {
+		seal("null", nil, auth, keyBytes(0x60, suite.AuthNamed(auth).KeyLen))
+	}
 
 	lines := tshark(t, events, frames, "esp.spi", "esp.icv_good", "esp.icv_bad", "udp.dstport", "data.data")
 	require.Len(t, lines, len(want))
@@ -134,6 +136,9 @@ func TestTsharkCallsATamperedPacketBad(t *testing.T) {
 	for _, s := range []struct{ cipher, auth string }{
 		{"aes128-cbc", "hmac-sha1-96"},
 		{"3des-cbc", "hmac-sha256-128"},
+		{"des-cbc", "hmac-md5-96"},
+		{"aes256-cbc", "hmac-sha384-192"},
+		{"null", "hmac-sha512-256"},
 		{"aes256-gcm16", ""},
 	} {
 		c := suite.CipherNamed(s.cipher)
@@ -147,6 +152,24 @@ func TestTsharkCallsATamperedPacketBad(t *testing.T) {
 		lines := tshark(t, []trace.Event{added(0x1000, s.cipher, key, s.auth, authKey)},
 			[][]byte{frame(left, right, 50, 1, 0, false, p)}, "esp.icv_good", "esp.icv_bad")
 		require.Equal(t, []string{"", "1"}, truth(strings.Split(lines[0], "|")), "%s %s", s.cipher, s.auth)
+	}
+}
+
+// ESP inside AH, with integrity of its own and without: Wireshark decrypts it all the same.
+func TestTsharkDecryptsESPInsideAH(t *testing.T) {
+	key, authKey := keyBytes(0x10, 24), keyBytes(0x60, 20)
+	data := payload("bundle", 40)
+	inner := func(spi uint32, auth string, authKey []byte) []byte {
+		return frame(left, right, 51, uint16(spi), 0, false,
+			ah(0x9000, 50, esp(t, spi, "3des-cbc", key, auth, authKey, 17, udp(1025, 9999, data))))
+	}
+	lines := tshark(t, []trace.Event{
+		added(0x3000, "3des-cbc", key, "hmac-sha1-96", authKey), added(0x3001, "3des-cbc", key, "", nil),
+		{Node: "left", Body: trace.SAAdded{Protocol: "AH", SPI: 0x9000, Src: left, Dst: right, Auth: "hmac-sha1-96", AuthKey: authKey, Inner: 0x3000}},
+	}, [][]byte{inner(0x3000, "hmac-sha1-96", authKey), inner(0x3001, "", nil)}, "ah.spi", "esp.spi", "data.data")
+	require.Len(t, lines, 2)
+	for i, spi := range []string{"0x00003000", "0x00003001"} {
+		require.Equal(t, []string{"0x00009000", spi, hex.EncodeToString(data)}, strings.Split(lines[i], "|"))
 	}
 }
 
