@@ -101,7 +101,7 @@ func (c *checker) mainMode() {
 	for i, p := range m.Proposals {
 		cipher := suite.CipherNamed(p.Cipher)
 		switch {
-		case cipher == nil || cipher.AEAD():
+		case cipher == nil || !cipher.CBC():
 			c.policyf("main-mode proposal %d: unsupported: encryption %q", i+1, p.Cipher)
 		case suite.HashNamed(p.Hash) == nil:
 			c.policyf("main-mode proposal %d: unsupported: hash %q", i+1, p.Hash)
@@ -174,7 +174,7 @@ func unsupportedMethod(p ipsec.Proposal) string {
 	t := p.Transforms[0]
 	cipher := suite.CipherNamed(t.Cipher)
 	switch {
-	case cipher == nil:
+	case cipher == nil || !cipher.CBC() && !cipher.AEAD():
 		return fmt.Sprintf("encryption %q", t.Cipher)
 	case cipher.AEAD() && t.Auth != "":
 		return fmt.Sprintf("encryption %q with integrity of its own and %q", t.Cipher, t.Auth)

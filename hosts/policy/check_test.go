@@ -62,7 +62,7 @@ func TestCompileErrors(t *testing.T) {
 		{&Policy{Name: "p", MainMode: MainMode{Lifetime: (1 << 32) * time.Second}}, nil, `policy: "p": main-mode lifetime 1193046h28m16s does not fit the 32 bits of seconds that IKE sends`},
 		{&Policy{Name: "p", MainMode: MainMode{QuickModes: -1}}, nil, `policy: "p": -1 quick modes per main mode: the number is 0 (unlimited) or more`},
 		{&Policy{Name: "p", MainMode: MainMode{Proposals: []ike.MainModeProposal{{Cipher: "des", Hash: "sha1", Group: 2}}}}, nil, `policy: "p": main-mode proposal 1: unsupported: encryption "des"`},
-		{&Policy{Name: "p", MainMode: MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "md5", Group: 2}}}}, nil, `policy: "p": main-mode proposal 1: unsupported: hash "md5"`},
+		{&Policy{Name: "p", MainMode: MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "md4", Group: 2}}}}, nil, `policy: "p": main-mode proposal 1: unsupported: hash "md4"`},
 		{&Policy{Name: "p", MainMode: MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 3}}}}, nil, `policy: "p": main-mode proposal 1: unsupported: group 3`},
 	} {
 		local := c.local

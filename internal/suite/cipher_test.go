@@ -3,6 +3,7 @@ package suite
 import (
 	"bytes"
 	"crypto/cipher"
+	"crypto/des"
 	"encoding/hex"
 	"strings"
 	"testing"
@@ -30,6 +31,11 @@ func count(from, to byte) string {
 func TestCBC(t *testing.T) {
 	text := func(s string) string { return hex.EncodeToString([]byte(s)) }
 	for _, c := range []struct{ name, cipher, key, iv, plain, want string }{
+		// NESSIE test vectors of DES, set 8, vector 0: there the message is the decryption of 0011…77.
+		{"NESSIE set 8, vector 0", "des-cbc", count(0, 7), zeros(8), "41ad068548809d02", "0011223344556677"},
+		// FIPS 81, Appendix C, Table C2.
+		{"FIPS 81 table C2", "des-cbc", "0123456789abcdef", "1234567890abcdef",
+			text("Now is the time for all "), "e5c7cdde872bf27c43e934008c389c0f683788499a7c05f6"},
 		// NIST Multi-block Message Test of triple DES in CBC mode (TCBCMMT), first two messages.
 		{"NIST TCBCMMT 1", "3des-cbc", "627f460e08104a1043cd265d5840eaf1313edf97df2a8a8c", "8e29f75ea77e5475",
 			"326a494cd33fe756", "b22b8d66de970692"},
@@ -129,13 +135,49 @@ func TestTripleDESThatIsSingleDES(t *testing.T) {
 			require.NoError(t, err, key)
 		} else {
 			require.ErrorContains(t, err, "single DES", key)
+			require.ErrorIs(t, err, ErrWeakKey)
 		}
 	}
 }
 
-// Every cipher, by name: what the tables of RFC 2451, RFC 3602 and RFC 4106 say.
+// The weak and semi-weak keys of DES (RFC 2409, Appendix A) by what they are: the
+// key and its partner undo each other. Their parity bits do not matter.
+func TestWeakKeysOfDES(t *testing.T) {
+	weak := map[string]string{
+		"0101010101010101": "0101010101010101", "1f1f1f1f0e0e0e0e": "1f1f1f1f0e0e0e0e",
+		"e0e0e0e0f1f1f1f1": "e0e0e0e0f1f1f1f1", "fefefefefefefefe": "fefefefefefefefe",
+		"01fe01fe01fe01fe": "fe01fe01fe01fe01", "1fe01fe00ef10ef1": "e01fe01ff10ef10e", "01e001e001f101f1": "e001e001f101f101",
+		"1ffe1ffe0efe0efe": "fe1ffe1ffe0efe0e", "011f011f010e010e": "1f011f010e010e01", "e0fee0fef1fef1fe": "fee0fee0fef1fef1",
+	}
+	require.Len(t, weakDES, 16)
+	alg := CipherNamed("des-cbc")
+	for key, partner := range weak {
+		block := []byte("8 bytes.")
+		for _, k := range []string{key, partner} {
+			b, err := des.NewCipher(unhex(t, k))
+			require.NoError(t, err)
+			b.Encrypt(block, block)
+			for _, flip := range []byte{0, 1} {
+				bytes := unhex(t, k)
+				for i := range bytes {
+					bytes[i] ^= flip
+				}
+				_, err = alg.NewBlock(bytes)
+				require.EqualError(t, err, "suite: des-cbc: the key is one of the weak or semi-weak keys of DES", k)
+				require.ErrorIs(t, err, ErrWeakKey)
+			}
+		}
+		require.Equal(t, "8 bytes.", string(block), key)
+	}
+	_, err := alg.NewBlock(unhex(t, "0101010101010102"))
+	require.NoError(t, err, "a neighbour of a weak key")
+}
+
+// Every cipher, by name: what RFC 2410, RFC 2405, RFC 2451, RFC 3602 and RFC 4106 say.
 func TestCipherSizes(t *testing.T) {
 	for _, c := range []Cipher{
+		{Name: "null", KeyLen: 0, SaltLen: 0, IVLen: 0, Align: 4, ICVLen: 0},
+		{Name: "des-cbc", KeyLen: 8, SaltLen: 0, IVLen: 8, Align: 8, ICVLen: 0},
 		{Name: "3des-cbc", KeyLen: 24, SaltLen: 0, IVLen: 8, Align: 8, ICVLen: 0},
 		{Name: "aes128-cbc", KeyLen: 16, SaltLen: 0, IVLen: 16, Align: 16, ICVLen: 0},
 		{Name: "aes192-cbc", KeyLen: 24, SaltLen: 0, IVLen: 16, Align: 16, ICVLen: 0},
@@ -150,13 +192,19 @@ func TestCipherSizes(t *testing.T) {
 		sizes.block = nil
 		require.Equal(t, c, sizes)
 		require.Equal(t, c.ICVLen > 0, got.AEAD(), c.Name)
+		require.Equal(t, strings.HasSuffix(c.Name, "-cbc"), got.CBC(), c.Name)
 	}
-	require.Nil(t, CipherNamed("des-cbc"))
+	require.Nil(t, CipherNamed("des-ecb"))
 	require.Nil(t, CipherNamed(""))
 }
 
 func TestWrongKeysAndUses(t *testing.T) {
 	for _, c := range ciphers {
+		if c.Name == "null" {
+			_, err := c.NewBlock(nil)
+			require.EqualError(t, err, "suite: null is not a CBC cipher")
+			continue
+		}
 		for _, n := range []int{0, c.KeyLen - 1, c.KeyLen + 1, c.KeyLen + 4} {
 			var err error
 			if c.AEAD() {

@@ -6,11 +6,11 @@ package suite
 import (
 	"crypto/aes"
 	"crypto/cipher"
-	"crypto/des"
 	"crypto/hmac"
+	"crypto/md5"
 	"crypto/sha1"
 	"crypto/sha256"
-	"errors"
+	"crypto/sha512"
 	"fmt"
 	"hash"
 )
@@ -24,10 +24,12 @@ type Cipher struct {
 	Align   int // what the ciphertext is a multiple of, RFC 4303, Section 2.4
 	ICVLen  int // the tag of an AEAD cipher; 0 for the others
 
-	block func(key []byte) (cipher.Block, error)
+	block func(key []byte) (cipher.Block, error) // nil for NULL
 }
 
 var ciphers = []*Cipher{
+	{Name: "null", Align: 4}, // RFC 2410; the alignment is that of ESP, RFC 4303, Section 2.4
+	{Name: "des-cbc", KeyLen: 8, IVLen: 8, Align: 8, block: newDES},                                      // RFC 2405
 	{Name: "3des-cbc", KeyLen: 24, IVLen: 8, Align: 8, block: newTripleDES},                              // RFC 2451
 	{Name: "aes128-cbc", KeyLen: 16, IVLen: 16, Align: 16, block: aes.NewCipher},                         // RFC 3602
 	{Name: "aes192-cbc", KeyLen: 24, IVLen: 16, Align: 16, block: aes.NewCipher},                         // RFC 3602
@@ -50,9 +52,14 @@ func CipherNamed(name string) *Cipher {
 // AEAD reports whether the cipher also authenticates.
 func (c *Cipher) AEAD() bool { return c.ICVLen > 0 }
 
+// CBC reports whether this is a block cipher in CBC mode, the only kind that
+// IKEv1 encrypts with (RFC 2409, Appendix B).
+func (c *Cipher) CBC() bool { return c.block != nil && !c.AEAD() }
+
 // NewBlock makes the block cipher of a CBC algorithm. The key has KeyLen bytes.
+// An error that wraps ErrWeakKey says that another key would do.
 func (c *Cipher) NewBlock(key []byte) (cipher.Block, error) {
-	if c.AEAD() {
+	if !c.CBC() {
 		return nil, fmt.Errorf("suite: %s is not a CBC cipher", c.Name)
 	}
 	return c.newBlock(key)
@@ -77,36 +84,20 @@ func (c *Cipher) newBlock(key []byte) (cipher.Block, error) {
 	return c.block(key)
 }
 
-// newTripleDES rejects the keys whose first two or last two parts are equal,
-// which make 3DES the same as DES: "Implementers MUST reject keys that exhibit
-// this property." RFC 2451, Section 2.3. The lowest bit of each byte is parity
-// and no part of the key.
-func newTripleDES(key []byte) (cipher.Block, error) {
-	equal := func(a, b []byte) bool {
-		for i := range a {
-			if (a[i]^b[i])&^1 != 0 {
-				return false
-			}
-		}
-		return true
-	}
-	if equal(key[:8], key[8:16]) || equal(key[8:16], key[16:24]) {
-		return nil, errors.New("suite: 3des-cbc: two neighbouring parts of the key are equal, which makes it single DES")
-	}
-	return des.NewTripleDESCipher(key)
-}
-
 // Auth is an integrity algorithm of ESP and AH: an HMAC cut to ICVLen bytes.
 type Auth struct {
 	Name   string
-	KeyLen int // bytes; the length of the digest, RFC 2404 and RFC 4868
+	KeyLen int // bytes; the length of the digest, RFC 2403, RFC 2404 and RFC 4868
 	ICVLen int // bytes on the wire
 	new    func() hash.Hash
 }
 
 var auths = []*Auth{
-	{Name: "hmac-sha1-96", KeyLen: 20, ICVLen: 12, new: sha1.New},      // RFC 2404
-	{Name: "hmac-sha256-128", KeyLen: 32, ICVLen: 16, new: sha256.New}, // RFC 4868
+	{Name: "hmac-md5-96", KeyLen: 16, ICVLen: 12, new: md5.New},           // RFC 2403
+	{Name: "hmac-sha1-96", KeyLen: 20, ICVLen: 12, new: sha1.New},         // RFC 2404
+	{Name: "hmac-sha256-128", KeyLen: 32, ICVLen: 16, new: sha256.New},    // RFC 4868
+	{Name: "hmac-sha384-192", KeyLen: 48, ICVLen: 24, new: sha512.New384}, // RFC 4868
+	{Name: "hmac-sha512-256", KeyLen: 64, ICVLen: 32, new: sha512.New},    // RFC 4868
 }
 
 // AuthNamed finds an integrity algorithm; nil when there is none of that name.
@@ -135,8 +126,11 @@ type Hash struct {
 }
 
 var hashes = []*Hash{
-	{Name: "sha1", Size: sha1.Size, New: sha1.New},       // RFC 3174
-	{Name: "sha256", Size: sha256.Size, New: sha256.New}, // RFC 6234
+	{Name: "md5", Size: md5.Size, New: md5.New},                // RFC 1321
+	{Name: "sha1", Size: sha1.Size, New: sha1.New},             // RFC 3174
+	{Name: "sha256", Size: sha256.Size, New: sha256.New},       // RFC 6234
+	{Name: "sha384", Size: sha512.Size384, New: sha512.New384}, // RFC 6234
+	{Name: "sha512", Size: sha512.Size, New: sha512.New},       // RFC 6234
 }
 
 // HashNamed finds a hash; nil when there is none of that name.
