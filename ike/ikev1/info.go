@@ -3,6 +3,7 @@ package ikev1
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -118,7 +119,7 @@ func (sa *SA) awaiting(spi []byte) *quick {
 		if !q.pending() {
 			continue
 		}
-		if v != 0 && (v == q.spi || v == q.choice.PeerSPI) {
+		if v != 0 && (slices.Contains(q.own[:], v) || slices.Contains(q.choice.PeerSPIs, v)) {
 			return q
 		}
 		if q.initiator {
@@ -156,8 +157,8 @@ func (sa *SA) deletedByPeer(now time.Time, d payload.Delete) {
 	}
 }
 
-// SendDeleteESP tells the peer that these inbound SAs of ours are gone.
-func (sa *SA) SendDeleteESP(now time.Time, p ipsec.Protocol, inbound []uint32) {
+// SendDelete tells the peer that these inbound SAs of ours are gone.
+func (sa *SA) SendDelete(now time.Time, p ipsec.Protocol, inbound []uint32) {
 	const atMost = 256 // in one message, so that it fits one packet
 	for len(inbound) > 0 {
 		n := min(len(inbound), atMost)

@@ -63,9 +63,17 @@ func (q *quick) refuseOffer(now time.Time, err error) {
 	q.abandon(err)
 	q.sa.quickModes--
 	if n := ike.NotifyOf(err); n != 0 {
-		q.last = q.sa.sendNotify(now, n, payload.ProtocolESP, q.offerSPI)
+		q.last = q.notify(now, n)
 	}
 	q.over(now)
+}
+
+// notify refuses what the peer sent, naming the SPI that it can find its exchange by: one of its own.
+func (q *quick) notify(now time.Time, n payload.NotifyType) outgoing {
+	if len(q.named.SPI) != 4 {
+		q.named = payload.Proposal{Protocol: payload.ProtocolESP}
+	}
+	return q.sa.sendNotify(now, n, q.named.Protocol, q.named.SPI)
 }
 
 func (q *quick) respond(now time.Time, m *message) error {
@@ -94,10 +102,12 @@ func (q *quick) respond(now time.Time, m *message) error {
 	if q.nr, err = cfg.Random(cfg.NonceLength()); err != nil {
 		return err
 	}
-	q.spi = cfg.SPIs.AllocateSPI(ipsec.ESP)
-	ps := []payload.Payload{q.choice.Reply(q.spi)}
+	ps := []payload.Payload{q.choice.Reply(q.spiOf)}
 	if q.choice.Shortened {
-		ps = append(ps, ike.ResponderLifetime(payload.ProtocolESP, binary.BigEndian.AppendUint32(nil, q.spi), q.choice.Proposal.Lifetime))
+		for _, t := range q.choice.Proposal.Transforms {
+			spi := binary.BigEndian.AppendUint32(nil, q.spiOf(t.Protocol))
+			ps = append(ps, ike.ResponderLifetime(payload.ProtocolID(t.Protocol), spi, q.choice.Proposal.Lifetime))
+		}
 	}
 	ps = append(ps, payload.Nonce{Data: q.nr})
 	if public != nil {
@@ -109,10 +119,14 @@ func (q *quick) respond(now time.Time, m *message) error {
 	var msg []byte
 	msg, q.iv, ps = sa.hashed(payload.QuickMode, q.mid, q.iv, q.hash2, ps...)
 	sa.send(now, &q.last, msg, 2, true, "", ps...)
-	in, _ := q.saPair()
-	q.usable = true
-	sa.emit(ike.EventInbound{In: []ipsec.SAParams{in}})
+	q.handInbound()
 	return nil
+}
+
+// handInbound hands over the inbound SAs before the pair is complete.
+func (q *quick) handInbound() {
+	q.inbound, _ = q.saPairs()
+	q.sa.emit(ike.EventInbound{In: q.inbound})
 }
 
 // readOffer reads message 1. Identities may be missing when they would be the
@@ -127,10 +141,7 @@ func (q *quick) readOffer(m *message) error {
 	if err != nil {
 		return err
 	}
-	q.offer = offer
-	if spi := offer.Proposals[0].SPI; len(spi) == 4 {
-		q.offerSPI = spi
-	}
+	q.offer, q.named = offer, offer.Proposals[0]
 	nonce, _, err := payload.One[payload.Nonce](m.chain)
 	if err != nil {
 		return err
@@ -216,8 +227,16 @@ func (q *quick) message2(now time.Time, m *message) {
 	sa.heard(m, 2, "")
 	sa.lastHeard = now
 	if err := q.readChoice(m); err != nil {
-		q.refuse(now, err, binary.BigEndian.AppendUint32(nil, q.choice.PeerSPI))
+		if n := ike.NotifyOf(err); n != 0 {
+			q.notify(now, n)
+		}
+		q.fail(err)
 		return
+	}
+	for _, p := range protocols {
+		if q.choice.PeerSPI(p) == 0 {
+			q.release(p) // offered, and not taken
+		}
 	}
 	q.heard, q.iv = m.raw, m.nextIV
 	var msg []byte
@@ -235,6 +254,7 @@ func (q *quick) readChoice(m *message) error {
 	if err != nil {
 		return err
 	}
+	q.named = reply.Proposals[0]
 	if q.choice, err = ike.MatchQuickMode(reply, q.offer); err != nil {
 		return err
 	}
@@ -263,7 +283,7 @@ func (q *quick) readChoice(m *message) error {
 		}
 	}
 	for _, n := range payload.All[payload.Notify](m.chain) {
-		if n.NotifyType == payload.NotifyResponderLifetime && n.Protocol == payload.ProtocolESP {
+		if n.NotifyType == payload.NotifyResponderLifetime && n.Protocol != payload.ProtocolISAKMP {
 			if err := q.shorten(n); err != nil {
 				return err
 			}

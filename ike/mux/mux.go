@@ -196,9 +196,7 @@ func (m *Mux) after(now time.Time, e *entry) {
 			m.pairs.add(now, e.sa.Remote().Addr(), m.serial, ev)
 			m.events = append(m.events, ev)
 		case ike.EventDeleteSAs:
-			if ev.SPIs = m.pairs.deletedByPeer(ev); ev.SPIs != nil {
-				m.events = append(m.events, ev)
-			}
+			m.events = append(m.events, m.pairs.deletedByPeer(ev)...)
 		case ike.EventUnserved:
 			changed = true
 			m.unserved(e.peer(), ev)
@@ -289,7 +287,7 @@ func (m *Mux) DeleteSAs(now time.Time, remote netip.Addr, p ipsec.Protocol, inbo
 		}
 	}
 	if newest != nil && len(inbound) > 0 {
-		newest.sa.SendDeleteESP(now, p, inbound)
+		newest.sa.SendDelete(now, p, inbound)
 		m.after(now, newest)
 	}
 }
