@@ -37,12 +37,32 @@ func TestConfigCheck(t *testing.T) {
 		"Config.Retransmit has a gap of 0": func(c *ike.Config) { c.Retransmit = []time.Duration{1, 0} },
 		"Config.NonceLen is 7":             func(c *ike.Config) { c.NonceLen = 7 },
 		"Config.NonceLen is 257":           func(c *ike.Config) { c.NonceLen = 257 },
+		"Config.CommitWait is -1ns":        func(c *ike.Config) { c.CommitWait = -1 },
 		"Config.MaxHalfOpen is -1":         func(c *ike.Config) { c.MaxHalfOpen = -1 },
 	} {
 		c := good()
 		spoil(&c)
 		require.ErrorContains(t, c.Check(), want)
 	}
+	for _, row := range []struct {
+		setting, lifetime, want time.Duration
+		ok                      bool
+	}{
+		{0, 8 * time.Hour, 159 * time.Second, true},
+		{0, 3 * time.Minute, time.Minute, true}, // a third of the lifetime
+		{time.Hour, 8 * time.Hour, time.Hour, true},
+		{-1, 8 * time.Hour, -1, false},
+	} {
+		c.MainModeMargin = row.setting
+		margin, ok := c.Margin(row.lifetime)
+		require.Equal(t, row.ok, ok)
+		require.Equal(t, row.want, margin)
+	}
+	require.Equal(t, 7*time.Second, c.ConnectedWait())
+	c.Retransmit = []time.Duration{time.Second}
+	require.Equal(t, time.Second, c.ConnectedWait())
+	c.CommitWait = time.Minute
+	require.Equal(t, time.Minute, c.ConnectedWait())
 	_, err := c.Random(1)
 	require.ErrorContains(t, err, "drawing 1 random bytes")
 }

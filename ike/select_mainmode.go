@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
@@ -19,6 +20,7 @@ import (
 type MainModeChoice struct {
 	Proposal  MainModeProposal
 	Lifetime  time.Duration     // as offered; DefaultLifetime when the offer names none
+	Kilobytes uint64            // as offered; 0: no bound
 	Number    uint8             // of the proposal
 	Transform payload.Transform // unmodified, RFC 2409, Section 5
 }
@@ -86,9 +88,8 @@ func OfferMainMode(m MainMode) (*payload.SA, error) {
 		t.Attributes = append(t.Attributes,
 			payload.BasicAttribute(payload.AttrHash, hashValues[mp.Hash]),
 			payload.BasicAttribute(payload.AttrGroup, mp.Group),
-			payload.BasicAttribute(payload.AttrAuthMethod, payload.AuthPSK),
-			payload.BasicAttribute(payload.AttrLifeType, payload.LifeSeconds),
-			payload.LongAttribute(payload.AttrLifeDuration, seconds(m.Life())))
+			payload.BasicAttribute(payload.AttrAuthMethod, payload.AuthPSK))
+		t.Attributes = append(t.Attributes, lifeAttributes(payload.ProtocolISAKMP, ipsec.Lifetime{Duration: m.Life(), Kilobytes: m.Kilobytes})...)
 		p.Transforms = append(p.Transforms, t)
 	}
 	return payload.NewSA(p), nil
@@ -161,7 +162,7 @@ func readMainMode(t payload.Transform) (MainModeChoice, error) {
 	if err != nil {
 		return c, err
 	}
-	// Kilobytes of a main mode are not counted: who asks for such a bound keeps it itself.
+	c.Kilobytes = life.Kilobytes
 	if life.Duration != 0 {
 		c.Lifetime = life.Duration
 	}

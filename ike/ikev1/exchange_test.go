@@ -320,32 +320,6 @@ func TestQuickModeChoices(t *testing.T) {
 	}
 }
 
-func TestCommitBitAndConnected(t *testing.T) {
-	i, r := establish(t)
-	i.start()
-	r.give(i.take())
-	b := r.take()
-	b[19] |= byte(payload.Commit)
-	i.give(b)
-	require.IsType(t, ike.EventSAs{}, i.events[len(i.events)-1], "the commit bit is tolerated")
-	require.Contains(t, i.note(), "commit bit set: tolerated")
-	r.give(i.take())
-
-	connected := payload.Notify{DOI: 1, Protocol: payload.ProtocolESP, NotifyType: payload.NotifyConnected, SPI: unhexed("00001234")}
-	q := i.sa.quicks[0]
-	for _, x := range []payload.Exchange{payload.Informational, payload.QuickMode} {
-		b, _, _ := r.sa.hashed(x, q.mid, q.iv, r.sa.hash1(q.mid), connected)
-		events := len(i.events)
-		i.give(b)
-		require.Contains(t, i.note(), "noted: the quick mode is over", x.String())
-		require.Len(t, i.events, events)
-		b[len(b)-1] ^= 1
-		i.give(b)
-		require.Contains(t, i.note(), "ignored")
-	}
-	require.Empty(t, i.out)
-}
-
 func TestInformational(t *testing.T) {
 	i, r := establish(t)
 	cookies := i.sa.spi()

@@ -23,8 +23,9 @@ func (sa *SA) informational(now time.Time, m *message) {
 		return
 	}
 	for _, q := range sa.quicks {
-		if q.mid == m.MessageID && !q.pending() {
+		if q.mid == m.MessageID && q.state >= quickAwaits4 {
 			q.message4(now, m)
+			sa.retire(now)
 			return
 		}
 	}
@@ -37,7 +38,7 @@ func (sa *SA) informational(now time.Time, m *message) {
 		return
 	}
 	sa.used[m.MessageID] = struct{}{}
-	sa.lastHeard = now
+	sa.genuine(now, m)
 	sa.heard(m, 1, "")
 	for _, item := range m.chain {
 		switch p := item.Payload.(type) {
@@ -81,10 +82,14 @@ func (sa *SA) status(n payload.Notify) {
 	case n.NotifyType == payload.NotifyInitialContact && sa.state == established:
 		sa.emit(ike.EventInitialContact{})
 	case n.NotifyType == payload.NotifyResponderLifetime && n.Protocol == payload.ProtocolISAKMP && sa.state == established:
-		if l, err := ike.ReadResponderLifetime(n); err == nil && l.Duration > 0 && l.Duration < sa.lifetime {
-			sa.lifetime = l.Duration
-			sa.expires = sa.since.Add(l.Duration)
+		l, err := ike.ReadResponderLifetime(n)
+		if err != nil {
+			return
 		}
+		if l.Duration > 0 && l.Duration < sa.lifetime {
+			sa.endAfter(l.Duration)
+		}
+		sa.choice.Kilobytes = ike.Shorter(l, ipsec.Lifetime{Kilobytes: sa.choice.Kilobytes}).Kilobytes
 	case n.NotifyType == payload.NotifyResponderLifetime:
 		// Outside message 2 it can still come in time, RFC 2407, Section 4.6.3.1.
 		if q := sa.awaiting(n.SPI); q != nil {

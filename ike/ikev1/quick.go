@@ -18,6 +18,7 @@ type quickState uint8
 const (
 	quickAwaits2 quickState = iota + 1 // initiator: the choice from our offer
 	quickAwaits3                       // responder: the proof that the initiator is alive
+	quickAwaits4                       // either: CONNECTED, which the peer's commit bit has announced
 	quickOver                          // either: copies of the peer's messages, for as long as it may send them
 )
 
@@ -36,10 +37,12 @@ type quick struct {
 	choice    ike.QuickModeChoice
 	own       ownSPIs
 	inbound   []ipsec.SAParams // handed over ahead of the pair
-	named     payload.Proposal // responder: the first of the offer, to name it in a refusal
+	named     payload.Proposal // the first that the peer sent, to name the exchange to it
+	asked     bool             // the peer has set the commit bit
 	private   *suite.PrivateKey
 	ni, nr    []byte
 	keyBlock  []byte // g(qm)^xy, or nil
+	note      string // what was odd about an exchange that succeeded
 	lifetime  ipsec.Lifetime
 
 	iv      []byte
@@ -111,7 +114,7 @@ func (q *quick) receiveCopy(m *message) {
 func (q *quick) pending() bool { return q.state != quickOver }
 
 func (q *quick) deadline() time.Time {
-	if at, on := q.last.timer.Deadline(); on {
+	if at, on := q.last.timer.Deadline(); on && (q.state != quickAwaits4 || at.Before(q.until)) {
 		return at
 	}
 	return q.until
@@ -119,12 +122,19 @@ func (q *quick) deadline() time.Time {
 
 // advanceQuick does what has come due for q.
 func (sa *SA) advanceQuick(now time.Time, q *quick) {
-	switch q.last.timer.Advance(now) {
-	case ike.DueCopy:
+	waits := q.state == quickAwaits4
+	if waits && !now.Before(q.until) {
+		q.note = "CONNECTED never came"
+		q.finish(now)
+		sa.retire(now)
+		return
+	}
+	switch due := q.last.timer.Advance(now); {
+	case due == ike.DueCopy:
 		sa.sendAgain(&q.last, "")
-	case ike.DueEnd:
+	case due == ike.DueEnd && !waits:
 		q.unanswered(now)
-	default:
+	case !waits:
 		sa.forget(q)
 		sa.retire(now)
 	}
@@ -216,6 +226,9 @@ func (q *quick) release(p ipsec.Protocol) {
 func (q *quick) negotiated(state string, err error) {
 	n := q.sa.negotiation("quick mode", state, q.initiator, err)
 	n.Selector = q.outbound.String()
+	if err == nil {
+		n.Reason = q.note
+	}
 	if len(q.choice.Proposal.Transforms) > 0 {
 		n.Chosen = q.choice.String()
 	}

@@ -22,7 +22,7 @@ func (sa *SA) quickMessage1(now time.Time, m *message) {
 		sa.heard(m, 0, "ignored: quick mode message 1: "+err.Error())
 		return
 	}
-	sa.lastHeard = now
+	sa.genuine(now, m)
 	switch {
 	case sa.state == lingering:
 		// Our Delete crossed it, or was lost.
@@ -49,7 +49,9 @@ func (sa *SA) quickMessage1(now time.Time, m *message) {
 	}
 	sa.heard(m, 1, "")
 	sa.used[m.MessageID] = struct{}{}
-	q := &quick{sa: sa, mid: m.MessageID, state: quickAwaits3, iv: m.nextIV, heard: m.raw, heard1: m.raw, started: now}
+	q := &quick{
+		sa: sa, mid: m.MessageID, state: quickAwaits3, iv: m.nextIV, heard: m.raw, heard1: m.raw, started: now, asked: m.Flags&payload.Commit != 0,
+	}
 	sa.quicks = append(sa.quicks, q)
 	sa.quickModes++
 	if err := q.respond(now, m); err != nil {
@@ -118,6 +120,9 @@ func (q *quick) respond(now time.Time, m *message) error {
 	}
 	var msg []byte
 	msg, q.iv, ps = sa.hashed(payload.QuickMode, q.mid, q.iv, q.hash2, ps...)
+	if cfg.Commit {
+		payload.SetFlags(msg, payload.Encrypted|payload.Commit)
+	}
 	sa.send(now, &q.last, msg, 2, true, "", ps...)
 	q.handInbound()
 	return nil
@@ -225,7 +230,7 @@ func (q *quick) message2(now time.Time, m *message) {
 		return
 	}
 	sa.heard(m, 2, "")
-	sa.lastHeard = now
+	q.genuine(now, m)
 	if err := q.readChoice(m); err != nil {
 		if n := ike.NotifyOf(err); n != 0 {
 			q.notify(now, n)
@@ -242,7 +247,12 @@ func (q *quick) message2(now time.Time, m *message) {
 	var msg []byte
 	var ps []payload.Payload
 	msg, q.iv, ps = sa.hashed(payload.QuickMode, q.mid, q.iv, q.hash3)
-	sa.send(now, &q.last, msg, 3, false, "", ps...)
+	sa.send(now, &q.last, msg, 3, q.asked, "", ps...)
+	if q.asked {
+		q.handInbound() // what the peer sends may overtake its CONNECTED
+		q.awaitConnected(now)
+		return
+	}
 	q.finish(now)
 }
 
@@ -300,32 +310,4 @@ func (q *quick) shorten(n payload.Notify) error {
 		q.lifetime = ike.Shorter(q.lifetime, l)
 	}
 	return err
-}
-
-// message3 completes the exchange at the responder.
-func (q *quick) message3(now time.Time, m *message) {
-	sa := q.sa
-	if err := m.authenticate(sa.keys, q.iv, q.hash3); err != nil {
-		sa.heard(m, 0, "ignored: quick mode message 3: "+err.Error())
-		return
-	}
-	sa.heard(m, 3, "")
-	sa.lastHeard = now
-	q.heard, q.iv = m.raw, m.nextIV
-	q.last = outgoing{} // nothing is left to be answered
-	q.finish(now)
-}
-
-// message4 is what may follow: CONNECTED after a commit bit, as a fourth quick
-// mode message or as an informational exchange under the same message ID
-// (RFC 2408, Sections 3.1 and 4.8; the first form was seen of Windows servers). It changes nothing.
-func (q *quick) message4(now time.Time, m *message) {
-	sa := q.sa
-	if m.Flags&payload.Encrypted == 0 || m.authenticate(sa.keys, q.iv, sa.hash1(q.mid)) != nil {
-		sa.heard(m, 0, "ignored: the quick mode is over")
-		return
-	}
-	sa.lastHeard = now
-	q.heard1 = m.raw
-	sa.heard(m, 4, "noted: the quick mode is over")
 }

@@ -281,6 +281,8 @@ func TestDeletedSAsOfOthersStay(t *testing.T) {
 
 func TestMainModeExpires(t *testing.T) {
 	n, a, b := newPair(t)
+	a.config.MainModeMargin = -1
+	a.reboot()
 	a.mainMode.Lifetime, b.mainMode.Lifetime = time.Hour, time.Hour
 	a.quickMode.Proposals[0].Lifetime.Duration = 8 * time.Hour
 	b.quickMode.Proposals[0].Lifetime.Duration = 8 * time.Hour
