@@ -28,7 +28,6 @@ import (
 // "file function", with the reason why nobody can see its order.
 var orderless = map[string]string{
 	"ike/select_mainmode.go readMainMode": "finds the one name of a value",
-	"ike/select_quickmode.go readESP":     "finds the one name of a value",
 	"natbox/arp.go iface.addNeighbour":    "finds a minimum, ties broken by address",
 }
 

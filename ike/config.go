@@ -28,6 +28,22 @@ type Config struct {
 	NonceLen  int      // bytes of a nonce, 8 to 256 (RFC 2409, Section 5); 0: 20
 	VendorIDs [][]byte // sent in the first message of each side
 
+	// MainModeMargin is how long before its end a main mode that we started is
+	// replaced by a new one, while pairs of SAs with the peer live that may want it;
+	// the old one serves until it ends. At most a third of the lifetime. 0: the
+	// schedule of an unanswered message, and the time at its end in which a main mode
+	// takes no new quick mode, 159 s by default. Negative: it ends, and the next
+	// request starts another. What Windows does is not published.
+	MainModeMargin time.Duration
+
+	// Commit has the responder of a quick mode set the commit bit, and so make the
+	// initiator wait for CONNECTED (RFC 2408, Section 3.1). Whether Windows ever does is unconfirmed.
+	Commit bool
+	// CommitWait is how long we wait for CONNECTED when a peer asks for it. Then the
+	// SAs are used without: the bit is in no hash, and anybody on the way can set it.
+	// 0: the first three gaps of the schedule, 7 s by default.
+	CommitWait time.Duration
+
 	// MaxHalfOpen bounds main modes that a peer started and has not authenticated; 0: 256.
 	MaxHalfOpen int
 }
@@ -45,6 +61,8 @@ func (c *Config) Check() error {
 		return errors.New("ike: Config.Retransmit is empty: leave it nil for the default, or name at least one gap")
 	case c.NonceLen != 0 && (c.NonceLen < payload.MinNonce || c.NonceLen > payload.MaxNonce):
 		return fmt.Errorf("ike: Config.NonceLen is %d, must be %d to %d (RFC 2409, Section 5)", c.NonceLen, payload.MinNonce, payload.MaxNonce)
+	case c.CommitWait < 0:
+		return fmt.Errorf("ike: Config.CommitWait is %v, must not be negative", c.CommitWait)
 	case c.MaxHalfOpen < 0:
 		return fmt.Errorf("ike: Config.MaxHalfOpen is %d, must not be negative", c.MaxHalfOpen)
 	}
@@ -78,6 +96,29 @@ func (c *Config) HalfOpenLimit() int {
 		return 256
 	}
 	return c.MaxHalfOpen
+}
+
+// Margin is how long before its end a main mode of the given lifetime is replaced; false: never.
+func (c *Config) Margin(lifetime time.Duration) (time.Duration, bool) {
+	margin := c.MainModeMargin
+	if margin == 0 {
+		margin = Span(c.Gaps()) + Linger(c.Gaps())
+	}
+	return min(margin, lifetime/3), margin > 0
+}
+
+// ConnectedWait is how long CONNECTED is waited for.
+func (c *Config) ConnectedWait() time.Duration {
+	if c.CommitWait != 0 {
+		return c.CommitWait
+	}
+	var d time.Duration
+	for i, g := range c.Gaps() {
+		if i < 3 {
+			d += g
+		}
+	}
+	return d
 }
 
 // Random draws n bytes.
@@ -120,6 +161,7 @@ type MainMode struct {
 	Proposals    []MainModeProposal // in order of preference
 	PreSharedKey []byte             // chosen by address, as main mode must (RFC 2409, Section 5.4)
 	Lifetime     time.Duration      // 0: 8 hours (MS-GPIPSEC, 2.2.1.2)
+	Kilobytes    uint64             // what it may encrypt, in units of 1024 bytes; 0: any amount
 	QuickModes   int                // quick modes per main mode; 0 is unlimited, 1 is master key PFS
 	Identity     Identity           // what to call ourselves; the zero value is the local address
 }

@@ -41,6 +41,11 @@ type EventUnserved struct {
 // the given time. Others with it that heard nothing either are as good as lost.
 type EventPeerSilent struct{ Since time.Time }
 
+// EventMainModeAging reports that a main mode that we started nears its end. It
+// serves on; somebody who will need one after it may start another now.
+type EventMainModeAging struct{}
+
 func (EventInitialContact) event() {}
+func (EventMainModeAging) event()  {}
 func (EventPeerSilent) event()     {}
 func (EventUnserved) event()       {}

@@ -23,7 +23,8 @@ type EventMainMode struct {
 }
 
 // EventSAs hands over a finished quick mode: the SAs of both directions, ready
-// for use. Out and In have equal length, one pair per transform of the proposal.
+// for use. Out and In have equal length, one pair per transform of the proposal,
+// innermost first: of a bundle, ESP before the AH around it, which names it in Inner.
 type EventSAs struct {
 	RequestID uint64 // 0 for the responder
 	Replaces  uint32 // inbound SPI of the pair that a rekey replaces; else 0
@@ -36,14 +37,15 @@ type EventSAs struct {
 // EventInboundGone.
 type EventInbound struct{ In []ipsec.SAParams }
 
-// EventInboundGone takes EventInbound back: the quick mode failed.
+// EventInboundGone takes one SA of EventInbound back: the quick mode failed.
 type EventInboundGone struct {
 	Protocol ipsec.Protocol
 	SPI      uint32
 }
 
 // EventDeleteSAs asks for outbound SAs to be removed, because the peer deleted
-// their inbound side (RFC 2408, Section 3.15).
+// their inbound side (RFC 2408, Section 3.15). There is one per protocol; a bundle
+// of which the peer deleted a half goes as a whole.
 type EventDeleteSAs struct {
 	Remote   netip.Addr
 	Protocol ipsec.Protocol

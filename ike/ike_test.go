@@ -37,12 +37,32 @@ func TestConfigCheck(t *testing.T) {
 		"Config.Retransmit has a gap of 0": func(c *ike.Config) { c.Retransmit = []time.Duration{1, 0} },
 		"Config.NonceLen is 7":             func(c *ike.Config) { c.NonceLen = 7 },
 		"Config.NonceLen is 257":           func(c *ike.Config) { c.NonceLen = 257 },
+		"Config.CommitWait is -1ns":        func(c *ike.Config) { c.CommitWait = -1 },
 		"Config.MaxHalfOpen is -1":         func(c *ike.Config) { c.MaxHalfOpen = -1 },
 	} {
 		c := good()
 		spoil(&c)
 		require.ErrorContains(t, c.Check(), want)
 	}
+	for _, row := range []struct {
+		setting, lifetime, want time.Duration
+		ok                      bool
+	}{
+		{0, 8 * time.Hour, 159 * time.Second, true},
+		{0, 3 * time.Minute, time.Minute, true}, // a third of the lifetime
+		{time.Hour, 8 * time.Hour, time.Hour, true},
+		{-1, 8 * time.Hour, -1, false},
+	} {
+		c.MainModeMargin = row.setting
+		margin, ok := c.Margin(row.lifetime)
+		require.Equal(t, row.ok, ok)
+		require.Equal(t, row.want, margin)
+	}
+	require.Equal(t, 7*time.Second, c.ConnectedWait())
+	c.Retransmit = []time.Duration{time.Second}
+	require.Equal(t, time.Second, c.ConnectedWait())
+	c.CommitWait = time.Minute
+	require.Equal(t, time.Minute, c.ConnectedWait())
 	_, err := c.Random(1)
 	require.ErrorContains(t, err, "drawing 1 random bytes")
 }
@@ -111,8 +131,8 @@ func TestIdentity(t *testing.T) {
 // What an offer of phase 1 says is what is read from it, for all that policy can name.
 func TestMainModeOffers(t *testing.T) {
 	var all []ike.MainModeProposal
-	for _, cipher := range []string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
-		for _, hash := range []string{"sha1", "sha256"} {
+	for _, cipher := range []string{"des-cbc", "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
+		for _, hash := range []string{"md5", "sha1", "sha256", "sha384", "sha512"} {
 			for _, group := range []uint16{1, 2, 5, 14, 15, 16, 17, 18} {
 				all = append(all, ike.MainModeProposal{Cipher: cipher, Hash: hash, Group: group})
 			}
@@ -133,7 +153,7 @@ func TestMainModeOffers(t *testing.T) {
 	}
 	for _, p := range []ike.MainModeProposal{
 		{Cipher: "aes128-gcm16", Hash: "sha1", Group: 2}, {Cipher: "rot13", Hash: "sha1", Group: 2},
-		{Cipher: "3des-cbc", Hash: "md5", Group: 2}, {Cipher: "3des-cbc", Hash: "sha1", Group: 3},
+		{Cipher: "null", Hash: "sha1", Group: 2}, {Cipher: "3des-cbc", Hash: "tiger", Group: 2}, {Cipher: "3des-cbc", Hash: "sha1", Group: 3},
 	} {
 		_, err := ike.OfferMainMode(ike.MainMode{Proposals: []ike.MainModeProposal{p}})
 		require.ErrorContains(t, err, "main mode cannot use", p.String())
@@ -165,9 +185,13 @@ func TestMainModeOffersOfOthers(t *testing.T) {
 		{"an unknown type", base(basic(11, 9), long(12, 600)), 0, "Life Type 9 out of place"},
 		{"3DES with a key length", base(basic(14, 192)), 0, "Encryption Algorithm 3DES-CBC"},
 		{"a PRF", base(basic(13, 1)), 0, "PRF 1"},
-		{"DES", []payload.Attribute{basic(1, 1), basic(2, 2), basic(3, 1), basic(4, 2)}, 0, "Encryption Algorithm DES-CBC"},
+		{"DES", []payload.Attribute{basic(1, 1), basic(2, 2), basic(3, 1), basic(4, 2)}, 0, "des-cbc/sha1/2"},
+		{"DES with a key length", []payload.Attribute{basic(1, 1), basic(2, 2), basic(3, 1), basic(4, 2), basic(14, 56)}, 0, "Encryption Algorithm DES-CBC"},
+		{"IDEA", []payload.Attribute{basic(1, 2), basic(2, 2), basic(3, 1), basic(4, 2)}, 0, "Encryption Algorithm IDEA-CBC"},
+		{"AES of 160 bits", []payload.Attribute{basic(1, 7), basic(14, 160), basic(2, 2), basic(3, 1), basic(4, 2)}, 0, "Encryption Algorithm AES-CBC"},
 		{"AES without a key length", []payload.Attribute{basic(1, 7), basic(2, 2), basic(3, 1), basic(4, 2)}, 0, "Encryption Algorithm AES-CBC"},
-		{"MD5", []payload.Attribute{basic(1, 5), basic(2, 1), basic(3, 1), basic(4, 2)}, 0, "Hash Algorithm MD5"},
+		{"MD5", []payload.Attribute{basic(1, 5), basic(2, 1), basic(3, 1), basic(4, 2)}, 0, "3des-cbc/md5/2"},
+		{"Tiger", []payload.Attribute{basic(1, 5), basic(2, 3), basic(3, 1), basic(4, 2)}, 0, "Hash Algorithm Tiger"},
 		{"signatures", []payload.Attribute{basic(1, 5), basic(2, 2), basic(3, 3), basic(4, 2)}, 0, "Authentication Method RSA signatures"},
 		{"an elliptic curve", []payload.Attribute{basic(1, 5), basic(2, 2), basic(3, 1), basic(4, 19)}, 0, "Group Description 256-bit random ECP group"},
 		{"nothing", nil, 0, "Authentication Method 0"},

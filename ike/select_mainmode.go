@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
@@ -19,6 +20,7 @@ import (
 type MainModeChoice struct {
 	Proposal  MainModeProposal
 	Lifetime  time.Duration     // as offered; DefaultLifetime when the offer names none
+	Kilobytes uint64            // as offered; 0: no bound
 	Number    uint8             // of the proposal
 	Transform payload.Transform // unmodified, RFC 2409, Section 5
 }
@@ -39,18 +41,31 @@ func (p MainModeProposal) Check() error {
 	return nil
 }
 
-var hashValues = map[string]uint16{"sha1": payload.HashSHA1, "sha256": payload.HashSHA256}
+// mainModeCiphers are the ciphers of phase 1 by name, with their value and Key
+// Length in bits, which DES and 3DES must not carry (RFC 2409, Appendix A; RFC 3602, Section 5).
+var mainModeCiphers = []struct {
+	name        string
+	value, bits uint16
+}{
+	{"des-cbc", payload.EncryptionDES, 0},
+	{"3des-cbc", payload.Encryption3DES, 0},
+	{"aes128-cbc", payload.EncryptionAES, 128},
+	{"aes192-cbc", payload.EncryptionAES, 192},
+	{"aes256-cbc", payload.EncryptionAES, 256},
+}
 
-// cipherAttributes are a cipher's phase 1 value and its Key Length, which 3DES must not carry.
+var hashValues = map[string]uint16{
+	"md5": payload.HashMD5, "sha1": payload.HashSHA1, "sha256": payload.HashSHA256, "sha384": payload.HashSHA384, "sha512": payload.HashSHA512,
+}
+
+// cipherAttributes are a cipher's phase 1 value and its Key Length; 0: none.
 func cipherAttributes(name string) (value, keyBits uint16, ok bool) {
-	switch c := suite.CipherNamed(name); {
-	case c == nil || c.AEAD():
-		return 0, 0, false
-	case name == "3des-cbc":
-		return payload.Encryption3DES, 0, true
-	default:
-		return payload.EncryptionAES, uint16(8 * c.KeyLen), true
+	for _, c := range mainModeCiphers {
+		if c.name == name {
+			return c.value, c.bits, true
+		}
 	}
+	return 0, 0, false
 }
 
 // OfferMainMode is the SA payload of message 1: one proposal with a transform
@@ -73,9 +88,8 @@ func OfferMainMode(m MainMode) (*payload.SA, error) {
 		t.Attributes = append(t.Attributes,
 			payload.BasicAttribute(payload.AttrHash, hashValues[mp.Hash]),
 			payload.BasicAttribute(payload.AttrGroup, mp.Group),
-			payload.BasicAttribute(payload.AttrAuthMethod, payload.AuthPSK),
-			payload.BasicAttribute(payload.AttrLifeType, payload.LifeSeconds),
-			payload.LongAttribute(payload.AttrLifeDuration, seconds(m.Life())))
+			payload.BasicAttribute(payload.AttrAuthMethod, payload.AuthPSK))
+		t.Attributes = append(t.Attributes, lifeAttributes(payload.ProtocolISAKMP, ipsec.Lifetime{Duration: m.Life(), Kilobytes: m.Kilobytes})...)
 		p.Transforms = append(p.Transforms, t)
 	}
 	return payload.NewSA(p), nil
@@ -148,7 +162,7 @@ func readMainMode(t payload.Transform) (MainModeChoice, error) {
 	if err != nil {
 		return c, err
 	}
-	// Kilobytes of a main mode are not counted: who asks for such a bound keeps it itself.
+	c.Kilobytes = life.Kilobytes
 	if life.Duration != 0 {
 		c.Lifetime = life.Duration
 	}
@@ -160,11 +174,10 @@ func readMainMode(t payload.Transform) (MainModeChoice, error) {
 	if v[payload.AttrAuthMethod] != payload.AuthPSK {
 		return c, unsupported(payload.ProtocolISAKMP, payload.AttrAuthMethod, v)
 	}
-	switch enc, bits := v[payload.AttrEncryption], v[payload.AttrKeyLength]; {
-	case enc == payload.Encryption3DES && bits == 0:
-		c.Proposal.Cipher = "3des-cbc"
-	case enc == payload.EncryptionAES:
-		c.Proposal.Cipher = fmt.Sprintf("aes%d-cbc", bits)
+	for _, known := range mainModeCiphers {
+		if known.value == v[payload.AttrEncryption] && known.bits == v[payload.AttrKeyLength] {
+			c.Proposal.Cipher = known.name
+		}
 	}
 	for name, value := range hashValues {
 		if value == v[payload.AttrHash] {
@@ -173,7 +186,7 @@ func readMainMode(t payload.Transform) (MainModeChoice, error) {
 	}
 	c.Proposal.Group = v[payload.AttrGroup]
 	switch {
-	case suite.CipherNamed(c.Proposal.Cipher) == nil:
+	case c.Proposal.Cipher == "":
 		return c, unsupported(payload.ProtocolISAKMP, payload.AttrEncryption, v)
 	case c.Proposal.Hash == "":
 		return c, unsupported(payload.ProtocolISAKMP, payload.AttrHash, v)

@@ -3,6 +3,7 @@ package ike
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike/payload"
@@ -14,10 +15,17 @@ import (
 type QuickModeChoice struct {
 	Proposal  ipsec.Proposal // with the agreed lifetime
 	Group     uint16         // of the Diffie–Hellman exchange; 0: none
-	PeerSPI   uint32         // the peer's inbound SPI
+	PeerSPIs  []uint32       // the peer's inbound SPIs, one per transform of Proposal
 	Shortened bool           // our lifetime is shorter than the offered one: the initiator has to be told
 
-	number    uint8
+	number uint8
+	wire   []chosen // in the order of the offer
+}
+
+// chosen is the choice from one proposal payload.
+type chosen struct {
+	protocol  payload.ProtocolID
+	spi       []byte
 	transform payload.Transform
 }
 
@@ -28,10 +36,27 @@ func (c QuickModeChoice) String() string {
 	return c.Proposal.String()
 }
 
-// minSPI is the first SPI that is not reserved, RFC 4303, Section 2.1.
+// PeerSPI is the peer's inbound SPI under a protocol; 0: none.
+func (c QuickModeChoice) PeerSPI(p ipsec.Protocol) uint32 {
+	for i, t := range c.Proposal.Transforms {
+		if t.Protocol == p && i < len(c.PeerSPIs) {
+			return c.PeerSPIs[i]
+		}
+	}
+	return 0
+}
+
+// SPISource says which inbound SPI of ours goes into an offer or a reply for a
+// protocol. It is asked for each protocol that occurs, and gives the same answer each time.
+type SPISource func(ipsec.Protocol) uint32
+
+// minSPI is the first SPI that is not reserved, RFC 4302, Section 2.4 and RFC 4303, Section 2.1.
 const minSPI = 256
 
-// PFSGroup is the group of the policy's own Diffie–Hellman exchange under a
+// maxCombinations bounds what is looked at of a bundle whose protocols come with several transforms each.
+const maxCombinations = 1024
+
+// PFSGroupUnder is the group of the policy's own Diffie–Hellman exchange under a
 // main mode of the given group; 0: none.
 func (q QuickMode) PFSGroupUnder(mainMode uint16) uint16 {
 	switch {
@@ -43,145 +68,111 @@ func (q QuickMode) PFSGroupUnder(mainMode uint16) uint16 {
 	return q.PFSGroup
 }
 
-// OfferQuickMode is the SA payload of quick mode message 1. Each proposal of
-// the policy becomes a transform of one ISAKMP proposal, which share the SPI:
-// the offer reads the same with a proposal each (RFC 2408, Section 4.2). What
-// the data plane cannot do is left out; the error says so when nothing is left.
-func OfferQuickMode(q QuickMode, group uint16, spi uint32) (*payload.SA, error) {
-	p := payload.Proposal{Number: 1, Protocol: payload.ProtocolESP, SPI: binary.BigEndian.AppendUint32(nil, spi)}
+// OfferQuickMode is the SA payload of quick mode message 1. Proposals of the
+// policy in a row that use the same single protocol become the transforms of one
+// proposal payload, which share its SPI: the offer reads the same with a payload
+// each (RFC 2408, Section 4.2). A bundle is one payload per protocol, with one
+// transform each and the same number, which is how all of them are asked for
+// together; AH stands in front, as in the packet. What cannot be negotiated is
+// left out; the error says so when nothing is left.
+func OfferQuickMode(q QuickMode, group uint16, spi SPISource) (*payload.SA, error) {
+	if group != 0 && suite.GroupNumbered(group) == nil {
+		return nil, Errorf(CodeNoPolicy, 0, "policy demands PFS with group %d, which is unsupported", group)
+	}
+	var ps []payload.Proposal
+	var number uint8
 	var skipped []string
 	for _, qp := range q.Proposals {
-		id, as, err := espTransform(qp, group)
+		bundle, err := encodeProposal(qp, group)
 		if err != nil {
 			skipped = append(skipped, err.Error())
 			continue
 		}
-		if len(p.Transforms) == 255 {
-			break
+		if n := len(ps); n > 0 && len(bundle) == 1 && ps[n-1].Protocol == bundle[0].protocol && len(ps[n-1].Transforms) < 255 &&
+			(n == 1 || ps[n-2].Number != ps[n-1].Number) {
+			t := bundle[0].transform
+			t.Number = uint8(len(ps[n-1].Transforms) + 1)
+			ps[n-1].Transforms = append(ps[n-1].Transforms, t)
+			continue
 		}
-		p.Transforms = append(p.Transforms, payload.Transform{Number: uint8(len(p.Transforms) + 1), ID: id, Attributes: as})
+		if number == 255 {
+			break // there are no more numbers
+		}
+		number++
+		for _, b := range bundle {
+			b.transform.Number = 1
+			ps = append(ps, payload.Proposal{
+				Number: number, Protocol: b.protocol, SPI: binary.BigEndian.AppendUint32(nil, spi(ipsec.Protocol(b.protocol))),
+				Transforms: []payload.Transform{b.transform},
+			})
+		}
 	}
-	if len(p.Transforms) == 0 {
+	if len(ps) == 0 {
 		return nil, Errorf(CodeNoPolicy, 0, "policy has nothing to offer in quick mode: %s", list(skipped))
 	}
-	if group != 0 && suite.GroupNumbered(group) == nil {
-		return nil, Errorf(CodeNoPolicy, 0, "policy demands PFS with group %d, which is unsupported", group)
-	}
-	return payload.NewSA(p), nil
+	return payload.NewSA(ps...), nil
 }
 
-// espTransform encodes a proposal of one ESP transform; other proposals are unsupported so far.
-func espTransform(qp ipsec.Proposal, group uint16) (id uint8, as []payload.Attribute, err error) {
-	if len(qp.Transforms) != 1 || qp.Transforms[0].Protocol != ipsec.ESP {
-		return 0, nil, fmt.Errorf("%v is unsupported: only a single ESP transform can be negotiated", qp)
+// encodeProposal is one protection of a policy as it stands in an offer, outermost protocol first.
+func encodeProposal(qp ipsec.Proposal, group uint16) (bundle []chosen, err error) {
+	ts := qp.Transforms
+	if len(ts) != 1 && (len(ts) != 2 || ts[0].Protocol != ipsec.ESP || ts[1].Protocol != ipsec.AH) {
+		return nil, fmt.Errorf("%v is unsupported: a protection is ESP, AH, or ESP inside AH", qp)
 	}
-	t := qp.Transforms[0]
-	c, auth := suite.CipherNamed(t.Cipher), authValues[t.Auth]
-	switch {
-	case c == nil || c.AEAD() == (t.Auth != "") || !c.AEAD() && auth == 0:
-		return 0, nil, fmt.Errorf("%v is unsupported", qp)
-	case t.Cipher == "3des-cbc":
-		id = payload.TransformESP3DES
-	case c.AEAD():
-		id = payload.TransformESPGCM16
-	default:
-		id = payload.TransformESPAES
-	}
-	// "Encapsulation Mode … if unspecified, the default is host-dependent", RFC 2407, Section 4.5: always sent.
-	as = append(as, payload.BasicAttribute(payload.AttrEncapsulation, uint16(qp.Mode)))
-	if t.Auth != "" {
-		as = append(as, payload.BasicAttribute(payload.AttrAuth, auth))
-	}
-	if id != payload.TransformESP3DES {
-		as = append(as, payload.BasicAttribute(payload.AttrSAKeyLength, uint16(8*c.KeyLen)))
-	}
-	if group != 0 {
-		as = append(as, payload.BasicAttribute(payload.AttrSAGroup, group))
-	}
-	return id, append(as, lifeAttributes(payload.ProtocolESP, qp.Lifetime)...), nil
-}
-
-var authValues = map[string]uint16{"hmac-sha1-96": payload.AuthHMACSHA1, "hmac-sha256-128": payload.AuthHMACSHA256}
-
-// readESP is the inverse of espTransform. The error is a short phrase for a list.
-func readESP(t payload.Transform) (p ipsec.Proposal, group uint16, err error) {
-	if p.Lifetime, err = readLife(payload.ProtocolESP, t.Attributes); err != nil {
-		return p, 0, err
-	}
-	v, err := basics(payload.ProtocolESP, t.Attributes, payload.AttrSAGroup, payload.AttrEncapsulation, payload.AttrAuth, payload.AttrSAKeyLength)
-	if err != nil {
-		return p, 0, err
-	}
-	tr := ipsec.Transform{Protocol: ipsec.ESP}
-	bits, hasLength := v[payload.AttrSAKeyLength]
-	switch {
-	case t.ID == payload.TransformESP3DES && !hasLength:
-		tr.Cipher = "3des-cbc"
-	case t.ID == payload.TransformESPAES:
-		tr.Cipher = fmt.Sprintf("aes%d-cbc", bits)
-	case t.ID == payload.TransformESPGCM16:
-		tr.Cipher = fmt.Sprintf("aes%d-gcm16", bits)
-	}
-	for name, value := range authValues {
-		if value == v[payload.AttrAuth] {
-			tr.Auth = name
+	for _, t := range slices.Backward(ts) {
+		wire, err := part{transform: t, mode: qp.Mode, group: group, lifetime: qp.Lifetime}.encode()
+		if err != nil {
+			return nil, err
 		}
+		bundle = append(bundle, chosen{protocol: payload.ProtocolID(t.Protocol), transform: wire})
 	}
-	_, hasAuth := v[payload.AttrAuth]
-	c := suite.CipherNamed(tr.Cipher)
-	switch {
-	case c == nil:
-		return p, 0, fmt.Errorf("%s with Key Length %d", payload.TransformName(payload.ProtocolESP, t.ID), bits)
-	case hasAuth && tr.Auth == "":
-		return p, 0, unsupported(payload.ProtocolESP, payload.AttrAuth, v)
-	case hasAuth == c.AEAD():
-		return p, 0, fmt.Errorf("%s, Authentication Algorithm %s", tr.Cipher, map[bool]string{true: "present", false: "absent"}[hasAuth])
+	return bundle, nil
+}
+
+// bundles cuts an offer into its alternatives: equal numbers in a row are to be
+// taken together (RFC 2408, Section 4.2).
+func bundles(sa *payload.SA) (all [][]payload.Proposal, err error) {
+	var seen [256]bool
+	for i, p := range sa.Proposals {
+		if i > 0 && sa.Proposals[i-1].Number == p.Number {
+			all[len(all)-1] = append(all[len(all)-1], p)
+			continue
+		}
+		if seen[p.Number] {
+			return nil, Errorf(CodeSAPayload, payload.NotifyBadProposalSyntax, "proposal number %d comes again after another one", p.Number)
+		}
+		seen[p.Number] = true
+		all = append(all, []payload.Proposal{p})
 	}
-	p.Mode, p.Transforms = ipsec.Mode(v[payload.AttrEncapsulation]), []ipsec.Transform{tr}
-	if v[payload.AttrEncapsulation] != uint16(ipsec.Transport) && v[payload.AttrEncapsulation] != uint16(ipsec.Tunnel) {
-		return p, 0, unsupported(payload.ProtocolESP, payload.AttrEncapsulation, v)
-	}
-	return p, v[payload.AttrSAGroup], nil
+	return all, nil
 }
 
 // SelectQuickMode chooses from the peer's offer for a responder with the policy
-// q under a main mode of the given group. AH, bundles and compression are
+// q under a main mode of the given group. Protocols other than AH and ESP are
 // understood as alternatives that no policy here can accept. The error is an *Error.
 //
 // A responder without PFS in its policy accepts an offer with it, as that is
 // only stronger; one with PFS accepts its own group alone. Of two lifetimes the
 // shorter one is agreed on (RFC 2407, Section 4.5.4, second choice).
 func SelectQuickMode(offer *payload.SA, q QuickMode, mainMode uint16) (QuickModeChoice, error) {
+	all, err := bundles(offer)
+	if err != nil {
+		return QuickModeChoice{}, err
+	}
 	var offered []string
-	for i := 0; i < len(offer.Proposals); {
-		bundle := 1
-		for i+bundle < len(offer.Proposals) && offer.Proposals[i+bundle].Number == offer.Proposals[i].Number {
-			bundle++
-		}
-		p := offer.Proposals[i]
-		i += bundle
-		if bundle > 1 {
-			offered = append(offered, fmt.Sprintf("a bundle of %d protocols", bundle))
+	for _, bundle := range all {
+		if why := unusable(bundle); why != "" {
+			offered = append(offered, why)
 			continue
 		}
-		if p.Protocol != payload.ProtocolESP {
-			offered = append(offered, p.Protocol.String())
-			continue
-		}
-		if len(p.SPI) != 4 || binary.BigEndian.Uint32(p.SPI) < minSPI {
-			offered = append(offered, fmt.Sprintf("ESP with the SPI %x", p.SPI))
-			continue
-		}
-		for _, t := range p.Transforms {
-			theirs, group, err := readESP(t)
+		for _, picked := range combinations(bundle) {
+			c, err := read(bundle[0].Number, picked)
 			if err != nil {
 				offered = append(offered, err.Error())
 				continue
 			}
-			c := QuickModeChoice{Group: group, PeerSPI: binary.BigEndian.Uint32(p.SPI), number: p.Number, transform: t}
-			c.Proposal = theirs
 			offered = append(offered, c.String())
-			if own, ok := accepted(q, theirs, group, mainMode); ok {
+			if own, ok := accepted(q, c, mainMode); ok {
 				c.agree(own)
 				return c, nil
 			}
@@ -195,12 +186,77 @@ func SelectQuickMode(offer *payload.SA, q QuickMode, mainMode uint16) (QuickMode
 		"no quick mode proposal in common: peer offers %s, policy accepts %s", list(offered), list(own))
 }
 
-func accepted(q QuickMode, theirs ipsec.Proposal, group, mainMode uint16) (own ipsec.Proposal, ok bool) {
-	if q.PFS && group != q.PFSGroupUnder(mainMode) || group != 0 && suite.GroupNumbered(group) == nil {
+// unusable says what no policy can accept in an alternative as a whole; "": nothing.
+func unusable(bundle []payload.Proposal) string {
+	for i, p := range bundle {
+		switch {
+		case p.Protocol != payload.ProtocolESP && p.Protocol != payload.ProtocolAH:
+			return p.Protocol.String()
+		case slices.ContainsFunc(bundle[:i], func(other payload.Proposal) bool { return other.Protocol == p.Protocol }):
+			return ipsec.Protocol(p.Protocol).String() + " twice in one bundle"
+		case !validSPI(p.SPI):
+			return fmt.Sprintf("%v with the SPI %x", ipsec.Protocol(p.Protocol), p.SPI)
+		}
+	}
+	return ""
+}
+
+func validSPI(spi []byte) bool { return len(spi) == 4 && binary.BigEndian.Uint32(spi) >= minSPI }
+
+// combinations are the ways to take one transform for each protocol of a bundle
+// of one or two, in order of preference, the first protocol's first.
+func combinations(bundle []payload.Proposal) (all [][]chosen) {
+	pick := func(p payload.Proposal, t payload.Transform) chosen { return chosen{p.Protocol, p.SPI, t} }
+	for _, t := range bundle[0].Transforms {
+		first := pick(bundle[0], t)
+		if len(bundle) == 1 {
+			all = append(all, []chosen{first})
+			continue
+		}
+		for _, u := range bundle[1].Transforms {
+			if len(all) == maxCombinations {
+				return all
+			}
+			all = append(all, []chosen{first, pick(bundle[1], u)})
+		}
+	}
+	return all
+}
+
+// read understands one alternative. The error is a short phrase for a list.
+func read(number uint8, wire []chosen) (QuickModeChoice, error) {
+	c := QuickModeChoice{number: number, wire: wire}
+	for i, w := range wire {
+		p, err := readPart(w.protocol, w.transform)
+		if err != nil {
+			return c, err
+		}
+		life := withDefault(p.lifetime)
+		if i == 0 {
+			c.Proposal.Mode, c.Proposal.Lifetime, c.Group = p.mode, life, p.group
+		}
+		if c.Proposal.Mode != p.mode || c.Group != p.group {
+			// RFC 2409, Section 5.5: what one quick mode offers must be consistent.
+			return c, fmt.Errorf("a bundle with two modes or groups")
+		}
+		c.Proposal.Lifetime = Shorter(c.Proposal.Lifetime, life)
+		// AH goes around ESP, whatever the order of the offer (RFC 2401, Section 4.3).
+		at := len(c.Proposal.Transforms)
+		if w.protocol == payload.ProtocolESP {
+			at = 0
+		}
+		c.Proposal.Transforms = slices.Insert(c.Proposal.Transforms, at, p.transform)
+		c.PeerSPIs = slices.Insert(c.PeerSPIs, at, binary.BigEndian.Uint32(w.spi))
+	}
+	return c, nil
+}
+
+func accepted(q QuickMode, c QuickModeChoice, mainMode uint16) (own ipsec.Proposal, ok bool) {
+	if q.PFS && c.Group != q.PFSGroupUnder(mainMode) || c.Group != 0 && suite.GroupNumbered(c.Group) == nil {
 		return own, false
 	}
 	for _, own := range q.Proposals {
-		if own.Mode == theirs.Mode && len(own.Transforms) == 1 && own.Transforms[0] == theirs.Transforms[0] {
+		if own.Mode == c.Proposal.Mode && slices.Equal(own.Transforms, c.Proposal.Transforms) {
 			return own, true
 		}
 	}
@@ -209,7 +265,7 @@ func accepted(q QuickMode, theirs ipsec.Proposal, group, mainMode uint16) (own i
 
 // agree settles the lifetime between the offered one and our own.
 func (c *QuickModeChoice) agree(own ipsec.Proposal) {
-	offered := withDefault(c.Proposal.Lifetime)
+	offered := c.Proposal.Lifetime
 	c.Proposal.Lifetime = Shorter(offered, withDefault(own.Lifetime))
 	c.Shortened = c.Proposal.Lifetime != offered
 }
@@ -223,34 +279,61 @@ func withDefault(l ipsec.Lifetime) ipsec.Lifetime {
 	return l
 }
 
-// Reply is the SA payload of quick mode message 2, with our inbound SPI.
-func (c QuickModeChoice) Reply(spi uint32) *payload.SA {
-	return payload.NewSA(payload.Proposal{
-		Number: c.number, Protocol: payload.ProtocolESP, SPI: binary.BigEndian.AppendUint32(nil, spi),
-		Transforms: []payload.Transform{c.transform},
-	})
+// Reply is the SA payload of quick mode message 2, with our inbound SPIs.
+func (c QuickModeChoice) Reply(spi SPISource) *payload.SA {
+	var ps []payload.Proposal
+	for _, w := range c.wire {
+		ps = append(ps, payload.Proposal{
+			Number: c.number, Protocol: w.protocol, SPI: binary.BigEndian.AppendUint32(nil, spi(ipsec.Protocol(w.protocol))),
+			Transforms: []payload.Transform{w.transform},
+		})
+	}
+	return payload.NewSA(ps...)
 }
 
-// MatchQuickMode checks the responder's choice against what was offered.
+// MatchQuickMode checks the responder's choice against what was offered: one
+// alternative as a whole, with one transform for each of its protocols.
 func MatchQuickMode(reply, offer *payload.SA) (QuickModeChoice, error) {
-	if len(reply.Proposals) != 1 || len(reply.Proposals[0].Transforms) != 1 {
-		return QuickModeChoice{}, Errorf(CodeSAPayload, payload.NotifyBadProposalSyntax, "responder did not choose exactly one transform")
+	var picked []chosen
+	for i, p := range reply.Proposals {
+		if len(p.Transforms) != 1 || p.Number != reply.Proposals[0].Number || i == 2 {
+			return QuickModeChoice{}, Errorf(CodeSAPayload, payload.NotifyBadProposalSyntax, "responder did not choose exactly one transform of one proposal")
+		}
+		if !validSPI(p.SPI) {
+			return QuickModeChoice{}, Errorf(CodeSAPayload, payload.NotifyInvalidSPI, "responder's SPI is %x", p.SPI)
+		}
+		picked = append(picked, chosen{p.Protocol, p.SPI, p.Transforms[0]})
 	}
-	p := reply.Proposals[0]
-	if len(p.SPI) != 4 || binary.BigEndian.Uint32(p.SPI) < minSPI {
-		return QuickModeChoice{}, Errorf(CodeSAPayload, payload.NotifyInvalidSPI, "responder's SPI is %x", p.SPI)
+	offered, err := bundles(offer)
+	if err != nil {
+		return QuickModeChoice{}, err
 	}
-	for _, t := range offer.Proposals[0].Transforms {
-		if p.Protocol != offer.Proposals[0].Protocol || !sameTransform(t, p.Transforms[0]) {
+	for _, bundle := range offered {
+		if !answers(picked, bundle) {
 			continue
 		}
-		c := QuickModeChoice{PeerSPI: binary.BigEndian.Uint32(p.SPI), number: p.Number, transform: t}
-		var err error
-		if c.Proposal, c.Group, err = readESP(t); err != nil {
+		c, err := read(reply.Proposals[0].Number, picked)
+		if err != nil {
 			return c, Errorf(CodeAttributes, payload.NotifyAttributesNotSupported, "responder chose %v", err)
 		}
-		c.Proposal.Lifetime = withDefault(c.Proposal.Lifetime)
 		return c, nil
 	}
 	return QuickModeChoice{}, Errorf(CodeAttributes, payload.NotifyNoProposalChosen, "responder chose a transform that was not offered")
+}
+
+// answers reports whether the choice takes one offered transform for each
+// protocol of the bundle, and nothing else.
+func answers(picked []chosen, bundle []payload.Proposal) bool {
+	if len(picked) != len(bundle) {
+		return false
+	}
+	for _, offered := range bundle {
+		if !slices.ContainsFunc(picked, func(c chosen) bool {
+			return c.protocol == offered.Protocol &&
+				slices.ContainsFunc(offered.Transforms, func(t payload.Transform) bool { return sameTransform(t, c.transform) })
+		}) {
+			return false
+		}
+	}
+	return true
 }

@@ -56,17 +56,20 @@ var (
 	espAuths = append(slices.Clip(ahAuths), algorithm{"None", noIntegrity})
 
 	mainModeCiphers = []algorithm{
-		{"3DES", "3des-cbc"}, {"AES128", "aes128-cbc"}, {"AES192", "aes192-cbc"}, {"AES256", "aes256-cbc"}, {"DES", ""},
+		{"DES", "des-cbc"}, {"3DES", "3des-cbc"}, {"AES128", "aes128-cbc"}, {"AES192", "aes192-cbc"}, {"AES256", "aes256-cbc"},
 	}
-	mainModeHashes = []algorithm{{"SHA1", "sha1"}, {"SHA256", "sha256"}, {"MD5", ""}}
+	mainModeHashes = []algorithm{
+		{"MD5", "md5"}, {"SHA1", "sha1"}, {"SHA256", "sha256"}, {"SHA384", "sha384"}, {"SHA512", "sha512"},
+	}
 )
 
 // mainModeGroups are netsh's numbers and the IANA ones: "group 3" of Windows,
-// 2048 bits, is IANA group 14 (claim C070).
+// 2048 bits, is IANA group 14 (claim C070). The groups that netsh does not have
+// go by their IANA numbers.
 var mainModeGroups = []struct {
 	netsh string
 	iana  uint16
-}{{"2", 2}, {"3", 14}, {"14", 14}, {"1", 0}}
+}{{"1", 1}, {"2", 2}, {"3", 14}, {"5", 5}, {"14", 14}, {"15", 15}, {"16", 16}, {"17", 17}, {"18", 18}}
 
 func aead(cipher string) bool { return strings.HasSuffix(cipher, "-gcm16") }
 
@@ -297,10 +300,11 @@ func (c *cursor) number() (uint64, byte, error) {
 }
 
 // ParseMainModeMethod reads one main-mode security method in the form of netsh,
-// cipher-hash-group: "3DES-SHA1-2". Ciphers are 3DES, AES128, AES192 and AES256,
-// hashes SHA1 and SHA256; group 2 is 1024 bits, and both 3 (as netsh has it) and
-// 14 (its IANA number) are 2048 bits. Errors are of type *MethodError; what
-// Windows knows and this project does not begins "unsupported:".
+// cipher-hash-group: "3DES-SHA1-2". Ciphers are DES and 3DES, hashes MD5 and SHA1,
+// and groups 1 (768 bits), 2 (1024) and 3 (2048), as Windows Server 2003 has
+// them. Beyond it, there are AES128, AES192 and AES256, SHA256, SHA384 and SHA512,
+// and groups by their IANA numbers: 5 (1536 bits), 14 (2048, the same as 3), 15
+// (3072), 16 (4096), 17 (6144) and 18 (8192). Errors are of type *MethodError.
 func ParseMainModeMethod(s string) (ike.MainModeProposal, error) {
 	var p ike.MainModeProposal
 	c, err := newCursor("main-mode method", s)
@@ -328,16 +332,12 @@ func ParseMainModeMethod(s string) (ike.MainModeProposal, error) {
 
 func (c *cursor) group() (uint16, error) {
 	rest := c.text[c.at:]
-	reason := "unknown group " + strconv.Quote(rest)
 	for _, g := range mainModeGroups {
 		if rest == g.netsh {
-			if g.iana != 0 {
-				return g.iana, nil
-			}
-			reason = "unsupported: group " + rest + " (768 bits)"
+			return g.iana, nil
 		}
 	}
-	return 0, c.errorf("%s; supported: 2 (1024 bits), 3 or 14 (2048 bits)", reason)
+	return 0, c.errorf("unknown group %q; supported: 1, 2, 3 (2048 bits, as 14), 5, 14 to 18", rest)
 }
 
 // FormatSecurityMethod prints a proposal in the form that ParseSecurityMethod
@@ -363,7 +363,7 @@ func FormatSecurityMethod(p ipsec.Proposal) (s string, ok bool) {
 }
 
 // FormatMainModeMethod prints a proposal in the form that ParseMainModeMethod
-// reads, with netsh's group numbers. ok is false when the form cannot express it.
+// reads, with netsh's group numbers where it has them. ok is false when the form cannot express it.
 func FormatMainModeMethod(p ike.MainModeProposal) (s string, ok bool) {
 	for _, g := range mainModeGroups {
 		if g.iana != p.Group {

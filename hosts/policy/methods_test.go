@@ -136,25 +136,38 @@ func TestParseMainModeMethod(t *testing.T) {
 		"AES128-SHA256-14": {Cipher: "aes128-cbc", Hash: "sha256", Group: 14},
 		"AES192-SHA1-2":    {Cipher: "aes192-cbc", Hash: "sha1", Group: 2},
 		"AES256-SHA256-3":  {Cipher: "aes256-cbc", Hash: "sha256", Group: 14},
+		"DES-MD5-1":        {Cipher: "des-cbc", Hash: "md5", Group: 1}, // as the user interface of Windows has it (cc759504)
+		"des-sha1-1":       {Cipher: "des-cbc", Hash: "sha1", Group: 1},
+		"3DES-MD5-2":       {Cipher: "3des-cbc", Hash: "md5", Group: 2},
+		// beyond Windows Server 2003
+		"AES256-SHA384-5":  {Cipher: "aes256-cbc", Hash: "sha384", Group: 5},
+		"AES128-SHA512-15": {Cipher: "aes128-cbc", Hash: "sha512", Group: 15},
+		"AES128-SHA512-16": {Cipher: "aes128-cbc", Hash: "sha512", Group: 16},
+		"3DES-SHA1-17":     {Cipher: "3des-cbc", Hash: "sha1", Group: 17},
+		"3DES-SHA1-18":     {Cipher: "3des-cbc", Hash: "sha1", Group: 18},
 	} {
 		got, err := ParseMainModeMethod(s)
 		require.NoError(t, err)
 		require.Equal(t, want, got)
 	}
-	const groups = "; supported: 2 (1024 bits), 3 or 14 (2048 bits)"
+	const (
+		ciphers = "; supported: DES, 3DES, AES128, AES192, AES256"
+		hashes  = "; supported: MD5, SHA1, SHA256, SHA384, SHA512"
+		groups  = "; supported: 1, 2, 3 (2048 bits, as 14), 5, 14 to 18"
+	)
 	for s, want := range map[string]string{
 		"":               `"", column 1: it is empty`,
-		"DES-SHA1-2":     `"DES-SHA1-2", column 1: unsupported: encryption DES; supported: 3DES, AES128, AES192, AES256`,
-		"-SHA1-2":        `"-SHA1-2", column 1: unknown encryption ""; supported: 3DES, AES128, AES192, AES256`,
+		"IDEA-SHA1-2":    `"IDEA-SHA1-2", column 1: unknown encryption "IDEA"` + ciphers,
+		"NONE-SHA1-2":    `"NONE-SHA1-2", column 1: unknown encryption "NONE"` + ciphers,
+		"-SHA1-2":        `"-SHA1-2", column 1: unknown encryption ""` + ciphers,
 		"3DES":           `"3DES", column 5: expected - and the hash, as in 3DES-SHA1-2`,
-		"3DES-MD5-2":     `"3DES-MD5-2", column 6: unsupported: hash MD5; supported: SHA1, SHA256`,
-		"3DES-SHA512-2":  `"3DES-SHA512-2", column 6: unknown hash "SHA512"; supported: SHA1, SHA256`,
+		"3DES-TIGER-2":   `"3DES-TIGER-2", column 6: unknown hash "TIGER"` + hashes,
 		"3DES-SHA1":      `"3DES-SHA1", column 10: expected - and the group, as in 3DES-SHA1-2`,
 		"3DES-SHA1-":     `"3DES-SHA1-", column 11: unknown group ""` + groups,
-		"3DES-SHA1-1":    `"3DES-SHA1-1", column 11: unsupported: group 1 (768 bits)` + groups,
-		"3DES-SHA1-5":    `"3DES-SHA1-5", column 11: unknown group "5"` + groups,
+		"3DES-SHA1-4":    `"3DES-SHA1-4", column 11: unknown group "4"` + groups,
+		"3DES-SHA1-02":   `"3DES-SHA1-02", column 11: unknown group "02"` + groups,
 		"3DES-SHA1-2-2":  `"3DES-SHA1-2-2", column 11: unknown group "2-2"` + groups,
-		"AES128-GCM-1-2": `"AES128-GCM-1-2", column 8: unknown hash "GCM"; supported: SHA1, SHA256`,
+		"AES128-GCM-1-2": `"AES128-GCM-1-2", column 8: unknown hash "GCM"` + hashes,
 	} {
 		_, err := ParseMainModeMethod(s)
 		require.EqualError(t, err, "policy: main-mode method "+want)
@@ -178,7 +191,7 @@ func TestSpellings(t *testing.T) {
 		require.True(t, a.suite == "" || suite.HashNamed(a.suite) != nil, a.netsh)
 	}
 	for _, g := range mainModeGroups {
-		require.True(t, g.iana == 0 || suite.GroupNumbered(g.iana) != nil, g.netsh)
+		require.NotNil(t, suite.GroupNumbered(g.iana), g.netsh)
 	}
 }
 
@@ -206,9 +219,9 @@ func TestMethodRoundTrip(t *testing.T) {
 		require.Equal(t, p, back)
 
 		mm := ike.MainModeProposal{
-			Cipher: rapid.SampledFrom([]string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"}).Draw(t, "main cipher"),
-			Hash:   rapid.SampledFrom([]string{"sha1", "sha256"}).Draw(t, "hash"),
-			Group:  rapid.SampledFrom([]uint16{2, 14}).Draw(t, "group"),
+			Cipher: rapid.SampledFrom([]string{"des-cbc", "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"}).Draw(t, "main cipher"),
+			Hash:   rapid.SampledFrom([]string{"md5", "sha1", "sha256", "sha384", "sha512"}).Draw(t, "hash"),
+			Group:  rapid.SampledFrom([]uint16{1, 2, 5, 14, 15, 16, 17, 18}).Draw(t, "group"),
 		}
 		s, ok = FormatMainModeMethod(mm)
 		require.True(t, ok)
@@ -232,7 +245,7 @@ func TestFormatRefuses(t *testing.T) {
 		_, ok := FormatSecurityMethod(p)
 		require.False(t, ok, "%v", p)
 	}
-	for _, p := range []ike.MainModeProposal{{}, {Cipher: "3des-cbc", Hash: "sha1", Group: 5}, {Cipher: "des", Hash: "sha1", Group: 2}, {Cipher: "3des-cbc", Hash: "sha1"}} {
+	for _, p := range []ike.MainModeProposal{{}, {Cipher: "3des-cbc", Hash: "sha1", Group: 19}, {Cipher: "null", Hash: "sha1", Group: 2}, {Cipher: "des", Hash: "sha1", Group: 2}, {Cipher: "3des-cbc", Hash: "sha1"}} {
 		_, ok := FormatMainModeMethod(p)
 		require.False(t, ok, "%v", p)
 	}
@@ -300,7 +313,7 @@ func TestLifetimesAsOffered(t *testing.T) {
 	} {
 		p, err := ParseSecurityMethod(method)
 		require.NoError(t, err)
-		offer, err := ike.OfferQuickMode(ike.QuickMode{Proposals: []ipsec.Proposal{p}}, 0, 256)
+		offer, err := ike.OfferQuickMode(ike.QuickMode{Proposals: []ipsec.Proposal{p}}, 0, func(ipsec.Protocol) uint32 { return 256 })
 		require.NoError(t, err)
 		var got []payload.Attribute
 		for _, a := range offer.Proposals[0].Transforms[0].Attributes {

@@ -34,10 +34,25 @@
 // sees message 3 deletes its half of the pair at the peer, which may be using
 // it by then.
 //
+// # The commit bit
+//
+// A peer that sets it in quick mode has us wait for its CONNECTED before the
+// outbound SAs are handed over; the inbound ones are there at once. Message 3 is
+// repeated meanwhile, and a copy of it gets CONNECTED again. When the wait of
+// ike.Config.CommitWait is over, the SAs are used without it: the bit is in no
+// hash, so that anybody on the way can set it. CONNECTED is taken in either of
+// the forms seen in the field. In main mode the bit is tolerated, because what
+// follows message 6 is protected under the SA that it would announce. We set it
+// only with ike.Config.Commit.
+//
 // # The end of a main mode
 //
-// A main mode ends when its lifetime is over, when the number of quick modes
-// that policy allows it is used up, when either side deletes it, or when the
+// The side that started a main mode starts another one some time before it ends
+// (ike.Config.MainModeMargin), while pairs of SAs live that may want one. The old
+// one serves until the new one is up, and then ends by itself.
+//
+// A main mode ends when its lifetime is over, when it has encrypted what it may
+// or the number of quick modes that policy allows it is used up, when either side deletes it, or when the
 // peer is silent. Except for the last, it lingers: nothing new starts under it,
 // but quick modes under way come to their end, copies are answered, and a quick
 // mode of a peer that has missed our Delete gets the Delete again. Requests
@@ -46,9 +61,7 @@
 //
 // # What is left out
 //
-// The commit bit is tolerated and not waited for (RFC 2408, Section 3.1); a
-// CONNECTED notification is taken in either of the forms seen in the field and
-// changes nothing. Encrypted notifications before the end of main mode are
+// Encrypted notifications before the end of main mode are
 // understood with the IV of RFC 2409, not with that of early Windows versions
 // (MS-IKEE, product note 12). Aggressive mode, signatures, public key
 // encryption, new group mode and fragmentation are unsupported here.

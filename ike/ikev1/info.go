@@ -3,6 +3,7 @@ package ikev1
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -22,8 +23,9 @@ func (sa *SA) informational(now time.Time, m *message) {
 		return
 	}
 	for _, q := range sa.quicks {
-		if q.mid == m.MessageID && !q.pending() {
+		if q.mid == m.MessageID && q.state >= quickAwaits4 {
 			q.message4(now, m)
+			sa.retire(now)
 			return
 		}
 	}
@@ -36,7 +38,7 @@ func (sa *SA) informational(now time.Time, m *message) {
 		return
 	}
 	sa.used[m.MessageID] = struct{}{}
-	sa.lastHeard = now
+	sa.genuine(now, m)
 	sa.heard(m, 1, "")
 	for _, item := range m.chain {
 		switch p := item.Payload.(type) {
@@ -80,10 +82,14 @@ func (sa *SA) status(n payload.Notify) {
 	case n.NotifyType == payload.NotifyInitialContact && sa.state == established:
 		sa.emit(ike.EventInitialContact{})
 	case n.NotifyType == payload.NotifyResponderLifetime && n.Protocol == payload.ProtocolISAKMP && sa.state == established:
-		if l, err := ike.ReadResponderLifetime(n); err == nil && l.Duration > 0 && l.Duration < sa.lifetime {
-			sa.lifetime = l.Duration
-			sa.expires = sa.since.Add(l.Duration)
+		l, err := ike.ReadResponderLifetime(n)
+		if err != nil {
+			return
 		}
+		if l.Duration > 0 && l.Duration < sa.lifetime {
+			sa.endAfter(l.Duration)
+		}
+		sa.choice.Kilobytes = ike.Shorter(l, ipsec.Lifetime{Kilobytes: sa.choice.Kilobytes}).Kilobytes
 	case n.NotifyType == payload.NotifyResponderLifetime:
 		// Outside message 2 it can still come in time, RFC 2407, Section 4.6.3.1.
 		if q := sa.awaiting(n.SPI); q != nil {
@@ -118,7 +124,7 @@ func (sa *SA) awaiting(spi []byte) *quick {
 		if !q.pending() {
 			continue
 		}
-		if v != 0 && (v == q.spi || v == q.choice.PeerSPI) {
+		if v != 0 && (slices.Contains(q.own[:], v) || slices.Contains(q.choice.PeerSPIs, v)) {
 			return q
 		}
 		if q.initiator {
@@ -156,8 +162,8 @@ func (sa *SA) deletedByPeer(now time.Time, d payload.Delete) {
 	}
 }
 
-// SendDeleteESP tells the peer that these inbound SAs of ours are gone.
-func (sa *SA) SendDeleteESP(now time.Time, p ipsec.Protocol, inbound []uint32) {
+// SendDelete tells the peer that these inbound SAs of ours are gone.
+func (sa *SA) SendDelete(now time.Time, p ipsec.Protocol, inbound []uint32) {
 	const atMost = 256 // in one message, so that it fits one packet
 	for len(inbound) > 0 {
 		n := min(len(inbound), atMost)

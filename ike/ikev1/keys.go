@@ -31,20 +31,30 @@ func newKeys(p ike.MainModeProposal, psk, ni, nr, gxy []byte, c ike.Cookies) (*k
 	k.d = prf(k.skeyid, gxy, i, r, []byte{0})
 	k.a = prf(k.skeyid, k.d, gxy, i, r, []byte{1})
 	k.e = prf(k.skeyid, k.a, gxy, i, r, []byte{2})
-	k.cipherKey = k.e
-	if len(k.e) < k.cipher.KeyLen {
-		// "K1 = prf(SKEYID_e, 0), K2 = prf(SKEYID_e, K1) …", RFC 2409, Appendix B.
-		k.cipherKey = expand(k.cipher.KeyLen, func(last []byte) []byte {
+	return k, k.deriveCipher()
+}
+
+// deriveCipher makes the ISAKMP cipher key of SKEYID_e, RFC 2409, Appendix B: as
+// much of it as the key is long, or of what it is stretched to. For DES, it is
+// the first eight bytes that are not one of the weak or semi-weak keys.
+func (k *keys) deriveCipher() (err error) {
+	n, material := k.cipher.KeyLen, k.e
+	if len(material) < n {
+		// "K1 = prf(SKEYID_e, 0), K2 = prf(SKEYID_e, K1) …"
+		material = expand(n, func(last []byte) []byte {
 			if last == nil {
 				last = []byte{0}
 			}
-			return prf(k.e, last)
+			return k.hash.PRF(k.e, last)
 		})
 	}
-	k.cipherKey = k.cipherKey[:k.cipher.KeyLen]
-	var err error
-	k.block, err = k.cipher.NewBlock(k.cipherKey)
-	return k, err
+	for ; len(material) >= n; material = material[n:] {
+		k.cipherKey = material[:n]
+		if k.block, err = k.cipher.NewBlock(k.cipherKey); k.cipher.Name != "des-cbc" || !errors.Is(err, suite.ErrWeakKey) {
+			break
+		}
+	}
+	return err
 }
 
 // expand concatenates the values of next, each made from the one before, up to n bytes.
@@ -100,12 +110,22 @@ func (k *keys) keymat(n int, gxy []byte, p ipsec.Protocol, spi uint32, ni, nr []
 
 // saKeys is a transform's share of KEYMAT: the cipher's key and salt, then the
 // integrity key (the order in general use; the salt from RFC 4106, Section 8.1).
+// One that the transform has no use for is nil.
 func (k *keys) saKeys(t ipsec.Transform, gxy []byte, spi uint32, ni, nr []byte) (cipherKey, authKey []byte) {
-	c, a := suite.CipherNamed(t.Cipher), suite.AuthNamed(t.Auth)
-	n := c.KeyLen + c.SaltLen
-	if a == nil {
-		return k.keymat(n, gxy, t.Protocol, spi, ni, nr), nil
+	var n, total int
+	if c := suite.CipherNamed(t.Cipher); c != nil {
+		n = c.KeyLen + c.SaltLen
 	}
-	m := k.keymat(n+a.KeyLen, gxy, t.Protocol, spi, ni, nr)
-	return m[:n:n], m[n:]
+	total = n
+	if a := suite.AuthNamed(t.Auth); a != nil {
+		total += a.KeyLen
+	}
+	m := k.keymat(total, gxy, t.Protocol, spi, ni, nr)
+	if n > 0 {
+		cipherKey = m[:n:n]
+	}
+	if total > n {
+		authKey = m[n:]
+	}
+	return cipherKey, authKey
 }

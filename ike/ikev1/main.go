@@ -24,6 +24,10 @@ func (sa *SA) mainMode(now time.Time, m *message) {
 		sa.mainModeCopy(now, m)
 		return
 	}
+	if m.Flags&payload.Encrypted != 0 && sa.state >= awaits2 && sa.state <= awaits4 {
+		sa.drop(now, m, ike.Errorf(ike.CodeProcessing, 0, "it is encrypted"))
+		return
+	}
 	var err error
 	switch sa.state {
 	case awaits2:
@@ -216,13 +220,21 @@ func (sa *SA) message4(now time.Time, m *message) error {
 // establish ends phase 1. Its secrets that nothing needs any more are dropped.
 func (sa *SA) establish(now time.Time) {
 	sa.state = established
-	sa.since, sa.lifetime = now, sa.choice.Lifetime
-	sa.expires = now.Add(sa.lifetime)
+	sa.since = now
+	sa.endAfter(sa.choice.Lifetime)
 	sa.private, sa.offer, sa.sai = nil, nil, nil
 	sa.negotiated("established", nil)
 	sa.emit(ike.EventMainMode{
 		Local: sa.local.Addr(), Remote: sa.remote.Addr(), Cookies: sa.cookies, Initiator: sa.initiator, Expires: sa.expires,
 	})
+}
+
+// endAfter sets the lifetime of an established SA, and when it is to be replaced.
+func (sa *SA) endAfter(d time.Duration) {
+	sa.lifetime, sa.expires = d, sa.since.Add(d)
+	if margin, ok := sa.env.Config.Margin(d); ok && sa.initiator {
+		sa.aging = sa.expires.Add(-margin)
+	}
 }
 
 // statusNotifies takes what the peer put beside its proof.

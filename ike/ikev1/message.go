@@ -74,6 +74,12 @@ func (m *message) verify(k *keys, iv []byte, want func(rest []byte) []byte) erro
 	return nil
 }
 
+// genuine takes note of a message that the peer alone can have sent.
+func (sa *SA) genuine(now time.Time, m *message) {
+	sa.lastHeard = now
+	sa.count(now, len(m.raw)-payload.HeaderLen)
+}
+
 // clear builds a message that is not encrypted.
 func (sa *SA) clear(x payload.Exchange, mid uint32, ps ...payload.Payload) []byte {
 	b := sa.header(x, mid, payload.First(ps), 0).Append(nil)
@@ -128,6 +134,9 @@ func (sa *SA) send(now time.Time, o *outgoing, msg []byte, number int, answer bo
 	h, _ := payload.ParseHeader(msg) // we have just built it
 	*o = outgoing{msg: msg, record: sa.record(true, h, number, describeAll(ps))}
 	o.record.Note = note
+	if h.Flags&payload.Encrypted != 0 {
+		sa.count(now, len(msg)-payload.HeaderLen)
+	}
 	switch gaps := sa.env.Config.Gaps(); {
 	case answer && number%2 == 0 && sa.env.Config.SilentResponder: // messages 2 and 4 are the responder's
 		o.timer.Wait(now, gaps)

@@ -69,16 +69,18 @@ func (sa *SA) message5(now time.Time, m *message) error {
 		return err
 	}
 	sa.accept(m, 5)
-	sa.iv, sa.lastHeard = m.nextIV, now
+	sa.iv = m.nextIV
+	sa.genuine(now, m)
 	if err := sa.checkID(m); err != nil {
 		sa.sendNotify(now, ike.NotifyOf(err), payload.ProtocolISAKMP, sa.spi())
 		sa.fail(err)
 		return nil
 	}
 	ps := sa.proof()
-	if own := sa.policy.Life(); own < sa.choice.Lifetime {
-		ps = append(ps, ike.ResponderLifetime(payload.ProtocolISAKMP, sa.spi(), ipsec.Lifetime{Duration: own}))
-		sa.choice.Lifetime = own
+	offered := ipsec.Lifetime{Duration: sa.choice.Lifetime, Kilobytes: sa.choice.Kilobytes}
+	if l := ike.Shorter(offered, ipsec.Lifetime{Duration: sa.policy.Life(), Kilobytes: sa.policy.Kilobytes}); l != offered {
+		ps = append(ps, ike.ResponderLifetime(payload.ProtocolISAKMP, sa.spi(), l))
+		sa.choice.Lifetime, sa.choice.Kilobytes = l.Duration, l.Kilobytes
 	}
 	var msg []byte
 	msg, sa.iv = sa.sealed(payload.MainMode, 0, sa.iv, ps...)
@@ -93,7 +95,8 @@ func (sa *SA) message6(now time.Time, m *message) error {
 		return err
 	}
 	sa.accept(m, 6)
-	sa.iv, sa.lastHeard = m.nextIV, now
+	sa.iv = m.nextIV
+	sa.genuine(now, m)
 	if err := sa.checkID(m); err != nil {
 		sa.sendNotify(now, ike.NotifyOf(err), payload.ProtocolISAKMP, sa.spi())
 		sa.sendDelete(now, payload.ProtocolISAKMP, sa.spi()) // the responder takes the SA for established

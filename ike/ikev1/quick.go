@@ -2,7 +2,6 @@ package ikev1
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"time"
@@ -19,6 +18,7 @@ type quickState uint8
 const (
 	quickAwaits2 quickState = iota + 1 // initiator: the choice from our offer
 	quickAwaits3                       // responder: the proof that the initiator is alive
+	quickAwaits4                       // either: CONNECTED, which the peer's commit bit has announced
 	quickOver                          // either: copies of the peer's messages, for as long as it may send them
 )
 
@@ -35,12 +35,14 @@ type quick struct {
 	ids       [2][]byte // bodies of IDci and IDcr as sent by the initiator; nil: none
 	offer     *payload.SA
 	choice    ike.QuickModeChoice
-	spi       uint32 // ours, inbound; 0: none allocated
-	usable    bool   // responder: the inbound SA was handed over
-	offerSPI  []byte // responder: the SPI of the offer, to name it in a refusal
+	own       ownSPIs
+	inbound   []ipsec.SAParams // handed over ahead of the pair
+	named     payload.Proposal // the first that the peer sent, to name the exchange to it
+	asked     bool             // the peer has set the commit bit
 	private   *suite.PrivateKey
 	ni, nr    []byte
 	keyBlock  []byte // g(qm)^xy, or nil
+	note      string // what was odd about an exchange that succeeded
 	lifetime  ipsec.Lifetime
 
 	iv      []byte
@@ -50,6 +52,12 @@ type quick struct {
 	started time.Time
 	until   time.Time // quickOver: the time to forget it
 }
+
+// protocols are those that a quick mode can be about, in the order of their SPIs.
+var protocols = []ipsec.Protocol{ipsec.ESP, ipsec.AH}
+
+// ownSPIs are our inbound SPIs, by protocol; 0: none allocated.
+type ownSPIs [4]uint32
 
 // quickMode takes a message of phase 2.
 //
@@ -106,7 +114,7 @@ func (q *quick) receiveCopy(m *message) {
 func (q *quick) pending() bool { return q.state != quickOver }
 
 func (q *quick) deadline() time.Time {
-	if at, on := q.last.timer.Deadline(); on {
+	if at, on := q.last.timer.Deadline(); on && (q.state != quickAwaits4 || at.Before(q.until)) {
 		return at
 	}
 	return q.until
@@ -114,12 +122,19 @@ func (q *quick) deadline() time.Time {
 
 // advanceQuick does what has come due for q.
 func (sa *SA) advanceQuick(now time.Time, q *quick) {
-	switch q.last.timer.Advance(now) {
-	case ike.DueCopy:
+	waits := q.state == quickAwaits4
+	if waits && !now.Before(q.until) {
+		q.note = "CONNECTED never came"
+		q.finish(now)
+		sa.retire(now)
+		return
+	}
+	switch due := q.last.timer.Advance(now); {
+	case due == ike.DueCopy:
 		sa.sendAgain(&q.last, "")
-	case ike.DueEnd:
+	case due == ike.DueEnd && !waits:
 		q.unanswered(now)
-	default:
+	case !waits:
 		sa.forget(q)
 		sa.retire(now)
 	}
@@ -148,10 +163,14 @@ func (q *quick) unanswered(now time.Time) {
 	err := ike.Errorf(ike.CodeTimedOut, 0, "no response to quick mode message %d", q.last.record.Number)
 	err.Hint = sa.hint
 	started, silent := q.started, sa.lastHeard.Before(q.started)
-	spi, initiator := q.spi, q.initiator
+	own, initiator := q.own, q.initiator
 	q.fail(err)
 	if !initiator {
-		sa.sendDelete(now, payload.ProtocolESP, binary.BigEndian.AppendUint32(nil, spi))
+		for _, p := range protocols {
+			if own[p] != 0 {
+				sa.SendDelete(now, p, []uint32{own[p]})
+			}
+		}
 	} else if silent {
 		sa.emit(ike.EventPeerSilent{Since: started})
 		sa.Silent(now, started)
@@ -175,31 +194,41 @@ func (q *quick) fail(err error) {
 	q.sa.forget(q)
 }
 
-// refuse fails the exchange and tells the peer, naming the SPI that it can find its exchange by.
-func (q *quick) refuse(now time.Time, err error, spi []byte) {
-	if n := ike.NotifyOf(err); n != 0 {
-		q.sa.sendNotify(now, n, payload.ProtocolESP, spi)
-	}
-	q.fail(err)
-}
-
 // abandon ends the exchange without a word to anybody but the trace.
 func (q *quick) abandon(err error) {
 	q.negotiated("failed", err)
-	if q.usable {
-		q.sa.emit(ike.EventInboundGone{Protocol: ipsec.ESP, SPI: q.spi})
+	for _, in := range q.inbound {
+		q.sa.emit(ike.EventInboundGone{Protocol: in.Protocol, SPI: in.SPI})
 	}
-	if q.spi != 0 {
-		q.sa.env.Config.SPIs.ReleaseSPI(ipsec.ESP, q.spi)
-		q.spi = 0
+	q.inbound = nil
+	for _, p := range protocols {
+		q.release(p)
 	}
 	q.state = quickOver
 	q.last.timer.Stop()
 }
 
+// spiOf is our inbound SPI under the protocol, allocated when it is first asked for.
+func (q *quick) spiOf(p ipsec.Protocol) uint32 {
+	if q.own[p] == 0 {
+		q.own[p] = q.sa.env.Config.SPIs.AllocateSPI(p)
+	}
+	return q.own[p]
+}
+
+func (q *quick) release(p ipsec.Protocol) {
+	if q.own[p] != 0 {
+		q.sa.env.Config.SPIs.ReleaseSPI(p, q.own[p])
+		q.own[p] = 0
+	}
+}
+
 func (q *quick) negotiated(state string, err error) {
 	n := q.sa.negotiation("quick mode", state, q.initiator, err)
 	n.Selector = q.outbound.String()
+	if err == nil {
+		n.Reason = q.note
+	}
 	if len(q.choice.Proposal.Transforms) > 0 {
 		n.Chosen = q.choice.String()
 	}
@@ -234,9 +263,8 @@ func (q *quick) start(now time.Time) error {
 	if q.ni, err = cfg.Random(cfg.NonceLength()); err != nil {
 		return err
 	}
-	q.spi = cfg.SPIs.AllocateSPI(ipsec.ESP)
 	group := q.policy.PFSGroupUnder(sa.choice.Proposal.Group)
-	if q.offer, err = ike.OfferQuickMode(q.policy, group, q.spi); err != nil {
+	if q.offer, err = ike.OfferQuickMode(q.policy, group, q.spiOf); err != nil {
 		return err
 	}
 	ps := []payload.Payload{q.offer, payload.Nonce{Data: q.ni}}
@@ -288,30 +316,34 @@ func unspecified(a netip.Addr) netip.Addr {
 	return netip.IPv6Unspecified()
 }
 
-// saPair is the result of the exchange, after both sides have agreed.
-func (q *quick) saPair() (in, out ipsec.SAParams) {
+// saPairs are the result of the exchange, after both sides have agreed: a pair
+// per protocol, innermost first.
+func (q *quick) saPairs() (in, out []ipsec.SAParams) {
 	local, remote := q.sa.local.Addr(), q.sa.remote.Addr()
-	t := q.choice.Proposal.Transforms[0]
-	out = ipsec.SAParams{
-		Direction: ipsec.Outbound, Protocol: t.Protocol, SPI: q.choice.PeerSPI, Src: local, Dst: remote,
-		Mode: q.choice.Proposal.Mode, Transform: t, Selector: q.outbound, PolicyID: q.policy.PolicyID, Rule: q.policy.Rule,
-		Lifetime: q.choice.Proposal.Lifetime, PeerSPI: q.spi, Initiator: q.initiator,
-	}
-	in = out
-	in.Direction, in.SPI, in.PeerSPI = ipsec.Inbound, q.spi, q.choice.PeerSPI
-	in.Src, in.Dst, in.Selector = remote, local, q.outbound.Reverse()
-	for _, p := range []*ipsec.SAParams{&in, &out} {
-		p.CipherKey, p.AuthKey = q.sa.keys.saKeys(t, q.keyBlock, p.SPI, q.ni, q.nr)
+	var inner ownSPIs // of the SA one layer down, by direction
+	for i, t := range q.choice.Proposal.Transforms {
+		o := ipsec.SAParams{
+			Direction: ipsec.Outbound, Protocol: t.Protocol, SPI: q.choice.PeerSPIs[i], Src: local, Dst: remote,
+			Mode: q.choice.Proposal.Mode, Transform: t, Selector: q.outbound, PolicyID: q.policy.PolicyID, Rule: q.policy.Rule,
+			Lifetime: q.choice.Proposal.Lifetime, PeerSPI: q.own[t.Protocol], Initiator: q.initiator,
+		}
+		n := o
+		n.Direction, n.SPI, n.PeerSPI = ipsec.Inbound, o.PeerSPI, o.SPI
+		n.Src, n.Dst, n.Selector = remote, local, q.outbound.Reverse()
+		for _, p := range []*ipsec.SAParams{&n, &o} {
+			p.Inner, inner[p.Direction] = inner[p.Direction], p.SPI
+			p.CipherKey, p.AuthKey = q.sa.keys.saKeys(t, q.keyBlock, p.SPI, q.ni, q.nr)
+		}
+		in, out = append(in, n), append(out, o)
 	}
 	return in, out
 }
 
-// finish hands the pair over.
+// finish hands the pairs over.
 func (q *quick) finish(now time.Time) {
-	in, out := q.saPair()
+	in, out := q.saPairs()
+	q.inbound = nil
 	q.negotiated("established", nil)
-	q.sa.emit(ike.EventSAs{
-		RequestID: q.request.ID, Replaces: q.request.Replaces, In: []ipsec.SAParams{in}, Out: []ipsec.SAParams{out},
-	})
+	q.sa.emit(ike.EventSAs{RequestID: q.request.ID, Replaces: q.request.Replaces, In: in, Out: out})
 	q.over(now)
 }

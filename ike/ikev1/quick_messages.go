@@ -22,7 +22,7 @@ func (sa *SA) quickMessage1(now time.Time, m *message) {
 		sa.heard(m, 0, "ignored: quick mode message 1: "+err.Error())
 		return
 	}
-	sa.lastHeard = now
+	sa.genuine(now, m)
 	switch {
 	case sa.state == lingering:
 		// Our Delete crossed it, or was lost.
@@ -49,7 +49,9 @@ func (sa *SA) quickMessage1(now time.Time, m *message) {
 	}
 	sa.heard(m, 1, "")
 	sa.used[m.MessageID] = struct{}{}
-	q := &quick{sa: sa, mid: m.MessageID, state: quickAwaits3, iv: m.nextIV, heard: m.raw, heard1: m.raw, started: now}
+	q := &quick{
+		sa: sa, mid: m.MessageID, state: quickAwaits3, iv: m.nextIV, heard: m.raw, heard1: m.raw, started: now, asked: m.Flags&payload.Commit != 0,
+	}
 	sa.quicks = append(sa.quicks, q)
 	sa.quickModes++
 	if err := q.respond(now, m); err != nil {
@@ -63,9 +65,17 @@ func (q *quick) refuseOffer(now time.Time, err error) {
 	q.abandon(err)
 	q.sa.quickModes--
 	if n := ike.NotifyOf(err); n != 0 {
-		q.last = q.sa.sendNotify(now, n, payload.ProtocolESP, q.offerSPI)
+		q.last = q.notify(now, n)
 	}
 	q.over(now)
+}
+
+// notify refuses what the peer sent, naming the SPI that it can find its exchange by: one of its own.
+func (q *quick) notify(now time.Time, n payload.NotifyType) outgoing {
+	if len(q.named.SPI) != 4 {
+		q.named = payload.Proposal{Protocol: payload.ProtocolESP}
+	}
+	return q.sa.sendNotify(now, n, q.named.Protocol, q.named.SPI)
 }
 
 func (q *quick) respond(now time.Time, m *message) error {
@@ -94,10 +104,12 @@ func (q *quick) respond(now time.Time, m *message) error {
 	if q.nr, err = cfg.Random(cfg.NonceLength()); err != nil {
 		return err
 	}
-	q.spi = cfg.SPIs.AllocateSPI(ipsec.ESP)
-	ps := []payload.Payload{q.choice.Reply(q.spi)}
+	ps := []payload.Payload{q.choice.Reply(q.spiOf)}
 	if q.choice.Shortened {
-		ps = append(ps, ike.ResponderLifetime(payload.ProtocolESP, binary.BigEndian.AppendUint32(nil, q.spi), q.choice.Proposal.Lifetime))
+		for _, t := range q.choice.Proposal.Transforms {
+			spi := binary.BigEndian.AppendUint32(nil, q.spiOf(t.Protocol))
+			ps = append(ps, ike.ResponderLifetime(payload.ProtocolID(t.Protocol), spi, q.choice.Proposal.Lifetime))
+		}
 	}
 	ps = append(ps, payload.Nonce{Data: q.nr})
 	if public != nil {
@@ -108,11 +120,18 @@ func (q *quick) respond(now time.Time, m *message) error {
 	}
 	var msg []byte
 	msg, q.iv, ps = sa.hashed(payload.QuickMode, q.mid, q.iv, q.hash2, ps...)
+	if cfg.Commit {
+		payload.SetFlags(msg, payload.Encrypted|payload.Commit)
+	}
 	sa.send(now, &q.last, msg, 2, true, "", ps...)
-	in, _ := q.saPair()
-	q.usable = true
-	sa.emit(ike.EventInbound{In: []ipsec.SAParams{in}})
+	q.handInbound()
 	return nil
+}
+
+// handInbound hands over the inbound SAs before the pair is complete.
+func (q *quick) handInbound() {
+	q.inbound, _ = q.saPairs()
+	q.sa.emit(ike.EventInbound{In: q.inbound})
 }
 
 // readOffer reads message 1. Identities may be missing when they would be the
@@ -127,10 +146,7 @@ func (q *quick) readOffer(m *message) error {
 	if err != nil {
 		return err
 	}
-	q.offer = offer
-	if spi := offer.Proposals[0].SPI; len(spi) == 4 {
-		q.offerSPI = spi
-	}
+	q.offer, q.named = offer, offer.Proposals[0]
 	nonce, _, err := payload.One[payload.Nonce](m.chain)
 	if err != nil {
 		return err
@@ -214,16 +230,29 @@ func (q *quick) message2(now time.Time, m *message) {
 		return
 	}
 	sa.heard(m, 2, "")
-	sa.lastHeard = now
+	q.genuine(now, m)
 	if err := q.readChoice(m); err != nil {
-		q.refuse(now, err, binary.BigEndian.AppendUint32(nil, q.choice.PeerSPI))
+		if n := ike.NotifyOf(err); n != 0 {
+			q.notify(now, n)
+		}
+		q.fail(err)
 		return
+	}
+	for _, p := range protocols {
+		if q.choice.PeerSPI(p) == 0 {
+			q.release(p) // offered, and not taken
+		}
 	}
 	q.heard, q.iv = m.raw, m.nextIV
 	var msg []byte
 	var ps []payload.Payload
 	msg, q.iv, ps = sa.hashed(payload.QuickMode, q.mid, q.iv, q.hash3)
-	sa.send(now, &q.last, msg, 3, false, "", ps...)
+	sa.send(now, &q.last, msg, 3, q.asked, "", ps...)
+	if q.asked {
+		q.handInbound() // what the peer sends may overtake its CONNECTED
+		q.awaitConnected(now)
+		return
+	}
 	q.finish(now)
 }
 
@@ -235,6 +264,7 @@ func (q *quick) readChoice(m *message) error {
 	if err != nil {
 		return err
 	}
+	q.named = reply.Proposals[0]
 	if q.choice, err = ike.MatchQuickMode(reply, q.offer); err != nil {
 		return err
 	}
@@ -263,7 +293,7 @@ func (q *quick) readChoice(m *message) error {
 		}
 	}
 	for _, n := range payload.All[payload.Notify](m.chain) {
-		if n.NotifyType == payload.NotifyResponderLifetime && n.Protocol == payload.ProtocolESP {
+		if n.NotifyType == payload.NotifyResponderLifetime && n.Protocol != payload.ProtocolISAKMP {
 			if err := q.shorten(n); err != nil {
 				return err
 			}
@@ -280,32 +310,4 @@ func (q *quick) shorten(n payload.Notify) error {
 		q.lifetime = ike.Shorter(q.lifetime, l)
 	}
 	return err
-}
-
-// message3 completes the exchange at the responder.
-func (q *quick) message3(now time.Time, m *message) {
-	sa := q.sa
-	if err := m.authenticate(sa.keys, q.iv, q.hash3); err != nil {
-		sa.heard(m, 0, "ignored: quick mode message 3: "+err.Error())
-		return
-	}
-	sa.heard(m, 3, "")
-	sa.lastHeard = now
-	q.heard, q.iv = m.raw, m.nextIV
-	q.last = outgoing{} // nothing is left to be answered
-	q.finish(now)
-}
-
-// message4 is what may follow: CONNECTED after a commit bit, as a fourth quick
-// mode message or as an informational exchange under the same message ID
-// (RFC 2408, Sections 3.1 and 4.8; the first form was seen of Windows servers). It changes nothing.
-func (q *quick) message4(now time.Time, m *message) {
-	sa := q.sa
-	if m.Flags&payload.Encrypted == 0 || m.authenticate(sa.keys, q.iv, sa.hash1(q.mid)) != nil {
-		sa.heard(m, 0, "ignored: the quick mode is over")
-		return
-	}
-	sa.lastHeard = now
-	q.heard1 = m.raw
-	sa.heard(m, 4, "noted: the quick mode is over")
 }

@@ -68,6 +68,8 @@ type SA struct {
 	since      time.Time // established
 	lifetime   time.Duration
 	expires    time.Time
+	aging      time.Time // when it is to be replaced; zero: never, or done
+	volume     uint64    // bytes encrypted by either side since message 5
 	lastHeard  time.Time // the latest genuine message under the SA
 	used       map[uint32]struct{}
 	quicks     []*quick // under way, or kept to answer copies
@@ -132,7 +134,16 @@ func (sa *SA) Usable(now time.Time) bool {
 
 // spent reports that no quick mode may be started any more.
 func (sa *SA) spent() bool {
-	return sa.policy.QuickModes > 0 && sa.quickModes >= sa.policy.QuickModes || len(sa.used) >= maxMessageIDs
+	return sa.policy.QuickModes > 0 && sa.quickModes >= sa.policy.QuickModes || len(sa.used) >= maxMessageIDs ||
+		sa.choice.Kilobytes > 0 && sa.volume >= 1024*sa.choice.Kilobytes
+}
+
+// count adds to what the SA has encrypted. Past four fifths of what it may, it is to be replaced.
+func (sa *SA) count(now time.Time, ciphertext int) {
+	sa.volume += uint64(ciphertext)
+	if limit := 1024 * sa.choice.Kilobytes; limit > 0 && sa.volume >= limit/5*4 && !sa.aging.IsZero() && sa.aging.After(now) {
+		sa.aging = now
+	}
 }
 
 // NextEvent takes the oldest event that has not been taken.
@@ -185,6 +196,9 @@ func (sa *SA) NextDeadline() (at time.Time, ok bool) {
 		earliest(sa.until)
 	case established:
 		earliest(sa.expires)
+		if !sa.aging.IsZero() {
+			earliest(sa.aging)
+		}
 	}
 	for _, q := range sa.quicks {
 		earliest(q.deadline())
@@ -219,6 +233,9 @@ func (sa *SA) step(now time.Time) {
 		sa.state = dead
 	case sa.state == established && !now.Before(sa.expires):
 		sa.Close(now, "expired", ike.Errorf(ike.CodeMainModeExpired, 0, "main mode expired after %v", sa.lifetime), true)
+	case sa.state == established && !sa.aging.IsZero() && !now.Before(sa.aging):
+		sa.aging = time.Time{}
+		sa.emit(ike.EventMainModeAging{})
 	default:
 		for _, q := range sa.quicks {
 			if !now.Before(q.deadline()) {
@@ -239,6 +256,11 @@ func (sa *SA) step(now time.Time) {
 // deleted main mode for its quick modes too (MS-IKEE, product note 26).
 func (sa *SA) Close(now time.Time, state string, reason error, tell bool) {
 	if sa.state == established {
+		for _, q := range slices.Clone(sa.quicks) {
+			if q.state == quickAwaits4 {
+				q.finish(now) // both sides have all that the pair takes
+			}
+		}
 		sa.gone(now, state, reason, tell)
 		sa.state, sa.until = lingering, now.Add(ike.Span(sa.env.Config.Gaps()))
 	} else {
@@ -298,7 +320,11 @@ func (sa *SA) retire(now time.Time) {
 			return
 		}
 	}
-	sa.Close(now, "deleted", ike.Errorf(ike.CodeQuickModeLimit, 0, "the quick modes of this main mode are used up"), true)
+	reason := ike.Errorf(ike.CodeQuickModeLimit, 0, "the quick modes of this main mode are used up")
+	if sa.choice.Kilobytes > 0 && sa.volume >= 1024*sa.choice.Kilobytes {
+		reason = ike.Errorf(ike.CodeMainModeExpired, 0, "main mode has encrypted %d kilobytes", sa.choice.Kilobytes)
+	}
+	sa.Close(now, "deleted", reason, true)
 }
 
 // newMessageID draws a message ID that this SA has not seen, RFC 2408, Section 3.1.

@@ -27,7 +27,7 @@ func (sa *SA) heard(m *message, number int, note string) {
 	}
 	r := sa.record(false, m.Header, number, ike.Describe(m.chain))
 	if m.Flags&payload.Commit != 0 {
-		note = join(note, "commit bit set: tolerated")
+		note = join(note, "commit bit set")
 	}
 	if m.malformed != nil {
 		note = join(note, m.malformed.Error())

@@ -342,13 +342,16 @@ func TestNoRuleForThePeer(t *testing.T) {
 
 func TestWhatCannotBeOffered(t *testing.T) {
 	n, a, b := newPair(t)
-	ah := ipsec.Transform{Protocol: ipsec.AH, Auth: "hmac-sha1-96"}
-	bundle := proposal(des3)
-	bundle.Transforms = append(bundle.Transforms, ah)
-	a.quickMode.Proposals = []ipsec.Proposal{proposal(ah), bundle}
+	inverted := proposal(ipsec.Transform{Protocol: ipsec.AH, Auth: "hmac-sha1-96"})
+	inverted.Transforms = append(inverted.Transforms, des3)
+	a.quickMode.Proposals = []ipsec.Proposal{
+		inverted, proposal(ipsec.Transform{Protocol: ipsec.ESP, Cipher: "null"}), proposal(ipsec.Transform{Protocol: ipsec.AH, Cipher: "null", Auth: "hmac-sha1-96"}),
+		proposal(ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-gcm16", Auth: "hmac-sha1-96"}), {},
+	}
 	a.request(b)
 	n.run(time.Second)
-	a.wantFailure("AH and bundles are unsupported", "only a single ESP transform can be negotiated", ike.CodeNoPolicy)
+	a.wantFailure("AH inside ESP", "AH[hmac-sha1-96]+ESP[3des-cbc,hmac-sha1-96]:3600s/100000kB is unsupported: a protection is ESP, AH, or ESP inside AH", ike.CodeNoPolicy)
+	a.wantFailure("NULL that protects nothing", "ESP[null] is unsupported", ike.CodeNoPolicy)
 	a.failed = nil
 
 	a.quickMode.Proposals = append(a.quickMode.Proposals, proposal(des3))

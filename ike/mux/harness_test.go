@@ -55,15 +55,24 @@ type host struct {
 	deaf      bool // no rule for anybody
 	refuses   bool // no rule negotiates
 
-	nextSPI   uint32
-	allocated map[uint32]bool // and not released
-	in, out   map[uint32]ipsec.SAParams
-	early     map[uint32]ipsec.SAParams // handed over by EventInbound, the pair still to come
+	firstSPI  uint32
+	nextSPI   map[ipsec.Protocol]uint32 // counted apart, so that the protocols use the same numbers
+	allocated map[said]bool             // and not released
+	in, out   map[said]ipsec.SAParams
+	early     map[said]ipsec.SAParams // handed over by EventInbound, the pair still to come
 	log       []trace.Body
 	events    []ike.Event
 	failed    []ike.EventFailed
 	requests  uint64
 }
+
+// said names an SA of one direction.
+type said struct {
+	protocol ipsec.Protocol
+	spi      uint32
+}
+
+func idOf(sa ipsec.SAParams) said { return said{sa.Protocol, sa.SPI} }
 
 var des3 = ipsec.Transform{Protocol: ipsec.ESP, Cipher: "3des-cbc", Auth: "hmac-sha1-96"}
 
@@ -88,8 +97,8 @@ func (n *network) add(name, addr string, seed uint64) *host {
 		n: n, name: name, addr: netip.MustParseAddr(addr), psk: "interop-lab-psk",
 		mainMode:  ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}},
 		quickMode: ike.QuickMode{Proposals: []ipsec.Proposal{proposal(des3)}, PolicyID: 7, Rule: "test/" + name},
-		nextSPI:   uint32(seed << 24), allocated: map[uint32]bool{}, in: map[uint32]ipsec.SAParams{}, out: map[uint32]ipsec.SAParams{},
-		early: map[uint32]ipsec.SAParams{},
+		firstSPI:  uint32(seed << 24), nextSPI: map[ipsec.Protocol]uint32{}, allocated: map[said]bool{},
+		in: map[said]ipsec.SAParams{}, out: map[said]ipsec.SAParams{}, early: map[said]ipsec.SAParams{},
 	}
 	h.config = ike.Config{
 		Rand: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)}), Policy: h, SPIs: h,
@@ -119,15 +128,17 @@ func (h *host) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
 
 func (h *host) QuickMode(ipsec.Selector) (ike.QuickMode, bool) { return h.quickMode, !h.refuses }
 
-func (h *host) AllocateSPI(ipsec.Protocol) uint32 {
-	h.nextSPI++
-	h.allocated[h.nextSPI] = true
-	return h.nextSPI
+func (h *host) AllocateSPI(p ipsec.Protocol) uint32 {
+	h.nextSPI[p]++
+	id := said{p, h.firstSPI + h.nextSPI[p]}
+	h.allocated[id] = true
+	return id.spi
 }
 
-func (h *host) ReleaseSPI(_ ipsec.Protocol, spi uint32) {
-	require.True(h.n.t, h.allocated[spi], "%s releases the SPI %x that it has", h.name, spi)
-	delete(h.allocated, spi)
+func (h *host) ReleaseSPI(p ipsec.Protocol, spi uint32) {
+	id := said{p, spi}
+	require.True(h.n.t, h.allocated[id], "%s releases the SPI %v that it has", h.name, id)
+	delete(h.allocated, id)
 }
 
 // request asks for SAs for all traffic between the hosts.
@@ -151,26 +162,30 @@ func (h *host) drain() {
 			h.n.send(e.Datagram)
 		case ike.EventInbound:
 			for _, in := range e.In {
-				h.early[in.SPI] = in
+				require.NotContains(h.n.t, h.early, idOf(in))
+				h.early[idOf(in)] = in
 			}
 		case ike.EventInboundGone:
-			require.Contains(h.n.t, h.early, e.SPI, "%s takes back what it handed over", h.name)
-			delete(h.early, e.SPI)
+			require.Contains(h.n.t, h.early, said{e.Protocol, e.SPI}, "%s takes back what it handed over", h.name)
+			delete(h.early, said{e.Protocol, e.SPI})
 		case ike.EventSAs:
 			for i := range e.In {
-				if early, ok := h.early[e.In[i].SPI]; ok {
-					require.Equal(h.n.t, early, e.In[i], "%s hands over the same SA twice", h.name)
-					delete(h.early, early.SPI)
+				in, out := e.In[i], e.Out[i]
+				if early, ok := h.early[idOf(in)]; ok {
+					require.Equal(h.n.t, early, in, "%s hands over the same SA twice", h.name)
+					delete(h.early, idOf(in))
 				}
-				h.in[e.In[i].SPI], h.out[e.Out[i].SPI] = e.In[i], e.Out[i]
+				require.True(h.n.t, h.allocated[idOf(in)], "%s has allocated what it hands over", h.name)
+				h.in[idOf(in)], h.out[idOf(out)] = in, out
 			}
 		case ike.EventDeleteSAs:
 			for _, spi := range e.SPIs {
-				if sa, ok := h.out[spi]; ok {
-					delete(h.in, sa.PeerSPI)
-					delete(h.allocated, sa.PeerSPI)
+				id := said{e.Protocol, spi}
+				if sa, ok := h.out[id]; ok {
+					delete(h.in, said{e.Protocol, sa.PeerSPI})
+					delete(h.allocated, said{e.Protocol, sa.PeerSPI})
 				}
-				delete(h.out, spi)
+				delete(h.out, id)
 			}
 		case ike.EventFailed:
 			h.failed = append(h.failed, e)
@@ -252,9 +267,12 @@ func (n *network) wantAgreement(sentence string) {
 	n.t.Helper()
 	for i, h := range n.hosts[:2] {
 		other := n.hosts[1-i]
-		for spi, out := range h.out {
-			in, ok := other.in[spi]
-			require.True(n.t, ok, "%s: %s sends under %x, %s has no such SA", sentence, h.name, spi, other.name)
+		for id, out := range h.out {
+			in, ok := other.in[id]
+			require.True(n.t, ok, "%s: %s sends under %v, %s has no such SA", sentence, h.name, id, other.name)
+			if out.Inner != 0 {
+				require.Contains(n.t, h.out, said{ipsec.ESP, out.Inner}, "%s: %s has the whole bundle", sentence, h.name)
+			}
 			require.Equal(n.t, in.CipherKey, out.CipherKey, sentence)
 			require.Equal(n.t, in.AuthKey, out.AuthKey, sentence)
 			require.Equal(n.t, in.Selector, out.Selector, sentence)
@@ -263,6 +281,7 @@ func (n *network) wantAgreement(sentence string) {
 			require.Equal(n.t, in.Src, out.Src, sentence)
 			require.Equal(n.t, in.Dst, out.Dst, sentence)
 			require.Equal(n.t, in.PeerSPI, out.PeerSPI, sentence)
+			require.Equal(n.t, in.Inner, out.Inner, sentence)
 			require.NotEqual(n.t, in.Initiator, out.Initiator, sentence)
 		}
 		require.Len(n.t, h.in, len(h.out), "%s: SAs of %s come in pairs", sentence, h.name)
@@ -326,6 +345,18 @@ func count[E ike.Event](h *host) (n int) {
 		}
 	}
 	return n
+}
+
+// first is the first event of a type, which must exist.
+func first[E ike.Event](h *host) (e E) {
+	h.n.t.Helper()
+	for _, ev := range h.events {
+		if e, ok := ev.(E); ok {
+			return e
+		}
+	}
+	require.Fail(h.n.t, "no such event", "%s: %T", h.name, e)
+	return e
 }
 
 // field finds a value in the decoded payloads by the path of names.

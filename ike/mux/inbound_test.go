@@ -27,9 +27,9 @@ func TestResponderTakesTrafficFromMessage2On(t *testing.T) {
 	n.run(500 * time.Millisecond)
 	require.Len(t, a.out, 1, "the initiator has its pair")
 	require.Empty(t, b.in, "the responder waits for message 3")
-	for spi, out := range a.out {
-		require.Contains(t, b.early, spi, "and can open what the initiator sends")
-		require.Equal(t, out.CipherKey, b.early[spi].CipherKey)
+	for id, out := range a.out {
+		require.Contains(t, b.early, id, "and can open what the initiator sends")
+		require.Equal(t, out.CipherKey, b.early[id].CipherKey)
 	}
 	require.Zero(t, count[ike.EventInbound](a), "the initiator needs no such thing")
 	n.run(time.Minute)

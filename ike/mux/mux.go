@@ -10,6 +10,7 @@ package mux
 
 import (
 	"container/heap"
+	"fmt"
 	"net/netip"
 	"time"
 
@@ -100,8 +101,12 @@ func (m *Mux) HandleDatagram(now time.Time, d ike.Datagram) {
 		m.ignored(d, h, err.Error())
 		return
 	}
-	if h.Major() != 1 {
-		m.ignored(d, h, "the major version is not 1")
+	if h.Version != payload.Version1 {
+		m.ignored(d, h, fmt.Sprintf("the version is %d.%d, not 1.0", h.Major(), h.Version&0xf)) // RFC 2408, Section 5.2
+		return
+	}
+	if odd := h.Flags &^ (payload.Encrypted | payload.Commit); odd != 0 {
+		m.ignored(d, h, "unsupported flags: "+odd.String()) // RFC 2408, Section 5.2
 		return
 	}
 	if h.CookieI == (payload.Cookie{}) {
@@ -187,6 +192,8 @@ func (m *Mux) after(now time.Time, e *entry) {
 			}
 			changed = true
 			m.events = append(m.events, ev)
+		case ike.EventMainModeAging:
+			m.replace(now, e)
 		case ike.EventInitialContact:
 			m.initialContact(now, e)
 		case ike.EventPeerSilent:
@@ -196,9 +203,7 @@ func (m *Mux) after(now time.Time, e *entry) {
 			m.pairs.add(now, e.sa.Remote().Addr(), m.serial, ev)
 			m.events = append(m.events, ev)
 		case ike.EventDeleteSAs:
-			if ev.SPIs = m.pairs.deletedByPeer(ev); ev.SPIs != nil {
-				m.events = append(m.events, ev)
-			}
+			m.events = append(m.events, m.pairs.deletedByPeer(ev)...)
 		case ike.EventUnserved:
 			changed = true
 			m.unserved(e.peer(), ev)
@@ -289,7 +294,7 @@ func (m *Mux) DeleteSAs(now time.Time, remote netip.Addr, p ipsec.Protocol, inbo
 		}
 	}
 	if newest != nil && len(inbound) > 0 {
-		newest.sa.SendDeleteESP(now, p, inbound)
+		newest.sa.SendDelete(now, p, inbound)
 		m.after(now, newest)
 	}
 }

@@ -89,11 +89,11 @@ func TestDecodedMessages(t *testing.T) {
 	require.NotEqual(t, uint32(0), got[3].MessageID)
 }
 
-// Every combination of main mode algorithms, and every quick mode transform, with and without PFS.
-func TestAlgorithms(t *testing.T) {
-	for _, cipher := range []string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
-		for _, hash := range []string{"sha1", "sha256"} {
-			for _, group := range []uint16{2, 14} {
+// Every combination of main mode algorithms.
+func TestMainModeAlgorithms(t *testing.T) {
+	for _, cipher := range []string{"des-cbc", "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
+		for _, hash := range []string{"md5", "sha1", "sha256", "sha384", "sha512"} {
+			for _, group := range []uint16{1, 2} {
 				p := ike.MainModeProposal{Cipher: cipher, Hash: hash, Group: group}
 				t.Run(p.String(), func(t *testing.T) {
 					n, a, b := newPair(t)
@@ -106,41 +106,92 @@ func TestAlgorithms(t *testing.T) {
 			}
 		}
 	}
-	transforms := []ipsec.Transform{}
-	for _, cipher := range []string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
-		for _, auth := range []string{"hmac-sha1-96", "hmac-sha256-128"} {
-			transforms = append(transforms, ipsec.Transform{Protocol: ipsec.ESP, Cipher: cipher, Auth: auth})
+}
+
+// Each group, in both phases.
+func TestGroups(t *testing.T) {
+	for _, group := range []uint16{1, 2, 5, 14, 15, 16, 17, 18} {
+		if testing.Short() && group > 16 {
+			continue
 		}
-	}
-	for _, cipher := range []string{"aes128-gcm16", "aes192-gcm16", "aes256-gcm16"} {
-		transforms = append(transforms, ipsec.Transform{Protocol: ipsec.ESP, Cipher: cipher})
-	}
-	for _, tr := range transforms {
-		for _, group := range []uint16{0, 1, 2, 5, 14} {
-			t.Run(fmt.Sprintf("%v group %d", tr, group), func(t *testing.T) {
-				n, a, b := newPair(t)
-				q := ike.QuickMode{Proposals: []ipsec.Proposal{proposal(tr)}, PFS: group != 0, PFSGroup: group}
-				a.quickMode, b.quickMode = q, q
-				a.request(b)
-				n.run(time.Second)
-				n.wantPairs("a pair", 1)
-				for _, sa := range b.out {
-					require.Equal(t, tr, sa.Transform)
-					c := suite.CipherNamed(tr.Cipher)
-					require.Len(t, sa.CipherKey, c.KeyLen+c.SaltLen)
-					if tr.Auth != "" {
-						require.Len(t, sa.AuthKey, suite.AuthNamed(tr.Auth).KeyLen)
-					}
-				}
-				chosen := traced[trace.Negotiation](b)[3].Chosen
-				if group != 0 {
-					require.Contains(t, chosen, fmt.Sprintf("pfs group %d", group))
-				} else {
-					require.NotContains(t, chosen, "pfs")
-				}
-			})
+		n, a, b := newPair(t)
+		for _, h := range n.hosts {
+			h.mainMode.Proposals[0].Group = group
+			h.quickMode.PFS = true
 		}
+		a.request(b)
+		n.run(time.Second)
+		n.wantPairs("a pair", 1)
+		require.Contains(t, traced[trace.Negotiation](b)[3].Chosen, fmt.Sprintf("pfs group %d", group))
 	}
+}
+
+// The transforms of phase 2, and what must come out of each as keys.
+func transforms() (esp, ah []ipsec.Transform) {
+	auths := []string{"hmac-md5-96", "hmac-sha1-96", "hmac-sha256-128", "hmac-sha384-192", "hmac-sha512-256"}
+	for _, auth := range auths {
+		for _, cipher := range []string{"null", "des-cbc", "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
+			esp = append(esp, ipsec.Transform{Protocol: ipsec.ESP, Cipher: cipher, Auth: auth})
+		}
+		ah = append(ah, ipsec.Transform{Protocol: ipsec.AH, Auth: auth})
+	}
+	for _, cipher := range []string{"aes128-gcm16", "aes192-gcm16", "aes256-gcm16", "3des-cbc"} {
+		esp = append(esp, ipsec.Transform{Protocol: ipsec.ESP, Cipher: cipher})
+	}
+	return esp, ah
+}
+
+// Every transform of phase 2, alone and ESP inside AH, with and without PFS.
+func TestQuickModeTransforms(t *testing.T) {
+	esp, ah := transforms()
+	var all [][]ipsec.Transform
+	for i, tr := range esp {
+		all = append(all, []ipsec.Transform{tr}, []ipsec.Transform{tr, ah[i%len(ah)]})
+	}
+	for _, tr := range ah {
+		all = append(all, []ipsec.Transform{tr})
+	}
+	for i, trs := range all {
+		p := ipsec.Proposal{Transforms: trs, Lifetime: ipsec.Lifetime{Duration: time.Hour}, Mode: ipsec.Transport}
+		t.Run(p.String(), func(t *testing.T) {
+			n, a, b := newPair(t)
+			group := []uint16{0, 0, 1, 2}[i%4]
+			q := ike.QuickMode{Proposals: []ipsec.Proposal{p}, PFS: group != 0, PFSGroup: group}
+			a.quickMode, b.quickMode = q, q
+			a.request(b)
+			n.run(time.Second)
+			n.wantPairs("a pair for each protocol", len(trs))
+			for id, sa := range b.out {
+				tr := trs[0]
+				if id.protocol != tr.Protocol {
+					tr = trs[1]
+				}
+				require.Equal(t, tr, sa.Transform)
+				wantKeys(t, sa)
+			}
+			chosen := traced[trace.Negotiation](b)[3].Chosen
+			if group != 0 {
+				require.Contains(t, chosen, fmt.Sprintf("pfs group %d", group))
+			} else {
+				require.NotContains(t, chosen, "pfs")
+			}
+		})
+	}
+}
+
+// wantKeys expects keys of the lengths that the SA's algorithms take, and none where there is no algorithm.
+func wantKeys(t *testing.T, sa ipsec.SAParams) {
+	cipher, auth := 0, 0
+	if c := suite.CipherNamed(sa.Transform.Cipher); c != nil {
+		cipher = c.KeyLen + c.SaltLen
+	}
+	if a := suite.AuthNamed(sa.Transform.Auth); a != nil {
+		auth = a.KeyLen
+	}
+	require.Len(t, sa.CipherKey, cipher, "%v", sa.Transform)
+	require.Len(t, sa.AuthKey, auth, "%v", sa.Transform)
+	require.Equal(t, cipher == 0, sa.CipherKey == nil)
+	require.Equal(t, auth == 0, sa.AuthKey == nil)
 }
 
 // PFS without a group of its own uses that of the main mode.
@@ -194,20 +245,20 @@ func TestRekey(t *testing.T) {
 	n, a, b := newPair(t)
 	a.request(b)
 	n.run(time.Second)
-	var old uint32
-	for spi := range a.in {
-		old = spi
+	var old said
+	for id := range a.in {
+		old = id
 	}
-	a.mux.Request(n.now, ike.Request{ID: 9, Local: a.addr, Remote: b.addr, Selector: ipsec.Selector{Src: ipsec.Host(a.addr), Dst: ipsec.Host(b.addr)}, QuickMode: a.quickMode, Replaces: old})
+	a.mux.Request(n.now, ike.Request{ID: 9, Local: a.addr, Remote: b.addr, Selector: ipsec.Selector{Src: ipsec.Host(a.addr), Dst: ipsec.Host(b.addr)}, QuickMode: a.quickMode, Replaces: old.spi})
 	a.drain()
 	n.run(2 * time.Second)
 	n.wantPairs("the old pair and the new one", 2)
 	last := a.events[len(a.events)-1].(ike.EventSAs)
-	require.Equal(t, old, last.Replaces)
+	require.Equal(t, old.spi, last.Replaces)
 	require.NotEqual(t, a.in[old].CipherKey, last.In[0].CipherKey, "the new pair has new keys")
 
-	a.mux.DeleteSAs(n.now, b.addr, ipsec.ESP, []uint32{old})
-	delete(a.out, a.in[old].PeerSPI)
+	a.mux.DeleteSAs(n.now, b.addr, ipsec.ESP, []uint32{old.spi})
+	delete(a.out, said{ipsec.ESP, a.in[old].PeerSPI})
 	delete(a.in, old)
 	delete(a.allocated, old)
 	a.drain()
@@ -221,7 +272,7 @@ func TestDeletedSAsOfOthersStay(t *testing.T) {
 	a.request(b)
 	n.run(time.Second)
 	a.mux.DeleteSAs(n.now, b.addr, ipsec.ESP, []uint32{0xdeadbeef})
-	a.mux.DeleteSAs(n.now, b.addr, ipsec.AH, []uint32{a.nextSPI})
+	a.mux.DeleteSAs(n.now, b.addr, ipsec.AH, []uint32{a.firstSPI + 1})
 	a.drain()
 	n.run(2 * time.Second)
 	n.wantPairs("SPIs that were never negotiated delete nothing", 1)
@@ -230,6 +281,8 @@ func TestDeletedSAsOfOthersStay(t *testing.T) {
 
 func TestMainModeExpires(t *testing.T) {
 	n, a, b := newPair(t)
+	a.config.MainModeMargin = -1
+	a.reboot()
 	a.mainMode.Lifetime, b.mainMode.Lifetime = time.Hour, time.Hour
 	a.quickMode.Proposals[0].Lifetime.Duration = 8 * time.Hour
 	b.quickMode.Proposals[0].Lifetime.Duration = 8 * time.Hour

@@ -9,7 +9,8 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// pair is one pair of IPsec SAs that was handed over and has not been reported gone.
+// pair is one pair of IPsec SAs that was handed over and has not been reported
+// gone. Those of one bundle have the same serial.
 type pair struct {
 	protocol ipsec.Protocol
 	in, out  uint32
@@ -43,32 +44,39 @@ func (ps pairs) removeInbound(remote netip.Addr, proto ipsec.Protocol, spis []ui
 	ps.removeFunc(remote, func(p pair) bool { return p.protocol == proto && slices.Contains(spis, p.in) })
 }
 
-// deletedByPeer drops the pairs whose outbound SPI is named and returns those
-// SPIs: a peer can delete nothing but its own.
-func (ps pairs) deletedByPeer(e ike.EventDeleteSAs) (known []uint32) {
-	ps.removeFunc(e.Remote, func(p pair) bool {
+// deletedByPeer drops the pairs whose outbound SPI is named and returns what the
+// data plane has to remove: a peer can delete nothing but its own. What was
+// negotiated as one bundle goes together, since half of it protects nothing that
+// policy asks for; the Delete of the other half then finds nothing.
+func (ps pairs) deletedByPeer(e ike.EventDeleteSAs) []ike.Event {
+	named := map[uint64]bool{}
+	for _, p := range ps[e.Remote] {
 		if p.protocol == e.Protocol && slices.Contains(e.SPIs, p.out) {
-			known = append(known, p.out)
-			return true
+			named[p.serial] = true
 		}
-		return false
-	})
-	return known
+	}
+	return ps.deleteFunc(e.Remote, func(p pair) bool { return named[p.serial] })
 }
 
 // forget drops the pairs established before the given serial and returns what the data plane has to remove.
-func (ps pairs) forget(remote netip.Addr, before uint64) (events []ike.Event) {
-	esp := ike.EventDeleteSAs{Remote: remote, Protocol: ipsec.ESP}
-	ps.removeFunc(remote, func(p pair) bool {
-		if p.serial < before {
-			esp.SPIs = append(esp.SPIs, p.out)
-			return true
+func (ps pairs) forget(remote netip.Addr, before uint64) []ike.Event {
+	return ps.deleteFunc(remote, func(p pair) bool { return p.serial < before })
+}
+
+// deleteFunc drops pairs and says so to the data plane, by protocol.
+func (ps pairs) deleteFunc(remote netip.Addr, gone func(pair) bool) (events []ike.Event) {
+	for _, proto := range []ipsec.Protocol{ipsec.ESP, ipsec.AH} {
+		e := ike.EventDeleteSAs{Remote: remote, Protocol: proto}
+		for _, p := range ps[remote] {
+			if p.protocol == proto && gone(p) {
+				e.SPIs = append(e.SPIs, p.out)
+			}
 		}
-		return false
-	})
-	if esp.SPIs != nil {
-		events = append(events, esp)
+		if e.SPIs != nil {
+			events = append(events, e)
+		}
 	}
+	ps.removeFunc(remote, gone)
 	return events
 }
 

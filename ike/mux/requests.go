@@ -39,6 +39,24 @@ func (m *Mux) pump(now time.Time, p peer) {
 	}
 }
 
+// replace starts a main mode in place of e, which nears its end, if a pair with
+// the peer may want one: so that it does not have to wait for it then. An error
+// is for the next request to meet again.
+func (m *Mux) replace(now time.Time, e *entry) {
+	p := e.peer()
+	outlived := slices.ContainsFunc(m.sas, func(other *entry) bool {
+		return other.peer() == p && other.sa.Usable(now) && other.sa.Expires().After(e.sa.Expires())
+	})
+	if outlived || m.initiating(p) || !m.pairs.any(now, p.remote) {
+		return
+	}
+	if policy, ok := m.config.Policy.MainMode(p.local, p.remote); ok {
+		if sa, err := ikev1.Initiate(&m.env, now, e.sa.Local(), e.sa.Remote(), policy); err == nil {
+			m.add(now, sa)
+		}
+	}
+}
+
 func (m *Mux) dequeue(p peer) {
 	if m.waiting[p] = m.waiting[p][1:]; len(m.waiting[p]) == 0 {
 		delete(m.waiting, p)

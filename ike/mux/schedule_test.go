@@ -69,7 +69,7 @@ func randomRun(t *testing.T, seed uint64) (n *network, a, b *host, asked int) {
 	n = newNetwork(t)
 	a, b = n.add("a", "10.0.0.1", 2*seed+1), n.add("b", "10.0.0.2", 2*seed+2)
 	for _, h := range n.hosts {
-		h.nextSPI = uint32(h.addr.AsSlice()[3]) << 24
+		h.firstSPI = uint32(h.addr.AsSlice()[3]) << 24
 		h.mainMode.Proposals[0].Group = 1
 		h.mainMode.QuickModes = []int{0, 0, 0, 1, 2}[r.IntN(5)]
 		h.mainMode.Lifetime = []time.Duration{0, 0, 3 * time.Minute}[r.IntN(3)]

@@ -48,7 +48,7 @@ func TestTsharkReadsUs(t *testing.T) {
 			a.request(b)
 			n.run(2 * time.Second)
 			for spi := range a.in {
-				a.mux.DeleteSAs(n.now, b.addr, ipsec.ESP, []uint32{spi})
+				a.mux.DeleteSAs(n.now, b.addr, ipsec.ESP, []uint32{spi.spi})
 			}
 			a.mux.Shutdown(n.now)
 			a.drain()

@@ -120,5 +120,8 @@ func (h Header) Append(dst []byte) []byte {
 	return binary.BigEndian.AppendUint32(dst, h.Length)
 }
 
+// SetFlags writes the flags of the finished message msg into its header.
+func SetFlags(msg []byte, f Flags) { msg[19] = byte(f) }
+
 // SetLength writes the length of the finished message msg into its header.
 func SetLength(msg []byte) { binary.BigEndian.PutUint32(msg[24:HeaderLen], uint32(len(msg))) }

@@ -42,6 +42,8 @@ const (
 	TransformAHMD5    uint8 = 2
 	TransformAHSHA    uint8 = 3
 	TransformAHSHA256 uint8 = 5 // RFC 4868
+	TransformAHSHA384 uint8 = 6 // RFC 4868
+	TransformAHSHA512 uint8 = 7 // RFC 4868
 )
 
 var espNames = map[uint8]string{
@@ -84,10 +86,14 @@ const (
 
 // Values of the phase 1 classes, RFC 2409, Appendix A; those of AES from RFC 3602, of SHA-2 from RFC 4868.
 const (
+	EncryptionDES  uint16 = 1
 	Encryption3DES uint16 = 5
 	EncryptionAES  uint16 = 7
+	HashMD5        uint16 = 1
 	HashSHA1       uint16 = 2
 	HashSHA256     uint16 = 4
+	HashSHA384     uint16 = 5
+	HashSHA512     uint16 = 6
 	AuthPSK        uint16 = 1
 )
 
@@ -101,7 +107,8 @@ const (
 	AttrSAKeyLength    uint16 = 6
 )
 
-// Values of the IPsec DOI classes, RFC 2407, Section 4.5; SHA-256 from RFC 4868.
+// Values of the IPsec DOI classes, RFC 2407, Section 4.5; SHA-2 from RFC 4868.
+// An authentication algorithm has another number here than as an AH transform.
 // The values of Life Type are the same in phase 1.
 const (
 	LifeSeconds    uint16 = 1
@@ -109,6 +116,8 @@ const (
 	AuthHMACMD5    uint16 = 1
 	AuthHMACSHA1   uint16 = 2
 	AuthHMACSHA256 uint16 = 5
+	AuthHMACSHA384 uint16 = 6
+	AuthHMACSHA512 uint16 = 7
 )
 
 // class is an attribute class: its name, and names for its values where they are enumerated.

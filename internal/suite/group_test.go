@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"math/big"
+	"math/rand/v2"
 	"testing"
 	"testing/iotest"
 
@@ -131,6 +132,77 @@ func TestDiffieHellman(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, unhex(t, c.shared), got, "group %d", c.group)
 		}
+	}
+}
+
+// The remaining groups, by SHA-256 over the two public values and the secret:
+// CPython's pow with primes from a program of its own (pi by Størmer's formula
+// instead of Machin's), x the bytes 00, 01 … and y the bytes 20, 21 …, as many as
+// a private key has, the highest bit set.
+func TestDiffieHellmanDigests(t *testing.T) {
+	for _, c := range []struct {
+		group                    uint16
+		publicX, publicY, shared string
+	}{
+		{1, "e8fe6246d87d65e6f78d6ef1ed0544867fefe7a8233601657bcac22e758642c3", "a4bea69d757402613f93746efc7be31a7deb47125cf99a6d8f4161f0eb05fc65", "5531a486d996d6129d1d753a67a76f6d9b09eb12f6be6c2afbddc80d62616c6f"},
+		{5, "6484731a114b589aebe5e6ee2868208281872da2b17e9191cb47607a64abcd8c", "07390dbd98f6cb91793afd2a40b0f6dee8bd74fa1c7bb700716e5378cc5c9826", "7c5946a7287896f68d007bab4034abc7ffe13cc7c7174616bc2f0aba6650f3b1"},
+		{15, "5f2775e06e714d18282b9292a5e8ed79dd96de7b0b5425ab3c41ded930066857", "a368bd25a79b251c08f409838b0d7f9f3ee388fb8498c8844942d0c31cf471e8", "55e785abfd27c6e9b613050aa4a8ac810973ee98e69037142773a60c31b9e950"},
+		{16, "ba99047119484d954703477baa2f98613d3aceac63739248475c6024f0df3423", "7ca873d27727fe9d2746c5b58afc3b3ba1d8ef98d4118773b856daaad0cf18ac", "954b16ff91a32ce4f0bd2a44a807dc3cf87d64e997dae66b9be3d86a625961d5"},
+		{17, "3759bc8c3d0f4bb3981532b88a1871a9f86e71c6b134292b4f6e2fbf05131706", "fdd8edd4d8030d592b55856a44f8d5b0b41e474b7b97490cd328bf7abfcf63f1", "e144accd4e8075af1a627c15e282671c54659e077ee15c491ecd50396165cd09"},
+		{18, "41e4b16faf65483d5a563e91b99fd1ce3977b472d4e39b20c132cfb8328ac2b2", "eab373bf60da91c0f09ef9805d5e66094e1d34a64fba5a61090da2fc9141993f", "ff6e09958aec0b35a34c6dbe33f27c0d8d0ab871b3859623616b4169e102baaf"},
+	} {
+		g := GroupNumbered(c.group)
+		x, y := make([]byte, (g.exponent+7)/8), make([]byte, (g.exponent+7)/8)
+		for i := range x {
+			x[i], y[i] = byte(i), byte(i+0x20)
+		}
+		a, err := g.GenerateKey(bytes.NewReader(x))
+		require.NoError(t, err)
+		b, err := g.GenerateKey(bytes.NewReader(y))
+		require.NoError(t, err)
+		require.Equal(t, c.publicX, digest(a.Public()), "group %d", c.group)
+		require.Equal(t, c.publicY, digest(b.Public()), "group %d", c.group)
+		for _, side := range []struct {
+			own  *PrivateKey
+			peer []byte
+		}{{a, b.Public()}, {b, a.Public()}} {
+			got, err := side.own.Shared(side.peer)
+			require.NoError(t, err)
+			require.Len(t, got, g.Len())
+			require.Equal(t, c.shared, digest(got), "group %d", c.group)
+		}
+	}
+}
+
+func digest(b []byte) string {
+	sum := sha256.Sum256(b)
+	return hex.EncodeToString(sum[:])
+}
+
+// What the comb makes is what math/big's exponentiation makes.
+func TestPowersOfTheGenerator(t *testing.T) {
+	r := rand.NewChaCha8([32]byte{1})
+	for _, g := range groups {
+		for range 3 {
+			k, err := g.GenerateKey(r)
+			require.NoError(t, err)
+			require.Equal(t, new(big.Int).Exp(big.NewInt(2), k.x, g.Prime()).FillBytes(make([]byte, g.Len())), k.Public(), "group %d", g.Number)
+			require.GreaterOrEqual(t, k.x.BitLen(), g.exponent)
+		}
+		ones := bytes.Repeat([]byte{0xff}, (g.exponent+7)/8)
+		k, err := g.GenerateKey(bytes.NewReader(ones))
+		require.NoError(t, err)
+		require.Equal(t, new(big.Int).Exp(big.NewInt(2), new(big.Int).SetBytes(ones), g.Prime()).FillBytes(make([]byte, g.Len())), k.Public())
+	}
+}
+
+// RFC 3526, Section 8, upper estimates; NIST SP 800-56A Rev. 3, 5.6.1.1.1 and Appendix D: twice the security strength.
+func TestPrivateKeysAreLongEnough(t *testing.T) {
+	for group, least := range map[uint16][2]int{
+		1: {240, 0}, 2: {240, 0}, 5: {240, 0}, 14: {320, 224}, 15: {420, 256}, 16: {480, 304}, 17: {540, 352}, 18: {620, 400},
+	} {
+		require.GreaterOrEqual(t, GroupNumbered(group).exponent, least[0], "group %d, RFC 3526", group)
+		require.GreaterOrEqual(t, GroupNumbered(group).exponent, least[1], "group %d, SP 800-56A", group)
 	}
 }
 
