@@ -149,6 +149,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		return l.spec.Errorf(path, "%v", err)
 	}
 	l.hosts[name] = h
+	l.oracle.assigned(name, c.Policy)
 	for i, s := range n.Serves {
 		if s.TCP != 0 {
 			_, err = h.ServeTCP(uint16(s.TCP))
@@ -160,6 +161,15 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		}
 	}
 	return nil
+}
+
+// assign gives a host a policy while it runs; nil takes the one it has.
+func (l *lab) assign(host string, p *policy.Policy) error {
+	err := l.hosts[host].AssignPolicy(p)
+	if err == nil {
+		l.oracle.assigned(host, p)
+	}
+	return err
 }
 
 func (l *lab) lookup(name string) (netip.Addr, bool) {

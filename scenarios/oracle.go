@@ -17,10 +17,19 @@ import (
 // the policy that the host has at that moment whether the packet may be in the
 // clear. It reads the policy as the administrator wrote it and evaluates it in
 // the most naive way, on purpose apart from the compiled SPD that it checks:
-// every filter, both ways if mirrored, tried one by one.
+// every filter, both ways if mirrored, tried one by one. Which policy a host has
+// it knows from the lab that assigned it, not from the host.
+//
+// A frame that calls itself ESP or AH is believed only if its SPI is one that key
+// management has given this host for this destination. What else the host's
+// policy cannot be asked about, because it cannot be read, is a violation: any
+// EtherType but IPv4 and ARP, and a fragment whose first one was never seen when
+// a filter with ports might want it protected.
 type oracle struct {
 	lab        *lab
 	decoder    packetDecoder
+	policies   map[string]*policy.Policy // assigned, by host
+	spis       map[outboundSPI]bool      // of all outbound SAs that there were
 	fragments  recent[ruling]
 	frames     int // judged
 	violations []violation
@@ -33,12 +42,30 @@ type violation struct {
 
 // ruling is what the policy demands of a packet.
 type ruling struct {
-	protect bool
-	rule    string
-	why     string
+	leak bool // it may not leave in the clear
+	rule string
+	why  string
 }
 
-func newOracle(l *lab) *oracle { return &oracle{lab: l} }
+// outboundSPI names an SA by its sender and what the wire shows of it.
+type outboundSPI struct {
+	node, dst string
+	protocol  string
+	spi       uint32
+}
+
+func newOracle(l *lab) *oracle {
+	o := &oracle{lab: l, policies: map[string]*policy.Policy{}, spis: map[outboundSPI]bool{}}
+	l.log.Observe(func(e trace.Event) {
+		if sa, ok := e.Body.(trace.SAAdded); ok && sa.Direction == ipsec.Outbound.String() {
+			o.spis[outboundSPI{e.Node, sa.Dst, sa.Protocol, sa.SPI}] = true
+		}
+	})
+	return o
+}
+
+// assigned tells the oracle which policy a host has from now on; nil is none.
+func (o *oracle) assigned(host string, p *policy.Policy) { o.policies[host] = p }
 
 // frame judges one frame, when its sender puts it on the wire.
 func (o *oracle) frame(f sim.Frame) {
@@ -46,18 +73,26 @@ func (o *oracle) frame(f sim.Frame) {
 	if host == nil {
 		return
 	}
+	if o.decoder.arp(f.Data) {
+		return // addresses are resolved in the clear under any policy
+	}
 	p, ok := o.decoder.decode(f.Data)
-	if ok && (p.flow.Proto == ipsec.ProtoESP || p.flow.Proto == ipsec.ProtoAH) || !o.decoder.ipv4() {
+	assigned := o.policies[f.Node]
+	if ok && p.protected() && (p.flow.Fragment || assigned == nil || o.known(f.Node, p)) {
 		return
 	}
 	o.frames++
 	packet, r := p.flow.String(), ruling{}
-	if ok {
-		r = o.rule(host, p)
-	} else if host.Policy() != nil { // what cannot be read cannot be cleared of suspicion
-		packet, r = fmt.Sprintf("%d bytes", len(f.Data)), ruling{protect: true, rule: host.Policy().Name, why: "it cannot be read as an IPv4 packet"}
+	switch {
+	case ok && p.protected():
+		r = ruling{leak: true, rule: assigned.Name, why: fmt.Sprintf("no SA of the host has the SPI %#08x", p.spi)}
+	case ok:
+		r = o.rule(assigned, host, p)
+	case assigned != nil: // what cannot be read cannot be cleared of suspicion
+		packet = fmt.Sprintf("%d bytes", len(f.Data))
+		r = ruling{leak: true, rule: assigned.Name, why: "it cannot be read as an IPv4 packet"}
 	}
-	if !r.protect {
+	if !r.leak {
 		return
 	}
 	v := trace.Violation{Frame: f.Number, Segment: f.Segment, Packet: packet, Rule: r.rule, Why: r.why}
@@ -65,19 +100,55 @@ func (o *oracle) frame(f sim.Frame) {
 	o.lab.world.Record(f.Node, v)
 }
 
+// known reports whether the SPI of a protected packet is one of its sender's.
+func (o *oracle) known(node string, p decoded) bool {
+	protocol := ipsec.ESP
+	if p.flow.Proto == ipsec.ProtoAH {
+		protocol = ipsec.AH
+	}
+	return o.spis[outboundSPI{node, p.flow.Dst.String(), protocol.String(), p.spi}]
+}
+
 // rule finds what the policy demands. A non-first fragment hides its ports: the
 // ruling on the first fragment of its datagram holds.
-func (o *oracle) rule(host *hosts.Host, packet decoded) ruling {
+func (o *oracle) rule(p *policy.Policy, host *hosts.Host, packet decoded) ruling {
+	// A host is itself under whatever source address it sends.
+	local := append(host.Addrs(), packet.flow.Src)
+	ties := host.PolicyOptions().Ties
 	if packet.flow.Fragment {
 		if r, ok := o.fragments.get(packet.key()); ok {
 			return r
 		}
+		return judgeFragment(p, local, ties, packet.flow)
 	}
-	r := judge(host.Policy(), host.Addrs(), host.PolicyOptions().Ties, packet.flow)
-	if packet.fragment && !packet.flow.Fragment {
+	r := judge(p, local, ties, packet.flow)
+	if packet.fragment {
 		o.fragments.put(packet.key(), r)
 	}
 	return r
+}
+
+// judgeFragment judges a fragment of an unknown datagram: it is a leak if any
+// ports that a filter names would make it one.
+func judgeFragment(p *policy.Policy, local []netip.Addr, ties []policy.Kind, f ipsec.Flow) ruling {
+	if p == nil {
+		return ruling{}
+	}
+	flows := []ipsec.Flow{f}
+	for _, rule := range p.Rules {
+		for _, filter := range rule.Filters.Filters {
+			there, back := f, f
+			there.SrcPort, there.DstPort = filter.SourcePort, filter.DestinationPort
+			back.SrcPort, back.DstPort = filter.DestinationPort, filter.SourcePort
+			flows = append(flows, there, back)
+		}
+	}
+	for _, f := range flows {
+		if r := judge(p, local, ties, f); r.leak {
+			return r
+		}
+	}
+	return ruling{}
 }
 
 // judge is the naive evaluation of a policy for a packet that leaves the host.
@@ -111,12 +182,12 @@ func judge(p *policy.Policy, local []netip.Addr, ties []policy.Kind, f ipsec.Flo
 			}
 		}
 	}
-	if best == nil || best.kind != policy.Negotiate {
+	if best == nil || best.kind == policy.Permit {
 		return ruling{}
 	}
 	return ruling{
-		protect: true, rule: best.rule,
-		why: fmt.Sprintf("the most specific filter that matches is %q, and its action is negotiate", best.filter),
+		leak: true, rule: best.rule,
+		why: fmt.Sprintf("the most specific filter that matches is %q, and its action is %s", best.filter, best.kind),
 	}
 }
 
@@ -177,14 +248,14 @@ func covers(w policy.Address, local []netip.Addr, a netip.Addr) (bits int, ok bo
 // check is the oracle's verdict over the run.
 func (o *oracle) check() result.Check {
 	c := result.Check{
-		Name: "wire oracle: nothing in the clear that policy wants protected", Outcome: result.Passed,
+		Name: "wire oracle: nothing in the clear that policy protects or blocks", Outcome: result.Passed,
 		Want: "no violation", Got: fmt.Sprintf("%d clear frames of hosts judged, no violation", o.frames),
 	}
 	if n := len(o.violations); n > 0 {
 		v := o.violations[0]
 		c.Outcome = result.Failed
 		c.Got = fmt.Sprintf("%d of %d clear frames of hosts", n, o.frames)
-		c.Reason = fmt.Sprintf("frame %d on %s left %s in the clear (%s) although rule %s demands protection: %s",
+		c.Reason = fmt.Sprintf("frame %d on %s left %s in the clear (%s) although rule %s forbids it: %s",
 			v.Frame, v.Segment, v.node, v.Packet, v.Rule, v.Why)
 	}
 	return c

@@ -22,9 +22,9 @@ func TestWireOracleAccusesWhatItCannotRead(t *testing.T) {
 	}
 	send(0x08, 0x00)
 	require.Empty(t, l.oracle.violations, "the host has no policy yet")
-	require.NoError(t, host.AssignPolicy(l.policies["secure-windows"]))
-	send(0x86, 0xdd)
-	require.Empty(t, l.oracle.violations)
+	require.NoError(t, l.assign("solaris", l.policies["secure-windows"]))
+	send(0x08, 0x06)
+	require.Empty(t, l.oracle.violations, "ARP")
 	send(0x08, 0x00)
 	require.Len(t, l.oracle.violations, 1)
 	require.Contains(t, l.oracle.check().Reason, "it cannot be read as an IPv4 packet")

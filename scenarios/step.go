@@ -129,7 +129,7 @@ func (s *stepRun) perform(p *sim.Proc) {
 		if v.AssignPolicy.Unassigns() {
 			next = nil
 		}
-		s.broken = l.hosts[v.AssignPolicy.Host].AssignPolicy(next)
+		s.broken = l.assign(v.AssignPolicy.Host, next)
 	}
 }
 

@@ -142,11 +142,22 @@ func (d *packetDecoder) decode(frame []byte) (decoded, bool) {
 		if len(body) >= 4 {
 			p.spi = uint32(be16(body))<<16 | uint32(be16(body[2:]))
 		}
+	case layers.IPProtocolAH: // RFC 4302, Section 2
+		if len(body) >= 8 {
+			p.spi = uint32(be16(body[4:]))<<16 | uint32(be16(body[6:]))
+		}
 	}
 	return p, true
 }
 
-// ipv4 reports whether the frame decoded last says that it is IPv4.
-func (d *packetDecoder) ipv4() bool { return d.eth.EthernetType == layers.EthernetTypeIPv4 }
+// arp reports whether a frame resolves addresses, RFC 826.
+func (d *packetDecoder) arp(frame []byte) bool {
+	return len(frame) >= 14 && layers.EthernetType(be16(frame[12:])) == layers.EthernetTypeARP
+}
+
+// protected reports whether the packet calls itself ESP or AH.
+func (p decoded) protected() bool {
+	return p.flow.Proto == ipsec.ProtoESP || p.flow.Proto == ipsec.ProtoAH
+}
 
 func be16(b []byte) uint16 { return uint16(b[0])<<8 | uint16(b[1]) }

@@ -1,0 +1,65 @@
+package scenarios
+
+import (
+	"net"
+	"testing"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+)
+
+// frames that a host with a policy could send, and what the oracle says of them.
+func TestWireOracleJudgesFrames(t *testing.T) {
+	s, err := spec.ParseFS(Catalogue(), "app_sql_as_corrected.yaml")
+	require.NoError(t, err)
+	l, err := build(s, Options{}, nil, nil)
+	require.NoError(t, err)
+	defer func() { require.NoError(t, l.close()) }()
+	sql := l.hosts["sql"]
+	ip := func(src string, proto layers.IPProtocol, offset uint16, more bool) *layers.IPv4 {
+		p := &layers.IPv4{
+			Version: 4, TTL: 64, Id: 7, Protocol: proto, SrcIP: net.ParseIP(src).To4(), DstIP: net.IP{10, 2, 0, 10}, FragOffset: offset,
+		}
+		if more {
+			p.Flags = layers.IPv4MoreFragments
+		}
+		return p
+	}
+	frame := func(etherType layers.EthernetType, ls ...gopacket.SerializableLayer) []byte {
+		b := gopacket.NewSerializeBuffer()
+		eth := &layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}, EthernetType: etherType}
+		err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true}, append([]gopacket.SerializableLayer{eth}, ls...)...)
+		require.NoError(t, err)
+		return append([]byte(nil), b.Bytes()...)
+	}
+	const mine = "10.2.0.20"
+	answer := gopacket.Payload{0x05, 0x99, 0x04, 0x01, 0, 0, 0, 0} // from port 1433
+	for _, c := range []struct {
+		name  string
+		frame []byte
+		why   string // "": innocent
+	}{
+		{"ARP", frame(layers.EthernetTypeARP, gopacket.Payload(make([]byte, 28))), ""},
+		{"IKE", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolUDP, 0, false), gopacket.Payload{1, 0xf4, 1, 0xf4, 0, 8, 0, 0}), ""},
+		{"the application's answer in the clear", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolTCP, 0, false), answer), "its action is negotiate"},
+		{"what the policy blocks", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolICMPv4, 0, false), gopacket.Payload{8, 0, 0, 0}), "its action is block"},
+		{"another's source address", frame(layers.EthernetTypeIPv4, ip("10.2.0.99", layers.IPProtocolICMPv4, 0, false), gopacket.Payload{8, 0, 0, 0}), "its action is block"},
+		{"a fragment without its first", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolTCP, 100, false), gopacket.Payload("data")), "its action is"},
+		{"the clear under the name of ESP", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolESP, 0, false), gopacket.Payload("plain text")), "no SA of the host has the SPI"},
+		{"the clear under the name of AH", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolAH, 0, false), gopacket.Payload("0000plain text")), "no SA of the host has the SPI"},
+		{"a VLAN tag before the packet", frame(layers.EthernetTypeDot1Q, gopacket.Payload{0, 1, 8, 0, 0x45}), "cannot be read"},
+		{"IPv6", frame(layers.EthernetTypeIPv6, gopacket.Payload(make([]byte, 40))), "cannot be read"},
+	} {
+		before := len(l.oracle.violations)
+		sql.Interfaces()[0].Send(c.frame, "")
+		if c.why == "" {
+			require.Len(t, l.oracle.violations, before, c.name)
+			continue
+		}
+		require.Len(t, l.oracle.violations, before+1, c.name)
+		require.Contains(t, l.oracle.violations[before].Why, c.why, c.name)
+	}
+}
