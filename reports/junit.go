@@ -15,7 +15,7 @@ import (
 // JUnit writes the run as JUnit XML for build servers: a test suite per
 // scenario, a test case per check, and one for each step whose outcome no check
 // of it explains. Failed checks are failures, broken ones errors, unsupported
-// ones skipped with the reason. Times of suites are wall times of the run; steps
+// ones skipped with the reason; an interrupted run has an error of its own. Times of suites are wall times of the run; steps
 // and checks have none, since theirs are virtual.
 func JUnit(w io.Writer, run *result.Run, scenarios []*result.Scenario) error {
 	all := junit.Testsuites{Name: "ipseclab", Time: seconds(run.Wall)}
@@ -37,6 +37,13 @@ func JUnit(w io.Writer, run *result.Run, scenarios []*result.Scenario) error {
 		for _, c := range cases(s) {
 			suite.AddTestcase(c)
 		}
+		all.AddSuite(suite)
+	}
+	if run.Interrupted {
+		suite := junit.Testsuite{Name: "ipseclab", ID: len(scenarios), Package: "ipseclab"}
+		suite.AddTestcase(junit.Testcase{Name: "run", Classname: "ipseclab", Error: &junit.Result{
+			Message: "the run was interrupted: only what finished is here",
+		}})
 		all.AddSuite(suite)
 	}
 	if _, err := io.WriteString(w, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"); err != nil {

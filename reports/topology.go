@@ -291,7 +291,7 @@ func (t *layout) box(n int, b box) {
 	} else if node.Policy != "" {
 		b.Line = "policy " + node.Policy
 	} else {
-		b.Line = "no policy"
+		b.Line = "no policy at the start"
 	}
 	b.Title = node.Name + ": " + protection(node.Type, node.OS, b.Line)
 	b.Line = short(b.Line, boxWidth/letter+1)

@@ -60,13 +60,22 @@ func (b *book) unfinished() (n int) {
 // save writes results.json. A run that is still going is an interrupted one,
 // should the program not live to say otherwise.
 func (b *book) save(interrupted bool) error {
-	b.run.Interrupted = interrupted
-	return writeJSON(b.dir.path(resultsFile), b.run)
+	return writeJSON(b.dir.path(resultsFile), b.ended(interrupted))
+}
+
+// ended is the run as it is left behind. Nothing is known of what an interrupted
+// one did not finish, so that it has not passed, whatever the rest did.
+func (b *book) ended(interrupted bool) *result.Run {
+	run := *b.run
+	if run.Interrupted = interrupted; interrupted {
+		run.Outcome = result.Broken
+	}
+	return &run
 }
 
 // close writes what the run leaves behind beside the scenarios' folders.
 func (b *book) close(interrupted bool) error {
-	b.run.Interrupted = interrupted
+	run := b.ended(interrupted)
 	var all []*result.Scenario
 	for _, d := range b.done {
 		if d != nil {
@@ -74,13 +83,13 @@ func (b *book) close(interrupted bool) error {
 		}
 	}
 	var xml bytes.Buffer
-	if err := reports.JUnit(&xml, b.run, all); err != nil {
+	if err := reports.JUnit(&xml, run, all); err != nil {
 		return err
 	}
 	if err := replace(b.dir.path(junitFile), xml.Bytes()); err != nil {
 		return err
 	}
-	if err := reports.Index(b.dir.dir, b.run); err != nil {
+	if err := reports.Index(b.dir.dir, run); err != nil {
 		return err
 	}
 	return b.save(interrupted)

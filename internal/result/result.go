@@ -152,8 +152,8 @@ type Run struct {
 	GoVersion   string          `json:"go_version"`
 	Started     time.Time       `json:"started"`
 	Wall        time.Duration   `json:"wall_ns"`
-	Interrupted bool            `json:"interrupted,omitempty"`
-	Outcome     Outcome         `json:"outcome"`
+	Interrupted bool            `json:"interrupted,omitempty"` // some scenarios were not run, or not to their end
+	Outcome     Outcome         `json:"outcome"`               // broken when interrupted: of the rest nothing is known
 	Totals      map[Outcome]int `json:"totals"`
 	Scenarios   []Entry         `json:"scenarios"`
 }
