@@ -1,6 +1,7 @@
 package esp
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -10,21 +11,21 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// quiet are Alice and Bob without a trace, as a gateway or a benchmark has them.
-func quiet(t testing.TB, tr ipsec.Transform) (a, b *node) {
-	a, b = secured(t, Config{}, tr, ipsec.Lifetime{})
+// quiet are Alice and Bob without a trace, as a gateway or a benchmark has them,
+// and the outermost SAs from her to him.
+func quiet(t testing.TB, transforms ...ipsec.Transform) (a, b *node, out, in *sa) {
+	a, b = joined(t, Config{}, ipsec.Lifetime{}, transforms...)
 	a.cfg.Trace, b.cfg.Trace = nil, nil
-	return a, b
+	return a, b, a.sad.list[len(a.sad.list)-1], b.sad.list[len(transforms)-1]
 }
 
 // A packet costs no allocation to seal and to open, and exactly its own buffer
 // through the whole Pipeline.
 func TestAllocations(t *testing.T) {
-	for _, tr := range suites {
-		t.Run(tr.String(), func(t *testing.T) {
-			a, b := quiet(t, tr)
-			out, in := a.sad.list[1], b.sad.list[0]
-			packet := ip(alice, bob, 17, udp(1, 2, 1000))
+	for _, transforms := range everyProtection() {
+		t.Run(named(transforms), func(t *testing.T) {
+			a, b, out, in := quiet(t, transforms...)
+			packet := ip(alice, bob, 17, udp(1, 2, 1000), 0x94, 4, 0, 0)
 			d, _ := parseIPv4(packet)
 			sealed, opened := make([]byte, out.protectedSize(d)), make([]byte, 1500)
 			var inner Layer
@@ -49,18 +50,19 @@ func TestAllocations(t *testing.T) {
 	}
 }
 
-// payloadSize is what the benchmarks carry: a full segment.
-const payloadSize = 1400
+// payloadSizes are what the benchmarks carry: an acknowledgement, an old-fashioned
+// datagram, a full segment.
+var payloadSizes = []int{64, 548, 1400}
 
-// raw is the bare work of the Go primitives for sealing and opening one packet of
-// this suite: the limit for everything built on them.
-func raw(t testing.TB, tr ipsec.Transform) func() {
+// raw is the bare work of the Go primitives for sealing and opening one payload
+// with this suite: the limit for everything built on them.
+func raw(t testing.TB, tr ipsec.Transform, payload int) func() {
 	out, in := params(tr, alice, bob, 0x1000, 1)
 	seal, err := newTransform(out)
 	require.NoError(t, err)
 	open, err := newTransform(in)
 	require.NoError(t, err)
-	n := seal.ciphered(payloadSize)
+	n := seal.ciphered(payload)
 	buffer, plain := make([]byte, n+seal.icvLen), make([]byte, n)
 	if seal.aead != nil {
 		nonce, aad := make([]byte, nonceLen), make([]byte, espHeader)
@@ -90,7 +92,7 @@ func raw(t testing.TB, tr ipsec.Transform) func() {
 // times are those of the median turn: on a busy machine a few turns last as long
 // as all others together. Work of the garbage collector beside the turns is in
 // B/op, not in the times.
-func against(b *testing.B, raw, ours func()) {
+func against(b *testing.B, payload int, raw, ours func()) {
 	const turn = 16
 	turns := max(b.N/turn, 1)
 	limit, cost := make([]time.Duration, turns), make([]time.Duration, turns)
@@ -113,42 +115,65 @@ func against(b *testing.B, raw, ours func()) {
 	b.ReportMetric(ourTime, "ns/op")
 	b.ReportMetric(rawTime, "raw-ns/op")
 	b.ReportMetric(rawTime/ourTime, "of-raw")
-	b.ReportMetric(payloadSize*1e3/ourTime, "MB/s")
+	b.ReportMetric(float64(payload)*1e3/ourTime, "MB/s")
 }
 
-// BenchmarkSealOpen is one packet protected and opened into buffers that are used again.
-func BenchmarkSealOpen(b *testing.B) {
+// benchmark runs f for every suite and size.
+func benchmark(b *testing.B, f func(b *testing.B, tr ipsec.Transform, payload int)) {
 	for _, tr := range suites {
-		b.Run(tr.String(), func(b *testing.B) {
-			x, y := quiet(b, tr)
-			out, in := x.sad.list[1], y.sad.list[0]
-			d, _ := parseIPv4(ip(alice, bob, 17, udp(1, 2, payloadSize-8)))
-			sealed, opened := make([]byte, out.protectedSize(d)), make([]byte, 1600)
-			var inner Layer
-			against(b, raw(b, tr), func() {
-				out.seal(sealed, d)
-				s, _ := parseIPv4(sealed)
-				if _, why := in.open(opened, s, &inner); why != "" {
-					b.Fatal(why)
-				}
-			})
-		})
+		for _, n := range payloadSizes {
+			b.Run(fmt.Sprintf("%v/%d", tr, n), func(b *testing.B) { f(b, tr, n) })
+		}
 	}
+}
+
+// BenchmarkSealOpen is what ESP adds to the primitives: SPI, number, IV and
+// padding on one side, window and padding on the other. The payload is sealed
+// where it stands, and opened into another buffer, as raw does.
+func BenchmarkSealOpen(b *testing.B) {
+	benchmark(b, func(b *testing.B, tr ipsec.Transform, payload int) {
+		_, _, out, in := quiet(b, tr)
+		sealed := make([]byte, out.layout.size(payload))
+		opened := make([]byte, len(sealed))
+		against(b, payload, raw(b, tr, payload), func() {
+			out.sequence++
+			out.esp.seal(sealed, out.SPI, out.sequence, payload, ipsec.ProtoUDP)
+			if _, _, why := in.decrypt(opened, sealed); why != "" {
+				b.Fatal(why)
+			}
+		})
+	})
+}
+
+// BenchmarkDatagram is a whole datagram protected and opened into buffers that are
+// used again: with the copy of the payload, which the caller keeps, and both IP headers.
+func BenchmarkDatagram(b *testing.B) {
+	benchmark(b, func(b *testing.B, tr ipsec.Transform, payload int) {
+		_, _, out, in := quiet(b, tr)
+		d, _ := parseIPv4(ip(alice, bob, 17, udp(1, 2, payload-8)))
+		sealed, opened := make([]byte, out.protectedSize(d)), make([]byte, 1600)
+		var inner Layer
+		against(b, payload, raw(b, tr, payload), func() {
+			out.seal(sealed, d)
+			s, _ := parseIPv4(sealed)
+			if _, why := in.open(opened, s, &inner); why != "" {
+				b.Fatal(why)
+			}
+		})
+	})
 }
 
 // BenchmarkPipeline is the same through policy, SAs, lifetimes and counters, with
 // a fresh buffer for each packet.
 func BenchmarkPipeline(b *testing.B) {
-	for _, tr := range suites {
-		b.Run(tr.String(), func(b *testing.B) {
-			x, y := quiet(b, tr)
-			packet := ip(alice, bob, 17, udp(1, 2, payloadSize-8))
-			against(b, raw(b, tr), func() {
-				d := x.Outbound(start, packet, 1500)
-				if o := y.InboundProtected(start, d.Packet); o.Outcome != Opened {
-					b.Fatal(o.Why)
-				}
-			})
+	benchmark(b, func(b *testing.B, tr ipsec.Transform, payload int) {
+		x, y, _, _ := quiet(b, tr)
+		packet := ip(alice, bob, 17, udp(1, 2, payload-8))
+		against(b, payload, raw(b, tr, payload), func() {
+			d := x.Outbound(start, packet, 1500)
+			if o := y.InboundProtected(start, d.Packet); o.Outcome != Opened {
+				b.Fatal(o.Why)
+			}
 		})
-	}
+	})
 }

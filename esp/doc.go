@@ -21,10 +21,10 @@
 // InboundClear judges a packet that arrived without protection by the inbound
 // policy (Section 5.2, step 3b): what must be protected is discarded.
 //
-// InboundProtected takes a reassembled ESP datagram (Section 5.2, step 3a). The
-// SPI finds the SA; sequence number, integrity and padding are checked in the
-// order of RFC 4303, Section 3.4, and the packet inside is held against the SA's
-// selector (RFC 4301, Section 5.2, step 4), unless Config.TrustSPI says not to,
+// InboundProtected takes a reassembled ESP or AH datagram (Section 5.2, step 3a).
+// The SPI finds the SA; sequence number, integrity and padding are checked in the
+// order of RFC 4303 and RFC 4302, Section 3.4, and the packet inside is held
+// against the SA's selector (RFC 4301, Section 5.2, step 4), unless Config.TrustSPI says not to,
 // as Windows does not.
 //
 // SAs come from Add, end by Remove or by their lifetimes in seconds and bytes
@@ -35,6 +35,19 @@
 // Time is an argument, randomness is in the Config, and deadlines are pulled
 // with NextDeadline: the package starts nothing and reads no clock. A Pipeline
 // is not safe for concurrent use.
+//
+// # Modes and bundles
+//
+// An SA in transport mode works behind the datagram's own header, one in tunnel
+// mode puts the whole datagram behind a header of its own (RFC 4301, Section
+// 5.1.2.1). A policy entry with a Peer is for tunnels, whose SAs are found by that
+// far end, whatever the addresses inside.
+//
+// AH around ESP is a bundle of two SAs (RFC 2401, Section 4.3), which come in one
+// Add and end together. Outbound applies both. Inbound demands both: AH is verified
+// first, then the ESP inside is opened, which must be of the bundle's own SA; ESP
+// of a bundle that arrives alone is discarded. ESP without integrity is taken
+// inside AH only. ESP with NULL encryption is an SA like others.
 //
 // # Initialisation vectors
 //
@@ -47,14 +60,17 @@
 //
 // # What it leaves out
 //
-// Add refuses as unsupported: tunnel mode, AH, ESP without encryption or without
-// integrity, and every algorithm that package suite does not have. There are no
-// extended sequence numbers, SA bundles, multicast SAs, selectors by name or by
-// ICMP type, and no traffic flow confidentiality; dummy packets are recognised
-// and discarded (RFC 4303, Section 2.6). The policy is ordered and not
+// Add refuses as unsupported: ESP without integrity outside AH, bundles other than
+// AH around ESP, and every algorithm that package suite does not have. There are
+// no extended sequence numbers, multicast SAs, selectors by name or by ICMP type,
+// and no traffic flow confidentiality; dummy packets are recognised and discarded
+// (RFC 4303, Section 2.6), and what stands behind an inner datagram is cut off. AH
+// follows a source route to its end, but policy and SAs go by the destination in
+// the header, which is the next hop. The TTL of an inner datagram is for whoever
+// forwards it. The policy is ordered and not
 // decorrelated (RFC 4301, Section 4.4.1), so it has no caches to go stale.
 //
-// Protection applies to whole datagrams (RFC 4303, Section 3.3.4). Clear
+// Transport mode applies to whole datagrams (RFC 4303, Section 3.3.4). Clear
 // fragments are judged without reassembly, see Pipeline.InboundClear. Checking
 // clear ICMP errors against the packets that they quote (RFC 4301, Section 6)
 // and learning path MTUs (Section 8) is the host's, as are IPv4 header checksums

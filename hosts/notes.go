@@ -96,12 +96,12 @@ func ruleSuffix(rule string) string {
 const innersPerSA = 256
 
 func protectedNote(d esp.Decision, clear []byte) note {
-	v := note{comment: fmt.Sprintf("protected: rule %s, ESP SPI %#08x sequence %d", d.Rule, d.SPI, d.Sequence)}
+	v := note{comment: fmt.Sprintf("protected: rule %s, %s", d.Rule, d.Layers())}
 	if d.Sequence > innersPerSA {
 		return v
 	}
 	inner := &trace.Inner{
-		Protocol: "ESP", SPI: d.SPI, Sequence: d.Sequence, Length: len(clear),
+		Protocol: d.Protocols(), SPI: d.SPI, Sequence: d.Sequence, Length: len(clear),
 		Data: append(trace.Hex(nil), clear[:min(len(clear), trace.InnerLimit)]...),
 	}
 	if f, err := esp.FlowOf(clear); err == nil {

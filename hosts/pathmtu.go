@@ -65,13 +65,13 @@ func plateauBelow(length int) int {
 	return minPathMTU
 }
 
-// learnPathMTU takes an ICMP fragmentation needed about an ESP packet. Policy has
-// admitted it: whether unauthenticated messages are processed is a setting in
+// learnPathMTU takes an ICMP fragmentation needed about an ESP or AH packet. Policy
+// has admitted it: whether unauthenticated messages are processed is a setting in
 // RFC 4301, Section 8.2.1, and a filter here. What it quotes must be of an SA that
 // this host sends with, or anybody could lower any estimate. It reports whether
 // the packet was one.
 func (d *driver) learnPathMTU(packet []byte) bool {
-	const quotedBytes = 8 // of the ESP header, RFC 792
+	const quotedBytes = 8 // of the ESP or AH header, RFC 792: enough for the SPI of either
 	ip := header.IPv4(packet)
 	if ip.Protocol() != ipsec.ProtoICMP || len(packet) < int(ip.HeaderLength())+header.ICMPv4MinimumSize+header.IPv4MinimumSize {
 		return false
@@ -81,19 +81,24 @@ func (d *driver) learnPathMTU(packet []byte) bool {
 		return false
 	}
 	quoted := header.IPv4(icmp[header.ICMPv4MinimumSize:])
-	if quoted.Protocol() != ipsec.ProtoESP {
+	protocol, offset := ipsec.ESP, 0
+	switch quoted.Protocol() {
+	case ipsec.ProtoESP:
+	case ipsec.ProtoAH:
+		protocol, offset = ipsec.AH, 4 // RFC 4302, Section 2
+	default:
 		return false
 	}
 	at := int(quoted.HeaderLength())
 	if at < header.IPv4MinimumSize || len(quoted) < at+quotedBytes {
-		d.dropped("ipsec inbound", packet, "an ICMP error that quotes too little of an ESP packet")
+		d.dropped("ipsec inbound", packet, fmt.Sprintf("an ICMP error that quotes too little of an %v packet", protocol))
 		return true
 	}
-	src, dst, spi := addrOf(quoted.SourceAddress()), addrOf(quoted.DestinationAddress()), binary.BigEndian.Uint32(quoted[at:])
+	src, dst, spi := addrOf(quoted.SourceAddress()), addrOf(quoted.DestinationAddress()), binary.BigEndian.Uint32(quoted[at+offset:])
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.sendsWith(src, dst, spi) {
-		d.dropped("ipsec inbound", packet, fmt.Sprintf("an ICMP error about an ESP packet with SPI %#08x, which is not of this host", spi))
+	if !d.sendsWith(protocol, src, dst, spi) {
+		d.dropped("ipsec inbound", packet, fmt.Sprintf("an ICMP error about an %v packet with SPI 0x%08x, which is not of this host", protocol, spi))
 		return true
 	}
 	mtu := int(icmp.MTU())
@@ -105,9 +110,9 @@ func (d *driver) learnPathMTU(packet []byte) bool {
 }
 
 // sendsWith reports whether the SAD has an outbound SA. d.mu is held.
-func (d *driver) sendsWith(src, dst netip.Addr, spi uint32) bool {
+func (d *driver) sendsWith(protocol ipsec.Protocol, src, dst netip.Addr, spi uint32) bool {
 	return slices.ContainsFunc(d.esp.SAs(), func(sa esp.SAInfo) bool {
-		return sa.Direction == ipsec.Outbound && sa.Src == src && sa.Dst == dst && sa.SPI == spi
+		return sa.Direction == ipsec.Outbound && sa.Protocol == protocol && sa.Src == src && sa.Dst == dst && sa.SPI == spi
 	})
 }
 

@@ -11,32 +11,39 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// espProtocol is ESP as a transport protocol of netstack (IP protocol 50), which
-// calls it with whole datagrams, after reassembly. It has no endpoints: packets
-// go to the driver.
-type espProtocol struct{ driver *driver }
-
-func (d *driver) newProtocol(*stack.Stack) stack.TransportProtocol { return espProtocol{d} }
-
-func (espProtocol) Number() tcpip.TransportProtocolNumber {
-	return tcpip.TransportProtocolNumber(ipsec.ProtoESP)
+// securityProtocol is ESP or AH as a transport protocol of netstack, which calls
+// it with whole datagrams, after reassembly. It has no endpoints: packets go to
+// the driver.
+type securityProtocol struct {
+	driver *driver
+	number tcpip.TransportProtocolNumber
+	header int // bytes that every packet has, up to the sequence number
 }
 
-// espFixedHeader is the SPI and the sequence number, RFC 4303, Section 2.
-const espFixedHeader = 8
+// newESP is for netstack: IP protocol 50, RFC 4303, Section 2.
+func (d *driver) newESP(*stack.Stack) stack.TransportProtocol {
+	return securityProtocol{d, tcpip.TransportProtocolNumber(ipsec.ProtoESP), 8}
+}
 
-func (espProtocol) MinimumPacketSize() int { return espFixedHeader }
+// newAH is for netstack: IP protocol 51, RFC 4302, Section 2.
+func (d *driver) newAH(*stack.Stack) stack.TransportProtocol {
+	return securityProtocol{d, tcpip.TransportProtocolNumber(ipsec.ProtoAH), 12}
+}
 
-func (espProtocol) Parse(pkt *stack.PacketBuffer) bool {
-	if _, ok := pkt.TransportHeader().Consume(espFixedHeader); !ok {
+func (p securityProtocol) Number() tcpip.TransportProtocolNumber { return p.number }
+
+func (p securityProtocol) MinimumPacketSize() int { return p.header }
+
+func (p securityProtocol) Parse(pkt *stack.PacketBuffer) bool {
+	if _, ok := pkt.TransportHeader().Consume(p.header); !ok {
 		return false
 	}
-	pkt.TransportProtocolNumber = tcpip.TransportProtocolNumber(ipsec.ProtoESP)
+	pkt.TransportProtocolNumber = p.number
 	return true
 }
 
-// HandleUnknownDestinationPacket takes every ESP datagram for the host.
-func (p espProtocol) HandleUnknownDestinationPacket(_ stack.TransportEndpointID, pkt *stack.PacketBuffer) stack.UnknownDestinationPacketDisposition {
+// HandleUnknownDestinationPacket takes every datagram of the protocol for the host.
+func (p securityProtocol) HandleUnknownDestinationPacket(_ stack.TransportEndpointID, pkt *stack.PacketBuffer) stack.UnknownDestinationPacketDisposition {
 	d := p.driver
 	packet := bytesOf(pkt)
 	n := d.host.nics[pkt.NICID-1]
@@ -55,26 +62,26 @@ func (p espProtocol) HandleUnknownDestinationPacket(_ stack.TransportEndpointID,
 	return stack.UnknownDestinationPacketHandled
 }
 
-func (espProtocol) NewEndpoint(tcpip.NetworkProtocolNumber, *waiter.Queue) (tcpip.Endpoint, tcpip.Error) {
+func (securityProtocol) NewEndpoint(tcpip.NetworkProtocolNumber, *waiter.Queue) (tcpip.Endpoint, tcpip.Error) {
 	return nil, &tcpip.ErrNotSupported{}
 }
 
-func (espProtocol) NewRawEndpoint(tcpip.NetworkProtocolNumber, *waiter.Queue) (tcpip.Endpoint, tcpip.Error) {
+func (securityProtocol) NewRawEndpoint(tcpip.NetworkProtocolNumber, *waiter.Queue) (tcpip.Endpoint, tcpip.Error) {
 	return nil, &tcpip.ErrNotSupported{}
 }
 
-func (espProtocol) ParsePorts([]byte) (src, dst uint16, err tcpip.Error) { return 0, 0, nil }
+func (securityProtocol) ParsePorts([]byte) (src, dst uint16, err tcpip.Error) { return 0, 0, nil }
 
-func (espProtocol) SetOption(tcpip.SettableTransportProtocolOption) tcpip.Error {
+func (securityProtocol) SetOption(tcpip.SettableTransportProtocolOption) tcpip.Error {
 	return &tcpip.ErrUnknownProtocolOption{}
 }
 
-func (espProtocol) Option(tcpip.GettableTransportProtocolOption) tcpip.Error {
+func (securityProtocol) Option(tcpip.GettableTransportProtocolOption) tcpip.Error {
 	return &tcpip.ErrUnknownProtocolOption{}
 }
 
-func (espProtocol) Close()   {}
-func (espProtocol) Wait()    {}
-func (espProtocol) Pause()   {}
-func (espProtocol) Resume()  {}
-func (espProtocol) Restore() {}
+func (securityProtocol) Close()   {}
+func (securityProtocol) Wait()    {}
+func (securityProtocol) Pause()   {}
+func (securityProtocol) Resume()  {}
+func (securityProtocol) Restore() {}

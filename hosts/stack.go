@@ -27,7 +27,7 @@ func (h *Host) newStack(c Config) error {
 	h.stack = stack.New(stack.Options{
 		NetworkProtocols: []stack.NetworkProtocolFactory{ipv4.NewProtocol, arp.NewProtocol},
 		TransportProtocols: []stack.TransportProtocolFactory{
-			tcp.NewProtocolCUBIC, udp.NewProtocol, icmp.NewProtocol4, h.driver.newProtocol,
+			tcp.NewProtocolCUBIC, udp.NewProtocol, icmp.NewProtocol4, h.driver.newESP, h.driver.newAH,
 		},
 		Clock:      h.world.Clock(h),
 		SecureRNG:  &lockedReader{r: h.world.Rand(h.name, "netstack")},

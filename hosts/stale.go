@@ -36,7 +36,7 @@ func (d *driver) stale(frame []byte, n note) bool {
 	}
 	f, err := esp.FlowOf(frame[header.EthernetMinimumSize:])
 	switch {
-	case err != nil || f.Proto == ipsec.ProtoESP:
+	case err != nil || f.Proto == ipsec.ProtoESP || f.Proto == ipsec.ProtoAH:
 		return err != nil
 	case f.Fragment:
 		return n.policy != d.policy.number
