@@ -234,9 +234,22 @@ func (d *driver) dropped(where string, packet []byte, reason string) {
 
 // bytesOf is a copy of the packet from its IP header on.
 func bytesOf(pkt *stack.PacketBuffer) []byte {
-	view := stack.PayloadSince(pkt.NetworkHeader())
-	defer view.Release()
-	return append([]byte(nil), view.AsSlice()...)
+	return copyOf(pkt, len(pkt.LinkHeader().Slice()))
+}
+
+// copyOf is a copy of the packet without its first bytes, made at once: views
+// that netstack joins for a caller would be copied a second time.
+func copyOf(pkt *stack.PacketBuffer, skip int) []byte {
+	out := make([]byte, 0, pkt.Size()-skip)
+	views, unused := pkt.AsViewList()
+	skip += unused
+	for v := views.Front(); v != nil; v = v.Next() {
+		b := v.AsSlice()
+		n := min(skip, len(b))
+		skip -= n
+		out = append(out, b[n:]...)
+	}
+	return out
 }
 
 // The hooks that IPsec on a host has no use for.
