@@ -158,16 +158,19 @@ func (d *driver) CheckInput(pkt *stack.PacketBuffer, _ *stack.Route, family stac
 	if family != stack.IP {
 		return true
 	}
+	ip := header.IPv4(pkt.NetworkHeader().Slice())
+	switch protocol := ip.Protocol(); {
+	case d.injecting && protocol != ipsec.ProtoTCP:
+		return true
+	case !d.injecting && (protocol == ipsec.ProtoESP || protocol == ipsec.ProtoAH):
+		return true // the SPI decides, after reassembly (RFC 4301, Section 5.2)
+	}
 	packet := bytesOf(pkt)
-	ip := header.IPv4(packet)
 	if d.injecting {
 		d.host.noteSYN(packet)
 		return true
 	}
-	switch ip.Protocol() {
-	case ipsec.ProtoESP, ipsec.ProtoAH:
-		return true // the SPI decides, after reassembly (RFC 4301, Section 5.2)
-	}
+	ip = header.IPv4(packet)
 	if ip.More() || ip.FragmentOffset() != 0 {
 		return d.gate.check(d, d.host.nics[pkt.NICID-1], packet)
 	}
