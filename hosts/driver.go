@@ -158,16 +158,19 @@ func (d *driver) CheckInput(pkt *stack.PacketBuffer, _ *stack.Route, family stac
 	if family != stack.IP {
 		return true
 	}
+	ip := header.IPv4(pkt.NetworkHeader().Slice())
+	switch protocol := ip.Protocol(); {
+	case d.injecting && protocol != ipsec.ProtoTCP:
+		return true
+	case !d.injecting && (protocol == ipsec.ProtoESP || protocol == ipsec.ProtoAH):
+		return true // the SPI decides, after reassembly (RFC 4301, Section 5.2)
+	}
 	packet := bytesOf(pkt)
-	ip := header.IPv4(packet)
 	if d.injecting {
 		d.host.noteSYN(packet)
 		return true
 	}
-	switch ip.Protocol() {
-	case ipsec.ProtoESP, ipsec.ProtoAH:
-		return true // the SPI decides, after reassembly (RFC 4301, Section 5.2)
-	}
+	ip = header.IPv4(packet)
 	if ip.More() || ip.FragmentOffset() != 0 {
 		return d.gate.check(d, d.host.nics[pkt.NICID-1], packet)
 	}
@@ -234,9 +237,22 @@ func (d *driver) dropped(where string, packet []byte, reason string) {
 
 // bytesOf is a copy of the packet from its IP header on.
 func bytesOf(pkt *stack.PacketBuffer) []byte {
-	view := stack.PayloadSince(pkt.NetworkHeader())
-	defer view.Release()
-	return append([]byte(nil), view.AsSlice()...)
+	return copyOf(pkt, len(pkt.LinkHeader().Slice()))
+}
+
+// copyOf is a copy of the packet without its first bytes, made at once: views
+// that netstack joins for a caller would be copied a second time.
+func copyOf(pkt *stack.PacketBuffer, skip int) []byte {
+	out := make([]byte, 0, pkt.Size()-skip)
+	views, unused := pkt.AsViewList()
+	skip += unused
+	for v := views.Front(); v != nil; v = v.Next() {
+		b := v.AsSlice()
+		n := min(skip, len(b))
+		skip -= n
+		out = append(out, b[n:]...)
+	}
+	return out
 }
 
 // The hooks that IPsec on a host has no use for.

@@ -78,10 +78,7 @@ func (n *nic) deliver(packet []byte) {
 // WritePackets implements stack.LinkWriter.
 func (n *nic) WritePackets(list stack.PacketBufferList) (int, tcpip.Error) {
 	for _, pkt := range list.AsSlice() {
-		view := pkt.ToView()
-		frame := append([]byte(nil), view.AsSlice()...)
-		view.Release()
-		n.host.driver.transmit(n, frame)
+		n.host.driver.transmit(n, copyOf(pkt, 0))
 	}
 	return list.Len(), nil
 }

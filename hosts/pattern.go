@@ -1,23 +1,50 @@
 package hosts
 
-// pattern is n bytes of test data from an offset of one endless sequence, so
-// that a byte in the wrong place is found at the far end. Its period is 2^24.
-func pattern(offset int64, n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = patternAt(offset + int64(i))
-	}
-	return b
-}
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// The test data that applications exchange are one endless sequence, so that a
+// byte in the wrong place is found at the far end. Its period is 2^24.
 
 func patternAt(i int64) byte { return byte(i) ^ byte(i>>8)*31 ^ byte(i>>16)*57 }
 
+// pattern is n bytes of test data from an offset of the sequence.
+func pattern(offset int64, n int) []byte {
+	b := make([]byte, n)
+	fillPattern(b, offset)
+	return b
+}
+
+// fillPattern writes test data, eight bytes at a time where the offset allows:
+// within 256 bytes only the last eight bits of the offset change.
+func fillPattern(b []byte, offset int64) {
+	const each, ascending = 0x0101010101010101, 0x0706050403020100
+	for len(b) > 0 {
+		if offset&7 != 0 || len(b) < 8 {
+			b[0] = patternAt(offset)
+			b, offset = b[1:], offset+1
+			continue
+		}
+		rest := byte(offset>>8)*31 ^ byte(offset>>16)*57
+		for n := min(len(b)/8, int(256-offset&255)/8); n > 0; n-- {
+			binary.LittleEndian.PutUint64(b, (uint64(byte(offset))*each+ascending)^uint64(rest)*each)
+			b, offset = b[8:], offset+8
+		}
+	}
+}
+
 // matches reports whether b is the test data at an offset.
 func matches(b []byte, offset int64) bool {
-	for i, v := range b {
-		if v != patternAt(offset+int64(i)) {
+	var want [1024]byte
+	for len(b) > 0 {
+		n := min(len(b), len(want))
+		fillPattern(want[:n], offset)
+		if !bytes.Equal(b[:n], want[:n]) {
 			return false
 		}
+		b, offset = b[n:], offset+int64(n)
 	}
 	return true
 }

@@ -56,7 +56,7 @@ func newEvidence(o Options) (*evidence, error) {
 			ev.abandon()
 			return nil, fmt.Errorf("scenarios: evidence: %w", err)
 		}
-		ev.files = append(ev.files, &evidenceFile{f, bufio.NewWriterSize(f, 256<<10)})
+		ev.files = append(ev.files, &evidenceFile{f, bufio.NewWriterSize(f, 32<<10)})
 	}
 	return ev, nil
 }

@@ -16,6 +16,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 )
 
@@ -38,6 +39,7 @@ type Body interface {
 type Log struct {
 	events    []Event
 	w         io.Writer
+	line      bytes.Buffer // the last line written, to be used again
 	err       error
 	observers []func(Event)
 }
@@ -60,9 +62,10 @@ func (l *Log) Record(at time.Duration, node string, b Body) {
 	e := Event{At: at, Node: node, Body: b}
 	l.events = append(l.events, e)
 	if l.w != nil && l.err == nil {
-		var line []byte
-		if line, l.err = json.Marshal(e); l.err == nil {
-			_, l.err = l.w.Write(append(line, '\n'))
+		l.line.Reset()
+		if l.err = e.encode(&l.line); l.err == nil {
+			l.line.WriteByte('\n')
+			_, l.err = l.w.Write(l.line.Bytes())
 		}
 	}
 	for _, f := range l.observers {
@@ -96,11 +99,31 @@ type wire struct {
 
 // MarshalJSON writes {"t":ns,"node":…,"kind":…,"data":{…}}.
 func (e Event) MarshalJSON() ([]byte, error) {
-	data, err := json.Marshal(e.Body)
-	if err != nil {
-		return nil, err
+	var b bytes.Buffer
+	err := e.encode(&b)
+	return b.Bytes(), err
+}
+
+// encode appends the JSON of the event: what json.Marshal makes of a wire,
+// without going over the data twice.
+func (e Event) encode(b *bytes.Buffer) error {
+	b.WriteString(`{"t":`)
+	b.Write(strconv.AppendInt(b.AvailableBuffer(), int64(e.At), 10))
+	encoder := json.NewEncoder(b)
+	if e.Node != "" {
+		b.WriteString(`,"node":`)
+		if err := encoder.Encode(e.Node); err != nil {
+			return err
+		}
+		b.Truncate(b.Len() - 1) // the line's end
 	}
-	return json.Marshal(wire{T: int64(e.At), Node: e.Node, Kind: e.Body.Kind(), Data: data})
+	b.WriteString(`,"kind":"` + e.Body.Kind() + `","data":`) // kinds are plain words
+	if err := encoder.Encode(e.Body); err != nil {
+		return err
+	}
+	b.Truncate(b.Len() - 1)
+	b.WriteByte('}')
+	return nil
 }
 
 // UnmarshalJSON restores the event with a pointer-free body of its kind.

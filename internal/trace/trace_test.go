@@ -2,6 +2,7 @@ package trace
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"go/ast"
 	"go/parser"
@@ -182,4 +183,37 @@ func FuzzRead(f *testing.F) {
 		}
 		require.Equal(t, third.String(), again.String(), "what was written reads and writes the same")
 	})
+}
+
+// The line of an event is what encoding/json makes of its parts, whatever is in them.
+func TestLineIsJSON(t *testing.T) {
+	for _, e := range []Event{
+		{At: 1500, Node: "a", Body: Application{App: "x <&> \u2028 \x00 \"", Bytes: 7}},
+		{At: -1, Node: "<n&\"\xff>", Body: IKEMessage{CookieI: Hex{1, 2}, Payloads: []Field{{Name: "a", Fields: []Field{{Name: "b"}}}}}},
+		{Body: Violation{}},
+	} {
+		data, err := json.Marshal(e.Body)
+		require.NoError(t, err)
+		want, err := json.Marshal(wire{T: int64(e.At), Node: e.Node, Kind: e.Body.Kind(), Data: data})
+		require.NoError(t, err)
+		var b bytes.Buffer
+		l := New(&b)
+		l.Record(e.At, e.Node, e.Body)
+		l.Record(e.At, e.Node, e.Body)
+		require.NoError(t, l.Err())
+		require.Equal(t, string(want)+"\n"+string(want)+"\n", b.String())
+		got, err := json.Marshal(e)
+		require.NoError(t, err)
+		require.Equal(t, string(want), string(got))
+	}
+}
+
+func BenchmarkRecord(b *testing.B) {
+	b.ReportAllocs()
+	body := Inner{Frame: 7, Protocol: "ESP", SPI: 0x12345678, Sequence: 9, Length: 1400, Packet: "tcp 10.0.0.1:1025 > 10.0.0.2:445", Data: make(Hex, InnerLimit)}
+	l := New(io.Discard)
+	for b.Loop() {
+		l.Record(0, "client", body)
+		l.events = l.events[:0]
+	}
 }

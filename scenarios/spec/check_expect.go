@@ -29,8 +29,9 @@ var fitting = map[string]struct{ keys, results []string }{
 // present are the YAML keys of a struct's fields that are not zero.
 func present(v any) (keys []string) {
 	r := reflect.Indirect(reflect.ValueOf(v))
-	for _, f := range reflect.VisibleFields(r.Type()) {
-		if key := yamlKey(f); key != "" && !r.FieldByIndex(f.Index).IsZero() {
+	s := shapeOf(r.Type())
+	for _, key := range s.keys {
+		if !r.FieldByIndex(s.fields[key].Index).IsZero() {
 			keys = append(keys, key)
 		}
 	}

@@ -2,7 +2,7 @@ package spec
 
 import (
 	"fmt"
-	"regexp"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -97,18 +97,28 @@ func printable(line string) []rune {
 	return r
 }
 
-var plainKey = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+// plainKey reports whether a key stands in a path as it is.
+func plainKey(key string) bool {
+	for i := range len(key) {
+		switch c := key[i]; {
+		case 'a' <= c && c <= 'z', 'A' <= c && c <= 'Z', '0' <= c && c <= '9', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return 0 < len(key) && len(key) <= 64
+}
 
 // child is the path of a key below a path; odd keys are quoted.
 func child(path, key string) string {
-	if plainKey.MatchString(key) {
+	if plainKey(key) {
 		return path + "." + key
 	}
 	return path + "." + fmt.Sprintf("%q", shorten(key))
 }
 
 // item is the path of an element of the list at a path.
-func item(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+func item(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 // parent is the path of the mapping or list around a path, "" for the root's.
 func parent(path string) string {
