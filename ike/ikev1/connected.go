@@ -62,12 +62,13 @@ func (q *quick) awaitConnected(now time.Time) {
 }
 
 // message4 takes what may follow message 3. Its IV is the one after the latest
-// message of the quick mode, or that of an exchange of its own: the message ID
-// is the same, and the standard does not say which of the two it is.
+// message of the quick mode, or, of an informational exchange, that of an exchange
+// of its own: the message ID is the same, and the standard does not say which of
+// the two it is. (A quick mode message under the latter is message 1.)
 func (q *quick) message4(now time.Time, m *message) {
 	sa := q.sa
-	if m.Flags&payload.Encrypted == 0 ||
-		m.authenticate(sa.keys, q.iv, sa.hash1(q.mid)) != nil && m.authenticate(sa.keys, sa.firstIV(q.mid), sa.hash1(q.mid)) != nil {
+	verifies := func(iv []byte) bool { return m.authenticate(sa.keys, iv, sa.hash1(q.mid)) == nil }
+	if m.Flags&payload.Encrypted == 0 || !verifies(q.iv) && (m.Exchange != payload.Informational || !verifies(sa.firstIV(q.mid))) {
 		sa.heard(m, 0, "ignored: it is not what may follow quick mode message 3")
 		return
 	}

@@ -18,6 +18,56 @@
 // (within a budget), and gives up after its schedule with "the pre-shared keys
 // differ". The initiator gives up with "no response" and the hint.
 //
+// # Outcomes
+//
+// A row is a message of a negotiation without losses, a column the number of
+// messages delivered before it comes, in its turn or out of it: main mode 1 to 6,
+// quick mode 1 to 3, the Delete of the pair (10) and of the main mode (11), both
+// from the initiator. A test keeps the table.
+//
+//	    0 1 2 3 4 5 6 7 8 9 10 11
+//	 1  N = = . . . . . . . . .
+//	 2  A A . . . . . . . . C C
+//	 3  C A A = = . . . . . . .
+//	 4  W W A A . . . . . . C C
+//	 5  C . . A A = = = = = = =
+//	 6  . . . . A A . . . . C C
+//	 7  C . . . . A A = = . . .
+//	 8  . . . . . . A A = = C C
+//	 9  C . . . . . . A A . . .
+//	10  . . . . . - - - - A . .
+//	11  . . . . . A A A A A A .
+//
+// A: it is what its receiver awaits. N: it starts a main mode. =: a copy, which
+// gets the stored answer again. -: genuine, with nothing to act on. The others
+// change nothing: dots are ignored, C and W are answered in the clear within a
+// budget, with INVALID-COOKIE or with what is wrong, the latter once in a main
+// mode. (Each message that arrives is in the trace, with the reason why it was
+// ignored.) An A before its turn needs a message that the peer has not sent: one
+// of main mode up to 4 can be forged by whoever sees the cookies, which ends that
+// main mode at messages 5 and 6; later ones cannot.
+//
+// Further, and with the same effect in each state:
+//
+//   - What came from this host itself is ignored when it comes back to it.
+//   - Messages of another main mode, and of another host, have unknown cookies;
+//     under the cookies of this one they are what could be forged, or noise.
+//   - A header with another version than 1.0, with flags other than encryption
+//     and commit, with a length that is not that of the datagram, or without an
+//     initiator's cookie is ignored by package mux. So are first messages of other
+//     exchanges than main mode, which get UNSUPPORTED-EXCHANGE-TYPE.
+//   - Another exchange type, message ID or encryption flag than belongs to the
+//     message: ignored. No hash covers the exchange type; a message that is given
+//     out as one of another exchange does not use up the message ID of its own.
+//   - Cut short anywhere, or with bytes behind the last payload in the clear:
+//     ignored, and in main mode answered as W. Encrypted, what follows the last
+//     payload is padding, of which no hash says how much there is: whole blocks of
+//     it are accepted, but the IV of the next message comes from them, so that the
+//     exchange ends there, by its schedule.
+//   - A payload of an unknown type is passed over; one that is missing, doubled or
+//     malformed in a message of main mode is answered as W. In a genuine quick mode
+//     message it ends that quick mode, with a protected notification.
+//
 // # Retransmission
 //
 // Every message that expects an answer is sent again on the schedule of
@@ -52,17 +102,17 @@
 // one serves until the new one is up, and then ends by itself.
 //
 // A main mode ends when its lifetime is over, when it has encrypted what it may
-// or the number of quick modes that policy allows it is used up, when either side deletes it, or when the
-// peer is silent. Except for the last, it lingers: nothing new starts under it,
-// but quick modes under way come to their end, copies are answered, and a quick
-// mode of a peer that has missed our Delete gets the Delete again. Requests
-// that lose their main mode go on under the next one. The pairs of IPsec SAs
-// negotiated under it live on.
+// or the number of quick modes that policy allows it is used up, when either side
+// deletes it, or when the peer is silent. Except for the last, it lingers: nothing
+// new starts under it, but quick modes under way come to their end, copies are
+// answered, and a quick mode of a peer that has missed our Delete gets the Delete
+// again. Requests that lose their main mode go on under the next one. The pairs
+// of IPsec SAs negotiated under it live on.
 //
 // # What is left out
 //
-// Encrypted notifications before the end of main mode are
-// understood with the IV of RFC 2409, not with that of early Windows versions
-// (MS-IKEE, product note 12). Aggressive mode, signatures, public key
+// Encrypted notifications before the end of main mode are understood with the IV
+// of RFC 2409, not with that of early Windows versions (MS-IKEE, product note 12).
+// Authentication-only messages (RFC 2408, Section 3.1), aggressive mode, signatures, public key
 // encryption, new group mode and fragmentation are unsupported here.
 package ikev1

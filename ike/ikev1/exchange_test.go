@@ -186,6 +186,7 @@ func TestQuickModeRefusals(t *testing.T) {
 	}{
 		{"fine", []payload.Payload{good, nonce(), me, you}, 0, ""},
 		{"no identities", []payload.Payload{good, nonce()}, 0, ""},
+		{"an unknown payload", []payload.Payload{good, payload.Raw{T: 200, Data: []byte{1}}, nonce()}, 0, ""},
 		{"AH", []payload.Payload{payload.NewSA(ah), nonce()}, payload.NotifyNoProposalChosen, "peer offers AH[hmac-sha1-96]:28800s, policy"},
 		{"AH and ESP together", []payload.Payload{payload.NewSA(good.Proposals[0], ah), nonce()}, payload.NotifyNoProposalChosen, "peer offers ESP[3des-cbc,hmac-sha1-96]+AH[hmac-sha1-96]:3600s, policy"},
 		{"AH or ESP", []payload.Payload{payload.NewSA(ah, esp(func(p *payload.Proposal) { p.Number = 2 }).Proposals[0]), nonce()}, 0, ""},
@@ -213,7 +214,6 @@ func TestQuickModeRefusals(t *testing.T) {
 		{"no proposal", []payload.Payload{&payload.SA{DOI: 1, Situation: 1}, nonce()}, payload.NotifyBadProposalSyntax, "without a proposal"},
 		{"no nonce", []payload.Payload{good}, payload.NotifyPayloadMalformed, "0 payloads of payload.Nonce"},
 		{"short nonce", []payload.Payload{good, payload.Nonce{Data: run(0, 7)}}, payload.NotifyPayloadMalformed, "nonce of 7 bytes"},
-		{"no SA", []payload.Payload{nonce()}, payload.NotifyPayloadMalformed, "0 payloads of *payload.SA"},
 		{"two SAs", []payload.Payload{good, good, nonce()}, payload.NotifyPayloadMalformed, "2 payloads of *payload.SA"},
 		{"one identity", []payload.Payload{good, nonce(), me}, payload.NotifyInvalidIDInformation, "1 identities"},
 		{"identity by name", []payload.Payload{good, nonce(), payload.ID{IDType: payload.IDFQDN, Data: []byte("a.example")}, you}, payload.NotifyInvalidIDInformation, "is not an address or a subnet"},
@@ -245,6 +245,18 @@ func TestQuickModeRefusals(t *testing.T) {
 			require.Empty(t, r.events)
 		})
 	}
+}
+
+// The SA payload stands right behind the hash, or it is no quick mode: nothing is answered, and the message ID stays free.
+func TestQuickModeWithoutAnSAInFront(t *testing.T) {
+	i, r := establish(t)
+	for _, ps := range [][]payload.Payload{{nonce()}, {nonce(), i.offer(0)}, nil} {
+		r.give(i.forge(payload.QuickMode, 7, ps...))
+		require.Contains(t, r.note(), "ignored: quick mode message 1 without an SA payload")
+		require.Empty(t, r.out)
+	}
+	r.give(i.forge(payload.QuickMode, 7, i.offer(0), nonce()))
+	require.Equal(t, payload.QuickMode, exchange(r.take()))
 }
 
 func unhexed(s string) []byte {
@@ -481,7 +493,7 @@ func TestQuickModesAreBounded(t *testing.T) {
 	require.Contains(t, r.note(), "message ID has been used")
 
 	for mid := uint32(1); len(r.sa.used) < maxMessageIDs; mid++ {
-		r.sa.used[mid] = struct{}{}
+		r.sa.used[usedID{payload.QuickMode, mid}] = struct{}{}
 	}
 	require.False(t, r.sa.Usable(now), "an SA that has seen very many message IDs is used up")
 }

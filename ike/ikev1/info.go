@@ -29,7 +29,7 @@ func (sa *SA) informational(now time.Time, m *message) {
 			return
 		}
 	}
-	if _, again := sa.used[m.MessageID]; again || len(sa.used) >= maxMessageIDs {
+	if _, again := sa.used[usedID{m.Exchange, m.MessageID}]; again || len(sa.used) >= maxMessageIDs {
 		sa.heard(m, 0, "ignored: its message ID has been used")
 		return
 	}
@@ -37,7 +37,7 @@ func (sa *SA) informational(now time.Time, m *message) {
 		sa.heard(m, 0, "ignored: informational: "+err.Error())
 		return
 	}
-	sa.used[m.MessageID] = struct{}{}
+	sa.used[usedID{m.Exchange, m.MessageID}] = struct{}{}
 	sa.genuine(now, m)
 	sa.heard(m, 1, "")
 	for _, item := range m.chain {
@@ -192,7 +192,7 @@ func (sa *SA) inform(now time.Time, p payload.Payload) (o outgoing) {
 		sa.problem = ike.Errorf(ike.CodeProcessing, 0, "%v", err)
 		return o
 	}
-	sa.used[mid] = struct{}{}
+	sa.used[usedID{payload.Informational, mid}] = struct{}{}
 	msg, _, ps := sa.hashed(payload.Informational, mid, sa.firstIV(mid), sa.hash1(mid), p)
 	sa.send(now, &o, msg, 1, false, "", ps...)
 	return o

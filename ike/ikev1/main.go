@@ -24,6 +24,10 @@ func (sa *SA) mainMode(now time.Time, m *message) {
 		sa.mainModeCopy(now, m)
 		return
 	}
+	if bytes.Equal(m.raw, sa.last.msg) {
+		sa.heard(m, 0, "ignored: our own message came back")
+		return
+	}
 	if m.Flags&payload.Encrypted != 0 && sa.state >= awaits2 && sa.state <= awaits4 {
 		sa.drop(now, m, ike.Errorf(ike.CodeProcessing, 0, "it is encrypted"))
 		return

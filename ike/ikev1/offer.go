@@ -11,7 +11,7 @@ import (
 
 // Initiate starts a main mode: it sends message 1.
 func Initiate(env *Env, now time.Time, local, remote netip.AddrPort, policy ike.MainMode) (*SA, error) {
-	sa := &SA{env: env, local: local, remote: remote, initiator: true, policy: policy, state: awaits2, used: map[uint32]struct{}{}}
+	sa := &SA{env: env, local: local, remote: remote, initiator: true, policy: policy, state: awaits2, used: map[usedID]struct{}{}}
 	if len(policy.PreSharedKey) == 0 {
 		return nil, ike.Errorf(ike.CodeNoPolicy, 0, "no pre-shared key for %v", remote.Addr())
 	}
@@ -32,7 +32,7 @@ func Initiate(env *Env, now time.Time, local, remote netip.AddrPort, policy ike.
 // Respond answers message 1 with message 2, or with a refusal. The result is
 // dead when the message deserves neither.
 func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.Header, raw []byte, policy ike.MainMode) *SA {
-	sa := &SA{env: env, local: local, remote: remote, policy: policy, state: dead, used: map[uint32]struct{}{}, heardLast: raw}
+	sa := &SA{env: env, local: local, remote: remote, policy: policy, state: dead, used: map[usedID]struct{}{}, heardLast: raw}
 	m := &message{Header: h, raw: raw}
 	sa.cookies.Initiator = h.CookieI
 	if sa.cookies.Responder, sa.err = env.newCookie(); sa.err != nil {

@@ -259,7 +259,7 @@ func (q *quick) start(now time.Time) error {
 	if q.mid, err = sa.newMessageID(); err != nil {
 		return err
 	}
-	sa.used[q.mid] = struct{}{}
+	sa.used[usedID{payload.QuickMode, q.mid}] = struct{}{}
 	if q.ni, err = cfg.Random(cfg.NonceLength()); err != nil {
 		return err
 	}

@@ -13,13 +13,19 @@ import (
 
 // quickMessage1 starts a quick mode as the responder. Nothing is kept unless HASH(1) verifies.
 func (sa *SA) quickMessage1(now time.Time, m *message) {
-	if _, again := sa.used[m.MessageID]; again {
+	if _, again := sa.used[usedID{m.Exchange, m.MessageID}]; again {
 		sa.heard(m, 0, "ignored: its message ID has been used")
 		return
 	}
 	iv := sa.firstIV(m.MessageID)
 	if err := m.authenticate(sa.keys, iv, sa.hash1(m.MessageID)); err != nil {
 		sa.heard(m, 0, "ignored: quick mode message 1: "+err.Error())
+		return
+	}
+	// "… a SA payload MUST immediately follow the HASH", RFC 2409, Section 5.5. This may be an informational message
+	// that somebody gave out as quick mode: no hash covers the exchange type.
+	if len(m.chain) < 2 || m.chain[1].Payload.Type() != payload.TypeSA {
+		sa.heard(m, 0, "ignored: quick mode message 1 without an SA payload behind the hash")
 		return
 	}
 	sa.genuine(now, m)
@@ -48,7 +54,7 @@ func (sa *SA) quickMessage1(now time.Time, m *message) {
 		return
 	}
 	sa.heard(m, 1, "")
-	sa.used[m.MessageID] = struct{}{}
+	sa.used[usedID{m.Exchange, m.MessageID}] = struct{}{}
 	q := &quick{
 		sa: sa, mid: m.MessageID, state: quickAwaits3, iv: m.nextIV, heard: m.raw, heard1: m.raw, started: now, asked: m.Flags&payload.Commit != 0,
 	}

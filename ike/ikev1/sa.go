@@ -1,6 +1,7 @@
 package ikev1
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"time"
@@ -71,10 +72,18 @@ type SA struct {
 	aging      time.Time // when it is to be replaced; zero: never, or done
 	volume     uint64    // bytes encrypted by either side since message 5
 	lastHeard  time.Time // the latest genuine message under the SA
-	used       map[uint32]struct{}
+	used       map[usedID]struct{}
 	quicks     []*quick // under way, or kept to answer copies
 	quickModes int      // started under the SA, by either side
 	farewell   outgoing // our Delete of the SA
+}
+
+// usedID is a message ID that has been used. The exchange is part of it, since it
+// stands in the header, outside the hash: a message given out as one of another
+// exchange must not keep the genuine one out.
+type usedID struct {
+	exchange payload.Exchange
+	id       uint32
 }
 
 // maxMessageIDs bounds what an SA remembers of message IDs, which must never
@@ -100,6 +109,9 @@ func (sa *SA) Cookies() ike.Cookies { return sa.cookies }
 
 // Established reports whether both sides have been authenticated.
 func (sa *SA) Established() bool { return sa.state == established }
+
+// Busy reports whether a quick mode is under way, which may end in a pair of SAs also when the SA is gone.
+func (sa *SA) Busy() bool { return slices.ContainsFunc(sa.quicks, (*quick).pending) }
 
 // Gone reports that the SA is no more for anybody but copies of messages.
 func (sa *SA) Gone() bool { return sa.state == lingering || sa.state == dead }
@@ -166,7 +178,7 @@ func (sa *SA) HandleDatagram(now time.Time, h payload.Header, raw []byte) {
 	case sa.state == dead:
 	case h.Exchange == payload.Informational:
 		sa.informational(now, m)
-	case h.CookieR != sa.cookies.Responder && sa.state != awaits2 && h.CookieR != (payload.Cookie{}):
+	case h.CookieR != sa.cookies.Responder && sa.state != awaits2 && !bytes.Equal(raw, sa.heardLast): // message 1 has none
 		sa.heard(m, 0, "ignored: the responder's cookie is another one")
 	case h.Exchange == payload.MainMode && h.MessageID != 0:
 		sa.heard(m, 0, "ignored: phase 1 has no message ID") // RFC 2408, Section 3.1
@@ -315,10 +327,8 @@ func (sa *SA) retire(now time.Time) {
 	if sa.state != established || !sa.spent() {
 		return
 	}
-	for _, q := range sa.quicks {
-		if q.pending() {
-			return
-		}
+	if sa.Busy() {
+		return
 	}
 	reason := ike.Errorf(ike.CodeQuickModeLimit, 0, "the quick modes of this main mode are used up")
 	if sa.choice.Kilobytes > 0 && sa.volume >= 1024*sa.choice.Kilobytes {
@@ -335,7 +345,9 @@ func (sa *SA) newMessageID() (uint32, error) {
 			return 0, err
 		}
 		id := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
-		if _, again := sa.used[id]; id != 0 && !again {
+		_, again1 := sa.used[usedID{payload.QuickMode, id}]
+		_, again2 := sa.used[usedID{payload.Informational, id}]
+		if id != 0 && !again1 && !again2 {
 			return id, nil
 		}
 	}

@@ -413,6 +413,30 @@ func TestInitialContactCleansUp(t *testing.T) {
 	n.wantPairs("a host that still has SAs does not send it", 3)
 }
 
+// A host whose quick mode comes to its end under a main mode that the peer has
+// deleted is not alone: the peer has the pair already, and would drop it.
+func TestNoInitialContactWhileAQuickModeIsUnderWay(t *testing.T) {
+	n, a, b := newPair(t)
+	a.mainMode.QuickModes = 1
+	lost := 0
+	n.fate = func(_ int, d ike.Datagram) []time.Duration {
+		if exchangeOf(d) == payload.QuickMode && len(d.Payload) < 100 && lost < 2 {
+			lost++ // message 3, twice
+			return nil
+		}
+		return []time.Duration{n.latency}
+	}
+	a.request(b)
+	n.run(500 * time.Millisecond)
+	require.Len(t, a.in, 1)
+	require.Empty(t, a.mux.MainModes(), "its only quick mode is over")
+	require.Empty(t, b.mux.MainModes())
+	b.request(a)
+	n.run(time.Minute)
+	require.Empty(t, field(last(a, "main mode", 5).Payloads, "Notification"))
+	n.wantPairs("both pairs", 2)
+}
+
 func TestSimultaneousStart(t *testing.T) {
 	for _, offset := range []time.Duration{0, time.Millisecond, 5 * time.Millisecond, 11 * time.Millisecond, 17 * time.Millisecond, 23 * time.Millisecond} {
 		n, a, b := newPair(t)

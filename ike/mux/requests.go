@@ -114,10 +114,10 @@ func (m *Mux) unserved(p peer, u ike.EventUnserved) {
 }
 
 // alone reports that there is nothing between us and the peer of sa but sa: see ikev1.Env.
-// Main modes under way count, since a peer that takes INITIAL-CONTACT literally would drop its half of them.
+// Main modes and quick modes under way count, since a peer that takes INITIAL-CONTACT literally would drop its half of them.
 func (m *Mux) alone(now time.Time, sa *ikev1.SA) bool {
 	for _, e := range m.sas {
-		if e.sa != sa && !e.sa.Refused() && !e.sa.Gone() && e.sa.Remote().Addr() == sa.Remote().Addr() {
+		if e.sa != sa && !e.sa.Refused() && (!e.sa.Gone() || e.sa.Busy()) && e.sa.Remote().Addr() == sa.Remote().Addr() {
 			return false
 		}
 	}
