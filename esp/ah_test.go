@@ -114,7 +114,7 @@ func TestMalformedAH(t *testing.T) {
 		"AH is not as long as its SA makes it": {
 			change(25, 3), change(25, 5), change(25, 255), ip(alice, bob, 51, sealed[24:47]), ip(alice, bob, 51, sealed[24:36]), ip(alice, bob, 51, nil),
 		},
-		"IPv4 options are malformed: AH cannot tell which of them may change": {
+		"IP options are malformed: AH cannot tell which of them may change": {
 			change(20, 7, 0), change(20, 7, 1), change(20, 7, 5), change(23, 7),
 		},
 		"a fragment reached IPsec: it opens whole datagrams only": {flagged(sealed, moreFragments), flagged(sealed, 5)},
@@ -129,7 +129,7 @@ func TestMalformedAH(t *testing.T) {
 	bad := ip(alice, bob, ipsec.ProtoUDP, udp(1, 2, 30), 7, 40, 4, 0)
 	d := a.Outbound(start, bad, 0)
 	require.Equal(t, Dropped, d.Outcome)
-	require.Equal(t, "IPv4 options are malformed: AH cannot tell which of them may change", d.Why)
+	require.Equal(t, "IP options are malformed: AH cannot tell which of them may change", d.Why)
 	require.Nil(t, d.Packet)
 	require.EqualValues(t, 1, a.SAs()[1].Sequence, "a packet that is not sent uses up no number")
 }
@@ -143,7 +143,7 @@ func TestTruncatedAH(t *testing.T) {
 			cut := bytes.Clone(d.Packet[:n])
 			require.Equal(t, Dropped, b.InboundProtected(start, cut).Outcome, "%s: first %d bytes", named(transforms), n)
 			if n >= 20 {
-				finish(cut, 20, ipsec.ProtoAH)
+				finishIPv4(cut, 20, ipsec.ProtoAH)
 				require.Equal(t, Dropped, b.InboundProtected(start, cut).Outcome, "%s: datagram of %d bytes", named(transforms), n)
 			}
 		}
@@ -168,7 +168,7 @@ func TestAHUnderASourceRoute(t *testing.T) {
 		copy(p[23:27], hop[:])
 		p[22] = 8
 		p[8]--
-		finish(p, 28, ipsec.ProtoAH)
+		finishIPv4(p, 28, ipsec.ProtoAH)
 		o := b.InboundProtected(start, p)
 		require.Equal(t, Opened, o.Outcome, o.Why)
 	}

@@ -26,12 +26,12 @@ func TestAllocations(t *testing.T) {
 		t.Run(named(transforms), func(t *testing.T) {
 			a, b, out, in := quiet(t, transforms...)
 			packet := ip(alice, bob, 17, udp(1, 2, 1000), 0x94, 4, 0, 0)
-			d, _ := parseIPv4(packet)
+			d, _ := parse(packet)
 			sealed, opened := make([]byte, out.protectedSize(d)), make([]byte, 1500)
 			var inner Layer
 			require.Zero(t, testing.AllocsPerRun(200, func() {
 				out.seal(sealed, d)
-				s, _ := parseIPv4(sealed)
+				s, _ := parse(sealed)
 				if _, why := in.open(opened, s, &inner); why != "" {
 					t.Fatal(why)
 				}
@@ -150,12 +150,12 @@ func BenchmarkSealOpen(b *testing.B) {
 func BenchmarkDatagram(b *testing.B) {
 	benchmark(b, func(b *testing.B, tr ipsec.Transform, payload int) {
 		_, _, out, in := quiet(b, tr)
-		d, _ := parseIPv4(ip(alice, bob, 17, udp(1, 2, payload-8)))
+		d, _ := parse(ip(alice, bob, 17, udp(1, 2, payload-8)))
 		sealed, opened := make([]byte, out.protectedSize(d)), make([]byte, 1600)
 		var inner Layer
 		against(b, payload, raw(b, tr, payload), func() {
 			out.seal(sealed, d)
-			s, _ := parseIPv4(sealed)
+			s, _ := parse(sealed)
 			if _, why := in.open(opened, s, &inner); why != "" {
 				b.Fatal(why)
 			}

@@ -17,7 +17,7 @@ const (
 	Dropped                      // ends here
 	Protected                    // Decision.Packet goes out in its place
 	Held                         // waits, perhaps, for an SA: an acquire is under way
-	TooBig                       // the sender must learn Decision.MTU (RFC 1191)
+	TooBig                       // the sender must learn Decision.MTU (RFC 1191, RFC 8201)
 	Opened                       // Decision.Packet is the packet that was inside
 )
 
@@ -60,8 +60,8 @@ type Decision struct {
 	PolicyID int    // of that entry; 0 for none
 	Why      string
 
-	Packet []byte // with Protected and Opened: a whole IPv4 datagram that the caller owns
-	MTU    int    // with TooBig: bytes of the largest IPv4 datagram that fits when protected
+	Packet []byte // with Protected and Opened: a whole datagram that the caller owns
+	MTU    int    // with TooBig: bytes of the largest datagram that fits when protected; at least 1280 for IPv6
 
 	// Layer is the outermost protection, with Protected, Opened, TooBig (where it
 	// has no sequence number), and Dropped once its header was read. Inner is the ESP

@@ -10,6 +10,7 @@ import (
 // Next headers that say something about the packet inside.
 const (
 	protoIPv4   = 4  // an IPv4 datagram: tunnel mode, RFC 4303, Section 3.1.2
+	protoIPv6   = 41 // an IPv6 datagram, likewise
 	protoNoNext = 59 // a dummy packet, RFC 4303, Section 2.6
 )
 
@@ -20,14 +21,17 @@ type defect string
 const (
 	shortESP      defect = "ESP packet is too short or not aligned for its SA"
 	shortAH       defect = "AH is not as long as its SA makes it"
-	badOptions    defect = "IPv4 options are malformed: AH cannot tell which of them may change"
+	badOptions    defect = "IP options are malformed: AH cannot tell which of them may change"
+	openRoute     defect = "a routing header does not tell AH where it ends"
+	atomicPart    defect = "a fragment header is gone after reassembly, and AH cannot cover it"
 	replayedSeq   defect = "replayed: the sequence number was received before"
 	staleSeq      defect = "replayed: the sequence number lies left of the anti-replay window"
 	zeroSeq       defect = "replayed: sequence number 0 is never sent"
 	badICV        defect = "not authentic: the integrity check failed"
 	badPadding    defect = "padding is not 1, 2, 3 …"
 	dummyPacket   defect = "dummy packet (next header 59)"
-	notTunnelled  defect = "inside a tunnel is no IPv4 datagram"
+	notTunnelled  defect = "inside a tunnel is no IP datagram"
+	otherFamily   defect = "inside a tunnel is not the IP version that its next header says"
 	badSPI        defect = "no SA has this SPI"
 	expiredSA     defect = "the lifetime of its SA has ended"
 	someFragment  defect = "a fragment reached IPsec: it opens whole datagrams only"
@@ -42,14 +46,17 @@ const (
 // content: the payload of the datagram behind its own header in transport mode,
 // all of it behind a new header in tunnel mode (RFC 4303, Section 3.1).
 func (s *sa) overhead(d datagram) (headerLen int, content []byte, next uint8) {
-	if s.Mode == ipsec.Tunnel {
-		return minHeader, d.b, protoIPv4
+	switch {
+	case s.Mode != ipsec.Tunnel:
+		return d.headerLen, d.payload(), d.proto()
+	case d.v6():
+		return headerOf(s.Dst), d.b, protoIPv6
 	}
-	return d.headerLen, d.payload(), d.proto()
+	return headerOf(s.Dst), d.b, protoIPv4
 }
 
-// protectedSize is the length of the IPv4 datagram that d becomes under the
-// outermost SA of a bundle and all inside.
+// protectedSize is the length of the datagram that d becomes under the outermost
+// SA of a bundle and all inside.
 func (s *sa) protectedSize(d datagram) int {
 	headerLen, content, _ := s.overhead(d)
 	n := len(content)
@@ -68,7 +75,13 @@ func (s *sa) innerMTU(d datagram, pathMTU int) (int, bool) {
 		room = s.inner.layout.room(room)
 	}
 	least := len(d.b) - len(content) // what of d stands outside the content
-	return least + room, least+room >= d.headerLen
+	if least+room < d.headerLen {
+		return 0, false
+	}
+	if d.v6() {
+		return max(least+room, minIPv6Path), true // RFC 8201, Section 4: nobody believes in less
+	}
+	return least + room, true
 }
 
 // seal writes into out, of protectedSize, the datagram d protected by a whole
@@ -98,15 +111,15 @@ func (s *sa) seal(out []byte, d datagram) {
 	if s.ah != nil {
 		proto = ipsec.ProtoAH
 	}
+	protected := datagram{b: out, headerLen: headerLen, nextAt: d.nextAt}
 	if s.Mode == ipsec.Tunnel {
-		s.tunnel.header(out, d, s.Src, s.Dst)
+		protected.nextAt = s.tunnel.header(out, d, s.Src, s.Dst)
 	} else {
 		copy(out, d.b[:headerLen])
 	}
-	finish(out, headerLen, proto)
+	protected.finish(proto)
 	if s.ah != nil {
-		protected := datagram{out, headerLen}
-		s.ah.seal(protected, s.SPI, s.sequence, next, protected.finalDestination())
+		s.ah.seal(protected, s.SPI, s.sequence, next)
 	}
 }
 
@@ -141,9 +154,13 @@ func (s *sa) open(out []byte, d datagram, inner *Layer) (datagram, defect) {
 		return decapsulate(content, next, d)
 	}
 	copy(out, d.b[:front])
-	out = out[:front+len(content)]
-	finish(out, front, next)
-	return datagram{out, front}, ""
+	d.b = out[:front+len(content)]
+	d.finish(next)
+	inside, bad := parse(d.b)
+	if bad != "" {
+		return datagram{}, defect("inside: " + bad)
+	}
+	return inside, ""
 }
 
 // arrived looks a sequence number up in the window before any cryptography
@@ -164,11 +181,11 @@ func (s *sa) arrived(seq uint64) defect {
 // the window is looked at, the integrity checked, then the window moves.
 func (s *sa) verify(d datagram) (content []byte, next uint8, why defect) {
 	ah := d.payload()
-	switch {
-	case !s.ah.fits(ah):
+	if !s.ah.fits(ah) {
 		return nil, 0, shortAH
-	case !d.validOptions():
-		return nil, 0, badOptions
+	}
+	if why := d.uncoverable(); why != "" {
+		return nil, 0, why
 	}
 	seq := uint64(binary.BigEndian.Uint32(ah[8:]))
 	if why := s.arrived(seq); why != "" {

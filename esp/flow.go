@@ -6,12 +6,13 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// FlowOf reads from an IPv4 packet what policy looks at: addresses, protocol,
-// ports of TCP and UDP and the ICMP type. A non-first fragment is marked as
-// Fragment and has neither ports nor type. Bytes after the IPv4 total length are
-// ignored. The error says what makes the packet invalid.
+// FlowOf reads from an IPv4 or IPv6 packet what policy looks at: addresses,
+// upper-layer protocol, ports of TCP and UDP and the ICMP type, in IPv6 behind the
+// extension headers. A non-first fragment is marked as Fragment and has neither
+// ports nor type. Bytes after the length in the header are ignored. The error says
+// what makes the packet invalid.
 func FlowOf(packet []byte) (ipsec.Flow, error) {
-	d, bad := parseIPv4(packet)
+	d, bad := parse(packet)
 	if bad != "" {
 		return ipsec.Flow{}, bad
 	}
@@ -23,19 +24,19 @@ func FlowOf(packet []byte) (ipsec.Flow, error) {
 }
 
 func (d datagram) flow() (ipsec.Flow, malformed) {
-	f := ipsec.Flow{Src: d.src(), Dst: d.dst(), Proto: d.proto()}
+	f := ipsec.Flow{Src: d.src(), Dst: d.dst(), Proto: d.upper}
 	if d.offset() > 0 {
 		f.Fragment = true
 		return f, ""
 	}
-	p := d.payload()
+	p := d.b[d.upperAt:]
 	switch {
 	case ipsec.HasPorts(f.Proto):
 		if len(p) < 4 {
 			return f, "packet ends before its ports"
 		}
 		f.SrcPort, f.DstPort = binary.BigEndian.Uint16(p), binary.BigEndian.Uint16(p[2:])
-	case f.Proto == ipsec.ProtoICMP:
+	case f.Proto == ipsec.ProtoICMP, f.Proto == ipsec.ProtoICMPv6:
 		if len(p) < 1 {
 			return f, "packet ends before its ICMP type"
 		}

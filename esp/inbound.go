@@ -48,7 +48,7 @@ func (p *Pipeline) inboundFragment(f ipsec.Flow) Decision {
 // 5.2, step 3a. The packet is only read. The IPv4 header checksum is taken as checked.
 func (p *Pipeline) InboundProtected(now time.Time, packet []byte) Decision {
 	decision := Decision{Action: ActionSA}
-	d, bad := parseIPv4(packet)
+	d, bad := parse(packet)
 	if bad != "" {
 		p.counters.NotDecrypted++
 		p.dropped("ipsec inbound", "malformed packet", string(bad), "")

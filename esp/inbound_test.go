@@ -91,8 +91,9 @@ func TestNotOpened(t *testing.T) {
 		{"only SPI and number", "ESP packet is too short or not aligned for its SA", ip(alice, bob, 50, d.Packet[20:28])},
 		{"not aligned", "ESP packet is too short or not aligned for its SA", ip(alice, bob, 50, d.Packet[20:len(d.Packet)-1])},
 		{"unknown SPI", "no SA has this SPI", wrongSPI},
-		{"empty", "packet is shorter than an IPv4 header", nil},
-		{"IPv6", "packet is not IPv4", append([]byte{0x60}, make([]byte, 60)...)},
+		{"empty", "packet is empty", nil},
+		{"cut short", "packet is shorter than an IPv4 header", []byte{0x45}},
+		{"version 5", "packet is neither IPv4 nor IPv6", append([]byte{0x50}, make([]byte, 60)...)},
 	} {
 		b.trace = nil
 		b.recorder.reset()
@@ -109,7 +110,7 @@ func TestNotOpened(t *testing.T) {
 	}
 	require.Equal(t, Opened, b.InboundProtected(start, d.Packet).Outcome, "and none of it harmed the SA")
 	require.EqualValues(t, 4, b.Counters().BadSPI)
-	require.EqualValues(t, 18, b.Counters().NotDecrypted)
+	require.EqualValues(t, 20, b.Counters().NotDecrypted)
 }
 
 func TestDropOfUnknownSPIIsNamed(t *testing.T) {
@@ -125,8 +126,8 @@ func TestDropOfUnknownSPIIsNamed(t *testing.T) {
 func TestMalformedOutbound(t *testing.T) {
 	n := newNode(t, Config{})
 	for why, packet := range map[string][]byte{
-		"packet is shorter than an IPv4 header":        make([]byte, 19),
-		"packet is not IPv4":                           make([]byte, 20),
+		"packet is shorter than an IPv4 header":        append([]byte{0x45}, make([]byte, 18)...),
+		"packet is neither IPv4 nor IPv6":              make([]byte, 20),
 		"IPv4 header length is below 20 bytes":         append([]byte{0x44, 0, 0, 20}, make([]byte, 16)...),
 		"IPv4 total length is below the header length": append([]byte{0x46, 0, 0, 20}, make([]byte, 20)...),
 		"packet is shorter than its IPv4 total length": append([]byte{0x45, 0, 0, 21}, make([]byte, 16)...),

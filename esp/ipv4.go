@@ -1,9 +1,6 @@
 package esp
 
-import (
-	"encoding/binary"
-	"net/netip"
-)
+import "encoding/binary"
 
 // Sizes of RFC 791, Section 3.1.
 const (
@@ -12,25 +9,10 @@ const (
 	maxDatagram = 65535
 )
 
-// datagram is a valid IPv4 packet, cut to its total length.
-type datagram struct {
-	b         []byte
-	headerLen int
-}
-
-// malformed is why a packet is no valid IPv4; empty for one that is.
-type malformed string
-
-func (m malformed) Error() string { return "esp: " + string(m) }
-
-// parseIPv4 checks what the rest relies on: version and lengths. Bytes after
-// the total length (padding of short Ethernet frames) are cut off.
+// parseIPv4 checks lengths; see parse.
 func parseIPv4(b []byte) (datagram, malformed) {
 	if len(b) < minHeader {
 		return datagram{}, "packet is shorter than an IPv4 header"
-	}
-	if b[0]>>4 != 4 {
-		return datagram{}, "packet is not IPv4"
 	}
 	headerLen, total := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
 	switch {
@@ -41,22 +23,13 @@ func parseIPv4(b []byte) (datagram, malformed) {
 	case total > len(b):
 		return datagram{}, "packet is shorter than its IPv4 total length"
 	}
-	return datagram{b[:total], headerLen}, ""
+	return datagram{
+		b: b[:total], headerLen: headerLen, nextAt: 9, upperAt: headerLen, upper: b[9],
+		part: binary.BigEndian.Uint16(b[6:]) & 0x3fff,
+	}, ""
 }
 
-func (d datagram) src() netip.Addr { return netip.AddrFrom4([4]byte(d.b[12:16])) }
-func (d datagram) dst() netip.Addr { return netip.AddrFrom4([4]byte(d.b[16:20])) }
-func (d datagram) proto() uint8    { return d.b[9] }
-func (d datagram) payload() []byte { return d.b[d.headerLen:] }
-func (d datagram) df() bool        { return d.b[6]&0x40 != 0 }
-
-// fragment reports whether the packet is only a part of a datagram.
-func (d datagram) fragment() bool { return binary.BigEndian.Uint16(d.b[6:])&0x3fff != 0 }
-
-// offset is the fragment offset in bytes.
-func (d datagram) offset() int { return int(binary.BigEndian.Uint16(d.b[6:])&0x1fff) * 8 }
-
-// finish makes out a valid datagram with a header copied from another one:
+// finishIPv4 makes out a valid datagram with a header copied from another one:
 // protocol, total length and checksum are new; identification, flags, TTL, TOS,
 // addresses and options stay (RFC 4303, Section 3.1.1).
 //
@@ -64,7 +37,7 @@ func (d datagram) offset() int { return int(binary.BigEndian.Uint16(d.b[6:])&0x1
 // folded (RFC 1071, Section 2(C)). The new fields go into the sum before they go
 // into memory: to read a word of which a part was just written stalls the
 // processor for longer than all of this takes.
-func finish(out []byte, headerLen int, proto uint8) {
+func finishIPv4(out []byte, headerLen int, proto uint8) {
 	h := out[:headerLen:headerLen]
 	first := binary.BigEndian.Uint32(h)&0xffff0000 | uint32(uint16(len(out)))
 	third := binary.BigEndian.Uint32(h[8:])&0xff000000 | uint32(proto)<<16

@@ -22,6 +22,10 @@ var (
 	alice = netip.MustParseAddr("10.0.0.1")
 	bob   = netip.MustParseAddr("10.0.0.2")
 	carol = netip.MustParseAddr("10.0.0.3")
+
+	alice6 = netip.MustParseAddr("2001:db8:1::1")
+	bob6   = netip.MustParseAddr("2001:db8:2::2")
+	carol6 = netip.MustParseAddr("2001:db8:3::3")
 )
 
 // suites are all ESP transforms that Add accepts for an SA alone.
@@ -268,6 +272,60 @@ func ip(src, dst netip.Addr, proto uint8, payload []byte, options ...byte) []byt
 	return append(b, payload...)
 }
 
+// ext is an IPv6 extension header but for its first byte, which ip6 fills in.
+type ext struct {
+	kind uint8
+	rest []byte
+}
+
+// Extension headers of 8 bytes, and a fragment header.
+func hopByHop(options ...byte) ext    { return ext{extHopByHop, withLength(options)} }
+func destination(options ...byte) ext { return ext{extDestination, withLength(options)} }
+
+func fragmentOf(offset int, more bool) ext {
+	field := uint16(offset)
+	if more {
+		field |= 1
+	}
+	return ext{extFragment, []byte{0, byte(field >> 8), byte(field), 0, 0, 0x42, 0x42}}
+}
+
+// routing is a routing header with stops to make.
+func routing(kind, left byte, stops ...netip.Addr) ext {
+	b := []byte{byte(2 * len(stops)), kind, left, 0, 0, 0, 0}
+	for _, s := range stops {
+		b = append(b, s.AsSlice()...)
+	}
+	return ext{extRouting, b}
+}
+
+// withLength puts the length in front of options and pads them with Pad1.
+func withLength(options []byte) []byte {
+	b := append([]byte{0}, options...)
+	for len(b)%8 != 7 {
+		b = append(b, 0)
+	}
+	b[0] = byte(len(b) / 8)
+	return b
+}
+
+// ip6 is an IPv6 datagram with a traffic class, a flow label and extension headers.
+func ip6(src, dst netip.Addr, proto uint8, payload []byte, exts ...ext) []byte {
+	b := make([]byte, 40, 2048)
+	b[0], b[1], b[3], b[7] = 0x6a, 0xb1, 0x77, 63
+	copy(b[8:], src.AsSlice())
+	copy(b[24:], dst.AsSlice())
+	nextAt := 6
+	for _, e := range exts {
+		b[nextAt], nextAt = e.kind, len(b)
+		b = append(append(b, 0), e.rest...)
+	}
+	b[nextAt] = proto
+	b = append(b, payload...)
+	binary.BigEndian.PutUint16(b[4:], uint16(len(b)-40))
+	return b
+}
+
 // flagged sets the flags and fragment offset field and renews the checksum.
 func flagged(b []byte, field uint16) []byte {
 	b = bytes.Clone(b)
@@ -289,10 +347,7 @@ func checksum(b []byte) uint16 {
 	return ^uint16(sum)
 }
 
-const (
-	dontFragment  = 0x4000
-	moreFragments = 0x2000
-)
+const dontFragment = 0x4000
 
 // udp is a UDP datagram of n bytes of data.
 func udp(srcPort, dstPort uint16, n int) []byte {

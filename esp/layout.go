@@ -3,6 +3,7 @@ package esp
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
@@ -25,10 +26,10 @@ type layout struct {
 	icvLen  int // behind all
 }
 
-// layoutOf is the layout that a transform gives its packets, with its
-// algorithms: c is nil for AH, a for what has no integrity algorithm of its own.
+// layoutOf is the layout that a transform gives packets towards an address, with
+// its algorithms: c is nil for AH, a for what has no integrity algorithm of its own.
 // ESP without integrity is for the inside of AH only; see newSA.
-func layoutOf(t ipsec.Transform) (l layout, c *suite.Cipher, a *suite.Auth, err error) {
+func layoutOf(t ipsec.Transform, towards netip.Addr) (l layout, c *suite.Cipher, a *suite.Auth, err error) {
 	c, a = suite.CipherNamed(t.Cipher), suite.AuthNamed(t.Auth)
 	none := layout{}
 	switch {
@@ -41,7 +42,12 @@ func layoutOf(t ipsec.Transform) (l layout, c *suite.Cipher, a *suite.Auth, err 
 	case t.Protocol == ipsec.AH && a == nil:
 		return none, nil, nil, errors.New("AH needs an integrity algorithm")
 	case t.Protocol == ipsec.AH:
-		return layout{head: ahHeader + a.ICVLen, align: 1}, nil, a, nil
+		// RFC 4302, Section 2.6: a multiple of 4 bytes in IPv4 and of 8 in IPv6.
+		l = layout{head: ahHeader + a.ICVLen, align: 1}
+		if !towards.Is4() {
+			l.head = (l.head + 7) &^ 7
+		}
+		return l, nil, a, nil
 	case c == nil:
 		return none, nil, nil, fmt.Errorf("unsupported cipher %q", t.Cipher)
 	case c.AEAD() && a != nil:
@@ -76,7 +82,7 @@ func (l layout) room(n int) int {
 }
 
 // InnerMTU is the length of the largest datagram of a flow, with an IP header
-// without options, that fits the path MTU whichever of the policy's proposals
+// without options or extension headers, that fits the path MTU whichever of the policy's proposals
 // peers agree on. It is pathMTU itself for a flow that is not protected.
 func (p *Pipeline) InnerMTU(f ipsec.Flow, pathMTU int) int {
 	e := p.out.lookup(f)
@@ -84,22 +90,26 @@ func (p *Pipeline) InnerMTU(f ipsec.Flow, pathMTU int) int {
 		return pathMTU
 	}
 	least := pathMTU
+	outer, header := f.Dst, headerOf(f.Dst)
+	if e.Peer.IsValid() {
+		outer = e.Peer
+	}
 	for _, proposal := range e.Proposals {
-		if room, ok := proposalRoom(proposal, pathMTU-minHeader); ok {
+		if room, ok := proposalRoom(proposal, pathMTU-headerOf(outer), outer); ok {
 			if proposal.Mode != ipsec.Tunnel {
-				room = minHeader + max(0, room)
+				room = header + max(0, room)
 			}
-			least = min(least, max(minHeader, room))
+			least = min(least, max(header, room))
 		}
 	}
 	return least
 }
 
 // proposalRoom is the longest content that has at most n bytes under all
-// transforms of a proposal; false when one of them is not built.
-func proposalRoom(p ipsec.Proposal, n int) (int, bool) {
+// transforms of a proposal, sent to an address; false when one of them is not built.
+func proposalRoom(p ipsec.Proposal, n int, towards netip.Addr) (int, bool) {
 	for _, t := range slices.Backward(p.Transforms) { // innermost first
-		l, _, _, err := layoutOf(t)
+		l, _, _, err := layoutOf(t, towards)
 		if err != nil {
 			return 0, false
 		}

@@ -170,7 +170,7 @@ func TestWhenNothingIsTooBig(t *testing.T) {
 func TestLargestDatagram(t *testing.T) {
 	for _, tr := range everyProtection() {
 		a, b := joined(t, Config{}, ipsec.Lifetime{}, tr...)
-		n, ok := proposalRoom(ipsec.Proposal{Transforms: tr}, 65535-20)
+		n, ok := proposalRoom(ipsec.Proposal{Transforms: tr}, 65535-20, bob)
 		require.True(t, ok)
 		packet := ip(alice, bob, 99, make([]byte, n))
 		d := a.Outbound(start, packet, 1500)

@@ -1,5 +1,7 @@
 package esp
 
+// What AH covers of an IPv4 header.
+
 // Types of IPv4 options (RFC 791, Section 3.1) that AH treats each in its own
 // way. RFC 4302, Appendix A1, lists them.
 const (
@@ -44,22 +46,41 @@ func zeroMutable(options []byte) {
 	})
 }
 
-// validOptions reports whether the options can be told apart, which AH has to.
-func (d datagram) validOptions() bool {
-	return eachOption(d.b[minHeader:d.headerLen], func([]byte) {})
+// immutableIPv4 makes of a header what AH covers of it (RFC 4302, Section
+// 3.3.3.1.1.1 and Appendix A1): TOS, flags and fragment offset, TTL, checksum and
+// some options become zero. leaving: the destination becomes the last one of a
+// source route, where it will be when it arrives.
+func immutableIPv4(h []byte, leaving bool) {
+	h[1] = 0
+	clear(h[6:9])
+	clear(h[10:12])
+	if leaving {
+		copy(h[16:20], lastStop(h[minHeader:]))
+	}
+	zeroMutable(h[minHeader:])
 }
 
-// finalDestination is the destination that a datagram will have when it arrives:
-// the last address of a source route that is not used up, else the one in its
-// header. RFC 4302, Section 3.3.3.1.1.2 has the sender of AH use it.
-func (d datagram) finalDestination() [4]byte {
-	final := [4]byte(d.b[16:20])
-	eachOption(d.b[minHeader:d.headerLen], func(o []byte) {
+// lastStop is the last address of a source route that is not used up; nil when
+// there is none. RFC 4302, Section 3.3.3.1.1.2 has the sender of AH use it.
+func lastStop(options []byte) (last []byte) {
+	eachOption(options, func(o []byte) {
 		// Type, length, pointer, addresses; the pointer counts from 1 and lies
 		// behind the last address when all have been visited (RFC 791, Section 3.1).
 		if (o[0] == optLooseRoute || o[0] == optStrictRoute) && len(o) >= 7 && int(o[2]) <= len(o) {
-			final = [4]byte(o[len(o)-4:])
+			last = o[len(o)-4:]
 		}
 	})
-	return final
+	return last
+}
+
+// uncoverable is why AH cannot cover what stands in front of a datagram's
+// payload; empty if it can.
+func (d datagram) uncoverable() defect {
+	if d.v6() {
+		return uncoverableIPv6(d.b[:d.headerLen])
+	}
+	if !eachOption(d.b[minHeader:d.headerLen], func([]byte) {}) {
+		return badOptions
+	}
+	return ""
 }

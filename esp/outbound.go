@@ -12,7 +12,7 @@ import (
 // destination or the far end of its tunnel; 0 is not known, and nothing is too
 // big. The packet is only read.
 func (p *Pipeline) Outbound(now time.Time, packet []byte, pathMTU int) Decision {
-	d, bad := parseIPv4(packet)
+	d, bad := parse(packet)
 	var f ipsec.Flow
 	if bad == "" {
 		f, bad = d.flow()
@@ -69,10 +69,12 @@ func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d datagram, f ipsec.F
 	switch {
 	case pathMTU > 0 && size > pathMTU && s.dontFragment(d):
 		return tooBig(s, d, decision, pathMTU), nil
-	case size > maxDatagram:
-		return decision.drop("the protected datagram would exceed 65535 bytes"), nil
-	case s.ah != nil && !tunnel && !d.validOptions():
-		return decision.drop(string(badOptions)), nil
+	case size > maxSize(s.Dst):
+		return decision.drop(fmt.Sprintf("the protected datagram would exceed %d bytes", maxSize(s.Dst))), nil
+	case s.ah != nil && !tunnel:
+		if why := d.uncoverable(); why != "" {
+			return decision.drop(string(why)), nil
+		}
 	}
 	decision.Packet = make([]byte, size)
 	s.seal(decision.Packet, d)
@@ -86,12 +88,12 @@ func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d datagram, f ipsec.F
 	return decision, s
 }
 
-// dontFragment reports whether d may not be fragmented once it is protected.
+// dontFragment reports whether d must stay whole once it is protected.
 func (s *sa) dontFragment(d datagram) bool {
 	if s.Mode == ipsec.Tunnel {
-		return s.tunnel.dontFragment(d.df())
+		return s.tunnel.dontFragment(d)
 	}
-	return d.df()
+	return d.staysWhole()
 }
 
 // forPacket is the SA to use for a flow, the outermost of its bundle; those whose
@@ -107,15 +109,19 @@ func (p *Pipeline) forPacket(now time.Time, e *ipsec.Policy, f ipsec.Flow) *sa {
 	}
 }
 
-// tooBig is the decision about a datagram with DF set that does not fit the path
-// once it is protected: RFC 4301, Section 8.2.1.
+// tooBig is the decision about a datagram that is to stay whole and does not fit
+// the path once it is protected: RFC 4301, Section 8.2.1.
 func tooBig(s *sa, d datagram, decision Decision, pathMTU int) Decision {
 	mtu, ok := s.innerMTU(d, pathMTU)
 	if !ok {
 		return decision.drop(fmt.Sprintf("a path MTU of %d bytes leaves no room for a protected packet", pathMTU))
 	}
 	decision.Outcome, decision.MTU = TooBig, mtu
-	decision.Why = fmt.Sprintf("DF is set, and with %s only %d bytes fit the path MTU of %d", s.transforms(), mtu, pathMTU)
+	why := "DF is set"
+	if d.v6() {
+		why = "it is to stay whole"
+	}
+	decision.Why = fmt.Sprintf("%s, and with %s only %d bytes fit the path MTU of %d", why, s.transforms(), mtu, pathMTU)
 	return decision
 }
 

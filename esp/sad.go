@@ -125,8 +125,8 @@ func newSA(p ipsec.SAParams, c Config, t *tunnels, now time.Time) (*sa, error) {
 		return nil, fmt.Errorf("there is no %v", p.Mode)
 	case p.SPI < minSPI:
 		return nil, fmt.Errorf("SPI %d is reserved (RFC 4303, Section 2.1)", p.SPI)
-	case !p.Src.Is4() || !p.Dst.Is4():
-		return nil, fmt.Errorf("unsupported: only IPv4 is built, not %v > %v", p.Src, p.Dst)
+	case !p.Src.IsValid() || !p.Dst.IsValid() || p.Src.Is4() != p.Dst.Is4():
+		return nil, fmt.Errorf("%v > %v are not two addresses of one family", p.Src, p.Dst)
 	case !c.unicast(p.Dst) || !c.unicast(p.Src):
 		return nil, errors.New("SAs are for unicast addresses only")
 	case p.Lifetime.Duration < 0:

@@ -24,14 +24,20 @@ func (s *spd) lookup(f ipsec.Flow) *ipsec.Policy {
 
 // candidates are the entries of which one decides about the datagram that a
 // non-first fragment belongs to, in order. Each entry up to the first that leaves
-// the ports open may be the one; nil stands for no match at all.
+// open what the fragment hides may be the one: ports, and the protocol of an IPv6
+// fragment that goes on with extension headers. nil stands for no match at all.
 func (s *spd) candidates(f ipsec.Flow) []*ipsec.Policy {
 	var found []*ipsec.Policy
+	opaque := f.Proto == ipsec.ProtoAny
 	for i := range s.entries {
 		sel := s.entries[i].Selector
 		open := sel.SrcPort == 0 && sel.DstPort == 0
 		sel.SrcPort, sel.DstPort = 0, 0
-		if !sel.Matches(f) || !open && !ipsec.HasPorts(f.Proto) {
+		if opaque {
+			open = open && sel.Proto == ipsec.ProtoAny
+			sel.Proto = ipsec.ProtoAny
+		}
+		if !sel.Matches(f) || !open && !opaque && !ipsec.HasPorts(f.Proto) {
 			continue
 		}
 		found = append(found, &s.entries[i])

@@ -39,7 +39,7 @@ const (
 )
 
 func newTransform(p ipsec.SAParams) (*transform, error) {
-	l, c, a, err := layoutOf(p.Transform)
+	l, c, a, err := layoutOf(p.Transform, p.Dst)
 	if err != nil {
 		return nil, err
 	}

@@ -109,15 +109,15 @@ func TestTunnelECN(t *testing.T) {
 		a, b := gateways(t, Config{}, ahSHA1)
 		inner := ip(inA, inB, ipsec.ProtoUDP, udp(1, 2, 3))
 		inner[1] = c.inner
-		finish(inner, 20, ipsec.ProtoUDP)
+		finishIPv4(inner, 20, ipsec.ProtoUDP)
 		p := a.Outbound(start, inner, 0).Packet
 		p[1] = c.outer
-		finish(p, 20, ipsec.ProtoAH)
+		finishIPv4(p, 20, ipsec.ProtoAH)
 		o := b.InboundProtected(start, p)
 		require.Equal(t, Opened, o.Outcome, o.Why)
 		want := bytes.Clone(inner)
 		want[1] = c.want
-		finish(want, 20, ipsec.ProtoUDP)
+		finishIPv4(want, 20, ipsec.ProtoUDP)
 		require.Equal(t, want, o.Packet, "%#v", c)
 		require.Zero(t, checksum(o.Packet[:20]))
 	}
@@ -129,14 +129,14 @@ func TestTunnelSelector(t *testing.T) {
 	require.Equal(t, Passed, a.Outbound(start, ip(carol, inB, 17, udp(1, 2, 3)), 0).Outcome, "not of the entry")
 	s := a.sad.list[0]
 	seal := func(inner []byte) []byte {
-		d := datagram{inner, 20}
+		d := datagram{b: inner, headerLen: 20, nextAt: 9}
 		p := make([]byte, s.protectedSize(d))
 		s.seal(p, d)
 		return p
 	}
 	for why, inner := range map[string][]byte{
 		"the packet inside is not of the traffic that its SA is for": ip(carol, inB, 17, udp(1, 2, 3)),
-		"inside: packet is not IPv4":                                 append([]byte{0x60}, make([]byte, 60)...),
+		"inside: packet is neither IPv4 nor IPv6":                    append([]byte{0x50}, make([]byte, 60)...),
 		"inside: packet is shorter than its IPv4 total length":       ip(inA, inB, 17, udp(1, 2, 30))[:30],
 	} {
 		o := b.InboundProtected(start, seal(inner))
@@ -153,7 +153,7 @@ func TestTunnelSelector(t *testing.T) {
 	p := x.Outbound(start, toBob(1, 2), 0).Packet
 	copy(p[24:], []byte{0, 0, 0, 99})
 	copy(p[len(p)-12:], a.sad.list[0].esp.integrity.over(p[20:len(p)-12]))
-	require.Equal(t, "inside a tunnel is no IPv4 datagram", b.InboundProtected(start, p).Why, "the same keys, and transport mode")
+	require.Equal(t, "inside a tunnel is no IP datagram", b.InboundProtected(start, p).Why, "the same keys, and transport mode")
 }
 
 // Transport mode protects whole datagrams, a tunnel carries fragments, too, if no

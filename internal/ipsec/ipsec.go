@@ -49,14 +49,16 @@ func (p Protocol) String() string {
 	return fmt.Sprintf("protocol(%d)", uint8(p))
 }
 
-// IP protocol numbers that IPsec code has to name. RFC 4302, RFC 4303, RFC 792, RFC 9293, RFC 768.
+// IP protocol numbers that IPsec code has to name. RFC 792, RFC 9293, RFC 768,
+// RFC 4303, RFC 4302, RFC 4443.
 const (
-	ProtoAny  uint8 = 0
-	ProtoICMP uint8 = 1
-	ProtoTCP  uint8 = 6
-	ProtoUDP  uint8 = 17
-	ProtoESP  uint8 = 50
-	ProtoAH   uint8 = 51
+	ProtoAny    uint8 = 0
+	ProtoICMP   uint8 = 1
+	ProtoTCP    uint8 = 6
+	ProtoUDP    uint8 = 17
+	ProtoESP    uint8 = 50
+	ProtoAH     uint8 = 51
+	ProtoICMPv6 uint8 = 58
 )
 
 // ProtoName is the usual name of an IP protocol number, or the number itself.
@@ -74,6 +76,8 @@ func ProtoName(proto uint8) string {
 		return "esp"
 	case ProtoAH:
 		return "ah"
+	case ProtoICMPv6:
+		return "icmpv6"
 	}
 	return fmt.Sprint(proto)
 }
@@ -103,7 +107,7 @@ func (m Mode) String() string {
 // Selector names a set of packets by source and destination, seen in the
 // direction in which they travel. RFC 4301, Section 4.4.1.1.
 type Selector struct {
-	Src, Dst         netip.Prefix // the zero Prefix is any address
+	Src, Dst         netip.Prefix // the zero Prefix is any address of either family
 	Proto            uint8        // ProtoAny is any protocol
 	SrcPort, DstPort uint16       // 0 is any port, or a protocol without ports
 }
@@ -138,6 +142,9 @@ func (s Selector) String() string {
 			a = p.String()
 		}
 		if port != 0 {
+			if p.Addr().Is6() {
+				a = "[" + a + "]"
+			}
 			a += fmt.Sprintf(":%d", port)
 		}
 		return a
@@ -148,9 +155,9 @@ func (s Selector) String() string {
 // Flow is what policy looks at in one packet.
 type Flow struct {
 	Src, Dst         netip.Addr
-	Proto            uint8
+	Proto            uint8  // of the upper layer, behind all extension headers of IPv6; ProtoAny where a fragment hides it
 	SrcPort, DstPort uint16 // 0 where the packet has none, or hides them (see Fragment)
-	ICMPType         uint8  // with ProtoICMP
+	ICMPType         uint8  // with ProtoICMP and ProtoICMPv6
 	Fragment         bool   // a non-first fragment: ports are not in the packet
 }
 

@@ -12,12 +12,18 @@ var (
 	alice = netip.MustParseAddr("10.0.0.1")
 	bob   = netip.MustParseAddr("10.0.0.2")
 	lan   = netip.MustParsePrefix("10.0.0.0/24")
+
+	alice6 = netip.MustParseAddr("2001:db8:1::1")
+	bob6   = netip.MustParseAddr("2001:db8:2::2")
+	lan6   = netip.MustParsePrefix("2001:db8:2::/64")
 )
 
 func TestSelectorMatches(t *testing.T) {
 	tcp := Flow{Src: alice, Dst: bob, Proto: ProtoTCP, SrcPort: 3000, DstPort: 80}
 	fragment := Flow{Src: alice, Dst: bob, Proto: ProtoTCP, Fragment: true}
 	icmp := Flow{Src: alice, Dst: bob, Proto: ProtoICMP, ICMPType: 8}
+	tcp6 := Flow{Src: alice6, Dst: bob6, Proto: ProtoTCP, SrcPort: 3000, DstPort: 80}
+	mapped := Flow{Src: alice6, Dst: netip.AddrFrom16(bob.As16()), Proto: ProtoTCP}
 	for _, c := range []struct {
 		name string
 		sel  Selector
@@ -33,6 +39,12 @@ func TestSelectorMatches(t *testing.T) {
 		{"another subnet", Selector{Dst: netip.MustParsePrefix("10.0.1.0/24")}, tcp, false},
 		{"the whole of IPv4", Selector{Dst: netip.MustParsePrefix("0.0.0.0/0")}, tcp, true},
 		{"another family", Selector{Dst: netip.MustParsePrefix("::/0")}, tcp, false},
+		{"IPv6: the zero selector", Selector{}, tcp6, true},
+		{"… the whole of IPv6", Selector{Dst: netip.MustParsePrefix("::/0")}, tcp6, true},
+		{"… the whole of IPv4", Selector{Dst: netip.MustParsePrefix("0.0.0.0/0")}, tcp6, false},
+		{"… destination subnet and port", Selector{Dst: lan6, DstPort: 80}, tcp6, true},
+		{"… another subnet", Selector{Src: lan6}, tcp6, false},
+		{"… an IPv4 address written as IPv6", Selector{Dst: Host(bob)}, mapped, false},
 		{"protocol", Selector{Proto: ProtoTCP}, tcp, true},
 		{"another protocol", Selector{Proto: ProtoUDP}, tcp, false},
 		{"destination port", Selector{Proto: ProtoTCP, DstPort: 80}, tcp, true},
@@ -73,8 +85,15 @@ func TestStrings(t *testing.T) {
 		"udp 10.0.0.1:500 > 10.0.0.0/24": Selector{Host(alice), lan, ProtoUDP, 500, 0},
 		"tcp any > any:80":               Selector{Proto: ProtoTCP, DstPort: 80},
 
+		"udp 2001:db8:1::1 > [2001:db8:2::/64]:80": Selector{Host(alice6), lan6, ProtoUDP, 0, 80},
+		"udp [2001:db8:1::1]:500 > any":            Selector{Src: Host(alice6), Proto: ProtoUDP, SrcPort: 500},
+
 		"tcp 10.0.0.1:3000 > 10.0.0.2:80":    Flow{Src: alice, Dst: bob, Proto: ProtoTCP, SrcPort: 3000, DstPort: 80},
 		"udp 10.0.0.1 > 10.0.0.2 (fragment)": Flow{Src: alice, Dst: bob, Proto: ProtoUDP, Fragment: true},
+		"tcp [2001:db8:1::1]:3000 > [2001:db8:2::2]:80": Flow{Src: alice6, Dst: bob6, Proto: ProtoTCP, SrcPort: 3000, DstPort: 80},
+		"any 2001:db8:1::1 > 2001:db8:2::2 (fragment)":  Flow{Src: alice6, Dst: bob6, Fragment: true},
+		"icmpv6 2001:db8:1::1 > 2001:db8:2::2":          Flow{Src: alice6, Dst: bob6, Proto: ProtoICMPv6, ICMPType: 128},
+
 		"icmp 10.0.0.1 > 10.0.0.2":           Flow{Src: alice, Dst: bob, Proto: ProtoICMP, ICMPType: 8},
 		"47 10.0.0.1 > 10.0.0.2":             Flow{Src: alice, Dst: bob, Proto: 47},
 
@@ -92,7 +111,7 @@ func TestStrings(t *testing.T) {
 }
 
 func TestProtocolNames(t *testing.T) {
-	for proto, want := range map[uint8]string{0: "any", 1: "icmp", 6: "tcp", 17: "udp", 50: "esp", 51: "ah", 47: "47"} {
+	for proto, want := range map[uint8]string{0: "any", 1: "icmp", 6: "tcp", 17: "udp", 50: "esp", 51: "ah", 58: "icmpv6", 47: "47"} {
 		require.Equal(t, want, ProtoName(proto))
 		require.Equal(t, proto == 6 || proto == 17, HasPorts(proto))
 	}
