@@ -103,7 +103,7 @@ func (l *lab) impair(c *sim.LinkConfig, i *spec.Impairments) {
 	}
 	c.Impairments.Blackholes = nil
 	for _, b := range i.Blackholes {
-		hole := sim.Blackhole{Filter: l.filter(&b.FrameFilter), Since: b.Since.Span(), Until: b.Until.Span()}
+		hole := sim.Selection{Filter: l.filter(&b.FrameFilter), Since: b.Since.Span(), Until: b.Until.Span()}
 		switch b.Direction {
 		case spec.DirectionUp:
 			hole.Direction = sim.Up

@@ -98,29 +98,29 @@ func TestBlackholes(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		up   bool // on the sender's link
-		hole Blackhole
+		hole Selection
 		want []int
 		lost string
 	}{
-		{"everything", true, Blackhole{}, nil, "every frame; number 1"},
-		{"by filter", true, Blackhole{Filter: even}, []int{1, 3, 5, 7, 9, 11}, "EtherType 0x88b6; number 1"},
-		{"one", true, Blackhole{First: 3, Last: 3}, []int{0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11}, "every frame, frame 3; number 3"},
-		{"the first ones", true, Blackhole{Last: 2}, []int{2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, "every frame, frames 1 to 2; number 1"},
-		{"from one on", true, Blackhole{First: 11}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, "every frame, frames from 11 on; number 11"},
-		{"the second and third that the filter selects", true, Blackhole{Filter: even, First: 2, Last: 3}, []int{0, 1, 3, 5, 6, 7, 8, 9, 10, 11}, "EtherType 0x88b6, frames 2 to 3; number 2"},
-		{"from a time on", true, Blackhole{Since: time.Second}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, "every frame, since 1s; number 1"},
-		{"for a time", true, Blackhole{Since: 100 * ms, Until: 300 * ms}, []int{0, 3, 4, 5, 6, 7, 8, 9, 10, 11}, "every frame, since 100ms, until 300ms; number 1"},
-		{"counted within the time", true, Blackhole{Since: 500 * ms, First: 2, Last: 2}, []int{0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11}, "every frame, frame 2, since 500ms; number 2"},
-		{"up, on the sender's link", true, Blackhole{Direction: Up, Last: 11}, []int{11}, "every frame, up, frames 1 to 11; number 1"},
-		{"down, on the receiver's link", false, Blackhole{Direction: Down, Last: 11}, []int{11}, "every frame, down, frames 1 to 11; number 1"},
-		{"the other way", false, Blackhole{Direction: Up}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, ""},
+		{"everything", true, Selection{}, nil, "every frame; number 1"},
+		{"by filter", true, Selection{Filter: even}, []int{1, 3, 5, 7, 9, 11}, "EtherType 0x88b6; number 1"},
+		{"one", true, Selection{First: 3, Last: 3}, []int{0, 1, 3, 4, 5, 6, 7, 8, 9, 10, 11}, "every frame, frame 3; number 3"},
+		{"the first ones", true, Selection{Last: 2}, []int{2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, "every frame, frames 1 to 2; number 1"},
+		{"from one on", true, Selection{First: 11}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, "every frame, frames from 11 on; number 11"},
+		{"the second and third that the filter selects", true, Selection{Filter: even, First: 2, Last: 3}, []int{0, 1, 3, 5, 6, 7, 8, 9, 10, 11}, "EtherType 0x88b6, frames 2 to 3; number 2"},
+		{"from a time on", true, Selection{Since: time.Second}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, "every frame, since 1s; number 1"},
+		{"for a time", true, Selection{Since: 100 * ms, Until: 300 * ms}, []int{0, 3, 4, 5, 6, 7, 8, 9, 10, 11}, "every frame, since 100ms, until 300ms; number 1"},
+		{"counted within the time", true, Selection{Since: 500 * ms, First: 2, Last: 2}, []int{0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11}, "every frame, frame 2, since 500ms; number 2"},
+		{"up, on the sender's link", true, Selection{Direction: Up, Last: 11}, []int{11}, "every frame, up, frames 1 to 11; number 1"},
+		{"down, on the receiver's link", false, Selection{Direction: Down, Last: 11}, []int{11}, "every frame, down, frames 1 to 11; number 1"},
+		{"the other way", false, Selection{Direction: Up}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			w := newWorld(t, Config{})
 			s := newSegment(t, w, "lan", SegmentConfig{})
 			a, b := attach(t, s, "a"), attach(t, s, "b")
 			on := map[bool]*node{true: a, false: b}[tt.up]
-			setLink(t, on, LinkConfig{Impairments: Impairments{Blackholes: []Blackhole{tt.hole}}})
+			setLink(t, on, LinkConfig{Impairments: Impairments{Blackholes: []Selection{tt.hole}}})
 			first := ""
 			w.Tap(func(f Frame) {
 				if first == "" {
@@ -148,9 +148,9 @@ func TestBlackholes(t *testing.T) {
 // anew, a change of the list does; both ways count together.
 func TestBlackholesKeepCount(t *testing.T) {
 	w := newWorld(t, Config{})
-	s := newSegment(t, w, "lan", SegmentConfig{Impairments: Impairments{Blackholes: []Blackhole{{First: 7, Last: 7}}}})
+	s := newSegment(t, w, "lan", SegmentConfig{Impairments: Impairments{Blackholes: []Selection{{First: 7, Last: 7}}}})
 	a, b := attach(t, s, "a"), attach(t, s, "b")
-	c := LinkConfig{Impairments: Impairments{Blackholes: []Blackhole{{First: 3, Last: 3}, {First: 3, Last: 3}}}}
+	c := LinkConfig{Impairments: Impairments{Blackholes: []Selection{{First: 3, Last: 3}, {First: 3, Last: 3}}}}
 	setLink(t, a, c)
 	a.to(b, "1")
 	b.to(a, "2")
@@ -173,6 +173,6 @@ func TestBlackholesKeepCount(t *testing.T) {
 	run(t, w, 0)
 	require.Equal(t, []string{"2"}, a.texts())
 	require.Equal(t, []string{"1", "5", "6", "7", "11", "13"}, b.texts())
-	_, err := w.NewSegment("wan", SegmentConfig{Impairments: Impairments{Blackholes: []Blackhole{{}, {Direction: Up}}}})
+	_, err := w.NewSegment("wan", SegmentConfig{Impairments: Impairments{Blackholes: []Selection{{}, {Direction: Up}}}})
 	require.EqualError(t, err, `sim: segment "wan": blackhole 2: a segment has no way up: set it on a link`)
 }

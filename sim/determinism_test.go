@@ -45,7 +45,7 @@ func anyImpairments(rng *Stream) Impairments {
 	return Impairments{
 		Jitter: time.Duration(rng.IntN(int(3 * ms))), Duplicate: rng.Float64() / 20, Corrupt: rng.Float64() / 10,
 		Reorder: rng.Float64() / 10, ReorderBy: 5 * ms,
-		Blackholes: []Blackhole{{First: 10, Last: 10 + rng.IntN(20)}},
+		Blackholes: []Selection{{First: 10, Last: 10 + rng.IntN(20)}},
 	}
 }
 

@@ -26,7 +26,7 @@ type Impairments struct {
 	Reorder   float64
 	ReorderBy time.Duration
 	// Blackholes swallow the frames that they select.
-	Blackholes []Blackhole
+	Blackholes []Selection
 }
 
 // Queue bounds what waits to be sent at a limited rate, the frame being sent not

@@ -242,7 +242,7 @@ func TestSetLink(t *testing.T) {
 	require.Equal(t, []trace.Event{{At: time.Second, Node: "a", Body: trace.LinkChanged{Link: "a:lan", Latency: ms, Loss: 0.25, MTU: 1500}}}, log.Events(),
 		"changes of a running world alone")
 	bad := func(i Impairments) LinkConfig { return LinkConfig{Impairments: i} }
-	hole := func(b Blackhole) LinkConfig { return bad(Impairments{Blackholes: []Blackhole{{}, b}}) }
+	hole := func(b Selection) LinkConfig { return bad(Impairments{Blackholes: []Selection{{}, b}}) }
 	for _, tt := range []struct {
 		c    LinkConfig
 		want string
@@ -259,12 +259,12 @@ func TestSetLink(t *testing.T) {
 		{bad(Impairments{Reorder: 1.1, ReorderBy: 1}), "reordering of 1.1 is not a probability from 0 to 1"},
 		{bad(Impairments{ReorderBy: -1}), "reordering by -1ns is negative"},
 		{bad(Impairments{Reorder: 0.5}), "reordering by no time changes nothing: set ReorderBy"},
-		{hole(Blackhole{Direction: 3}), "blackhole 2: no direction has the number 3"},
-		{hole(Blackhole{First: 3, Last: 2}), "blackhole 2: frames 3 to 2 are no range"},
-		{hole(Blackhole{Since: 2, Until: 2}), "blackhole 2: 2ns to 2ns is no span of time"},
-		{hole(Blackhole{Filter: Filter{Protocol: 50, Port: 500}}), "blackhole 2: protocol esp has no ports"},
-		{hole(Blackhole{Filter: Filter{EtherType: etherTypeARP, Port: 500}}), "blackhole 2: addresses, protocols and ports are selected in IPv4 frames only"},
-		{hole(Blackhole{Filter: Filter{Source: netip.MustParsePrefix("fe80::/64")}}), "blackhole 2: unsupported: fe80::/64 is no IPv4 prefix"},
+		{hole(Selection{Direction: 3}), "blackhole 2: no direction has the number 3"},
+		{hole(Selection{First: 3, Last: 2}), "blackhole 2: frames 3 to 2 are no range"},
+		{hole(Selection{Since: 2, Until: 2}), "blackhole 2: 2ns to 2ns is no span of time"},
+		{hole(Selection{Filter: Filter{Protocol: 50, Port: 500}}), "blackhole 2: protocol esp has no ports"},
+		{hole(Selection{Filter: Filter{EtherType: etherTypeARP, Port: 500}}), "blackhole 2: addresses, protocols and ports are selected in IPv4 frames only"},
+		{hole(Selection{Filter: Filter{Source: netip.MustParsePrefix("fe80::/64")}}), "blackhole 2: unsupported: fe80::/64 is no IPv4 prefix"},
 	} {
 		require.EqualError(t, a.SetLink(tt.c), "sim: link a:lan: "+tt.want)
 	}
