@@ -58,6 +58,8 @@ const (
 	ResultError       = "error"
 
 	WireESP     = "esp"
+	WireAH      = "ah"
+	WireBoth    = "ah+esp" // AH around ESP
 	WireClear   = "clear"
 	WireMixed   = "mixed"
 	WireNothing = "nothing"
