@@ -45,9 +45,9 @@ func (j *judgement) sa(want *spec.SA) {
 	for _, c := range []struct{ field, name, want, got string }{
 		{"protocol", "protocol", want.Protocol, protocol},
 		{"mode", "mode", want.Mode, a.Mode},
-		{"cipher", "cipher", want.Cipher, cmp.Or(esp.Cipher, none)},
-		{"auth", "integrity", want.Auth, cmp.Or(esp.Auth, none)},
-		{"ah-auth", "integrity of AH", want.AHAuth, cmp.Or(ah.Auth, none)},
+		{"cipher", "cipher", want.Cipher, cmp.Or(esp.Cipher, spec.AlgorithmNone)},
+		{"auth", "integrity", want.Auth, cmp.Or(esp.Auth, spec.AlgorithmNone)},
+		{"ah-auth", "integrity of AH", want.AHAuth, cmp.Or(ah.Auth, spec.AlgorithmNone)},
 	} {
 		if c.want != "" {
 			j.equal("sa."+c.field, c.name, c.want, c.got)
@@ -71,9 +71,6 @@ func (j *judgement) sa(want *spec.SA) {
 		j.equal("sa.main-mode", "main mode", want.MainMode, chosen)
 	}
 }
-
-// none stands for an algorithm that an SA does not have.
-const none = "none"
 
 // sameSA finds the SA of a protocol and an SPI at the sender and at the receiver,
 // and judges whether it is the same.

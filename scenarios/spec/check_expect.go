@@ -129,10 +129,11 @@ func (c *checker) sa(path string, sa *SA) {
 	if known := protections[:3]; sa.Protocol != "" && !slices.Contains(known, sa.Protocol) {
 		c.at(child(path, "protocol"), "protocol: want %s, got %q%s", strings.Join(known, ", "), shorten(sa.Protocol), Suggest(sa.Protocol, known))
 	}
-	if sa.Protocol == WireAH && (sa.Cipher != "" || sa.Auth != "") {
+	named := func(algorithm string) bool { return algorithm != "" && algorithm != AlgorithmNone }
+	if sa.Protocol == WireAH && (named(sa.Cipher) || named(sa.Auth)) {
 		c.at(path, "sa: AH has no cipher, and its integrity is ah-auth")
 	}
-	if sa.Protocol == WireESP && sa.AHAuth != "" {
+	if sa.Protocol == WireESP && named(sa.AHAuth) {
 		c.at(child(path, "ah-auth"), "ah-auth: ESP alone has none: its integrity is auth")
 	}
 	if sa.Mode != "" && sa.Mode != "transport" {

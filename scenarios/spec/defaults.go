@@ -68,6 +68,9 @@ const (
 // PolicyNone is the word for no policy in AssignPolicy.
 const PolicyNone = "none"
 
+// AlgorithmNone is the word in SA for an algorithm that there is not.
+const AlgorithmNone = "none"
+
 func or[T comparable](v, fallback T) T {
 	var zero T
 	if v == zero {

@@ -226,7 +226,9 @@ type UDP struct {
 	FromPort int      `yaml:"from-port" jsonschema:"minimum=0,maximum=65535"` // 0: an ephemeral one
 	Count    int      `yaml:"count" jsonschema:"minimum=0,maximum=1000000"`   // 0: 1
 	Interval Duration `yaml:"interval"`                                       // 0: 1s
-	Size     int      `yaml:"size" jsonschema:"minimum=0,maximum=65507"`      // bytes of payload; 0: 64
+	Size     int      `yaml:"size" jsonschema:"minimum=0,maximum=65507"`      // bytes of payload, at least 4; 0: 64
+	Grow     int      `yaml:"grow" jsonschema:"minimum=0,maximum=65507"`      // bytes that each datagram is longer than the one before
+	InFlight int      `yaml:"in-flight" jsonschema:"minimum=0,maximum=10000"` // datagrams that may wait for their echoes at one time; 0: 1
 	Timeout  Duration `yaml:"timeout"`                                        // per datagram; 0: 5s
 }
 
@@ -276,9 +278,9 @@ type Wire struct {
 type SA struct {
 	Protocol  string   `yaml:"protocol" jsonschema:"enum=esp,enum=ah,enum=ah+esp"` // esp, ah, or ah+esp: AH around ESP
 	Mode      string   `yaml:"mode" jsonschema:"enum=transport"`                   // transport
-	Cipher    string   `yaml:"cipher"`                                             // of ESP: 3des-cbc, aes128-cbc, null …
-	Auth      string   `yaml:"auth"`                                               // of ESP: hmac-sha1-96 …, none
-	AHAuth    string   `yaml:"ah-auth"`                                            // of AH: hmac-sha1-96 …
+	Cipher    string   `yaml:"cipher"`                                             // of ESP: 3des-cbc, aes128-cbc, null …; none without ESP
+	Auth      string   `yaml:"auth"`                                               // of ESP: hmac-sha1-96 …; none
+	AHAuth    string   `yaml:"ah-auth"`                                            // of AH: hmac-sha1-96 …; none without AH
 	Seconds   int      `yaml:"seconds" jsonschema:"minimum=0"`
 	Kilobytes int      `yaml:"kilobytes" jsonschema:"minimum=0"`
 	PFSGroup  *int     `yaml:"pfs-group" jsonschema:"minimum=0,maximum=65535"` // 0: none
