@@ -95,6 +95,34 @@ func TestApplicationsInTheClear(t *testing.T) {
 	require.Equal(t, hosts.Seen{Datagrams: 2, Bytes: 10_000}, udp.Seen())
 }
 
+// Datagrams that grow, and several on their way at one time: the interval, not
+// the round trip, says when the next is sent.
+func TestDatagramsInFlight(t *testing.T) {
+	for _, tc := range []struct {
+		inFlight int
+		took     time.Duration
+	}{
+		{0, 10 * 2 * time.Millisecond}, // each round trip of 2 ms is waited for
+		{3, 4 * 2 * time.Millisecond},  // three in each of the first three round trips, and one more
+		{100, 9*500*time.Microsecond + 2*time.Millisecond},
+	} {
+		b := newBench(t, nil, nil, hosts.Faults{})
+		udp, err := b.bob.ServeUDP(7)
+		require.NoError(t, err)
+		b.on(b.alice, func(p *sim.Proc) {
+			b.alice.Ping(p, hosts.Ping{To: bobAddr, Count: 1, Size: 32, Timeout: time.Second}) // both have resolved the other's address
+			start := p.Now()
+			r := b.alice.SendDatagrams(p, hosts.Datagrams{
+				To: netip.AddrPortFrom(bobAddr, 7), Count: 10, Size: 100, Grow: 7, InFlight: tc.inFlight, Interval: 500 * time.Microsecond, Timeout: time.Second,
+			})
+			require.Equal(t, "ok", r.Result(), "%v", r.Err)
+			require.Len(t, r.Latency, 10)
+			require.Equal(t, tc.took, p.Now()-start, "%d in flight", tc.inFlight)
+		})
+		require.Equal(t, hosts.Seen{Datagrams: 10, Bytes: 10*100 + 7*45}, udp.Seen())
+	}
+}
+
 func TestFailuresOfApplications(t *testing.T) {
 	b := newBench(t, nil, nil, hosts.Faults{})
 	b.on(b.alice, func(p *sim.Proc) {

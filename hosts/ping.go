@@ -33,10 +33,11 @@ func (h *Host) Ping(p *sim.Proc, c Ping) Report {
 	if err := s.ep.Connect(tcpip.FullAddress{Addr: addressOf(c.To)}); err != nil {
 		return Report{Sent: c.Count, Err: errorOf(err)}
 	}
-	data := pattern(0, c.Size)
+	data, last := pattern(0, c.Size), 0
 	return h.run(p, rounds{
 		app: "ping", peer: c.To.String(), count: c.Count, interval: c.Interval, timeout: c.Timeout,
 		send: func(i int) error {
+			last = i
 			echo := header.ICMPv4(make([]byte, header.ICMPv4MinimumSize+c.Size))
 			echo.SetType(header.ICMPv4Echo)
 			echo.SetSequence(uint16(i))
@@ -44,7 +45,10 @@ func (h *Host) Ping(p *sim.Proc, c Ping) Report {
 			_, err := s.ep.Write(bytes.NewReader(echo), tcpip.WriteOptions{})
 			return errorOf(err)
 		},
-		answer: func(i int) (bool, error) { return s.echoReply(uint16(i), data) },
+		answer: func() (int, bool, error) {
+			ok, err := s.echoReply(uint16(last), data)
+			return last, ok, err
+		},
 	})
 }
 

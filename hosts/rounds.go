@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/trace"
@@ -40,46 +41,71 @@ func resultOf(err error, complete bool) string {
 type rounds struct {
 	app, peer         string // as the trace shows them
 	count             int
+	ahead             int // requests that may wait for their answers at one time; 0: 1
 	interval, timeout time.Duration
 	send              func(i int) error
-	answer            func(i int) (ok bool, err error) // looks without waiting; an error ends the round
+	answer            func() (i int, ok bool, err error) // takes one of those that are there; an error ends the oldest request's wait
+}
+
+// unanswered stands for the latency of a request without an answer.
+const unanswered time.Duration = -1
+
+// pending is a request that waits for its answer.
+type pending struct {
+	request int
+	sent    time.Duration
 }
 
 func (h *Host) run(p *sim.Proc, c rounds) (r Report) {
-	for i := range c.count {
-		start := p.Now()
-		r.Sent++
-		if err := c.send(i); err != nil && r.Err == nil {
-			r.Err = err
-		}
-		ok, err := h.await(p, start+c.timeout, func() (bool, error) { return c.answer(i) })
-		if err != nil && r.Err == nil {
-			r.Err = err
-		}
-		if ok {
+	var waiting []pending // oldest first
+	latency := slices.Repeat([]time.Duration{unanswered}, c.count)
+	over := func(k int, answered bool) {
+		w := waiting[k]
+		waiting = slices.Delete(waiting, k, k+1)
+		if answered {
 			r.Received++
-			r.Latency = append(r.Latency, p.Now()-start)
-		} else {
-			h.record(trace.Application{App: c.app, Event: "timeout", Peer: c.peer, Detail: fmt.Sprintf("request %d", i+1)})
+			latency[w.request] = p.Now() - w.sent
+			return
 		}
-		if i+1 < c.count {
-			p.Sleep(start + c.interval - p.Now())
+		h.record(trace.Application{App: c.app, Event: "timeout", Peer: c.peer, Detail: fmt.Sprintf("request %d", w.request+1)})
+	}
+	for next := p.Now(); r.Sent < c.count || len(waiting) > 0; {
+		for len(waiting) > 0 {
+			i, ok, err := c.answer()
+			if err != nil && r.Err == nil {
+				r.Err = err
+			}
+			if err != nil {
+				over(0, false)
+			} else if k := slices.IndexFunc(waiting, func(w pending) bool { return w.request == i }); ok && k >= 0 {
+				over(k, true)
+			} else if !ok {
+				break
+			}
+		}
+		for len(waiting) > 0 && waiting[0].sent+c.timeout <= p.Now() {
+			over(0, false)
+		}
+		room := r.Sent < c.count && len(waiting) < max(c.ahead, 1)
+		if room && next <= p.Now() {
+			waiting = append(waiting, pending{r.Sent, p.Now()})
+			next = p.Now() + c.interval
+			r.Sent++
+			if err := c.send(r.Sent - 1); err != nil && r.Err == nil {
+				r.Err = err
+			}
+			continue
+		}
+		switch {
+		case room && (len(waiting) == 0 || next < waiting[0].sent+c.timeout):
+			h.wait(p, next)
+		case len(waiting) > 0:
+			h.wait(p, waiting[0].sent+c.timeout)
 		}
 	}
+	r.Latency = slices.DeleteFunc(latency, func(d time.Duration) bool { return d == unanswered })
 	h.record(trace.Application{App: c.app, Event: "done", Peer: c.peer, Detail: fmt.Sprintf("%d of %d answered", r.Received, r.Sent)})
 	return r
-}
-
-// await parks the coroutine until look says yes or fails; false once the deadline has passed.
-func (h *Host) await(p *sim.Proc, deadline time.Duration, look func() (bool, error)) (bool, error) {
-	for {
-		if ok, err := look(); ok || err != nil {
-			return ok, err
-		}
-		if !h.wait(p, deadline) {
-			return false, nil
-		}
-	}
 }
 
 // wait parks the coroutine until it is woken; false once the deadline has passed.

@@ -44,6 +44,8 @@ type Datagrams struct {
 	LocalPort uint16 // 0: an ephemeral one
 	Count     int
 	Size      int // bytes of payload; at least 4, which hold a number
+	Grow      int // bytes that each is longer than the one before
+	InFlight  int // datagrams that may wait for their echoes at one time; 0: 1
 	Interval  time.Duration
 	Timeout   time.Duration // for each echo
 }
@@ -62,26 +64,29 @@ func (h *Host) SendDatagrams(p *sim.Proc, c Datagrams) Report {
 		return Report{Sent: c.Count, Err: errorOf(err)}
 	}
 	payload := func(i int) []byte {
-		b := pattern(int64(i), max(c.Size, 4))
+		b := pattern(int64(i), max(c.Size+i*c.Grow, 4))
 		binary.BigEndian.PutUint32(b, uint32(i))
 		return b
 	}
 	return h.run(p, rounds{
-		app: "udp client", peer: c.To.String(), count: c.Count, interval: c.Interval, timeout: c.Timeout,
+		app: "udp client", peer: c.To.String(), count: c.Count, ahead: c.InFlight, interval: c.Interval, timeout: c.Timeout,
 		send:   func(i int) error { return s.send(c.To, payload(i)) },
-		answer: func(i int) (bool, error) { return s.echo(payload(i)) },
+		answer: func() (int, bool, error) { return s.echo(payload, c.Count) },
 	})
 }
 
-// echo looks for a payload among the datagrams that have arrived.
-func (s *udpSocket) echo(want []byte) (bool, error) {
+// echo looks for one of count payloads among the datagrams that have arrived.
+func (s *udpSocket) echo(payload func(i int) []byte, count int) (int, bool, error) {
 	for {
 		got, _, ok, err := s.receive()
 		if err != nil || !ok {
-			return false, err
+			return 0, false, err
 		}
-		if bytes.Equal(got, want) {
-			return true, nil
+		if len(got) < 4 {
+			continue
+		}
+		if i := binary.BigEndian.Uint32(got); int64(i) < int64(count) && bytes.Equal(got, payload(int(i))) {
+			return int(i), true, nil
 		}
 	}
 }

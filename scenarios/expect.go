@@ -121,6 +121,9 @@ func (j *judgement) wire(want *spec.Wire) {
 	if want.Frames != nil {
 		j.count("wire.frames", "frames on the wire", want.Frames, int64(t.frames))
 	}
+	if want.Bytes != nil {
+		j.count("wire.bytes", "bytes on the wire", want.Bytes, t.bytes)
+	}
 	if want.Fragments != nil {
 		j.count("wire.fragments", "fragments on the wire", want.Fragments, int64(t.fragments))
 	}
@@ -128,17 +131,18 @@ func (j *judgement) wire(want *spec.Wire) {
 
 // tally sums up what the observer saw between two nodes.
 type tally struct {
-	esp, clear        int // frames on any segment
-	firstClear        int // number of the first clear frame
-	frames, fragments int // on the last segment of their way
-	spis              []uint32
-	reverse           []uint32
+	seen              map[string]int // frames on any segment, by their protection
+	firstClear        int            // number of the first clear frame
+	frames, fragments int            // on the last segment of their way
+	bytes             int64          // of the IP packets in them
+	spis              []uint32       // from the first node to the second, of the outer SAs
+	newest            *sighting      // the first frame under the last of these
 }
 
 // tally looks at the frames between the two nodes: protected ones, and clear
 // ones of the protocol and server port (0: any).
 func (o *observer) tally(begin, end window, a, b party, proto uint8, port uint16) tally {
-	var t tally
+	t := tally{seen: map[string]int{}}
 	for i := range o.seen[begin.frames:end.frames] {
 		s := &o.seen[begin.frames+i]
 		if !s.between(a, b) || s.isIKE() {
@@ -149,21 +153,16 @@ func (o *observer) tally(begin, end window, a, b party, proto uint8, port uint16
 				port != 0 && !s.hidden() && s.srcPort != port && s.dstPort != port {
 				continue
 			}
-			t.clear++
 			if t.firstClear == 0 {
 				t.firstClear = s.number
 			}
-		} else {
-			t.esp++
-			if s.first && a.has(s.src) && !slices.Contains(t.spis, s.spi) {
-				t.spis = append(t.spis, s.spi)
-			}
-			if s.first && b.has(s.src) && !slices.Contains(t.reverse, s.spi) {
-				t.reverse = append(t.reverse, s.spi)
-			}
+		} else if s.first && a.has(s.src) && !slices.Contains(t.spis, s.spi) {
+			t.spis, t.newest = append(t.spis, s.spi), s
 		}
+		t.seen[s.protection()]++
 		if s.arrives(a, b) {
 			t.frames++
+			t.bytes += int64(s.length)
 			if s.fragment {
 				t.fragments++
 			}
@@ -176,20 +175,22 @@ func (o *observer) tally(begin, end window, a, b party, proto uint8, port uint16
 func (s *sighting) hidden() bool { return !s.first && s.srcPort == 0 && s.dstPort == 0 }
 
 func (t tally) protection() string {
-	switch {
-	case t.esp > 0 && t.clear > 0:
-		return spec.WireMixed
-	case t.esp > 0:
-		return spec.WireESP
-	case t.clear > 0:
-		return spec.WireClear
+	switch kinds := slices.Sorted(maps.Keys(t.seen)); len(kinds) {
+	case 0:
+		return spec.WireNothing
+	case 1:
+		return kinds[0]
 	}
-	return spec.WireNothing
+	return spec.WireMixed
 }
 
 func (t tally) complaint(want string) string {
-	text := fmt.Sprintf("want %s, saw %d protected and %d clear frames", want, t.esp, t.clear)
-	if t.clear > 0 {
+	var saw []string
+	for _, kind := range slices.Sorted(maps.Keys(t.seen)) {
+		saw = append(saw, fmt.Sprintf("%d %s", t.seen[kind], kind))
+	}
+	text := fmt.Sprintf("want %s, frames seen: %s", want, cmp.Or(strings.Join(saw, ", "), "none"))
+	if t.firstClear > 0 {
 		text += fmt.Sprintf(", the first clear one is frame %d", t.firstClear)
 	}
 	return text

@@ -14,6 +14,9 @@ import (
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
+// million is what a share of a spec.PercentRange is a part of.
+const million = 1_000_000
+
 // loss judges how many requests of a step nobody answered.
 func (j *judgement) loss(count *spec.Range, share *spec.PercentRange) {
 	r := j.step.report
@@ -22,7 +25,6 @@ func (j *judgement) loss(count *spec.Range, share *spec.PercentRange) {
 		j.count("lost", "requests without an answer", count, lost)
 	}
 	if share != nil {
-		const million = 1_000_000
 		got := lost * million / max(int64(r.Sent), 1)
 		j.add(share.Contains(got), "loss", "share of requests without an answer", share.String(),
 			fmt.Sprintf("%s, %d of %d", spec.PercentRange{Min: got, Max: got}, lost, r.Sent), "")
@@ -49,7 +51,7 @@ func (j *judgement) overhead(want *spec.Overhead) {
 	from, to := s.ends()
 	frames := l.wire.seen[s.begin.frames:s.end.frames]
 	n := 0
-	var least, most int64
+	var least, most, inside, sum int64
 	for _, e := range l.log.Events()[s.begin.events:s.end.events] {
 		inner, ok := e.Body.(trace.Inner)
 		if !ok {
@@ -66,8 +68,10 @@ func (j *judgement) overhead(want *spec.Overhead) {
 		if n == 0 || added > most {
 			most = added
 		}
+		inside, sum = inside+int64(inner.Length), sum+added
 		n++
 	}
+	const unseen = "no protected packet of the step was seen whole on the wire, with the packet inside it in the trace"
 	for _, c := range []struct {
 		field, name string
 		want        *spec.Range
@@ -79,11 +83,17 @@ func (j *judgement) overhead(want *spec.Overhead) {
 		switch {
 		case c.want == nil:
 		case n == 0:
-			j.add(false, "overhead."+c.field, c.name, c.want.String(), "nothing",
-				"no protected packet of the step was seen whole on the wire, with the packet inside it in the trace")
+			j.add(false, "overhead."+c.field, c.name, c.want.String(), "nothing", unseen)
 		default:
 			j.add(c.want.Contains(c.got), "overhead."+c.field, c.name, c.want.String(), fmt.Sprintf("%d, of %d packets", c.got, n), "")
 		}
+	}
+	if share := want.Share; share != nil && n == 0 {
+		j.add(false, "overhead.share", "share of bytes added", share.String(), "nothing", unseen)
+	} else if share != nil {
+		got := sum * million / inside
+		j.add(share.Contains(got), "overhead.share", "share of bytes added", share.String(),
+			fmt.Sprintf("%s, %d to %d bytes in %d packets", spec.PercentRange{Min: got, Max: got}, sum, inside, n), "")
 	}
 }
 

@@ -1,42 +1,53 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
 // sa judges the SA pair that carried the step's traffic: the SPIs are read off
-// the wire, and both ends must hold the same SA under each of them.
+// the wire, and both ends must hold the same SA under each of them. Lifetimes
+// and ages are those of the outer SA, which a bundle's other one shares.
 func (j *judgement) sa(want *spec.SA) {
 	s := j.step
 	from, to := s.ends()
 	proto, port := protocolOf(s.spec)
 	t := s.lab.wire.tally(s.begin, s.end, from, to, proto, port)
-	if len(t.spis) == 0 {
-		j.add(false, "sa", "SA in use", "an SA pair", "no protected frame", "no ESP frame of the step was seen on the wire")
+	if t.newest == nil {
+		j.add(false, "sa", "SA in use", "an SA pair", "no protected frame", "no ESP or AH frame of the step was seen on the wire")
 		return
 	}
-	spi := t.spis[len(t.spis)-1]
-	out, sent := s.lab.saNamed(s.end, from.name, "outbound", spi)
-	in, received := s.lab.saNamed(s.end, to.name, "inbound", spi)
-	if !sent || !received {
-		j.add(false, "sa", "SA in use", "the same SA on both sides", fmt.Sprintf("SPI %#08x: at the sender %t, at the receiver %t", spi, sent, received), "")
+	protocol := t.newest.protection()
+	out, in, ok := j.sameSA(strings.ToUpper(strings.TrimSuffix(protocol, "+"+spec.WireESP)), t.newest.spi, from, to)
+	if !ok {
 		return
 	}
 	a, b := out.SAAdded, in.SAAdded
-	agree := a.CipherKey.String() == b.CipherKey.String() && a.AuthKey.String() == b.AuthKey.String() &&
-		a.Cipher == b.Cipher && a.Auth == b.Auth && a.Mode == b.Mode && a.Protocol == b.Protocol
-	j.add(agree, "sa", "SA in use", "the same SA on both sides", fmt.Sprintf("SPI %#08x, %s %s %s", spi, a.Protocol, a.Cipher, a.Auth), "the two ends hold different keys or algorithms")
-
+	var esp, ah trace.SAAdded
+	switch protocol {
+	case spec.WireESP:
+		esp = a
+	case spec.WireAH:
+		ah = a
+	default:
+		inner, _, ok := j.sameSA(ipsec.ESP.String(), t.newest.espSPI, from, to)
+		if !ok {
+			return
+		}
+		ah, esp = a, inner.SAAdded
+	}
 	for _, c := range []struct{ field, name, want, got string }{
-		{"protocol", "protocol", strings.ToLower(want.Protocol), strings.ToLower(a.Protocol)},
+		{"protocol", "protocol", want.Protocol, protocol},
 		{"mode", "mode", want.Mode, a.Mode},
-		{"cipher", "cipher", want.Cipher, a.Cipher},
-		{"auth", "integrity", want.Auth, a.Auth},
+		{"cipher", "cipher", want.Cipher, cmp.Or(esp.Cipher, spec.AlgorithmNone)},
+		{"auth", "integrity", want.Auth, cmp.Or(esp.Auth, spec.AlgorithmNone)},
+		{"ah-auth", "integrity of AH", want.AHAuth, cmp.Or(ah.Auth, spec.AlgorithmNone)},
 	} {
 		if c.want != "" {
 			j.equal("sa."+c.field, c.name, c.want, c.got)
@@ -61,6 +72,25 @@ func (j *judgement) sa(want *spec.SA) {
 	}
 }
 
+// sameSA finds the SA of a protocol and an SPI at the sender and at the receiver,
+// and judges whether it is the same.
+func (j *judgement) sameSA(protocol string, spi uint32, from, to party) (out, in addedSA, ok bool) {
+	l, end := j.step.lab, j.step.end
+	out, sent := l.saNamed(end, from.name, "outbound", protocol, spi)
+	in, received := l.saNamed(end, to.name, "inbound", protocol, spi)
+	if !sent || !received {
+		j.add(false, "sa", "SA in use", "the same SA on both sides",
+			fmt.Sprintf("%s SPI %#08x: at the sender %t, at the receiver %t", protocol, spi, sent, received), "")
+		return out, in, false
+	}
+	a, b := out.SAAdded, in.SAAdded
+	agree := a.CipherKey.String() == b.CipherKey.String() && a.AuthKey.String() == b.AuthKey.String() &&
+		a.Cipher == b.Cipher && a.Auth == b.Auth && a.Mode == b.Mode
+	got := strings.Join(strings.Fields(fmt.Sprintf("SPI %#08x, %s %s %s", spi, a.Protocol, a.Cipher, a.Auth)), " ")
+	j.add(agree, "sa", "SA in use", "the same SA on both sides", got, "the two ends hold different keys or algorithms")
+	return out, in, true
+}
+
 // both is the value when both ends have the same, or the two.
 func both[N comparable](a, b N) string {
 	if a == b {
@@ -70,9 +100,9 @@ func both[N comparable](a, b N) string {
 }
 
 // saNamed finds an SA of a node in the trace.
-func (l *lab) saNamed(end window, node, direction string, spi uint32) (addedSA, bool) {
+func (l *lab) saNamed(end window, node, direction, protocol string, spi uint32) (addedSA, bool) {
 	for _, e := range slices.Backward(l.log.Events()[:end.events]) {
-		if a, ok := e.Body.(trace.SAAdded); ok && e.Node == node && a.Direction == direction && a.SPI == spi {
+		if a, ok := e.Body.(trace.SAAdded); ok && e.Node == node && a.Direction == direction && a.Protocol == protocol && a.SPI == spi {
 			return addedSA{a, e.At}, true
 		}
 	}

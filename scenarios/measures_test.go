@@ -59,6 +59,8 @@ func TestMeasures(t *testing.T) {
 		// 40 bytes of ICMP, and 2 bytes, are padded to 48: 8+8+8+12.
 		{spec.Expect{Overhead: &spec.Overhead{Least: exactly(36)}}, "bytes added at least: 36", scenarios.Passed, "36, of 8 packets"},
 		{spec.Expect{Overhead: &spec.Overhead{Most: exactly(37)}}, "bytes added at most: 37", scenarios.Failed, "36, of 8 packets"},
+		{spec.Expect{Overhead: &spec.Overhead{Share: &spec.PercentRange{Min: 600_000, Max: 600_000}}}, "share of bytes added: 60%", scenarios.Passed, "60%, 288 to 480 bytes in 8 packets"},
+		{spec.Expect{Overhead: &spec.Overhead{Share: &spec.PercentRange{Max: 50_000}}}, "share of bytes added: <= 5%", scenarios.Failed, "60%, 288 to 480 bytes in 8 packets"},
 		{spec.Expect{IKE: &spec.IKE{KeyExchanges: exactly(2)}}, "messages with a KE payload: 2", scenarios.Passed, "2"},
 		{spec.Expect{Counters: map[string]spec.Counters{"client": {PacketsProtected: exactly(4)}}}, "packets-protected at client: 4", scenarios.Passed, "4"},
 		{spec.Expect{Counters: map[string]spec.Counters{"client": {ActiveSAs: exactly(2)}}}, "active-sas at client: 2", scenarios.Passed, "2"},
@@ -105,9 +107,12 @@ func TestOverheadOfNothing(t *testing.T) {
 	s := inCode("ESP[3DES,SHA1]")
 	s.Assignments = nil
 	s.Steps[0].Expect = &spec.Expect{Overhead: &spec.Overhead{Most: exactly(0)}}
-	c := checks(t, s)["bytes added at most: 0"]
-	require.Equal(t, scenarios.Failed, c.Outcome)
-	require.Contains(t, c.Reason, "no protected packet of the step was seen")
+	s.Steps[0].Expect.Overhead.Share = &spec.PercentRange{}
+	for _, name := range []string{"bytes added at most: 0", "share of bytes added: 0%"} {
+		c := checks(t, s)[name]
+		require.Equal(t, scenarios.Failed, c.Outcome)
+		require.Contains(t, c.Reason, "no protected packet of the step was seen")
+	}
 }
 
 // The same over the whole run, and of a host whose driver did something else.

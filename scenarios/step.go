@@ -116,7 +116,7 @@ func (s *stepRun) perform(p *sim.Proc) {
 		s.traffic(v.UDP.From, v.UDP.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
 			return h.SendDatagrams(p, hosts.Datagrams{
 				To: netip.AddrPortFrom(to, uint16(v.UDP.Port)), LocalPort: uint16(v.UDP.FromPort),
-				Count: v.UDP.Datagrams(), Size: v.UDP.PayloadBytes(), Interval: v.UDP.Gap(), Timeout: v.UDP.Patience(),
+				Count: v.UDP.Datagrams(), Size: v.UDP.PayloadBytes(), Grow: v.UDP.Grow, InFlight: v.UDP.InFlight, Interval: v.UDP.Gap(), Timeout: v.UDP.Patience(),
 			})
 		})
 	case v.Wait != 0:

@@ -9,6 +9,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -17,11 +18,15 @@ import (
 // its notes.
 type observer struct {
 	decoder packetDecoder
-	ports   recent[ports] // of datagrams in fragments
+	heads   recent[head] // of datagrams in fragments
 	seen    []sighting
 }
 
-type ports struct{ src, dst uint16 }
+// head is what only the first fragment of a datagram shows.
+type head struct {
+	src, dst uint16 // ports
+	esp      bool   // behind AH
+}
 
 // sighting is one IPv4 frame on one segment.
 type sighting struct {
@@ -34,7 +39,9 @@ type sighting struct {
 	fragment         bool   // a part of a datagram
 	first            bool   // the whole datagram, or its first fragment
 	length           int    // of the IP packet, in bytes
-	spi              uint32 // with ESP, in the first fragment
+	spi              uint32 // of the outer of AH and ESP, in the first fragment
+	esp              bool   // ESP stands behind AH
+	espSPI           uint32 // then, in the first fragment
 	lost             bool
 	payload          uint64 // of a UDP datagram to or from port 500, or its first fragment: equal payloads, equal sums
 }
@@ -50,14 +57,14 @@ func (o *observer) frame(f sim.Frame) {
 	s := sighting{
 		at: f.At, number: f.Number, segment: f.Segment, node: f.Node, lost: f.Lost != "",
 		src: p.flow.Src, dst: p.flow.Dst, proto: p.flow.Proto, srcPort: p.flow.SrcPort, dstPort: p.flow.DstPort,
-		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi, length: p.length,
+		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi, esp: p.esp, espSPI: p.espSPI, length: p.length,
 	}
 	switch {
 	case p.flow.Fragment:
-		known, _ := o.ports.get(p.key())
-		s.srcPort, s.dstPort = known.src, known.dst
+		known, _ := o.heads.get(p.key())
+		s.srcPort, s.dstPort, s.esp = known.src, known.dst, known.esp
 	case p.fragment:
-		o.ports.put(p.key(), ports{s.srcPort, s.dstPort})
+		o.heads.put(p.key(), head{s.srcPort, s.dstPort, s.esp})
 	}
 	if s.isIKE() && s.first {
 		sum := fnv.New64a()
@@ -73,6 +80,19 @@ func (s *sighting) isIKE() bool {
 }
 
 func (s *sighting) protected() bool { return s.proto == ipsec.ProtoESP || s.proto == ipsec.ProtoAH }
+
+// protection is the word of a scenario for what the frame shows.
+func (s *sighting) protection() string {
+	switch {
+	case s.proto == ipsec.ProtoESP:
+		return spec.WireESP
+	case s.proto == ipsec.ProtoAH && s.esp:
+		return spec.WireBoth
+	case s.proto == ipsec.ProtoAH:
+		return spec.WireAH
+	}
+	return spec.WireClear
+}
 
 // between reports whether the frame travels between the two, in either direction.
 func (s *sighting) between(a, b party) bool {
@@ -99,8 +119,10 @@ type packetDecoder struct {
 type decoded struct {
 	flow     ipsec.Flow
 	id       uint16
-	fragment bool // a part of a datagram, the first or another
-	spi      uint32
+	fragment bool   // a part of a datagram, the first or another
+	spi      uint32 // of the outer of AH and ESP
+	esp      bool   // ESP stands behind AH
+	espSPI   uint32
 	length   int    // of the IP packet
 	payload  []byte // of UDP
 }
@@ -145,6 +167,11 @@ func (d *packetDecoder) decode(frame []byte) (decoded, bool) {
 	case layers.IPProtocolAH: // RFC 4302, Section 2
 		if len(body) >= 8 {
 			p.spi = uint32(be16(body[4:]))<<16 | uint32(be16(body[6:]))
+			p.esp = layers.IPProtocol(body[0]) == layers.IPProtocolESP
+			// The length of AH is in words of 32 bits, less 2: Section 2.2.
+			if n := 4 * (int(body[1]) + 2); p.esp && len(body) >= n+4 {
+				p.espSPI = uint32(be16(body[n:]))<<16 | uint32(be16(body[n+2:]))
+			}
 		}
 	}
 	return p, true

@@ -3,7 +3,10 @@ package scenarios_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"github.com/ipseclab/ipseclab/scenarios"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
 // On a link of 128 bytes IKE travels in fragments. They are no clear traffic of
@@ -43,4 +46,40 @@ steps:
   - udp: {from: a, to: b, port: 8, size: 10000}
     expect: {result: ok, wire: {protection: clear, frames: 14, fragments: 14}}
 `), scenarios.Options{})
+}
+
+// What the wire shows of AH, ESP and both, in fragments too, and the SAs that it
+// names: of a bundle those of both protocols.
+func TestProtectionOnTheWire(t *testing.T) {
+	for method, want := range map[string]spec.SA{
+		"AH[MD5]":                {Protocol: spec.WireAH, AHAuth: "hmac-md5-96"},
+		"ESP[None,SHA1]":         {Protocol: spec.WireESP, Cipher: "null", Auth: "hmac-sha1-96"},
+		"AH[SHA1]+ESP[DES,MD5]":  {Protocol: spec.WireBoth, Cipher: "des-cbc", Auth: "hmac-md5-96", AHAuth: "hmac-sha1-96"},
+		"AH[SHA1]+ESP[DES,None]": {Protocol: spec.WireBoth, Cipher: "des-cbc", Auth: "none", AHAuth: "hmac-sha1-96"},
+	} {
+		t.Run(method, func(t *testing.T) {
+			s := inCode(method)
+			s.Steps = []spec.Step{{
+				Ping: &spec.Ping{From: "client", To: "server", Size: 4000},
+				Expect: &spec.Expect{
+					Result: spec.ResultOK, Wire: &spec.Wire{Protection: want.Protocol, Frames: exactly(6), Fragments: exactly(6)}, SA: &want,
+				},
+			}}
+			scenarios.Check(t, s, scenarios.Options{})
+
+			s.Steps[0].Expect.SA = &spec.SA{Protocol: want.Protocol, Mode: "transport"}
+			s.Steps[0].Expect.Wire = &spec.Wire{Protection: spec.WireMixed, Bytes: exactly(1)}
+			r, err := scenarios.Run(t.Context(), s, scenarios.Options{})
+			require.NoError(t, err)
+			var failed []string
+			for _, c := range r.Steps[0].Checks {
+				if c.Outcome != scenarios.Passed {
+					failed = append(failed, c.Name+": "+c.Reason)
+				}
+			}
+			require.Len(t, failed, 2)
+			require.Equal(t, "protection on the wire: mixed: want mixed, frames seen: 6 "+want.Protocol, failed[0])
+			require.Regexp(t, `^bytes on the wire: 1: want 1, got \d+$`, failed[1])
+		})
+	}
 }

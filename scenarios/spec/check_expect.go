@@ -105,7 +105,7 @@ func (c *checker) expect(path string, s *Step) {
 	}
 }
 
-var protections = []string{WireESP, WireClear, WireMixed, WireNothing}
+var protections = []string{WireESP, WireAH, WireBoth, WireClear, WireMixed, WireNothing}
 
 func (c *checker) protection(path, word string) {
 	if word != "" && !slices.Contains(protections, word) {
@@ -126,8 +126,15 @@ func (c *checker) sa(path string, sa *SA) {
 	if c.nothing(path, sa) {
 		return
 	}
-	if sa.Protocol != "" && sa.Protocol != "esp" {
-		c.at(child(path, "protocol"), "protocol: want esp, got %q", shorten(sa.Protocol))
+	if known := protections[:3]; sa.Protocol != "" && !slices.Contains(known, sa.Protocol) {
+		c.at(child(path, "protocol"), "protocol: want %s, got %q%s", strings.Join(known, ", "), shorten(sa.Protocol), Suggest(sa.Protocol, known))
+	}
+	named := func(algorithm string) bool { return algorithm != "" && algorithm != AlgorithmNone }
+	if sa.Protocol == WireAH && (named(sa.Cipher) || named(sa.Auth)) {
+		c.at(path, "sa: AH has no cipher, and its integrity is ah-auth")
+	}
+	if sa.Protocol == WireESP && named(sa.AHAuth) {
+		c.at(child(path, "ah-auth"), "ah-auth: ESP alone has none: its integrity is auth")
 	}
 	if sa.Mode != "" && sa.Mode != "transport" {
 		c.at(child(path, "mode"), "mode: want transport, got %q", shorten(sa.Mode))

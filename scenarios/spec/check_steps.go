@@ -11,6 +11,7 @@ import (
 // Bounds of what a step may ask for, so that a slip of the pen cannot run for a day.
 const (
 	maxCount    = 1_000_000
+	maxInFlight = 10_000
 	maxDatagram = 65507    // bytes of ICMP or UDP payload in the largest IP packet, RFC 791 and RFC 768
 	maxMessage  = 16 << 20 // bytes of a request or response
 	maxTransfer = 4 << 30  // bytes
@@ -198,6 +199,12 @@ func (c *checker) udp(path string, u *UDP) {
 		c.port(path, "from-port", u.FromPort)
 	}
 	c.repeated(path, u.Count, u.Gap(), u.Size, u.Timeout)
+	c.between(path, "in-flight", u.InFlight, 0, maxInFlight)
+	c.between(path, "grow", u.Grow, 0, maxDatagram)
+	count := min(max(u.Count, 1), maxCount)
+	if last := u.PayloadBytes() + (count-1)*u.Grow; u.Grow > 0 && u.Grow <= maxDatagram && last > maxDatagram {
+		c.at(child(path, "grow"), "grow: the last of %d datagrams would have %d bytes, and a datagram has at most %d", count, last, maxDatagram)
+	}
 }
 
 func (c *checker) setLink(path string, l *SetLink) {

@@ -58,6 +58,8 @@ const (
 	ResultError       = "error"
 
 	WireESP     = "esp"
+	WireAH      = "ah"
+	WireBoth    = "ah+esp" // AH around ESP
 	WireClear   = "clear"
 	WireMixed   = "mixed"
 	WireNothing = "nothing"
@@ -65,6 +67,9 @@ const (
 
 // PolicyNone is the word for no policy in AssignPolicy.
 const PolicyNone = "none"
+
+// AlgorithmNone is the word in SA for an algorithm that there is not.
+const AlgorithmNone = "none"
 
 func or[T comparable](v, fallback T) T {
 	var zero T

@@ -6,6 +6,8 @@ package spec
 type Overhead struct {
 	Least *Range `yaml:"least"` // bytes, of the packet that grew least
 	Most  *Range `yaml:"most"`  // of the one that grew most
+
+	Share *PercentRange `yaml:"share"` // of all: what was added, as a share of the packets inside
 }
 
 // Counters are statistics of a host's IPsec driver: how far each moved. Those

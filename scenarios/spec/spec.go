@@ -226,7 +226,9 @@ type UDP struct {
 	FromPort int      `yaml:"from-port" jsonschema:"minimum=0,maximum=65535"` // 0: an ephemeral one
 	Count    int      `yaml:"count" jsonschema:"minimum=0,maximum=1000000"`   // 0: 1
 	Interval Duration `yaml:"interval"`                                       // 0: 1s
-	Size     int      `yaml:"size" jsonschema:"minimum=0,maximum=65507"`      // bytes of payload; 0: 64
+	Size     int      `yaml:"size" jsonschema:"minimum=0,maximum=65507"`      // bytes of payload, at least 4; 0: 64
+	Grow     int      `yaml:"grow" jsonschema:"minimum=0,maximum=65507"`      // bytes that each datagram is longer than the one before
+	InFlight int      `yaml:"in-flight" jsonschema:"minimum=0,maximum=10000"` // datagrams that may wait for their echoes at one time; 0: 1
 	Timeout  Duration `yaml:"timeout"`                                        // per datagram; 0: 5s
 }
 
@@ -266,17 +268,19 @@ type Expect struct {
 // Wire is what an observer of the wire saw of a step's traffic between its two
 // nodes: IKE and ARP aside.
 type Wire struct {
-	Protection string `yaml:"protection" jsonschema:"enum=esp,enum=clear,enum=mixed,enum=nothing"` // esp, clear, mixed or nothing
+	Protection string `yaml:"protection" jsonschema:"enum=esp,enum=ah,enum=ah+esp,enum=clear,enum=mixed,enum=nothing"` // esp, ah, ah+esp (AH around ESP), clear, nothing, or mixed: more than one of them
 	Frames     *Range `yaml:"frames"`
+	Bytes      *Range `yaml:"bytes"`     // of the IP packets in those frames, headers included
 	Fragments  *Range `yaml:"fragments"` // frames that hold a part of a datagram
 }
 
 // SA is what the SAs in use must look like. Empty fields are not judged.
 type SA struct {
-	Protocol  string   `yaml:"protocol" jsonschema:"enum=esp"`   // esp
-	Mode      string   `yaml:"mode" jsonschema:"enum=transport"` // transport
-	Cipher    string   `yaml:"cipher"`                           // 3des-cbc, aes128-cbc …
-	Auth      string   `yaml:"auth"`                             // hmac-sha1-96 …
+	Protocol  string   `yaml:"protocol" jsonschema:"enum=esp,enum=ah,enum=ah+esp"` // esp, ah, or ah+esp: AH around ESP
+	Mode      string   `yaml:"mode" jsonschema:"enum=transport"`                   // transport
+	Cipher    string   `yaml:"cipher"`                                             // of ESP: 3des-cbc, aes128-cbc, null …; none without ESP
+	Auth      string   `yaml:"auth"`                                               // of ESP: hmac-sha1-96 …; none
+	AHAuth    string   `yaml:"ah-auth"`                                            // of AH: hmac-sha1-96 …; none without AH
 	Seconds   int      `yaml:"seconds" jsonschema:"minimum=0"`
 	Kilobytes int      `yaml:"kilobytes" jsonschema:"minimum=0"`
 	PFSGroup  *int     `yaml:"pfs-group" jsonschema:"minimum=0,maximum=65535"` // 0: none
@@ -327,7 +331,7 @@ type WireBetween struct {
 	Between    []string `yaml:"between" jsonschema:"required,minItems=2,maxItems=2,uniqueItems=true"` // two node names
 	Protocol   string   `yaml:"protocol" jsonschema:"oneof_type=string;integer"`                      // of the clear packets meant: any (default), icmp, tcp, udp
 	Port       int      `yaml:"port" jsonschema:"minimum=0,maximum=65535"`                            // of either side
-	Protection string   `yaml:"protection" jsonschema:"enum=esp,enum=clear,enum=mixed,enum=nothing"`
+	Protection string   `yaml:"protection" jsonschema:"enum=esp,enum=ah,enum=ah+esp,enum=clear,enum=mixed,enum=nothing"`
 	Frames     *Range   `yaml:"frames"`
 }
 
