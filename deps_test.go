@@ -22,7 +22,7 @@ cmd/ipseclab             -> reports, scenarios, hosts/policy
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, natbox, scenarios/spec, internal/result, internal/wireshark
-hosts                    -> hosts/policy, natbox, ike/mux, esp
+hosts                    -> hosts/policy, natbox, ike/mux, esp, internal/tcprun
 hosts/policy             -> ike, internal/ipsec
 natbox                   -> sim
 sim                      -> internal/trace, internal/pcapng
@@ -43,6 +43,7 @@ scenarios/spec           ->
 esp/replay               ->
 internal/ipsec           ->
 internal/suite           ->
+internal/tcprun          ->
 internal/trace           ->
 internal/result          ->
 internal/pcapng          ->
@@ -51,6 +52,7 @@ internal/needs           ->
 # What the core needs from outside: netstack and its headers, cryptobyte.
 sim                      uses gvisor.dev/gvisor/pkg/tcpip
 hosts                    uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg/buffer, gvisor.dev/gvisor/pkg/waiter
+internal/tcprun          uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg/sleep
 natbox                   uses gvisor.dev/gvisor/pkg/tcpip/checksum
 ike/payload              uses golang.org/x/crypto/cryptobyte
 

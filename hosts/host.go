@@ -10,6 +10,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/tcprun"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -55,13 +56,12 @@ type Host struct {
 	name   string
 	world  *sim.World
 	stack  *stack.Stack
+	tcp    *tcprun.Runner
 	nics   []*nic
 	names  func(string) (netip.Addr, bool)
 	driver *driver
 	agent  *agent
 	keying *keying
-
-	settled uint64 // TCP segments that the stack had accepted when it last settled
 
 	mu        sync.Mutex // guards what netstack's TCP goroutines touch while the loop waits in Settle
 	listeners map[listenKey]*Listener
@@ -146,17 +146,10 @@ func (h *Host) Counters() esp.Counters {
 	return h.driver.esp.Counters()
 }
 
-// Settle brings netstack's TCP to rest, so that everything that an event caused
-// has happened before the next event: TCP handles segments on goroutines of its
-// own, and Pause returns when these are idle. One may hand work to another, hence
-// the loop. It implements sim.Owner.
+// Settle runs netstack's TCP until it has nothing left to do, so that everything
+// that an event caused has happened before the next event. It implements sim.Owner.
 func (h *Host) Settle() {
-	accepted := h.stack.Stats().TCP.ValidSegmentsReceived
-	for n := accepted.Value(); n != h.settled; n = accepted.Value() {
-		h.settled = n
-		h.stack.Pause()
-		h.stack.Resume()
-	}
+	h.tcp.Run()
 }
 
 // Close tears the stack down. Close the world first: what a stack sends while it

@@ -15,6 +15,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
+	"github.com/ipseclab/ipseclab/internal/tcprun"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -34,6 +35,10 @@ func (h *Host) newStack(c Config) error {
 		RandSource: h.world.Rand(h.name, "netstack timers").Source(),
 		NFTables:   h.driver,
 	})
+	var err error
+	if h.tcp, err = tcprun.Take(h.stack); err != nil {
+		return err
+	}
 	h.stack.SetNFTablesConfigured(true)
 	for i, ifc := range c.Interfaces {
 		n, err := newNIC(h, tcpip.NICID(i+1), ifc)

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/ipseclab/ipseclab/internal/tcprun"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/stretchr/testify/require"
 	"gvisor.dev/gvisor/pkg/buffer"
@@ -21,16 +22,22 @@ import (
 	"gvisor.dev/gvisor/pkg/waiter"
 )
 
-// machine is a netstack on a segment: an Owner whose Settle drains its TCP.
+// machine is a netstack on a segment: an Owner whose Settle drains its TCP, here
+// or on the goroutines that netstack has for it.
 type machine struct {
 	t     testing.TB
 	w     *World
 	name  string
 	stack *stack.Stack
-	seen  uint64 // segments when last drained
+	tcp   *tcprun.Runner // nil: on goroutines
+	seen  uint64         // segments when last drained
 }
 
 func (m *machine) Settle() {
+	if m.tcp != nil {
+		m.tcp.Run()
+		return
+	}
 	valid := m.stack.Stats().TCP.ValidSegmentsReceived
 	for valid.Value() != m.seen {
 		m.seen = valid.Value()
@@ -72,7 +79,7 @@ func (e *portEndpoint) WritePackets(pkts stack.PacketBufferList) (int, tcpip.Err
 	return pkts.Len(), nil
 }
 
-func newMachine(t testing.TB, s *Segment, name, addr string) *machine {
+func newMachine(t testing.TB, s *Segment, name, addr string, inline bool) *machine {
 	t.Helper()
 	w := s.w
 	m := &machine{t: t, w: w, name: name}
@@ -83,9 +90,13 @@ func newMachine(t testing.TB, s *Segment, name, addr string) *machine {
 		SecureRNG:          w.Rand("host", name, "secure"),
 		RandSource:         w.Rand("host", name, "insecure").Source(),
 	})
+	var err error
+	if inline {
+		m.tcp, err = tcprun.Take(m.stack)
+		require.NoError(t, err)
+	}
 	e := &portEndpoint{}
 	ip := netip.MustParseAddr(addr)
-	var err error
 	e.port, err = s.Attach(PortConfig{Node: name, Owner: m, Addrs: []netip.Addr{ip}, Receive: func(f []byte) {
 		p := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(f)})
 		defer p.DecRef()
@@ -195,10 +206,10 @@ func (m *machine) send(to string, port uint16, data []byte) *Proc {
 }
 
 // talkTCP has two netstacks send each other data over a lossy segment, both ways at once.
-func talkTCP(t testing.TB) func(w *World) {
+func talkTCP(t testing.TB, inline bool) func(w *World) {
 	return func(w *World) {
 		s := newSegment(t, w, "lan", SegmentConfig{Latency: 5 * ms, Loss: 0.02})
-		machines := []*machine{newMachine(t, s, "a", "10.0.0.1"), newMachine(t, s, "b", "10.0.0.2")}
+		machines := []*machine{newMachine(t, s, "a", "10.0.0.1", inline), newMachine(t, s, "b", "10.0.0.2", inline)}
 		data := make([]byte, 150_000)
 		_, _ = w.Rand("data").Read(data)
 		got := make([][]byte, 2)

@@ -1,0 +1,1 @@
+// This file lets tcprun.go declare a function without a body.
