@@ -40,6 +40,13 @@ func (h *Host) newStack(c Config) error {
 		return err
 	}
 	h.stack.SetNFTablesConfigured(true)
+	// Losses show by duplicate acknowledgements and SACK, as with all stacks of
+	// 2003 (RFC 2581, RFC 3517). RACK is younger (RFC 8985), and goes through all
+	// that is in flight for each acknowledgement.
+	var recovery tcpip.TCPRecovery
+	if err := h.stack.SetTransportProtocolOption(tcp.ProtocolNumber, &recovery); err != nil {
+		return fmt.Errorf("TCP without RACK: %s", err)
+	}
 	for i, ifc := range c.Interfaces {
 		n, err := newNIC(h, tcpip.NICID(i+1), ifc)
 		if err != nil {
