@@ -34,6 +34,8 @@ func (h *Host) newStack(c Config) error {
 		SecureRNG:  &lockedReader{r: h.world.Rand(h.name, "netstack")},
 		RandSource: h.world.Rand(h.name, "netstack timers").Source(),
 		NFTables:   h.driver,
+		// Nobody asks the tables that netstack would make: 8 KiB for each host.
+		IPTables: new(stack.IPTables),
 	})
 	var err error
 	if h.tcp, err = tcprun.Take(h.stack); err != nil {
