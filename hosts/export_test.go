@@ -1,10 +1,29 @@
 package hosts
 
-import "github.com/ipseclab/ipseclab/internal/ipsec"
+import (
+	"net/netip"
+	"time"
+
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/sim"
+)
 
 // AddSAs puts SAs into the data plane by hand.
 func (h *Host) AddSAs(sas ...ipsec.SAParams) error {
 	h.driver.mu.Lock()
 	defer h.driver.mu.Unlock()
 	return h.driver.esp.Add(h.world.Time(), sas...)
+}
+
+// Connect opens a TCP connection and leaves it open.
+func (h *Host) Connect(p *sim.Proc, to netip.AddrPort) error {
+	s, err := h.newSocket(tcp.ProtocolNumber)
+	if err != nil {
+		return err
+	}
+	k := &tcpSocket{s}
+	k.onReady(p.Wake)
+	return k.connect(p, to, p.Now()+time.Minute)
 }
