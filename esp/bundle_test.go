@@ -211,7 +211,7 @@ func TestLifetimeOfABundle(t *testing.T) {
 	soft := events[0].(EventSoft)
 	require.Equal(t, []any{ipsec.AH, uint32(0x1001), uint32(0x2001)}, []any{soft.SA.Protocol, soft.SA.SPI, soft.SA.PeerSPI})
 
-	join(t, a, b, 0x3000, 0x4000, ipsec.Lifetime{Duration: time.Hour}, start.Add(59*time.Minute), bothDESSHA1)
+	join(t, families["IPv4"], a, b, 0x3000, 0x4000, ipsec.Lifetime{Duration: time.Hour}, start.Add(59*time.Minute), bothDESSHA1)
 	require.EqualValues(t, 1, a.Counters().Rekeys, "a bundle counts once")
 	require.EqualValues(t, 0x3001, a.Outbound(start.Add(59*time.Minute), toBob(1, 2), 0).SPI)
 	replaced := 0

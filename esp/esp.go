@@ -125,7 +125,8 @@ func (s *sa) seal(out []byte, d datagram) {
 
 // open writes into out, which has room for d, the datagram that was inside the
 // outermost SA s of a bundle and all its layers, and returns it. inner becomes
-// the header of the layer inside. Each SA that the packet passed notes what it carried.
+// the header of the layer inside. Each SA that the packet passed notes what it
+// carried. Where AH was agreed on alone, no further layer may come out of it.
 func (s *sa) open(out []byte, d datagram, inner *Layer) (datagram, defect) {
 	content, next, esp := d.payload(), d.proto(), s
 	if s.ah != nil {
@@ -159,6 +160,9 @@ func (s *sa) open(out []byte, d datagram, inner *Layer) (datagram, defect) {
 	inside, bad := parse(d.b)
 	if bad != "" {
 		return datagram{}, defect("inside: " + bad)
+	}
+	if esp == nil && (inside.upper == ipsec.ProtoESP || inside.upper == ipsec.ProtoAH) {
+		return datagram{}, foreignBundle
 	}
 	return inside, ""
 }
@@ -200,11 +204,9 @@ func (s *sa) verify(d datagram) (content []byte, next uint8, why defect) {
 }
 
 // nested holds what AH carried against the bundle: the policy that negotiated
-// one demands all of it, and no more was agreed on.
+// one demands all of it.
 func (s *sa) nested(content []byte, next uint8, inner *Layer) defect {
 	switch {
-	case s.inner == nil && s.Mode != ipsec.Tunnel && (next == ipsec.ProtoESP || next == ipsec.ProtoAH):
-		return foreignBundle
 	case s.inner == nil:
 		return ""
 	case next != ipsec.ProtoESP:

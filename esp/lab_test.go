@@ -1,8 +1,6 @@
 package esp
 
 import (
-	"bytes"
-	"encoding/binary"
 	"encoding/hex"
 	"net/netip"
 	"strings"
@@ -194,9 +192,28 @@ func bundled(transforms []ipsec.Transform, mode ipsec.Mode, src, dst netip.Addr,
 	return out, in
 }
 
+// ends are the addresses of Alice and Bob.
+type ends struct{ a, b netip.Addr }
+
+// families are the two ways to reach each other.
+var families = map[string]ends{"IPv4": {alice, bob}, "IPv6": {alice6, bob6}}
+
+// packet is a datagram from Alice to Bob.
+func (e ends) packet(proto uint8, payload []byte) []byte {
+	if e.a.Is6() {
+		return ip6(e.a, e.b, proto, payload)
+	}
+	return ip(e.a, e.b, proto, payload)
+}
+
 // joined are Alice and Bob, who protect everything between them with a bundle:
 // 0x1000 and 0x1001 from Alice to Bob, 0x2000 and 0x2001 from Bob to Alice.
 func joined(t testing.TB, c Config, life ipsec.Lifetime, transforms ...ipsec.Transform) (a, b *node) {
+	t.Helper()
+	return joinedAt(t, families["IPv4"], c, life, transforms...)
+}
+
+func joinedAt(t testing.TB, e ends, c Config, life ipsec.Lifetime, transforms ...ipsec.Transform) (a, b *node) {
 	t.Helper()
 	a, b = newNode(t, c), newNode(t, c)
 	policies := func(src, dst netip.Addr) (out, in []ipsec.Policy) {
@@ -210,20 +227,20 @@ func joined(t testing.TB, c Config, life ipsec.Lifetime, transforms ...ipsec.Tra
 		}
 		return out, in
 	}
-	a.SetPolicy(policies(alice, bob))
-	b.SetPolicy(policies(bob, alice))
-	join(t, a, b, 0x1000, 0x2000, life, start, transforms)
+	a.SetPolicy(policies(e.a, e.b))
+	b.SetPolicy(policies(e.b, e.a))
+	join(t, e, a, b, 0x1000, 0x2000, life, start, transforms)
 	return a, b
 }
 
 // tunnelled are Alice and Bob with SAs of one direction and no others. Everything
-// that Alice sends is for them, through a tunnel to Bob if that is their mode.
+// that Alice sends is for them, through a tunnel to their end if that is their mode.
 func tunnelled(t testing.TB, c Config, out, in []ipsec.SAParams) (a, b *node) {
 	t.Helper()
 	a, b = newNode(t, c), newNode(t, c)
 	e := negotiate(1, ipsec.Outbound, ipsec.Selector{})
 	if out[0].Mode == ipsec.Tunnel {
-		e.Peer = bob
+		e.Peer = out[0].Dst
 	}
 	a.SetPolicy([]ipsec.Policy{e}, nil)
 	require.NoError(t, a.Add(start, out...))
@@ -232,10 +249,10 @@ func tunnelled(t testing.TB, c Config, out, in []ipsec.SAParams) (a, b *node) {
 }
 
 // join gives two nodes a pair of bundles. Alice started the quick mode.
-func join(t testing.TB, a, b *node, toBob, toAlice uint32, life ipsec.Lifetime, now time.Time, transforms []ipsec.Transform) {
+func join(t testing.TB, e ends, a, b *node, toBob, toAlice uint32, life ipsec.Lifetime, now time.Time, transforms []ipsec.Transform) {
 	t.Helper()
-	aOut, bIn := bundled(transforms, ipsec.Transport, alice, bob, toBob, toAlice)
-	bOut, aIn := bundled(transforms, ipsec.Transport, bob, alice, toAlice, toBob)
+	aOut, bIn := bundled(transforms, ipsec.Transport, e.a, e.b, toBob, toAlice)
+	bOut, aIn := bundled(transforms, ipsec.Transport, e.b, e.a, toAlice, toBob)
 	for i := range transforms {
 		for _, p := range []*ipsec.SAParams{&aOut[i], &bIn[i], &bOut[i], &aIn[i]} {
 			p.Lifetime = life
@@ -256,109 +273,6 @@ func secured(t testing.TB, c Config, tr ipsec.Transform, life ipsec.Lifetime) (a
 	b.SetPolicy([]ipsec.Policy{negotiate(1, ipsec.Outbound, between(bob, alice))}, []ipsec.Policy{negotiate(1, ipsec.Inbound, between(alice, bob))})
 	link(t, a, b, tr, 0x1000, life, start)
 	return a, b
-}
-
-// ip is an IPv4 datagram with DF clear, a TOS and options (a multiple of four bytes).
-func ip(src, dst netip.Addr, proto uint8, payload []byte, options ...byte) []byte {
-	h := 20 + len(options)
-	b := make([]byte, h, h+len(payload))
-	b[0], b[1], b[8], b[9] = byte(0x40|h/4), 0x10, 63, proto
-	binary.BigEndian.PutUint16(b[2:], uint16(h+len(payload)))
-	binary.BigEndian.PutUint16(b[4:], 0x4242)
-	copy(b[12:], src.AsSlice())
-	copy(b[16:], dst.AsSlice())
-	copy(b[20:], options)
-	binary.BigEndian.PutUint16(b[10:], checksum(b))
-	return append(b, payload...)
-}
-
-// ext is an IPv6 extension header but for its first byte, which ip6 fills in.
-type ext struct {
-	kind uint8
-	rest []byte
-}
-
-// Extension headers of 8 bytes, and a fragment header.
-func hopByHop(options ...byte) ext    { return ext{extHopByHop, withLength(options)} }
-func destination(options ...byte) ext { return ext{extDestination, withLength(options)} }
-
-func fragmentOf(offset int, more bool) ext {
-	field := uint16(offset)
-	if more {
-		field |= 1
-	}
-	return ext{extFragment, []byte{0, byte(field >> 8), byte(field), 0, 0, 0x42, 0x42}}
-}
-
-// routing is a routing header with stops to make.
-func routing(kind, left byte, stops ...netip.Addr) ext {
-	b := []byte{byte(2 * len(stops)), kind, left, 0, 0, 0, 0}
-	for _, s := range stops {
-		b = append(b, s.AsSlice()...)
-	}
-	return ext{extRouting, b}
-}
-
-// withLength puts the length in front of options and pads them with Pad1.
-func withLength(options []byte) []byte {
-	b := append([]byte{0}, options...)
-	for len(b)%8 != 7 {
-		b = append(b, 0)
-	}
-	b[0] = byte(len(b) / 8)
-	return b
-}
-
-// ip6 is an IPv6 datagram with a traffic class, a flow label and extension headers.
-func ip6(src, dst netip.Addr, proto uint8, payload []byte, exts ...ext) []byte {
-	b := make([]byte, 40, 2048)
-	b[0], b[1], b[3], b[7] = 0x6a, 0xb1, 0x77, 63
-	copy(b[8:], src.AsSlice())
-	copy(b[24:], dst.AsSlice())
-	nextAt := 6
-	for _, e := range exts {
-		b[nextAt], nextAt = e.kind, len(b)
-		b = append(append(b, 0), e.rest...)
-	}
-	b[nextAt] = proto
-	b = append(b, payload...)
-	binary.BigEndian.PutUint16(b[4:], uint16(len(b)-40))
-	return b
-}
-
-// flagged sets the flags and fragment offset field and renews the checksum.
-func flagged(b []byte, field uint16) []byte {
-	b = bytes.Clone(b)
-	binary.BigEndian.PutUint16(b[6:], field)
-	b[10], b[11] = 0, 0
-	binary.BigEndian.PutUint16(b[10:], checksum(b[:int(b[0]&15)*4]))
-	return b
-}
-
-// checksum is that of RFC 1071 over an IPv4 header, as its Section 4.1 has it.
-func checksum(b []byte) uint16 {
-	var sum uint32
-	for ; len(b) >= 2; b = b[2:] {
-		sum += uint32(binary.BigEndian.Uint16(b))
-	}
-	for sum > 0xffff {
-		sum = sum>>16 + sum&0xffff
-	}
-	return ^uint16(sum)
-}
-
-const dontFragment = 0x4000
-
-// udp is a UDP datagram of n bytes of data.
-func udp(srcPort, dstPort uint16, n int) []byte {
-	b := make([]byte, 8+n)
-	binary.BigEndian.PutUint16(b, srcPort)
-	binary.BigEndian.PutUint16(b[2:], dstPort)
-	binary.BigEndian.PutUint16(b[4:], uint16(len(b)))
-	for i := range n {
-		b[8+i] = byte(i)
-	}
-	return b
 }
 
 func unhex(t testing.TB, s string) []byte {

@@ -31,6 +31,9 @@ func (s *spd) candidates(f ipsec.Flow) []*ipsec.Policy {
 	opaque := f.Proto == ipsec.ProtoAny
 	for i := range s.entries {
 		sel := s.entries[i].Selector
+		if sel.ICMP != (ipsec.ICMPTypes{}) {
+			continue // neighbour discovery, which is never fragmented (RFC 6980, Section 5)
+		}
 		open := sel.SrcPort == 0 && sel.DstPort == 0
 		sel.SrcPort, sel.DstPort = 0, 0
 		if opaque {

@@ -21,10 +21,11 @@ const (
 	addressPrefix
 )
 
-// Me is "My IP address": each address of the host that has the policy.
+// Me is "My IP address": each address of the host that has the policy. Where the
+// other end of a filter is of one family, those of that family.
 func Me() Address { return Address{kind: addressMe} }
 
-// Any is any address.
+// Any is any address of either family.
 func Any() Address { return Address{kind: addressAny} }
 
 // Host is one address.
@@ -34,11 +35,9 @@ func Host(a netip.Addr) Address {
 }
 
 // Subnet is all addresses of a prefix; bits of p beyond its length are ignored.
-// A prefix of full length is the same as Host, one of length 0 the same as Any.
+// A prefix of full length is the same as Host. One of length 0 is all of its
+// family, where Any is all of both.
 func Subnet(p netip.Prefix) Address {
-	if p.IsValid() && p.Bits() == 0 && p.Addr().Is4() {
-		return Any()
-	}
 	return Address{kind: addressPrefix, prefix: p.Masked()}
 }
 
@@ -47,6 +46,10 @@ func (a Address) IsMe() bool { return a.kind == addressMe }
 
 // IsAny reports whether the address is any.
 func (a Address) IsAny() bool { return a.kind == addressAny }
+
+// is4 and is6 report whether the address names one of its family.
+func (a Address) is4() bool { return a.kind == addressPrefix && a.prefix.Addr().Is4() }
+func (a Address) is6() bool { return a.kind == addressPrefix && a.prefix.Addr().Is6() }
 
 // Prefix is what Host and Subnet were given; the zero Prefix for the others.
 func (a Address) Prefix() netip.Prefix { return a.prefix }

@@ -78,8 +78,8 @@ func (c *checker) local(local []netip.Addr) {
 		switch {
 		case !a.IsValid() || a.IsUnspecified() || a.IsMulticast():
 			c.policyf("%s is not the address of a host", a)
-		case !a.Is4():
-			c.policyf("unsupported: IPv6 address %s of the host; supported: IPv4", a)
+		case a.Is4In6() || a.Zone() != "":
+			c.policyf("%s is an address of the host in another form: write it as it stands in packets", a)
 		case seen[a]:
 			c.policyf("address %s of the host is given twice", a)
 		}
@@ -230,14 +230,15 @@ func (c *checker) filter(rule, n int, f Filter) {
 	if bad {
 		return
 	}
-	v6 := func(a Address) bool { return a.kind == addressPrefix && !a.prefix.Addr().Is4() }
-	switch a, b := f.Source, f.Destination; {
-	case a.kind == addressPrefix && b.kind == addressPrefix && v6(a) != v6(b):
+	a, b := f.Source, f.Destination
+	v4, v6 := a.is4() || b.is4(), a.is6() || b.is6()
+	switch {
+	case v4 && v6:
 		c.filterf(rule, n, "source %s and destination %s are of different address families", a, b)
-	case v6(a):
-		c.filterf(rule, n, "unsupported: IPv6 source %s; supported: IPv4", a)
-	case v6(b):
-		c.filterf(rule, n, "unsupported: IPv6 destination %s; supported: IPv4", b)
+	case v4 && f.Protocol == ipsec.ProtoICMPv6:
+		c.filterf(rule, n, "it is for IPv4 addresses, and its protocol is icmpv6: write icmp")
+	case v6 && f.Protocol == ipsec.ProtoICMP:
+		c.filterf(rule, n, "it is for IPv6 addresses, and its protocol is icmp: write icmpv6")
 	}
 	if (f.SourcePort != 0 || f.DestinationPort != 0) && !ipsec.HasPorts(f.Protocol) {
 		c.filterf(rule, n, "it names a port, but its protocol is %s: ports need tcp or udp", ipsec.ProtoName(f.Protocol))

@@ -31,7 +31,9 @@ func TestCompileErrors(t *testing.T) {
 	}{
 		{&Policy{}, nil, "policy: \"\": the policy has no name\npolicy: \"\": the host has no address to apply the policy to"},
 		{policyOf(), []netip.Addr{addr("10.0.0.1"), addr("10.0.0.1")}, `policy: "p": address 10.0.0.1 of the host is given twice`},
-		{policyOf(), []netip.Addr{addr("fe80::1")}, `policy: "p": unsupported: IPv6 address fe80::1 of the host; supported: IPv4`},
+		{policyOf(), []netip.Addr{addr("::ffff:10.0.0.1")}, `policy: "p": ::ffff:10.0.0.1 is an address of the host in another form: write it as it stands in packets`},
+		{policyOf(), []netip.Addr{addr("fe80::1%eth0")}, `policy: "p": fe80::1%eth0 is an address of the host in another form: write it as it stands in packets`},
+		{policyOf(), []netip.Addr{addr("ff02::1")}, `policy: "p": ff02::1 is not the address of a host`},
 		{policyOf(), []netip.Addr{{}}, `policy: "p": invalid IP is not the address of a host`},
 		{policyOf(), []netip.Addr{addr("224.0.0.1")}, `policy: "p": 224.0.0.1 is not the address of a host`},
 		{policyOf(rule("", Permit, "any me > any")), nil, `policy: "p": rule 1 (""): the rule has no name`},
@@ -66,8 +68,9 @@ func TestCompileErrors(t *testing.T) {
 		{policyOf(one(Filter{Destination: Any()})), nil, `policy: "p": rule 1 ("r"): filter 1: it has no source: use Me, Any, Host or Subnet`},
 		{policyOf(one(Filter{Source: Me(), Destination: Host(netip.Addr{})})), nil, `policy: "p": rule 1 ("r"): filter 1: the destination is not an address`},
 		{policyOf(one(Filter{Source: v6, Destination: Host(addr("10.0.0.1")), Mirrored: true})), nil, `policy: "p": rule 1 ("r"): filter 1: source 2001:db8::1 and destination 10.0.0.1 are of different address families`},
-		{policyOf(one(Filter{Source: v6, Destination: Me()})), nil, `policy: "p": rule 1 ("r"): filter 1: unsupported: IPv6 source 2001:db8::1; supported: IPv4`},
-		{policyOf(one(Filter{Source: Me(), Destination: Subnet(netip.MustParsePrefix("::/0"))})), nil, `policy: "p": rule 1 ("r"): filter 1: unsupported: IPv6 destination ::/0; supported: IPv4`},
+		{policyOf(rule("r", Permit, "icmp me > 2001:db8::/32")), nil, `policy: "p": rule 1 ("r"): filter 1: it is for IPv6 addresses, and its protocol is icmp: write icmpv6`},
+		{policyOf(rule("r", Permit, "icmpv6 10.0.0.9 > me")), nil, `policy: "p": rule 1 ("r"): filter 1: it is for IPv4 addresses, and its protocol is icmpv6: write icmp`},
+		{policyOf(rule("r", Permit, "tcp me > [2001:db8::1]:80", "tcp me > [2001:db8::1]:80")), nil, `policy: "p": rule 1 ("r"): filter 2: it repeats filter 1 (tcp me > [2001:db8::1]:80, mirrored)`},
 		{&Policy{Name: "p", MainMode: MainMode{Lifetime: 1500 * time.Millisecond}}, nil, `policy: "p": main-mode lifetime 1.5s is not a number of whole seconds`},
 		{&Policy{Name: "p", MainMode: MainMode{Lifetime: (1 << 32) * time.Second}}, nil, `policy: "p": main-mode lifetime 1193046h28m16s does not fit the 32 bits of seconds that IKE sends`},
 		{&Policy{Name: "p", MainMode: MainMode{QuickModes: -1}}, nil, `policy: "p": -1 quick modes per main mode: the number is 0 (unlimited) or more`},
@@ -93,7 +96,9 @@ func TestAddress(t *testing.T) {
 	require.Equal(t, "10.0.0.0/24", Subnet(netip.MustParsePrefix("10.0.0.77/24")).String())
 	require.Equal(t, Host(addr("10.0.0.1")), Subnet(netip.MustParsePrefix("10.0.0.1/32")))
 	require.Equal(t, Host(addr("10.0.0.1")), Host(addr("::ffff:10.0.0.1")))
-	require.Equal(t, Any(), Subnet(netip.MustParsePrefix("0.0.0.0/0")))
+	require.Equal(t, Host(addr("2001:db8::1")), Subnet(netip.MustParsePrefix("2001:db8::1/128")))
+	require.Equal(t, "0.0.0.0/0", Subnet(netip.MustParsePrefix("0.0.0.0/0")).String(), "all of IPv4 and nothing of IPv6")
+	require.Equal(t, "2001:db8::/32", Subnet(netip.MustParsePrefix("2001:db8::1/32")).String())
 	require.True(t, Any().IsAny())
 	require.True(t, Me().IsMe())
 	require.Equal(t, "no address", Address{}.String())

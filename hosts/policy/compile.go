@@ -41,7 +41,7 @@ func Compile(p *Policy, local []netip.Addr, o Options) (*Compiled, error) {
 		return nil, err
 	}
 	c.policy = clone(p)
-	c.exempt()
+	c.exempt(local)
 	c.all = expand(c.policy, local)
 	slices.SortFunc(c.all, func(a, b *specific) int {
 		order, _ := before(a, b, c.ties)
@@ -74,17 +74,31 @@ const ExemptISAKMP = "exempt: isakmp"
 // isakmpPorts are the ports of IKE, before and after a NAT is found (TechNet cc756041; RFC 3947, Section 4).
 var isakmpPorts = []uint16{500, 4500}
 
-// exempt puts the exemptions in front: this host's ISAKMP ports, see the package comment.
-func (c *Compiled) exempt() {
+// ExemptDiscovery is the rule name of the exemption of IPv6 neighbour discovery in an SPD.
+const ExemptDiscovery = "exempt: neighbour discovery"
+
+// discovery selects neighbour discovery: router and neighbour solicitations and
+// advertisements, and redirects (RFC 4861, Section 4).
+var discovery = ipsec.Selector{Proto: ipsec.ProtoICMPv6, ICMP: ipsec.ICMPTypes{First: 133, Last: 137}}
+
+// exempt puts the exemptions of a host in front; see the package comment.
+func (c *Compiled) exempt(local []netip.Addr) {
 	for _, port := range isakmpPorts {
-		out := ipsec.Selector{Proto: ipsec.ProtoUDP, SrcPort: port}
-		e := ipsec.Policy{ID: len(c.Outbound) + 1, Rule: ExemptISAKMP, Direction: ipsec.Outbound, Selector: out, Action: ipsec.Bypass}
-		c.Outbound = append(c.Outbound, e)
-		e.Direction, e.Selector = ipsec.Inbound, out.Reverse()
-		c.Inbound = append(c.Inbound, e)
-		for _, d := range []ipsec.Direction{ipsec.Outbound, ipsec.Inbound} {
-			c.plumbed[d] = append(c.plumbed[d], nil)
-		}
+		c.bypass(ExemptISAKMP, ipsec.Selector{Proto: ipsec.ProtoUDP, SrcPort: port})
+	}
+	if slices.ContainsFunc(local, netip.Addr.Is6) {
+		c.bypass(ExemptDiscovery, discovery)
+	}
+}
+
+// bypass lets packets of an outbound selector and their answers pass.
+func (c *Compiled) bypass(rule string, out ipsec.Selector) {
+	e := ipsec.Policy{ID: len(c.Outbound) + 1, Rule: rule, Direction: ipsec.Outbound, Selector: out, Action: ipsec.Bypass}
+	c.Outbound = append(c.Outbound, e)
+	e.Direction, e.Selector = ipsec.Inbound, out.Reverse()
+	c.Inbound = append(c.Inbound, e)
+	for _, d := range []ipsec.Direction{ipsec.Outbound, ipsec.Inbound} {
+		c.plumbed[d] = append(c.plumbed[d], nil)
 	}
 }
 
@@ -154,10 +168,16 @@ func concerns(s ipsec.Selector, local []netip.Addr) (out, in bool, why string) {
 }
 
 // group reports whether a prefix holds addresses that many hosts receive:
-// multicast (RFC 1112) and the limited broadcast (RFC 919).
+// multicast (RFC 1112; RFC 4291, Section 2.7) and the limited broadcast (RFC 919).
 func group(p netip.Prefix) bool {
-	return p.IsValid() && (p.Overlaps(netip.PrefixFrom(netip.AddrFrom4([4]byte{224}), 4)) || p.Contains(netip.AddrFrom4([4]byte{255, 255, 255, 255})))
+	return p.IsValid() && (p.Overlaps(multicast4) || p.Overlaps(multicast6) || p.Contains(broadcast))
 }
+
+var (
+	multicast4 = netip.MustParsePrefix("224.0.0.0/4")
+	multicast6 = netip.MustParsePrefix("ff00::/8")
+	broadcast  = netip.MustParseAddr("255.255.255.255")
+)
 
 // Specific prints what the driver works on, in search order: the outbound list,
 // the inbound list, then the filters that do not concern the host.

@@ -80,5 +80,6 @@ func holds(outer, inner ipsec.Selector) bool {
 	return prefix(outer.Src, inner.Src) && prefix(outer.Dst, inner.Dst) &&
 		(outer.Proto == ipsec.ProtoAny || outer.Proto == inner.Proto) &&
 		(outer.SrcPort == 0 || outer.SrcPort == inner.SrcPort) &&
-		(outer.DstPort == 0 || outer.DstPort == inner.DstPort)
+		(outer.DstPort == 0 || outer.DstPort == inner.DstPort) &&
+		(outer.ICMP == ipsec.ICMPTypes{} || outer.ICMP == inner.ICMP)
 }

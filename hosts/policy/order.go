@@ -94,7 +94,8 @@ type end struct {
 	prefix netip.Prefix
 }
 
-func (e end) bits() int { return max(e.prefix.Bits(), 0) } // the zero Prefix has -1
+// bits is the length of the prefix; −1 for any address, which is more than all of a family.
+func (e end) bits() int { return e.prefix.Bits() }
 
 // ends sorts the two sides by prefix length; the source counts as the narrower of equals.
 func ends(s ipsec.Selector) (narrow, wide end) {
@@ -109,7 +110,7 @@ func ends(s ipsec.Selector) (narrow, wide end) {
 // /24, the winner names a host".
 func lessSpecific(winner, loser end) string {
 	what := fmt.Sprintf("%s %s is a /%d", loser.name, loser.prefix, loser.bits())
-	if loser.bits() == 0 {
+	if !loser.prefix.IsValid() {
 		what = loser.name + " is any address"
 	}
 	names := "a host"
@@ -169,6 +170,9 @@ func expand(p *Policy, local []netip.Addr) []*specific {
 			}
 			for _, src := range filter.Source.expand(local) {
 				for _, dst := range filter.Destination.expand(local) {
+					if src.IsValid() && dst.IsValid() && src.Addr().Is4() != dst.Addr().Is4() {
+						continue // no packet has addresses of both families
+					}
 					s := ipsec.Selector{Src: src, Dst: dst, Proto: filter.Protocol, SrcPort: filter.SourcePort, DstPort: filter.DestinationPort}
 					add(s)
 					if filter.Mirrored {

@@ -31,7 +31,8 @@
 // these that tells them apart:
 //
 //  1. the one whose narrower end (of source and destination) has the longer
-//     prefix: a host, and so "me", is a /32, any address a /0;
+//     prefix: a host, and so "me", is a /32, or a /128 in IPv6, and any address
+//     comes after a /0;
 //  2. the one whose wider end has the longer prefix;
 //  3. the one that names a protocol;
 //  4. the one that names more ports, of source and destination port;
@@ -49,11 +50,23 @@
 // through a peer behind a NAT, whose port is another, and does not open every
 // port of the host to packets from port 500.
 //
+// So does IPv6 neighbour discovery on a host with IPv6 addresses: an SA cannot be
+// had from a neighbour that cannot be found. RFC 4301 leaves it to local policy,
+// and this is a lab rule.
+//
+// # IPv6
+//
+// The IPsec policies of Windows Server 2003 know IPv4 alone; that a filter may
+// name IPv6 addresses is an extension of the lab. "Any" is any address of either
+// family, a prefix of length 0 all addresses of one. "Me" is each address of the
+// host whose family is that of the filter's other end. Comparing prefix lengths
+// below never compares two families, because no packet is of both.
+//
 // # Left out
 //
 // Tunnel settings, connection types, the default response rule, inbound
 // passthrough, fall back to clear, the other values of NoDefaultExempt, DNS and
-// DHCP based addresses, IPv6, AH, certificates and Kerberos are not modelled.
+// DHCP based addresses, certificates and Kerberos are not modelled.
 package policy
 
 import (
@@ -123,6 +136,9 @@ func (f Filter) String() string {
 	end := func(a Address, port uint16) string {
 		if port == 0 {
 			return a.String()
+		}
+		if a.is6() {
+			return fmt.Sprintf("[%s]:%d", a, port)
 		}
 		return fmt.Sprintf("%s:%d", a, port)
 	}

@@ -28,14 +28,20 @@ func address(s string) Address {
 }
 
 // protocols are the words of the tables below.
-var protocols = map[string]uint8{"any": 0, "icmp": 1, "tcp": 6, "udp": 17, "esp": 50}
+var protocols = map[string]uint8{"any": 0, "icmp": 1, "tcp": 6, "udp": 17, "esp": 50, "icmpv6": 58}
 
-// filter reads "tcp me > 10.0.0.2:1433"; mirrored unless it ends in " once".
+// filter reads "tcp me > 10.0.0.2:1433" or "tcp me > [2001:db8::1]:1433"; mirrored unless it ends in " once".
 func filter(s string) Filter {
 	s, once := strings.CutSuffix(s, " once")
 	w := strings.Fields(s)
 	end := func(s string) (Address, uint16) {
-		a, port, _ := strings.Cut(s, ":")
+		a, port := s, ""
+		switch inside, bracketed := strings.CutPrefix(s, "["); {
+		case bracketed:
+			a, port, _ = strings.Cut(inside, "]:")
+		case strings.Count(s, ":") == 1:
+			a, port, _ = strings.Cut(s, ":")
+		}
 		n, _ := strconv.Atoi(port)
 		return address(a), uint16(n)
 	}

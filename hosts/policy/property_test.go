@@ -24,14 +24,18 @@ func naive(p *Policy, local []netip.Addr, d ipsec.Direction, f ipsec.Flow) (acti
 	if f.Proto == ipsec.ProtoUDP && (port == 500 || port == 4500) {
 		return "exempt", ExemptISAKMP
 	}
+	if f.Proto == ipsec.ProtoICMPv6 && !f.Fragment && f.ICMPType >= 133 && f.ICMPType <= 137 && slices.ContainsFunc(local, netip.Addr.Is6) {
+		return "exempt", ExemptDiscovery
+	}
+	// bits counts from 1; any address is less than all of a family.
 	matches := func(a Address, x netip.Addr) (bits int, ok bool) {
 		switch {
 		case a.IsAny():
 			return 0, true
 		case a.IsMe():
-			return 32, slices.Contains(local, x)
+			return x.BitLen() + 1, slices.Contains(local, x)
 		}
-		return a.Prefix().Bits(), a.Prefix().Contains(x)
+		return a.Prefix().Bits() + 1, a.Prefix().Contains(x)
 	}
 	best, action := -1, "no match"
 	for _, r := range p.Rules {
@@ -49,7 +53,7 @@ func naive(p *Policy, local []netip.Addr, d ipsec.Direction, f ipsec.Flow) (acti
 					i.SourcePort != 0 && i.SourcePort != f.SrcPort || i.DestinationPort != 0 && i.DestinationPort != f.DstPort {
 					continue
 				}
-				weight := max(src, dst)*100 + min(src, dst)
+				weight := max(src, dst)*1000 + min(src, dst)
 				for _, more := range []bool{i.Protocol != 0, i.SourcePort != 0 && i.DestinationPort != 0, i.SourcePort != 0 || i.DestinationPort != 0} {
 					weight *= 2
 					if more {
@@ -70,6 +74,7 @@ func naive(p *Policy, local []netip.Addr, d ipsec.Direction, f ipsec.Flow) (acti
 func drawAddress(t *rapid.T, label string) Address {
 	return address(rapid.SampledFrom([]string{
 		"me", "any", "10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.1.1", "10.0.0.0/24", "10.0.0.0/30", "10.0.0.0/16", "10.0.0.0/31", "224.0.0.0/4", "255.255.255.255",
+		"0.0.0.0/0", "2001:db8::1", "2001:db8::2", "2001:db8:1::1", "2001:db8::/64", "2001:db8::/32", "ff02::/16", "::/0",
 	}).Draw(t, label))
 }
 
@@ -85,7 +90,16 @@ func drawPolicy(t *rapid.T) *Policy {
 		for range rapid.IntRange(1, 4).Draw(t, "filters") {
 			f := Filter{
 				Source: drawAddress(t, "source"), Destination: drawAddress(t, "destination"),
-				Protocol: rapid.SampledFrom([]uint8{0, 1, 6, 17}).Draw(t, "protocol"), Mirrored: rapid.Bool().Draw(t, "mirrored"),
+				Protocol: rapid.SampledFrom([]uint8{0, 1, 6, 17, 58}).Draw(t, "protocol"), Mirrored: rapid.Bool().Draw(t, "mirrored"),
+			}
+			if f.Source.is4() && f.Destination.is6() || f.Source.is6() && f.Destination.is4() {
+				f.Destination = Any()
+			}
+			switch {
+			case f.Protocol == ipsec.ProtoICMP && (f.Source.is6() || f.Destination.is6()):
+				f.Protocol = ipsec.ProtoICMPv6
+			case f.Protocol == ipsec.ProtoICMPv6 && (f.Source.is4() || f.Destination.is4()):
+				f.Protocol = ipsec.ProtoICMP
 			}
 			if ipsec.HasPorts(f.Protocol) {
 				f.SourcePort, f.DestinationPort = drawPort(t, "source port"), drawPort(t, "destination port")
@@ -100,29 +114,58 @@ func drawPolicy(t *rapid.T) *Policy {
 	return p
 }
 
+// world is what packets of one family are drawn from.
+type world struct {
+	far, groups []netip.Addr
+	icmp        uint8
+}
+
+var worlds = map[bool]world{
+	false: {
+		[]netip.Addr{addr("10.0.0.2"), addr("10.0.0.3"), addr("10.0.0.77"), addr("10.0.9.9"), addr("192.0.2.1")},
+		[]netip.Addr{addr("224.0.0.5"), addr("255.255.255.255")}, ipsec.ProtoICMP,
+	},
+	true: {
+		[]netip.Addr{addr("2001:db8::2"), addr("2001:db8::77"), addr("2001:db8:9::9"), addr("fe80::1"), addr("2001:db9::1")},
+		[]netip.Addr{addr("ff02::1"), addr("ff05::2")}, ipsec.ProtoICMPv6,
+	},
+}
+
 // drawFlow draws a packet that the host sends to, or receives from, another address.
 func drawFlow(t *rapid.T, local []netip.Addr, d ipsec.Direction) ipsec.Flow {
-	far := rapid.SampledFrom([]netip.Addr{addr("10.0.0.2"), addr("10.0.0.3"), addr("10.0.0.77"), addr("10.0.9.9"), addr("192.0.2.1")}).Draw(t, "far")
-	f := ipsec.Flow{Src: rapid.SampledFrom(local).Draw(t, "local"), Dst: far, Proto: rapid.SampledFrom([]uint8{1, 6, 17, 50}).Draw(t, "protocol")}
+	mine := rapid.SampledFrom(local).Draw(t, "local")
+	w := worlds[mine.Is6()]
+	far := rapid.SampledFrom(w.far).Draw(t, "far")
+	f := ipsec.Flow{Src: mine, Dst: far, Proto: rapid.SampledFrom([]uint8{w.icmp, 6, 17, 50}).Draw(t, "protocol")}
 	if rapid.IntRange(0, 4).Draw(t, "group") == 0 {
-		f.Dst = rapid.SampledFrom([]netip.Addr{addr("224.0.0.5"), addr("255.255.255.255")}).Draw(t, "group address")
+		f.Dst = rapid.SampledFrom(w.groups).Draw(t, "group address")
 		if d == ipsec.Inbound {
 			f.Src = far
 		}
 	} else if d == ipsec.Inbound {
 		f = f.Reverse()
 	}
-	if f.Fragment = rapid.IntRange(0, 7).Draw(t, "fragment") == 0; !f.Fragment && ipsec.HasPorts(f.Proto) {
+	f.Fragment = rapid.IntRange(0, 7).Draw(t, "fragment") == 0
+	switch {
+	case f.Fragment:
+	case ipsec.HasPorts(f.Proto):
 		ports := rapid.SampledFrom([]uint16{80, 500, 1433, 4500, 2000})
 		f.SrcPort, f.DstPort = ports.Draw(t, "source port"), ports.Draw(t, "destination port")
+	case f.Proto == w.icmp:
+		f.ICMPType = rapid.SampledFrom([]uint8{8, 128, 132, 133, 137, 138}).Draw(t, "ICMP type")
 	}
 	return f
+}
+
+// addresses are those of hosts of one family, and of both.
+var addresses = [][]netip.Addr{
+	{addr("10.0.0.1")}, {addr("10.0.0.1"), addr("10.0.1.1")}, {addr("2001:db8::1")}, {addr("10.0.0.1"), addr("2001:db8::1"), addr("2001:db8:1::1")},
 }
 
 func TestSPDEqualsNaiveSearch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPolicy(t)
-		local := []netip.Addr{addr("10.0.0.1"), addr("10.0.1.1")}[:rapid.IntRange(1, 2).Draw(t, "addresses")]
+		local := rapid.SampledFrom(addresses).Draw(t, "addresses")
 		c, err := Compile(p, local, Options{})
 		require.NoError(t, err)
 		for range 20 {
@@ -162,7 +205,7 @@ func TestSPDEqualsNaiveSearch(t *testing.T) {
 func TestOrderIsTotal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ties := []Kind{Block, Permit, Negotiate}
-		all := expand(drawPolicy(t), []netip.Addr{addr("10.0.0.1"), addr("10.0.1.1")})
+		all := expand(drawPolicy(t), rapid.SampledFrom(addresses).Draw(t, "addresses"))
 		for _, a := range all {
 			for _, b := range all {
 				ab, by := before(a, b, ties)
@@ -187,7 +230,7 @@ func TestOrderIsTotal(t *testing.T) {
 // The selector that a driver narrows from a packet is always decided by the entry that the packet met.
 func TestQuickModeAgreesWithTheDriver(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		local := []netip.Addr{addr("10.0.0.1")}
+		local := rapid.SampledFrom(addresses).Draw(t, "addresses")
 		c, err := Compile(drawPolicy(t), local, Options{})
 		require.NoError(t, err)
 		f := drawFlow(t, local, out)

@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
 func TestVerdicts(t *testing.T) {
@@ -167,6 +169,25 @@ func TestVerdicts(t *testing.T) {
 			},
 		},
 		{
+			// A lab rule: any is of either family, and me is the host's own of the other end's.
+			name: "two families",
+			rules: []Rule{
+				rule("all", Block, "any me > any"), rule("four", Permit, "any me > 0.0.0.0/0"), rule("web", Negotiate, "tcp me > [2001:db8:2::/64]:80"),
+				rule("host", Permit, "icmpv6 me > 2001:db8:2::2"), rule("groups", Permit, "udp any > ff00::/8 once"),
+			},
+			local: []string{"10.0.0.1", "2001:db8:1::1", "fe80::1"},
+			want: []verdict{
+				{out, "tcp 10.0.0.1:1025 > 10.0.0.2:80", "permit", "p/four"},
+				{out, "tcp [2001:db8:1::1]:1025 > [2001:db8:2::2]:80", "negotiate", "p/web"},
+				{in, "tcp [2001:db8:2::2]:80 > [fe80::1]:1025", "negotiate", "p/web"},
+				{out, "tcp [2001:db8:1::1]:1025 > [2001:db8:3::2]:80", "block", "p/all"},
+				{out, "icmpv6 2001:db8:1::1 > 2001:db8:2::2", "permit", "p/host"},
+				{in, "icmpv6 2001:db8:2::3 > 2001:db8:1::1", "block", "p/all"},
+				{in, "udp [2001:db8:2::3]:9 > [ff02::1]:9", "permit", "p/groups"},
+				{in, "udp [2001:db8:2::3]:500 > [2001:db8:1::1]:500", "exempt", "exempt: isakmp"},
+			},
+		},
+		{
 			// C113: "my IP address" is every address of the host.
 			name:  "multihomed",
 			rules: []Rule{rule("me", Negotiate, "any me > 10.0.9.9"), rule("explicit", Block, "any 10.0.0.1 > 10.0.9.8")},
@@ -260,4 +281,26 @@ func TestTiesAreConfigurable(t *testing.T) {
 		_, err := Compile(p, local, Options{Ties: ties})
 		require.ErrorContains(t, err, "policy: Options.Ties must name")
 	}
+}
+
+// Neighbour discovery passes a policy that blocks everything, and nothing else of
+// ICMPv6 does. A host without IPv6 has no such exemption.
+func TestNeighbourDiscoveryIsExempt(t *testing.T) {
+	p := policyOf(rule("block", Block, "any any > any"))
+	c := compile(t, p, "2001:db8::1")
+	for _, f := range []ipsec.Flow{flow("icmpv6 2001:db8::1 > ff02::1:ff00:2"), flow("icmpv6 2001:db8::2 > 2001:db8::1")} {
+		for kind, want := range map[uint8]string{
+			128: "block", 132: "block", 138: "block", // echo request, listener done, router renumbering
+			133: "exempt", 134: "exempt", 135: "exempt", 136: "exempt", 137: "exempt",
+		} {
+			f.ICMPType = kind
+			for _, d := range []ipsec.Direction{out, in} {
+				action, name := search(c, d, f)
+				require.Equal(t, want, action, "%s %s type %d", d, f, kind)
+				require.Equal(t, want == "exempt", name == ExemptDiscovery)
+				require.Equal(t, want, c.Explain(d, f).Action)
+			}
+		}
+	}
+	require.Len(t, compile(t, p, "10.0.0.1").Outbound, 3, "two ports of ISAKMP and the filter")
 }

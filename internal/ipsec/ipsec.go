@@ -110,6 +110,15 @@ type Selector struct {
 	Src, Dst         netip.Prefix // the zero Prefix is any address of either family
 	Proto            uint8        // ProtoAny is any protocol
 	SrcPort, DstPort uint16       // 0 is any port, or a protocol without ports
+	ICMP             ICMPTypes    // with ProtoICMP and ProtoICMPv6
+}
+
+// ICMPTypes is a range of ICMP message types, both ends included. The zero value
+// is every type, and of protocols without types everything.
+type ICMPTypes struct{ First, Last uint8 }
+
+func (t ICMPTypes) holds(p Flow) bool {
+	return t == ICMPTypes{} || !p.Fragment && t.First <= p.ICMPType && p.ICMPType <= t.Last
 }
 
 // Host is the prefix that holds a alone.
@@ -123,12 +132,14 @@ func (s Selector) Matches(p Flow) bool {
 		(s.Dst == netip.Prefix{} || s.Dst.Contains(p.Dst)) &&
 		(s.Proto == ProtoAny || s.Proto == p.Proto) &&
 		(s.SrcPort == 0 || s.SrcPort == p.SrcPort) &&
-		(s.DstPort == 0 || s.DstPort == p.DstPort)
+		(s.DstPort == 0 || s.DstPort == p.DstPort) &&
+		s.ICMP.holds(p)
 }
 
 // Reverse is the selector of the packets that travel the other way.
 func (s Selector) Reverse() Selector {
-	return Selector{Src: s.Dst, Dst: s.Src, Proto: s.Proto, SrcPort: s.DstPort, DstPort: s.SrcPort}
+	s.Src, s.Dst, s.SrcPort, s.DstPort = s.Dst, s.Src, s.DstPort, s.SrcPort
+	return s
 }
 
 func (s Selector) String() string {
@@ -149,7 +160,11 @@ func (s Selector) String() string {
 		}
 		return a
 	}
-	return fmt.Sprintf("%s %s > %s", ProtoName(s.Proto), end(s.Src, s.SrcPort), end(s.Dst, s.DstPort))
+	name := ProtoName(s.Proto)
+	if s.ICMP != (ICMPTypes{}) {
+		name += fmt.Sprintf(" types %d to %d", s.ICMP.First, s.ICMP.Last)
+	}
+	return fmt.Sprintf("%s %s > %s", name, end(s.Src, s.SrcPort), end(s.Dst, s.DstPort))
 }
 
 // Flow is what policy looks at in one packet.

@@ -13,9 +13,11 @@ var (
 	bob   = netip.MustParseAddr("10.0.0.2")
 	lan   = netip.MustParsePrefix("10.0.0.0/24")
 
-	alice6 = netip.MustParseAddr("2001:db8:1::1")
-	bob6   = netip.MustParseAddr("2001:db8:2::2")
-	lan6   = netip.MustParsePrefix("2001:db8:2::/64")
+	alice6    = netip.MustParseAddr("2001:db8:1::1")
+	bob6      = netip.MustParseAddr("2001:db8:2::2")
+	discovery = Selector{Proto: ProtoICMPv6, ICMP: ICMPTypes{133, 137}}
+
+	lan6 = netip.MustParsePrefix("2001:db8:2::/64")
 )
 
 func TestSelectorMatches(t *testing.T) {
@@ -54,7 +56,12 @@ func TestSelectorMatches(t *testing.T) {
 		{"a port that a fragment hides", Selector{Proto: ProtoTCP, DstPort: 80}, fragment, false},
 		{"a fragment without ports asked", Selector{Proto: ProtoTCP}, fragment, true},
 		{"a port that ICMP does not have", Selector{DstPort: 80}, icmp, false},
-		{"everything at once", Selector{Host(alice), lan, ProtoTCP, 3000, 80}, tcp, true},
+		{"ICMP type", discovery, Flow{Src: alice6, Dst: bob6, Proto: ProtoICMPv6, ICMPType: 133}, true},
+		{"… the last of the range", discovery, Flow{Src: alice6, Dst: bob6, Proto: ProtoICMPv6, ICMPType: 137}, true},
+		{"… below it", discovery, Flow{Src: alice6, Dst: bob6, Proto: ProtoICMPv6, ICMPType: 132}, false},
+		{"… above it", discovery, Flow{Src: alice6, Dst: bob6, Proto: ProtoICMPv6, ICMPType: 138}, false},
+		{"… that a fragment hides", discovery, Flow{Src: alice6, Dst: bob6, Proto: ProtoICMPv6, ICMPType: 133, Fragment: true}, false},
+		{"everything at once", Selector{Src: Host(alice), Dst: lan, Proto: ProtoTCP, SrcPort: 3000, DstPort: 80}, tcp, true},
 	} {
 		require.Equal(t, c.want, c.sel.Matches(c.flow), c.name)
 		require.Equal(t, c.want, c.sel.Reverse().Matches(c.flow.Reverse()), "%s, reversed", c.name)
@@ -82,20 +89,21 @@ func TestStrings(t *testing.T) {
 		"action(0)":    Action(0),
 
 		"any any > any":                  Selector{},
-		"udp 10.0.0.1:500 > 10.0.0.0/24": Selector{Host(alice), lan, ProtoUDP, 500, 0},
+		"udp 10.0.0.1:500 > 10.0.0.0/24": Selector{Src: Host(alice), Dst: lan, Proto: ProtoUDP, SrcPort: 500},
 		"tcp any > any:80":               Selector{Proto: ProtoTCP, DstPort: 80},
 
-		"udp 2001:db8:1::1 > [2001:db8:2::/64]:80": Selector{Host(alice6), lan6, ProtoUDP, 0, 80},
+		"udp 2001:db8:1::1 > [2001:db8:2::/64]:80": Selector{Src: Host(alice6), Dst: lan6, Proto: ProtoUDP, DstPort: 80},
+		"icmpv6 types 133 to 137 any > any":        discovery,
 		"udp [2001:db8:1::1]:500 > any":            Selector{Src: Host(alice6), Proto: ProtoUDP, SrcPort: 500},
 
-		"tcp 10.0.0.1:3000 > 10.0.0.2:80":    Flow{Src: alice, Dst: bob, Proto: ProtoTCP, SrcPort: 3000, DstPort: 80},
-		"udp 10.0.0.1 > 10.0.0.2 (fragment)": Flow{Src: alice, Dst: bob, Proto: ProtoUDP, Fragment: true},
+		"tcp 10.0.0.1:3000 > 10.0.0.2:80":               Flow{Src: alice, Dst: bob, Proto: ProtoTCP, SrcPort: 3000, DstPort: 80},
+		"udp 10.0.0.1 > 10.0.0.2 (fragment)":            Flow{Src: alice, Dst: bob, Proto: ProtoUDP, Fragment: true},
 		"tcp [2001:db8:1::1]:3000 > [2001:db8:2::2]:80": Flow{Src: alice6, Dst: bob6, Proto: ProtoTCP, SrcPort: 3000, DstPort: 80},
 		"any 2001:db8:1::1 > 2001:db8:2::2 (fragment)":  Flow{Src: alice6, Dst: bob6, Fragment: true},
 		"icmpv6 2001:db8:1::1 > 2001:db8:2::2":          Flow{Src: alice6, Dst: bob6, Proto: ProtoICMPv6, ICMPType: 128},
 
-		"icmp 10.0.0.1 > 10.0.0.2":           Flow{Src: alice, Dst: bob, Proto: ProtoICMP, ICMPType: 8},
-		"47 10.0.0.1 > 10.0.0.2":             Flow{Src: alice, Dst: bob, Proto: 47},
+		"icmp 10.0.0.1 > 10.0.0.2": Flow{Src: alice, Dst: bob, Proto: ProtoICMP, ICMPType: 8},
+		"47 10.0.0.1 > 10.0.0.2":   Flow{Src: alice, Dst: bob, Proto: 47},
 
 		"unlimited":                  Lifetime{},
 		"3600s":                      Lifetime{Duration: time.Hour},
