@@ -22,10 +22,10 @@ cmd/ipseclab             -> reports, scenarios, hosts/policy
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, natbox, scenarios/spec, internal/result, internal/wireshark
-hosts                    -> hosts/policy, natbox, ike/mux, esp
+hosts                    -> hosts/policy, natbox, ike/mux, esp, internal/ipv6
 hosts/policy             -> ike, internal/ipsec
-natbox                   -> sim
-sim                      -> internal/trace, internal/pcapng
+natbox                   -> sim, internal/ipv6
+sim                      -> internal/trace, internal/pcapng, internal/ipv6
 
 # The protocols. ike and esp never import each other: only hosts joins them.
 ike/mux                  -> ike/ikev1
@@ -45,6 +45,7 @@ internal/ipsec           ->
 internal/suite           ->
 internal/trace           ->
 internal/result          ->
+internal/ipv6            ->
 internal/pcapng          ->
 internal/needs           ->
 
