@@ -22,10 +22,10 @@ cmd/ipseclab             -> reports, scenarios, hosts/policy
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, natbox, scenarios/spec, internal/result, internal/wireshark
-hosts                    -> hosts/policy, natbox, ike/mux, esp, internal/tcprun
+hosts                    -> hosts/policy, natbox, ike/mux, esp, internal/ipv6, internal/tcprun
 hosts/policy             -> ike, internal/ipsec
-natbox                   -> sim
-sim                      -> internal/trace, internal/pcapng
+natbox                   -> sim, internal/ipv6
+sim                      -> internal/trace, internal/pcapng, internal/ipv6
 
 # The protocols. ike and esp never import each other: only hosts joins them.
 ike/mux                  -> ike/ikev1
@@ -46,6 +46,7 @@ internal/suite           ->
 internal/tcprun          ->
 internal/trace           ->
 internal/result          ->
+internal/ipv6            ->
 internal/pcapng          ->
 internal/needs           ->
 

@@ -97,7 +97,7 @@ func transfer(b *testing.B, method []ipsec.Transform, evidence bool) {
 			p = demand(peer, method...)
 		}
 		h, err := hosts.New(w, hosts.Config{
-			Name: name, Interfaces: []hosts.Interface{{Segment: lan, Prefix: netip.PrefixFrom(a, 24)}}, Policy: p,
+			Name: name, Interfaces: []hosts.Interface{{Segment: lan, Prefixes: []netip.Prefix{netip.PrefixFrom(a, 24)}}}, Policy: p,
 		})
 		require.NoError(b, err)
 		return h

@@ -8,12 +8,12 @@ import (
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
-	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/sim"
 )
 
 // driver is the IPsec driver of a host: it stands between netstack's IP layer
@@ -31,7 +31,8 @@ type driver struct {
 	notes   notes
 	policy  policyAge
 	paths   pathMTUs
-	demands int // datagrams that policy wanted protected, for Faults.PassClear
+	demands int         // datagrams that policy wanted protected, for Faults.PassClear
+	ids     *sim.Stream // identifications of IPv6 fragments
 
 	gate      fragmentGate // loop only
 	injecting bool         // loop only: a packet that was judged already enters the stack again
@@ -50,14 +51,16 @@ func newDriver(h *Host, c Config) (*driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
-	return &driver{host: h, esp: pipeline, faults: c.Faults}, nil
+	return &driver{host: h, esp: pipeline, faults: c.Faults, ids: h.world.Rand(h.name, "ipv6 fragments")}, nil
 }
 
 // broadcast reports whether an address is the directed broadcast of a subnet of the host.
 func broadcast(interfaces []Interface, a netip.Addr) bool {
 	for _, i := range interfaces {
-		if subnet := subnetOf(i.Prefix); i.Prefix.Bits() < 31 && addrOf(subnet.Broadcast()) == a {
-			return true
+		for _, p := range i.Prefixes {
+			if subnet := subnetOf(p); p.Addr().Is4() && p.Bits() < 31 && addrOf(subnet.Broadcast()) == a {
+				return true
+			}
 		}
 	}
 	return false
@@ -74,7 +77,7 @@ var _ tcpip.PacketOwner = protected{}
 // CheckPostrouting judges a datagram on its way out, before fragmentation. It
 // implements stack.NFTablesInterface: false means that the stack is done with it.
 func (d *driver) CheckPostrouting(pkt *stack.PacketBuffer, r *stack.Route, family stack.AddressFamily) bool {
-	if family != stack.IP || pkt.Owner == (protected{}) {
+	if family != stack.IP && family != stack.IP6 || pkt.Owner == (protected{}) {
 		return true
 	}
 	return d.outbound(bytesOf(pkt), r)
@@ -83,33 +86,50 @@ func (d *driver) CheckPostrouting(pkt *stack.PacketBuffer, r *stack.Route, famil
 // outbound applies policy to a clear datagram. It reports whether the caller may
 // send it as it is; otherwise it was protected and sent, kept, or dropped here.
 func (d *driver) outbound(packet []byte, r *stack.Route) (clear bool) {
-	dst := netip.AddrFrom4([4]byte(packet[16:20]))
+	out, ok := readDatagram(packet)
+	if !ok {
+		d.dropped("ipsec outbound", packet, "no IP packet")
+		return false
+	}
+	if out.neighbourDiscovery() {
+		return true
+	}
 	now := d.host.world.Time()
 
 	d.mu.Lock()
-	mtu := d.paths.mtu(now, dst, d.host.nics[r.NICID()-1].port.MTU())
-	d.fitOutbound(packet, mtu)
+	mtu := d.paths.mtu(now, out.dst, d.host.nics[r.NICID()-1].port.MTU())
+	d.fitOutbound(out, mtu)
 	decision := d.esp.Outbound(now, packet, mtu)
 	if decision.Outcome == esp.Protected && d.failOpen() {
 		d.notes.add(packet, note{comment: "fault: sent in the clear, against " + decision.Rule})
 		d.mu.Unlock()
 		return true
 	}
+	var pieces [][]byte
 	switch decision.Outcome {
 	case esp.Passed:
-		d.notes.add(packet, note{comment: verdictComment(decision), policy: d.policy.number})
+		if out.tooBig(mtu) {
+			decision.Outcome, decision.MTU = esp.TooBig, mtu
+			break
+		}
+		pieces = d.pieces(packet, mtu)
+		d.notes.add(pieces[0], note{comment: verdictComment(decision), policy: d.policy.number})
 	case esp.Protected:
-		d.notes.add(decision.Packet, protectedNote(decision, packet))
+		pieces = d.pieces(decision.Packet, mtu)
+		d.notes.add(pieces[0], protectedNote(decision, packet))
 	}
 	d.mu.Unlock()
 
 	switch decision.Outcome {
-	case esp.Passed:
-		return true
-	case esp.Protected:
-		d.write(decision.Packet, r)
+	case esp.Passed, esp.Protected:
+		if decision.Outcome == esp.Passed && len(pieces) == 1 {
+			return true
+		}
+		for _, p := range pieces {
+			d.write(p, r)
+		}
 	case esp.TooBig:
-		d.tooBig(packet, decision.MTU, r)
+		d.tooBig(out, decision.MTU, r)
 	case esp.Held:
 		d.host.keying.kick()
 	}
@@ -125,7 +145,7 @@ func (d *driver) failOpen() bool {
 	return d.demands%d.faults.PassClear == 0
 }
 
-// write sends a finished IP datagram on the route; the stack fragments it if it must.
+// write sends a finished IP datagram on the route; the stack fragments it if it is of IPv4 and must be.
 func (d *driver) write(packet []byte, r *stack.Route) {
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{
 		ReserveHeaderBytes: int(r.MaxHeaderLength()),
@@ -140,8 +160,11 @@ func (d *driver) write(packet []byte, r *stack.Route) {
 
 // resend puts a datagram that waited for an SA through the boundary again.
 func (d *driver) resend(packet []byte) {
-	src, dst := netip.AddrFrom4([4]byte(packet[12:16])), netip.AddrFrom4([4]byte(packet[16:20]))
-	r, err := d.host.stack.FindRoute(0, addressOf(src), addressOf(dst), ipv4.ProtocolNumber, false)
+	held, ok := readDatagram(packet)
+	if !ok {
+		return // it was read before it was held
+	}
+	r, err := d.host.stack.FindRoute(0, addressOf(held.src), addressOf(held.dst), held.family, false)
 	if err != nil {
 		d.dropped("ipsec outbound", packet, "no route: "+err.String())
 		return
@@ -155,33 +178,43 @@ func (d *driver) resend(packet []byte) {
 // CheckInput judges a packet that arrived for this host, before reassembly. It
 // implements stack.NFTablesInterface.
 func (d *driver) CheckInput(pkt *stack.PacketBuffer, _ *stack.Route, family stack.AddressFamily) bool {
-	if family != stack.IP {
+	switch family {
+	case stack.IP:
+		// Most packets are told by their protocol, without a copy.
+		switch protocol := header.IPv4(pkt.NetworkHeader().Slice()).Protocol(); {
+		case d.injecting && protocol != ipsec.ProtoTCP:
+			return true
+		case !d.injecting && (protocol == ipsec.ProtoESP || protocol == ipsec.ProtoAH):
+			return true // the SPI decides, after reassembly (RFC 4301, Section 5.2)
+		}
+	case stack.IP6:
+		if next := header.IPv6(pkt.NetworkHeader().Slice()).NextHeader(); !d.injecting && (next == ipsec.ProtoESP || next == ipsec.ProtoAH) {
+			return true
+		}
+	default:
 		return true
 	}
-	ip := header.IPv4(pkt.NetworkHeader().Slice())
-	switch protocol := ip.Protocol(); {
-	case d.injecting && protocol != ipsec.ProtoTCP:
+	in, ok := readDatagram(bytesOf(pkt))
+	switch {
+	case !ok:
+		d.dropped("ipsec inbound", bytesOf(pkt), "no IP packet")
+		return false
+	case d.injecting:
+		d.host.noteSYN(in)
 		return true
-	case !d.injecting && (protocol == ipsec.ProtoESP || protocol == ipsec.ProtoAH):
-		return true // the SPI decides, after reassembly (RFC 4301, Section 5.2)
-	}
-	packet := bytesOf(pkt)
-	if d.injecting {
-		d.host.noteSYN(packet)
+	case in.neighbourDiscovery(), in.protected() && !in.fragment:
 		return true
+	case in.fragment:
+		return d.gate.check(d, d.host.nics[pkt.NICID-1], in)
 	}
-	ip = header.IPv4(packet)
-	if ip.More() || ip.FragmentOffset() != 0 {
-		return d.gate.check(d, d.host.nics[pkt.NICID-1], packet)
-	}
-	return d.admit(packet)
+	return d.admit(in)
 }
 
 // admit judges a clear datagram, or the first fragment of one.
-func (d *driver) admit(packet []byte) bool {
-	flow, err := esp.FlowOf(packet)
+func (d *driver) admit(in datagram) bool {
+	flow, err := esp.FlowOf(in.bytes)
 	if err != nil {
-		d.dropped("ipsec inbound", packet, err.Error())
+		d.dropped("ipsec inbound", in.bytes, err.Error())
 		return false
 	}
 	now := d.host.world.Time()
@@ -191,10 +224,10 @@ func (d *driver) admit(packet []byte) bool {
 	if decision.Outcome != esp.Passed {
 		return false
 	}
-	if d.learnPathMTU(packet) {
+	if d.learnPathMTU(in) {
 		return false
 	}
-	d.host.noteSYN(packet)
+	d.host.noteSYN(in)
 	return true
 }
 
@@ -211,13 +244,17 @@ func (d *driver) inject(n *nic, packet []byte) {
 
 // transmit puts a frame on the wire with the comment that belongs to its datagram.
 func (d *driver) transmit(n *nic, frame []byte) {
-	d.mu.Lock()
-	note := d.notes.find(frame)
-	stale := d.stale(frame, note)
-	d.mu.Unlock()
-	if stale {
-		d.dropped("ipsec outbound", frame[header.EthernetMinimumSize:], "the policy changed while it waited for the address of its next hop")
-		return
+	packet, ip := n.packet(frame)
+	var note note
+	if ip {
+		d.mu.Lock()
+		note = d.notes.find(packet)
+		stale := d.stale(packet, note)
+		d.mu.Unlock()
+		if stale {
+			d.dropped("ipsec outbound", packet, "the policy changed while it waited for the address of its next hop")
+			return
+		}
 	}
 	number := n.port.Send(frame, note.comment)
 	if note.inner != nil {

@@ -19,7 +19,7 @@ func (h *Host) AddSAs(sas ...ipsec.SAParams) error {
 
 // Connect opens a TCP connection and leaves it open.
 func (h *Host) Connect(p *sim.Proc, to netip.AddrPort) error {
-	s, err := h.newSocket(tcp.ProtocolNumber)
+	s, err := h.newSocket(tcp.ProtocolNumber, familyOf(to.Addr()))
 	if err != nil {
 		return err
 	}

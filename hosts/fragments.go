@@ -3,8 +3,6 @@ package hosts
 import (
 	"time"
 
-	"gvisor.dev/gvisor/pkg/tcpip/header"
-
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
@@ -31,16 +29,18 @@ const (
 	gateBytes   = 96 << 10 // of one datagram: more than the longest has in fragments of 68 bytes
 )
 
-// check reports whether a fragment may go on to reassembly now.
-func (g *fragmentGate) check(d *driver, n *nic, packet []byte) bool {
+// check reports whether a fragment may go on to reassembly now. Fragments of a
+// protected datagram go on: the SPI decides, after reassembly.
+func (g *fragmentGate) check(d *driver, n *nic, in datagram) bool {
+	packet := in.bytes
 	g.expire(d.host.world.Now())
 	k := keyOf(packet)
 	e := g.byKey[k]
 	if e == nil {
 		e = g.open(k, d.host.world.Now())
 	}
-	if header.IPv4(packet).FragmentOffset() == 0 {
-		e.decided, e.pass = true, !d.tiny(packet) && d.admit(packet)
+	if in.first {
+		e.decided, e.pass = true, in.protected() || !d.tiny(in) && d.admit(in)
 		for _, p := range e.waiting {
 			if e.pass {
 				d.host.after(0, func() { d.inject(n, p) })
@@ -62,13 +62,13 @@ func (g *fragmentGate) check(d *driver, n *nic, packet []byte) bool {
 
 // tiny reports a first fragment that ends within its TCP header, and so hides
 // the flags from whoever looks at single fragments, as the log of connection
-// requests does. Nobody sends one but to evade a filter: RFC 1858, Section 3.
-func (d *driver) tiny(packet []byte) bool {
-	ip := header.IPv4(packet)
-	if ip.Protocol() != ipsec.ProtoTCP || len(packet)-int(ip.HeaderLength()) >= header.TCPMinimumSize {
+// requests does. Nobody sends one but to evade a filter: RFC 1858, Section 3 and
+// RFC 7112, Section 5.
+func (d *driver) tiny(in datagram) bool {
+	if _, whole := in.tcp(); in.proto != ipsec.ProtoTCP || whole {
 		return false
 	}
-	d.dropped("ipsec inbound", packet, "a first fragment without a whole TCP header")
+	d.dropped("ipsec inbound", in.bytes, "a first fragment without a whole TCP header")
 	return true
 }
 

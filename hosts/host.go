@@ -33,7 +33,11 @@ type Config struct {
 // Interface joins a host to a segment.
 type Interface struct {
 	Segment *sim.Segment
-	Prefix  netip.Prefix // the address, with the length of its subnet
+
+	// Prefixes are its addresses, each with the length of its subnet: of IPv4 one
+	// at most, of IPv6 any number. An interface with an IPv6 address has a link-local
+	// one too, which Addrs leaves out: nothing but neighbour discovery uses it.
+	Prefixes []netip.Prefix
 }
 
 // Route is a static route; the zero prefix length is the default route.
@@ -53,15 +57,16 @@ type Faults struct {
 // Host is one virtual computer. It lives on its world's loop: call its methods
 // from events and coroutines of that world only.
 type Host struct {
-	name   string
-	world  *sim.World
-	stack  *stack.Stack
-	tcp    *tcprun.Runner
-	nics   []*nic
-	names  func(string) (netip.Addr, bool)
-	driver *driver
-	agent  *agent
-	keying *keying
+	name     string
+	world    *sim.World
+	stack    *stack.Stack
+	tcp      *tcprun.Runner
+	nics     []*nic
+	families []family
+	names    func(string) (netip.Addr, bool)
+	driver   *driver
+	agent    *agent
+	keying   *keying
 
 	mu        sync.Mutex // guards what netstack's TCP goroutines touch while the loop waits in Settle
 	listeners map[listenKey]*Listener
@@ -105,7 +110,9 @@ func (h *Host) Name() string { return h.name }
 func (h *Host) Addrs() []netip.Addr {
 	var addrs []netip.Addr
 	for _, n := range h.nics {
-		addrs = append(addrs, n.prefix.Addr())
+		for _, p := range n.prefixes {
+			addrs = append(addrs, p.Addr())
+		}
 	}
 	return addrs
 }

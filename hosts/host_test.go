@@ -33,6 +33,17 @@ var (
 
 func newBench(t *testing.T, forAlice, forBob *policy.Policy, faults hosts.Faults) *bench {
 	t.Helper()
+	return newBenchAt(t, netip.PrefixFrom(aliceAddr, 24), netip.PrefixFrom(bobAddr, 24), forAlice, forBob, faults)
+}
+
+// newBench6 is newBench over IPv6.
+func newBench6(t *testing.T, forAlice, forBob *policy.Policy) *bench {
+	t.Helper()
+	return newBenchAt(t, netip.PrefixFrom(alice6, 64), netip.PrefixFrom(bob6, 64), forAlice, forBob, hosts.Faults{})
+}
+
+func newBenchAt(t *testing.T, alice, bob netip.Prefix, forAlice, forBob *policy.Policy, faults hosts.Faults) *bench {
+	t.Helper()
 	b := &bench{T: t, log: trace.New(nil)}
 	var err error
 	b.world, err = sim.New(sim.Config{Name: t.Name(), Seed: 1, Epoch: time.Unix(0, 0).UTC(), Trace: b.log, Capture: &b.capture})
@@ -40,15 +51,15 @@ func newBench(t *testing.T, forAlice, forBob *policy.Policy, faults hosts.Faults
 	b.segment, err = b.world.NewSegment("lan", sim.SegmentConfig{Latency: time.Millisecond, MTU: 1500})
 	require.NoError(t, err)
 	b.world.Tap(func(f sim.Frame) { b.frames = append(b.frames, bytes.Clone(f.Data)) })
-	host := func(name string, a netip.Addr, p *policy.Policy, f hosts.Faults) *hosts.Host {
+	host := func(name string, a netip.Prefix, p *policy.Policy, f hosts.Faults) *hosts.Host {
 		h, err := hosts.New(b.world, hosts.Config{
-			Name: name, Interfaces: []hosts.Interface{{Segment: b.segment, Prefix: netip.PrefixFrom(a, 24)}},
+			Name: name, Interfaces: []hosts.Interface{{Segment: b.segment, Prefixes: []netip.Prefix{a}}},
 			Policy: p, Faults: f,
 		})
 		require.NoError(t, err)
 		return h
 	}
-	b.alice, b.bob = host("alice", aliceAddr, forAlice, faults), host("bob", bobAddr, forBob, hosts.Faults{})
+	b.alice, b.bob = host("alice", alice, forAlice, faults), host("bob", bob, forBob, hosts.Faults{})
 	t.Cleanup(func() {
 		require.NoError(t, b.world.Close())
 		b.alice.Close()

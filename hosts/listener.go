@@ -82,18 +82,13 @@ func (l *Listener) record(event string, peer netip.AddrPort, bytes int64, detail
 }
 
 // noteSYN logs a connection request that passed the IPsec boundary to a listening socket.
-func (h *Host) noteSYN(packet []byte) {
-	ip := header.IPv4(packet)
-	at := int(ip.HeaderLength())
-	if ip.Protocol() != ipsec.ProtoTCP || ip.FragmentOffset() != 0 || len(packet) < at+header.TCPMinimumSize {
-		return
-	}
-	tcp := header.TCP(packet[at:])
-	if tcp.Flags()&(header.TCPFlagSyn|header.TCPFlagAck) != header.TCPFlagSyn {
+func (h *Host) noteSYN(in datagram) {
+	tcp, ok := in.tcp()
+	if !ok || tcp.Flags()&(header.TCPFlagSyn|header.TCPFlagAck) != header.TCPFlagSyn {
 		return
 	}
 	if l := h.Listener(ipsec.ProtoTCP, tcp.DestinationPort()); l != nil {
 		l.count(func(s *Seen) { s.SYNs++ })
-		l.record("syn", netip.AddrPortFrom(addrOf(ip.SourceAddress()), tcp.SourcePort()), 0, "")
+		l.record("syn", netip.AddrPortFrom(in.src, tcp.SourcePort()), 0, "")
 	}
 }

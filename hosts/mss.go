@@ -18,22 +18,20 @@ import (
 
 // fitMSS lowers the MSS option of a TCP segment with SYN, in place, to what fits
 // when traffic in the outbound flow's direction is protected.
-func (d *driver) fitMSS(packet []byte, outbound ipsec.Flow, pathMTU int) {
-	ip := header.IPv4(packet)
-	at := int(ip.HeaderLength())
-	if len(packet) < at+header.TCPMinimumSize {
-		return
-	}
-	tcp := header.TCP(packet[at:])
+func (d *driver) fitMSS(in datagram, tcp header.TCP, outbound ipsec.Flow, pathMTU int) {
 	offset := int(tcp.DataOffset())
-	if tcp.Flags()&header.TCPFlagSyn == 0 || offset < header.TCPMinimumSize || offset > len(tcp) {
+	if offset < header.TCPMinimumSize || offset > len(tcp) {
 		return
 	}
 	inner := d.esp.InnerMTU(outbound, pathMTU)
 	if inner == pathMTU {
 		return
 	}
-	lowerMSS(tcp, tcp[header.TCPMinimumSize:offset], max(inner-header.IPv4MinimumSize-header.TCPMinimumSize, 1))
+	ip := header.IPv4MinimumSize
+	if in.family == ip6 {
+		ip = header.IPv6MinimumSize
+	}
+	lowerMSS(tcp, tcp[header.TCPMinimumSize:offset], max(inner-ip-header.TCPMinimumSize, 1))
 }
 
 // lowerMSS finds the MSS option (RFC 9293, Section 3.7.1) and keeps the checksum right (RFC 1624).
@@ -62,14 +60,24 @@ func lowerMSS(tcp header.TCP, options []byte, mss int) {
 
 // fitOutbound and fitInbound fit a datagram that is about to be judged, or was just opened.
 
-func (d *driver) fitOutbound(packet []byte, pathMTU int) {
-	if f, err := esp.FlowOf(packet); err == nil && f.Proto == ipsec.ProtoTCP {
-		d.fitMSS(packet, f, pathMTU)
+func (d *driver) fitOutbound(out datagram, pathMTU int) {
+	if tcp, f, ok := out.syn(); ok {
+		d.fitMSS(out, tcp, f, pathMTU)
 	}
 }
 
-func (d *driver) fitInbound(packet []byte, pathMTU int) {
-	if f, err := esp.FlowOf(packet); err == nil && f.Proto == ipsec.ProtoTCP {
-		d.fitMSS(packet, f.Reverse(), pathMTU)
+func (d *driver) fitInbound(in datagram, pathMTU int) {
+	if tcp, f, ok := in.syn(); ok {
+		d.fitMSS(in, tcp, f.Reverse(), pathMTU)
 	}
+}
+
+// syn is a TCP segment with SYN and its flow.
+func (d datagram) syn() (header.TCP, ipsec.Flow, bool) {
+	tcp, ok := d.tcp()
+	if !ok || tcp.Flags()&header.TCPFlagSyn == 0 {
+		return nil, ipsec.Flow{}, false
+	}
+	f, err := esp.FlowOf(d.bytes)
+	return tcp, f, err == nil
 }

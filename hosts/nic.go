@@ -3,6 +3,7 @@ package hosts
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -16,7 +17,7 @@ import (
 type nic struct {
 	host       *Host
 	id         tcpip.NICID
-	prefix     netip.Prefix
+	prefixes   []netip.Prefix
 	port       *sim.Port
 	address    tcpip.LinkAddress
 	dispatcher stack.NetworkDispatcher
@@ -25,20 +26,31 @@ type nic struct {
 var _ stack.LinkEndpoint = (*nic)(nil)
 
 func newNIC(h *Host, id tcpip.NICID, c Interface) (*nic, error) {
-	if !c.Prefix.Addr().Is4() {
-		return nil, fmt.Errorf("address %s: unsupported: hosts speak IPv4 only", c.Prefix)
+	if len(c.Prefixes) == 0 {
+		return nil, fmt.Errorf("interface on %s: it has no address", c.Segment.Name())
 	}
-	n := &nic{host: h, id: id, prefix: c.Prefix}
+	n := &nic{host: h, id: id, prefixes: slices.Clone(c.Prefixes)}
 	mac := sim.MACFor(h.name, c.Segment.Name())
 	n.address = tcpip.LinkAddress(mac[:])
+	prefixes := n.prefixes
+	if c.has(ip6) {
+		prefixes = append(prefixes[:len(prefixes):len(prefixes)], linkLocal(mac))
+	}
+	port := sim.PortConfig{Node: h.name, Owner: h, MAC: mac, Receive: n.receive}
+	for _, p := range prefixes {
+		port.Addrs = append(port.Addrs, p.Addr())
+	}
 	var err error
-	n.port, err = c.Segment.Attach(sim.PortConfig{
-		Node: h.name, Owner: h, MAC: mac, Addrs: []netip.Addr{c.Prefix.Addr()}, Receive: n.receive,
-	})
-	if err != nil {
+	if n.port, err = c.Segment.Attach(port); err != nil {
 		return nil, err
 	}
-	return n, h.addNIC(n)
+	return n, h.addNIC(n, prefixes)
+}
+
+// linkLocal is the link-local address that an interface gives itself, made of its
+// MAC address: RFC 4291, Section 2.5.6 and Appendix A.
+func linkLocal(mac [6]byte) netip.Prefix {
+	return netip.PrefixFrom(addrOf(header.LinkLocalAddr(tcpip.LinkAddress(mac[:]))), 64)
 }
 
 // receive takes a frame from the segment, as an event of the host.
@@ -64,7 +76,16 @@ func (n *nic) receive(frame []byte) {
 	n.dispatcher.DeliverNetworkPacket(proto, pkt)
 }
 
-// deliver hands an IPv4 packet to the stack as if it had arrived on the interface.
+// packet is the IP packet in a frame; false for another protocol, such as ARP.
+func (n *nic) packet(frame []byte) ([]byte, bool) {
+	if len(frame) < header.EthernetMinimumSize {
+		return nil, false
+	}
+	t := header.Ethernet(frame).Type()
+	return frame[header.EthernetMinimumSize:], t == ip4 || t == ip6
+}
+
+// deliver hands an IP packet to the stack as if it had arrived on the interface.
 func (n *nic) deliver(packet []byte) {
 	if n.dispatcher == nil {
 		return
@@ -72,7 +93,7 @@ func (n *nic) deliver(packet []byte) {
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(packet)})
 	defer pkt.DecRef()
 	pkt.PktType = tcpip.PacketHost
-	n.dispatcher.DeliverNetworkPacket(header.IPv4ProtocolNumber, pkt)
+	n.dispatcher.DeliverNetworkPacket(familyOfPacket(packet), pkt)
 }
 
 // WritePackets implements stack.LinkWriter.

@@ -3,10 +3,10 @@ package hosts
 import (
 	"encoding/binary"
 	"fmt"
-
-	"gvisor.dev/gvisor/pkg/tcpip/header"
+	"hash/crc32"
 
 	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/internal/ipv6"
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
@@ -19,15 +19,29 @@ type note struct {
 	policy  int          // that let a clear datagram pass, see policyAge
 }
 
-// noteKey finds the frames of a datagram: identification, protocol and
-// addresses, as reassembly does (RFC 791, Section 3.2).
-type noteKey [11]byte
+// noteKey finds the frames of a datagram: by identification, protocol and
+// addresses, as reassembly does (RFC 791, Section 3.2; RFC 8200, Section 4.5,
+// without the protocol). A whole IPv6 datagram has no identification, and is known
+// by the sum of its bytes.
+type noteKey struct {
+	src, dst [16]byte
+	id       uint32
+	proto    uint8
+}
 
 func keyOf(packet []byte) noteKey {
-	var k noteKey
-	copy(k[:2], packet[4:6])
-	k[2] = packet[9]
-	copy(k[3:], packet[12:20])
+	if familyOfPacket(packet) == ip4 {
+		k := noteKey{id: uint32(binary.BigEndian.Uint16(packet[4:])), proto: packet[9]}
+		copy(k.src[:], packet[12:16])
+		copy(k.dst[:], packet[16:20])
+		return k
+	}
+	k := noteKey{src: [16]byte(packet[8:24]), dst: [16]byte(packet[24:40])}
+	if p, err := ipv6.Parse(packet); err == nil && p.HasFragmentHeader() {
+		k.id, k.proto = p.ID(), ipv6.Fragment
+	} else {
+		k.id = crc32.ChecksumIEEE(packet)
+	}
 	return k
 }
 
@@ -58,20 +72,18 @@ func (n *notes) add(packet []byte, v note) {
 	n.byKey[k] = v
 }
 
-// find is the note for a frame; the inner packet goes with the first fragment only.
-func (n *notes) find(frame []byte) note {
-	if len(frame) < header.EthernetMinimumSize+header.IPv4MinimumSize ||
-		header.Ethernet(frame).Type() != header.IPv4ProtocolNumber {
+// find is the note for an IP packet in a frame; the inner packet goes with the first fragment only.
+func (n *notes) find(packet []byte) note {
+	d, ok := readDatagram(packet)
+	if !ok {
 		return note{}
 	}
-	packet := frame[header.EthernetMinimumSize:]
 	v := n.byKey[keyOf(packet)]
-	const offset, more = 0x1fff, 0x2000
-	switch frag := binary.BigEndian.Uint16(packet[6:]); {
-	case frag&offset != 0:
+	switch {
+	case !d.first:
 		v.inner = nil
 		v.comment += " (fragment)"
-	case frag&more != 0:
+	case d.fragment:
 		v.comment += " (first fragment)"
 	}
 	return v

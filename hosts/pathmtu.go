@@ -7,12 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"gvisor.dev/gvisor/pkg/tcpip/checksum"
-	"gvisor.dev/gvisor/pkg/tcpip/header"
-	"gvisor.dev/gvisor/pkg/tcpip/stack"
-
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/ipv6"
 )
 
 // pathMTUs remembers what routers said about protected packets that were too
@@ -27,7 +24,8 @@ type pathMTU struct {
 	learned time.Time
 }
 
-// pathMTUAge is how long a lowered estimate holds before a larger packet is tried again, RFC 1191, Section 6.3.
+// pathMTUAge is how long a lowered estimate holds before a larger packet is tried
+// again: RFC 1191, Section 6.3 and RFC 8201, Section 5.3.
 const pathMTUAge = 10 * time.Minute
 
 // minPathMTU is the least that every IPv4 link must carry, RFC 791, Section 3.2.
@@ -65,48 +63,56 @@ func plateauBelow(length int) int {
 	return minPathMTU
 }
 
-// learnPathMTU takes an ICMP fragmentation needed about an ESP or AH packet. Policy
-// has admitted it: whether unauthenticated messages are processed is a setting in
-// RFC 4301, Section 8.2.1, and a filter here. What it quotes must be of an SA that
-// this host sends with, or anybody could lower any estimate. It reports whether
-// the packet was one.
-func (d *driver) learnPathMTU(packet []byte) bool {
-	const quotedBytes = 8 // of the ESP or AH header, RFC 792: enough for the SPI of either
-	ip := header.IPv4(packet)
-	if ip.Protocol() != ipsec.ProtoICMP || len(packet) < int(ip.HeaderLength())+header.ICMPv4MinimumSize+header.IPv4MinimumSize {
+// learnPathMTU takes a message that a packet of this host was too big for a link.
+// Policy has admitted it: whether unauthenticated messages are processed is a
+// setting in RFC 4301, Section 8.2.1, and a filter here. It reports whether the
+// message ends here, which it does when it is about an ESP or AH packet, that no
+// transport has sent. What it quotes then must be of an SA that this host sends
+// with, or anybody could lower any estimate.
+//
+// What it says about a clear packet is for the transport, which of IPv4 alone
+// knows what to do about it. Of IPv6 it is noted here too, since datagrams to that
+// destination have to leave in fragments (RFC 8200, Section 5).
+func (d *driver) learnPathMTU(in datagram) (ends bool) {
+	e, ok := readTooBig(in)
+	if !ok {
 		return false
 	}
-	icmp := header.ICMPv4(packet[ip.HeaderLength():])
-	if icmp.Type() != header.ICMPv4DstUnreachable || icmp.Code() != header.ICMPv4FragmentationNeeded {
-		return false
-	}
-	quoted := header.IPv4(icmp[header.ICMPv4MinimumSize:])
-	protocol, offset := ipsec.ESP, 0
-	switch quoted.Protocol() {
-	case ipsec.ProtoESP:
-	case ipsec.ProtoAH:
-		protocol, offset = ipsec.AH, 4 // RFC 4302, Section 2
-	default:
-		return false
-	}
-	at := int(quoted.HeaderLength())
-	if at < header.IPv4MinimumSize || len(quoted) < at+quotedBytes {
-		d.dropped("ipsec inbound", packet, fmt.Sprintf("an ICMP error that quotes too little of an %v packet", protocol))
+	if in.family == ip6 && e.mtu < ipv6.MinMTU {
+		// RFC 8201, Section 4; to the transports of netstack it would mean segments of a byte.
+		d.dropped("ipsec inbound", in.bytes, fmt.Sprintf("an ICMPv6 error that gives an MTU of %d, less than any link has", e.mtu))
 		return true
 	}
-	src, dst, spi := addrOf(quoted.SourceAddress()), addrOf(quoted.DestinationAddress()), binary.BigEndian.Uint32(quoted[at+offset:])
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.sendsWith(protocol, src, dst, spi) {
-		d.dropped("ipsec inbound", packet, fmt.Sprintf("an ICMP error about an %v packet with SPI 0x%08x, which is not of this host", protocol, spi))
+	if !e.quoted.protected() {
+		if in.family == ip6 && slices.Contains(d.host.Addrs(), e.quoted.src) {
+			d.paths.learn(d.host.world.Time(), e.quoted.dst, e.mtu)
+		}
+		return false
+	}
+	if reason := d.genuine(e.quoted); reason != "" {
+		d.dropped("ipsec inbound", in.bytes, reason)
 		return true
 	}
-	mtu := int(icmp.MTU())
-	if mtu == 0 {
-		mtu = plateauBelow(int(quoted.TotalLength()))
-	}
-	d.paths.learn(d.host.world.Time(), dst, mtu)
+	d.paths.learn(d.host.world.Time(), e.quoted.dst, e.mtu)
 	return true
+}
+
+// genuine says why what an ICMP error quotes is no ESP or AH packet of this host. d.mu is held.
+func (d *driver) genuine(quoted datagram) (why string) {
+	const quotedBytes = 8 // of the ESP or AH header, RFC 792: enough for the SPI of either
+	protocol, offset := ipsec.ESP, 0
+	if quoted.proto == ipsec.ProtoAH {
+		protocol, offset = ipsec.AH, 4 // RFC 4302, Section 2
+	}
+	if len(quoted.payload()) < quotedBytes {
+		return fmt.Sprintf("an ICMP error that quotes too little of an %v packet", protocol)
+	}
+	if spi := binary.BigEndian.Uint32(quoted.payload()[offset:]); !d.sendsWith(protocol, quoted.src, quoted.dst, spi) {
+		return fmt.Sprintf("an ICMP error about an %v packet with SPI 0x%08x, which is not of this host", protocol, spi)
+	}
+	return ""
 }
 
 // sendsWith reports whether the SAD has an outbound SA. d.mu is held.
@@ -114,26 +120,4 @@ func (d *driver) sendsWith(protocol ipsec.Protocol, src, dst netip.Addr, spi uin
 	return slices.ContainsFunc(d.esp.SAs(), func(sa esp.SAInfo) bool {
 		return sa.Direction == ipsec.Outbound && sa.Protocol == protocol && sa.Src == src && sa.Dst == dst && sa.SPI == spi
 	})
-}
-
-// tooBig tells the local sender of a datagram that it has to send smaller ones,
-// as a router would (RFC 4301, Section 8.2.1). As an event: the sender's
-// endpoint is locked now.
-func (d *driver) tooBig(packet []byte, mtu int, r *stack.Route) {
-	quote := packet[:min(len(packet), int(header.IPv4(packet).HeaderLength())+8)]
-	b := make([]byte, header.IPv4MinimumSize+header.ICMPv4MinimumSize+len(quote))
-	src := addressOf(netip.AddrFrom4([4]byte(packet[12:16])))
-	ip := header.IPv4(b)
-	ip.Encode(&header.IPv4Fields{
-		TotalLength: uint16(len(b)), TTL: 64, Protocol: ipsec.ProtoICMP, SrcAddr: src, DstAddr: src,
-	})
-	ip.SetChecksum(^ip.CalculateChecksum())
-	icmp := header.ICMPv4(b[header.IPv4MinimumSize:])
-	icmp.SetType(header.ICMPv4DstUnreachable)
-	icmp.SetCode(header.ICMPv4FragmentationNeeded)
-	icmp.SetMTU(uint16(mtu))
-	copy(icmp[header.ICMPv4MinimumSize:], quote)
-	binary.BigEndian.PutUint16(icmp[2:], ^checksum.Checksum(icmp, 0))
-	n := d.host.nics[r.NICID()-1]
-	d.host.after(0, func() { d.inject(n, b) })
 }

@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 	"time"
 
@@ -23,7 +24,8 @@ type Ping struct {
 
 // Ping sends echo requests and waits for the answers. Call it from a coroutine.
 func (h *Host) Ping(p *sim.Proc, c Ping) Report {
-	s, err := h.newSocket(icmp.ProtocolNumber4)
+	f := familyOf(c.To)
+	s, err := h.newSocket(echoOf(f).proto, f)
 	if err != nil {
 		return Report{Sent: c.Count, Err: err}
 	}
@@ -38,30 +40,50 @@ func (h *Host) Ping(p *sim.Proc, c Ping) Report {
 		app: "ping", peer: c.To.String(), count: c.Count, interval: c.Interval, timeout: c.Timeout,
 		send: func(i int) error {
 			last = i
-			echo := header.ICMPv4(make([]byte, header.ICMPv4MinimumSize+c.Size))
-			echo.SetType(header.ICMPv4Echo)
-			echo.SetSequence(uint16(i))
-			copy(echo[header.ICMPv4MinimumSize:], data)
-			_, err := s.ep.Write(bytes.NewReader(echo), tcpip.WriteOptions{})
+			_, err := s.ep.Write(bytes.NewReader(echoOf(f).request(i, data)), tcpip.WriteOptions{})
 			return errorOf(err)
 		},
 		answer: func() (int, bool, error) {
-			ok, err := s.echoReply(uint16(last), data)
+			ok, err := s.echoReply(f, last, data)
 			return last, ok, err
 		},
 	})
 }
 
+// icmpEcho is how a family writes echo messages. Both have the same header, with
+// the sequence number in its last two bytes: RFC 792 and RFC 4443, Section 4.
+type icmpEcho struct {
+	proto         tcpip.TransportProtocolNumber
+	typ, replyTyp byte
+}
+
+const echoHeader = header.ICMPv4MinimumSize
+
+func echoOf(f family) icmpEcho {
+	if f == ip4 {
+		return icmpEcho{icmp.ProtocolNumber4, byte(header.ICMPv4Echo), byte(header.ICMPv4EchoReply)}
+	}
+	return icmpEcho{icmp.ProtocolNumber6, byte(header.ICMPv6EchoRequest), byte(header.ICMPv6EchoReply)}
+}
+
+// request is a message without identifier and checksum, which the stack fills in.
+func (e icmpEcho) request(sequence int, data []byte) []byte {
+	b := make([]byte, echoHeader, echoHeader+len(data))
+	b[0] = e.typ
+	binary.BigEndian.PutUint16(b[6:], uint16(sequence))
+	return append(b, data...)
+}
+
 // echoReply looks for the reply with a sequence number among those that have arrived.
-func (s *socket) echoReply(sequence uint16, data []byte) (bool, error) {
+func (s *socket) echoReply(f family, sequence int, data []byte) (bool, error) {
 	for {
 		var b bytes.Buffer
 		_, err := s.ep.Read(&b, tcpip.ReadOptions{})
 		switch err.(type) {
 		case nil:
-			reply := header.ICMPv4(b.Bytes())
-			if len(reply) >= header.ICMPv4MinimumSize && reply.Type() == header.ICMPv4EchoReply &&
-				reply.Sequence() == sequence && bytes.Equal(reply[header.ICMPv4MinimumSize:], data) {
+			reply := b.Bytes()
+			if len(reply) >= echoHeader && reply[0] == echoOf(f).replyTyp &&
+				binary.BigEndian.Uint16(reply[6:]) == uint16(sequence) && bytes.Equal(reply[echoHeader:], data) {
 				return true, nil
 			}
 		case *tcpip.ErrWouldBlock:

@@ -97,7 +97,7 @@ func TestAHostThatCannotBeBuilt(t *testing.T) {
 			Filters: policy.FilterList{Filters: []policy.Filter{{}}},
 		}}}},
 	} {
-		c.Name, c.Interfaces = name, []hosts.Interface{{Segment: s, Prefix: netip.PrefixFrom(aliceAddr, 24)}}
+		c.Name, c.Interfaces = name, []hosts.Interface{{Segment: s, Prefixes: []netip.Prefix{netip.PrefixFrom(aliceAddr, 24)}}}
 		_, err := hosts.New(w, c)
 		require.ErrorContains(t, err, "hosts: "+name)
 	}

@@ -1,14 +1,13 @@
 package hosts
 
 import (
-	"net/netip"
-
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/waiter"
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/ipv6"
 )
 
 // securityProtocol is ESP or AH as a transport protocol of netstack, which calls
@@ -45,14 +44,15 @@ func (p securityProtocol) Parse(pkt *stack.PacketBuffer) bool {
 // HandleUnknownDestinationPacket takes every datagram of the protocol for the host.
 func (p securityProtocol) HandleUnknownDestinationPacket(_ stack.TransportEndpointID, pkt *stack.PacketBuffer) stack.UnknownDestinationPacketDisposition {
 	d := p.driver
-	packet := bytesOf(pkt)
+	packet := wholeOf(pkt)
 	n := d.host.nics[pkt.NICID-1]
 	now := d.host.world.Time()
 	d.mu.Lock()
 	decision := d.esp.InboundProtected(now, packet)
 	if decision.Outcome == esp.Opened {
-		peer := netip.AddrFrom4([4]byte(packet[12:16]))
-		d.fitInbound(decision.Packet, d.paths.mtu(now, peer, n.port.MTU()))
+		if in, ok := readDatagram(decision.Packet); ok {
+			d.fitInbound(in, d.paths.mtu(now, in.src, n.port.MTU()))
+		}
 	}
 	d.mu.Unlock()
 	if decision.Outcome == esp.Opened {
@@ -60,6 +60,19 @@ func (p securityProtocol) HandleUnknownDestinationPacket(_ stack.TransportEndpoi
 	}
 	d.host.keying.kick() // bytes were counted: a lifetime may have ended
 	return stack.UnknownDestinationPacketHandled
+}
+
+// wholeOf is a datagram that netstack has put together of fragments, or that came
+// whole. Of IPv6 it leaves the header of the first fragment as it was.
+func wholeOf(pkt *stack.PacketBuffer) []byte {
+	packet := bytesOf(pkt)
+	if familyOfPacket(packet) == ip4 {
+		return packet
+	}
+	if first, err := ipv6.ParseStart(packet); err == nil && first.HasFragmentHeader() {
+		return ipv6.Whole(first, first.FragmentData())
+	}
+	return packet
 }
 
 func (securityProtocol) NewEndpoint(tcpip.NetworkProtocolNumber, *waiter.Queue) (tcpip.Endpoint, tcpip.Error) {

@@ -102,7 +102,7 @@ func newCrowd(b *testing.B, n int, policyOf func(int) *policy.Policy) *crowd {
 	c := &crowd{world: w}
 	for i := range n {
 		h, err := hosts.New(w, hosts.Config{
-			Name: fmt.Sprint("host", i), Interfaces: []hosts.Interface{{Segment: lan, Prefix: netip.PrefixFrom(addrOf(i), 8)}}, Policy: policyOf(i),
+			Name: fmt.Sprint("host", i), Interfaces: []hosts.Interface{{Segment: lan, Prefixes: []netip.Prefix{netip.PrefixFrom(addrOf(i), 8)}}}, Policy: policyOf(i),
 		})
 		require.NoError(b, err)
 		c.hosts = append(c.hosts, h)

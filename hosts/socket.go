@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
-	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 	"gvisor.dev/gvisor/pkg/waiter"
 )
@@ -21,11 +21,18 @@ type socket struct {
 	pending bool // an event is on its way; guarded by host.mu
 }
 
-func (h *Host) newSocket(proto tcpip.TransportProtocolNumber) (*socket, error) {
+// newSocket opens an endpoint of one family: an application that serves both has two.
+func (h *Host) newSocket(proto tcpip.TransportProtocolNumber, f family) (*socket, error) {
+	if !slices.Contains(h.families, f) {
+		return nil, ErrUnreachable
+	}
 	wq := new(waiter.Queue)
-	ep, err := h.stack.NewEndpoint(proto, ipv4.ProtocolNumber, wq)
+	ep, err := h.stack.NewEndpoint(proto, f, wq)
 	if err != nil {
 		return nil, errorOf(err)
+	}
+	if f == ip6 {
+		ep.SocketOptions().SetV6Only(true)
 	}
 	return h.wrap(ep, wq), nil
 }
@@ -67,7 +74,7 @@ func (s *socket) onReady(f func()) {
 	s.notify()
 }
 
-// fragment lets datagrams leave without the don't-fragment bit.
+// fragment lets datagrams leave without the don't-fragment bit of IPv4.
 func (s *socket) fragment() {
 	s.ep.SetSockOptInt(tcpip.MTUDiscoverOption, int(tcpip.PMTUDiscoveryDont))
 }
@@ -106,9 +113,10 @@ func errorOf(err tcpip.Error) error {
 // udpSocket is a UDP endpoint.
 type udpSocket struct{ *socket }
 
-// bindUDP opens a UDP endpoint at the address; port 0 takes an ephemeral one.
+// bindUDP opens a UDP endpoint at the address, or at all addresses of a family
+// with its unspecified address; port 0 takes an ephemeral one.
 func (h *Host) bindUDP(local netip.AddrPort) (*udpSocket, error) {
-	s, err := h.newSocket(udp.ProtocolNumber)
+	s, err := h.newSocket(udp.ProtocolNumber, familyOf(local.Addr()))
 	if err != nil {
 		return nil, err
 	}

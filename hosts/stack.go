@@ -5,13 +5,11 @@ import (
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"sync"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
-	"gvisor.dev/gvisor/pkg/tcpip/network/arp"
-	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
-	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
@@ -25,15 +23,15 @@ func (h *Host) newStack(c Config) error {
 	if len(c.Interfaces) == 0 {
 		return errors.New("a host needs an interface")
 	}
+	h.families = familiesOf(c.Interfaces)
+	network, transport := protocols(h.families)
 	h.stack = stack.New(stack.Options{
-		NetworkProtocols: []stack.NetworkProtocolFactory{ipv4.NewProtocol, arp.NewProtocol},
-		TransportProtocols: []stack.TransportProtocolFactory{
-			tcp.NewProtocolCUBIC, udp.NewProtocol, icmp.NewProtocol4, h.driver.newESP, h.driver.newAH,
-		},
-		Clock:      h.world.Clock(h),
-		SecureRNG:  &lockedReader{r: h.world.Rand(h.name, "netstack")},
-		RandSource: h.world.Rand(h.name, "netstack timers").Source(),
-		NFTables:   h.driver,
+		NetworkProtocols:   network,
+		TransportProtocols: append(transport, tcp.NewProtocolCUBIC, udp.NewProtocol, h.driver.newESP, h.driver.newAH),
+		Clock:              h.world.Clock(h),
+		SecureRNG:          &lockedReader{r: h.world.Rand(h.name, "netstack")},
+		RandSource:         h.world.Rand(h.name, "netstack timers").Source(),
+		NFTables:           h.driver,
 		// Nobody asks the tables that netstack would make: 8 KiB for each host.
 		IPTables: new(stack.IPTables),
 	})
@@ -69,27 +67,27 @@ func (h *Host) newStack(c Config) error {
 // nicTowards is the interface on whose subnet a is; nil when there is none.
 func (h *Host) nicTowards(a netip.Addr) *nic {
 	for _, n := range h.nics {
-		if n.prefix.Contains(a) {
+		if slices.ContainsFunc(n.prefixes, func(p netip.Prefix) bool { return p.Contains(a) }) {
 			return n
 		}
 	}
 	return nil
 }
 
-func (h *Host) addNIC(n *nic) error {
+func (h *Host) addNIC(n *nic, prefixes []netip.Prefix) error {
 	if err := h.stack.CreateNIC(n.id, n); err != nil {
 		return fmt.Errorf("creating interface on %s: %s", n.port.Segment().Name(), err)
 	}
-	err := h.stack.AddProtocolAddress(n.id, tcpip.ProtocolAddress{
-		Protocol: ipv4.ProtocolNumber,
-		AddressWithPrefix: tcpip.AddressWithPrefix{
-			Address: addressOf(n.prefix.Addr()), PrefixLen: n.prefix.Bits(),
-		},
-	}, stack.AddressProperties{})
-	if err != nil {
-		return fmt.Errorf("address %s: %s", n.prefix, err)
+	for _, p := range prefixes {
+		err := h.stack.AddProtocolAddress(n.id, tcpip.ProtocolAddress{
+			Protocol:          familyOf(p.Addr()),
+			AddressWithPrefix: tcpip.AddressWithPrefix{Address: addressOf(p.Addr()), PrefixLen: p.Bits()},
+		}, stack.AddressProperties{})
+		if err != nil {
+			return fmt.Errorf("address %s: %s", p, err)
+		}
+		h.stack.AddRoute(tcpip.Route{Destination: subnetOf(p), NIC: n.id})
 	}
-	h.stack.AddRoute(tcpip.Route{Destination: subnetOf(n.prefix), NIC: n.id})
 	return nil
 }
 

@@ -3,8 +3,6 @@ package hosts
 import (
 	"time"
 
-	"gvisor.dev/gvisor/pkg/tcpip/header"
-
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
@@ -22,19 +20,21 @@ type policyAge struct {
 
 func (a *policyAge) changed(now time.Duration) { a.number, a.since = a.number+1, now }
 
-// addressPatience is longer than netstack waits for an ARP answer: three
-// requests, a second apart.
+// addressPatience is longer than netstack waits for an answer of ARP or
+// neighbour discovery: three requests, a second apart.
 const addressPatience = 4 * time.Second
 
-// stale reports whether a frame on its way out carries a clear datagram that the
+// stale reports whether a packet on its way out is a clear datagram that the
 // present policy would not let pass. A non-first fragment hides its ports: it
 // counts when an earlier policy judged its datagram. d.mu is held.
-func (d *driver) stale(frame []byte, n note) bool {
-	if d.policy.number == 0 || d.host.world.Now()-d.policy.since > addressPatience || d.faults.PassClear != 0 ||
-		header.Ethernet(frame).Type() != header.IPv4ProtocolNumber {
+func (d *driver) stale(packet []byte, n note) bool {
+	if d.policy.number == 0 || d.host.world.Now()-d.policy.since > addressPatience || d.faults.PassClear != 0 {
 		return false
 	}
-	f, err := esp.FlowOf(frame[header.EthernetMinimumSize:])
+	if p, ok := readDatagram(packet); ok && p.neighbourDiscovery() {
+		return false
+	}
+	f, err := esp.FlowOf(packet)
 	switch {
 	case err != nil || f.Proto == ipsec.ProtoESP || f.Proto == ipsec.ProtoAH:
 		return err != nil

@@ -24,34 +24,55 @@ const requestHeader = 16
 // tcpSocket is a TCP connection.
 type tcpSocket struct{ *socket }
 
-// ServeTCP answers requests on a port.
+// ServeTCP answers requests on a port, in each family that the host speaks.
 func (h *Host) ServeTCP(port uint16) (*Listener, error) {
-	s, err := h.newSocket(tcp.ProtocolNumber)
-	if err == nil {
-		err = errorOf(s.ep.Bind(tcpip.FullAddress{Port: port}))
+	var sockets []*socket
+	for _, f := range h.families {
+		s, err := h.listenTCP(port, f)
+		if err != nil {
+			for _, s := range sockets {
+				s.close()
+			}
+			return nil, fmt.Errorf("hosts: %s: listening on TCP port %d: %w", h.name, port, err)
+		}
+		sockets = append(sockets, s)
 	}
-	if err == nil {
+	l := h.addListener(ipsec.ProtoTCP, port)
+	for _, s := range sockets {
+		s.onReady(func() { l.accept(s) })
+	}
+	return l, nil
+}
+
+func (h *Host) listenTCP(port uint16, f family) (*socket, error) {
+	s, err := h.newSocket(tcp.ProtocolNumber, f)
+	if err != nil {
+		return nil, err
+	}
+	if err = errorOf(s.ep.Bind(tcpip.FullAddress{Port: port})); err == nil {
 		err = errorOf(s.ep.Listen(128))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("hosts: %s: listening on TCP port %d: %w", h.name, port, err)
+		s.close()
 	}
-	l := h.addListener(ipsec.ProtoTCP, port)
-	s.onReady(func() {
-		for {
-			var peer tcpip.FullAddress
-			ep, wq, err := s.ep.Accept(&peer)
-			if err != nil {
-				return
-			}
-			from := netip.AddrPortFrom(addrOf(peer.Addr), peer.Port)
-			l.count(func(s *Seen) { s.Connections++ })
-			l.record("accepted", from, 0, "")
-			c := &tcpSocket{h.wrap(ep, wq)}
-			h.world.Go(h, l.key.String(), func(p *sim.Proc) { l.serve(p, c, from) })
+	return s, err
+}
+
+// accept serves the connections that have come.
+func (l *Listener) accept(s *socket) {
+	h := l.host
+	for {
+		var peer tcpip.FullAddress
+		ep, wq, err := s.ep.Accept(&peer)
+		if err != nil {
+			return
 		}
-	})
-	return l, nil
+		from := netip.AddrPortFrom(addrOf(peer.Addr), peer.Port)
+		l.count(func(s *Seen) { s.Connections++ })
+		l.record("accepted", from, 0, "")
+		c := &tcpSocket{h.wrap(ep, wq)}
+		h.world.Go(h, l.key.String(), func(p *sim.Proc) { l.serve(p, c, from) })
+	}
 }
 
 // serverIdle is how long the server waits for the next byte of a request.
@@ -128,7 +149,7 @@ func (h *Host) Call(p *sim.Proc, c Call) Report {
 func (h *Host) call(p *sim.Proc, c Call) (took time.Duration, err error) {
 	start := p.Now()
 	deadline := start + c.Timeout
-	s, err := h.newSocket(tcp.ProtocolNumber)
+	s, err := h.newSocket(tcp.ProtocolNumber, familyOf(c.To.Addr()))
 	if err != nil {
 		return 0, err
 	}

@@ -11,31 +11,43 @@ import (
 	"github.com/ipseclab/ipseclab/sim"
 )
 
-// ServeUDP echoes every datagram to its sender.
+// ServeUDP echoes every datagram to its sender, in each family that the host speaks.
 func (h *Host) ServeUDP(port uint16) (*Listener, error) {
-	s, err := h.bindUDP(netip.AddrPortFrom(netip.Addr{}, port))
-	if err != nil {
-		return nil, fmt.Errorf("hosts: %s: listening on UDP port %d: %w", h.name, port, err)
-	}
-	s.fragment()
-	l := h.addListener(ipsec.ProtoUDP, port)
-	s.onReady(func() {
-		for {
-			payload, from, ok, err := s.receive()
-			if err != nil {
-				continue
+	var sockets []*udpSocket
+	for _, f := range h.families {
+		s, err := h.bindUDP(netip.AddrPortFrom(unspecified(f), port))
+		if err != nil {
+			for _, s := range sockets {
+				s.close()
 			}
-			if !ok {
-				return
-			}
-			l.count(func(s *Seen) { s.Datagrams++; s.Bytes += int64(len(payload)) })
-			l.record("datagram", from, int64(len(payload)), "")
-			if err := s.send(from, payload); err != nil {
-				l.record("answer failed", from, 0, err.Error())
-			}
+			return nil, fmt.Errorf("hosts: %s: listening on UDP port %d: %w", h.name, port, err)
 		}
-	})
+		sockets = append(sockets, s)
+	}
+	l := h.addListener(ipsec.ProtoUDP, port)
+	for _, s := range sockets {
+		s.fragment()
+		s.onReady(func() { l.echo(s) })
+	}
 	return l, nil
+}
+
+// echo answers the datagrams that have arrived.
+func (l *Listener) echo(s *udpSocket) {
+	for {
+		payload, from, ok, err := s.receive()
+		if err != nil {
+			continue
+		}
+		if !ok {
+			return
+		}
+		l.count(func(s *Seen) { s.Datagrams++; s.Bytes += int64(len(payload)) })
+		l.record("datagram", from, int64(len(payload)), "")
+		if err := s.send(from, payload); err != nil {
+			l.record("answer failed", from, 0, err.Error())
+		}
+	}
 }
 
 // Datagrams is what a UDP client sends.
@@ -52,7 +64,7 @@ type Datagrams struct {
 
 // SendDatagrams sends datagrams and waits for their echoes. Call it from a coroutine.
 func (h *Host) SendDatagrams(p *sim.Proc, c Datagrams) Report {
-	s, err := h.bindUDP(netip.AddrPortFrom(netip.Addr{}, c.LocalPort))
+	s, err := h.bindUDP(netip.AddrPortFrom(unspecified(familyOf(c.To.Addr())), c.LocalPort))
 	if err != nil {
 		return Report{Sent: c.Count, Err: err}
 	}

@@ -8,7 +8,7 @@ import (
 
 // Counters are what a router has done since its start, in packets unless said otherwise.
 type Counters struct {
-	Received       uint64 // valid IPv4 packets
+	Received       uint64 // valid IPv4 and IPv6 packets, but those of neighbour discovery
 	Delivered      uint64 // of these, datagrams for the router itself
 	Forwarded      uint64 // of these, sent on; a packet that was fragmented counts once
 	Fragmented     uint64 // packets cut into fragments
@@ -18,6 +18,8 @@ type Counters struct {
 	ICMPSuppressed uint64 // not sent: forbidden, over the rate, or no way back
 	ARPRequests    uint64 // sent
 	ARPReplies     uint64 // sent
+	Solicitations  uint64 // of neighbours, sent
+	Advertisements uint64 // in answer to solicitations, sent
 	Drops          []Drop // why packets and frames ended here; reasons that did not occur are absent
 }
 
@@ -57,6 +59,8 @@ const (
 	otherProtocol
 	malformedARP
 	foreignARP
+	malformedND
+	foreignND
 	addressConflict
 	shortHeader
 	badVersion
@@ -64,12 +68,14 @@ const (
 	badTotalLength
 	badChecksum
 	badOptions
+	badIPv6
 	badSource
 	ownSource
 	badDestination
 	multicast
 	broadcast
 	linkBroadcast
+	linkLocalScope
 	sourceRouted
 	noRoute
 	ttlExpired
@@ -89,9 +95,11 @@ const (
 
 var reasonText = [numReasons]string{
 	malformedFrame:    "malformed Ethernet frame",
-	otherProtocol:     "neither IPv4 nor ARP",
+	otherProtocol:     "neither IP nor ARP",
 	malformedARP:      "malformed ARP packet",
 	foreignARP:        "ARP sender is not on the interface's prefix",
+	malformedND:       "malformed neighbour discovery message",
+	foreignND:         "neighbour discovery from another network",
 	addressConflict:   "another node uses the router's address",
 	shortHeader:       "shorter than an IPv4 header",
 	badVersion:        "IP version is not 4",
@@ -99,21 +107,23 @@ var reasonText = [numReasons]string{
 	badTotalLength:    "bad IPv4 total length",
 	badChecksum:       "bad IPv4 header checksum",
 	badOptions:        "malformed IPv4 option",
+	badIPv6:           "malformed IPv6 headers",
 	badSource:         "source is not the address of a host",
 	ownSource:         "source is the router's own address",
 	badDestination:    "destination is not the address of a host",
 	multicast:         "multicast is not forwarded",
 	broadcast:         "broadcast is not forwarded",
 	linkBroadcast:     "sent to a link-layer broadcast or multicast address",
+	linkLocalScope:    "link-local addresses are not forwarded",
 	sourceRouted:      "source routes are not followed",
 	noRoute:           "no route",
-	ttlExpired:        "TTL expired",
+	ttlExpired:        "TTL or hop limit expired",
 	mustFragment:      "longer than the MTU and not to be fragmented",
 	unfragmentable:    "the MTU is too small for a fragment",
 	oversized:         "fragment beyond the end of the longest datagram",
 	queueFull:         "too many packets wait for the neighbour",
 	neighboursFull:    "too many neighbours are being resolved",
-	noNeighbour:       "no ARP answer from the next hop",
+	noNeighbour:       "no answer from the next hop to ARP or neighbour discovery",
 	badFragment:       "fragments contradict each other",
 	reassemblyFull:    "too many datagrams wait for fragments",
 	reassemblyTimeout: "fragments are missing",
@@ -141,7 +151,7 @@ type tracedDrop struct {
 func newCounters() counters { return counters{traced: map[tracedDrop]bool{}} }
 
 // drop counts the end of a valid packet.
-func (r *Router) drop(why reason, p packet) { r.ended(why, p.String()) }
+func (r *Router) drop(why reason, p datagram) { r.ended(why, p.String()) }
 
 // dropBytes counts the end of something that cannot be printed as a packet.
 func (r *Router) dropBytes(why reason, b []byte) { r.ended(why, fmt.Sprintf("%d bytes", len(b))) }

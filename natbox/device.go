@@ -1,11 +1,12 @@
-// Package natbox is the forwarding device of the simulated network: IPv4 on
-// Ethernet frames, byte for byte, without a host's protocol stack. A router is
-// the device as it stands here.
+// Package natbox is the forwarding device of the simulated network: IPv4 and IPv6,
+// byte for byte, without a host's protocol stack. A router is the device as it
+// stands here.
 //
-// It answers and resolves addresses by ARP, validates headers, finds the route
-// with the longest prefix, decrements the TTL, fragments to the MTU of the
-// outgoing link and reports what it cannot forward by ICMP, as RFC 1812 demands
-// of a router. It answers echo requests to its own addresses.
+// It answers and resolves addresses by ARP and neighbour discovery, validates
+// headers, finds the route with the longest prefix, decrements the TTL or hop
+// limit, and reports what it cannot forward by ICMP, as RFC 1812, RFC 8200 and RFC
+// 4443 demand of a router. IPv4 it fragments to the MTU of the outgoing link; IPv6
+// no router does. It answers echo requests to its own addresses.
 //
 // # What is left out
 //
@@ -13,7 +14,9 @@
 // carried but not acted on: a record route or timestamp option passes unchanged,
 // and a packet that a source route sends through this router ends here with
 // "source route failed" (RFC 1812, Section 5.3.13.4 lets a router refuse them).
-// There are no redirects, no routing protocols, no queues and no IPv6.
+// Hop-by-hop options of IPv6 are not looked at (RFC 8200, Section 4 lets a router
+// leave them), and routing headers not followed (RFC 5095). There are no
+// redirects, no router advertisements, no routing protocols and no queues.
 package natbox
 
 import (
@@ -24,6 +27,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ipseclab/ipseclab/internal/ipv6"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -38,7 +42,10 @@ type RouterConfig struct {
 // Interface joins a router to a segment, at most once each.
 type Interface struct {
 	Segment *sim.Segment
-	Prefix  netip.Prefix // the router's address and the length of the segment's prefix
+
+	// Prefixes are the router's addresses there, each with the length of the segment's
+	// prefix. An interface with an IPv6 address has a link-local one too.
+	Prefixes []netip.Prefix
 }
 
 // Route is a static route.
@@ -49,8 +56,8 @@ type Route struct {
 
 // Settings are the adjustable limits of a router. Zero fields take the default.
 type Settings struct {
-	ARPTries      int           // requests before a neighbour counts as unreachable; 0: 3
-	ARPInterval   time.Duration // between these; 0: 1s, the least that RFC 1122, Section 2.3.2.1 allows
+	ARPTries      int           // requests of ARP or neighbour discovery before a neighbour counts as unreachable; 0: 3, the MAX_MULTICAST_SOLICIT of RFC 4861, Section 10
+	ARPInterval   time.Duration // between these; 0: 1s, the least that RFC 1122, Section 2.3.2.1 allows, and the RETRANS_TIMER of RFC 4861, Section 10
 	ARPAge        time.Duration // how long a resolved address is used without news of it; 0: 10m
 	ARPQueue      int           // packets that wait for one neighbour, the oldest gives way; 0: 64, room for the longest datagram in Ethernet fragments
 	Neighbours    int           // per interface, the one closest to its age gives way; 0: 16384
@@ -92,7 +99,7 @@ type Router struct {
 	settings   Settings
 	interfaces []*iface
 	routes     routeTable
-	ids        *sim.Stream // IP identification of its own packets
+	ids        *sim.Stream // IP identification of its own packets and fragments
 	errors     limiter
 	reassembly reassembler
 	counters   counters
@@ -102,8 +109,7 @@ type Router struct {
 type iface struct {
 	r          *Router
 	port       *sim.Port
-	addr       netip.Addr
-	prefix     netip.Prefix // masked
+	prefixes   []netip.Prefix // its addresses, the link-local one last
 	neighbours map[netip.Addr]*neighbour
 }
 
@@ -124,17 +130,23 @@ func NewRouter(w *sim.World, c RouterConfig) (*Router, error) {
 	if err := checkInterfaces(c.Interfaces); err != nil {
 		return fail(err)
 	}
-	for _, i := range c.Interfaces {
-		r.interfaces = append(r.interfaces, &iface{r: r, addr: i.Prefix.Addr(), prefix: i.Prefix.Masked(), neighbours: map[netip.Addr]*neighbour{}})
+	for _, c := range c.Interfaces {
+		i := &iface{r: r, prefixes: slices.Clone(c.Prefixes), neighbours: map[netip.Addr]*neighbour{}}
+		if slices.ContainsFunc(i.prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
+			i.prefixes = append(i.prefixes, linkLocal(sim.MACFor(r.name, c.Segment.Name())))
+		}
+		r.interfaces = append(r.interfaces, i)
 	}
 	if err := r.addRoutes(c.Routes); err != nil {
 		return fail(err)
 	}
 	for n, i := range r.interfaces {
-		i.port, err = c.Interfaces[n].Segment.Attach(sim.PortConfig{
-			Node: c.Name, MAC: sim.MACFor(c.Name, c.Interfaces[n].Segment.Name()), Addrs: []netip.Addr{i.addr}, Receive: i.receive,
-		})
-		if err != nil {
+		segment := c.Interfaces[n].Segment
+		port := sim.PortConfig{Node: c.Name, MAC: sim.MACFor(c.Name, segment.Name()), Receive: i.receive}
+		for _, p := range i.prefixes {
+			port.Addrs = append(port.Addrs, p.Addr())
+		}
+		if i.port, err = segment.Attach(port); err != nil {
 			return fail(err)
 		}
 	}
@@ -144,27 +156,41 @@ func NewRouter(w *sim.World, c RouterConfig) (*Router, error) {
 // checkInterfaces finds what is wrong with the interfaces before any of them is attached.
 func checkInterfaces(interfaces []Interface) error {
 	for n, i := range interfaces {
-		a := i.Prefix.Addr()
 		switch {
 		case i.Segment == nil:
 			return fmt.Errorf("interface %d has no segment", n+1)
-		case !i.Prefix.IsValid():
+		case len(i.Prefixes) == 0:
 			return fmt.Errorf("interface %d has no address", n+1)
-		case !a.Is4():
-			return fmt.Errorf("unsupported: IPv6 address %s on segment %s; supported: IPv4", a, i.Segment.Name())
-		case !hostAddress(a):
-			return fmt.Errorf("%s on segment %s is not the address of a host", a, i.Segment.Name())
-		case broadcastOf(i.Prefix, a):
-			return fmt.Errorf("%s on segment %s is the network's own or its broadcast address", i.Prefix, i.Segment.Name())
+		case slices.ContainsFunc(interfaces[:n], func(other Interface) bool { return other.Segment == i.Segment }):
+			return fmt.Errorf("unsupported: two interfaces on segment %s", i.Segment.Name())
 		}
-		for _, other := range interfaces[:n] {
-			switch {
-			case other.Segment == i.Segment:
-				return fmt.Errorf("unsupported: two interfaces on segment %s", i.Segment.Name())
-			case other.Prefix.Overlaps(i.Prefix):
-				return fmt.Errorf("%s on segment %s overlaps %s on segment %s", i.Prefix, i.Segment.Name(), other.Prefix, other.Segment.Name())
+		for k, p := range i.Prefixes {
+			if err := checkPrefix(p, i.Segment.Name()); err != nil {
+				return err
+			}
+			if slices.ContainsFunc(i.Prefixes[:k], func(q netip.Prefix) bool { return p.Overlaps(q) }) {
+				return fmt.Errorf("%s on segment %s overlaps another address of the router there", p, i.Segment.Name())
+			}
+			for _, other := range interfaces[:n] {
+				for _, q := range other.Prefixes {
+					if q.Overlaps(p) {
+						return fmt.Errorf("%s on segment %s overlaps %s on segment %s", p, i.Segment.Name(), q, other.Segment.Name())
+					}
+				}
 			}
 		}
+	}
+	return nil
+}
+
+func checkPrefix(p netip.Prefix, segment string) error {
+	switch {
+	case !p.IsValid():
+		return fmt.Errorf("an address on segment %s is invalid", segment)
+	case !hostAddress(p.Addr()):
+		return fmt.Errorf("%s on segment %s is not the address of a host", p.Addr(), segment)
+	case broadcastOf(p, p.Addr()):
+		return fmt.Errorf("%s on segment %s is the network's own or its broadcast address", p, segment)
 	}
 	return nil
 }
@@ -210,14 +236,20 @@ func (i *iface) receive(frame []byte) {
 		i.receiveARP(frame[etherHeader:])
 	case etherTypeIPv4:
 		i.receiveIPv4(frame, to.group())
+	case ipv6.EtherType:
+		i.receiveIPv6(frame, to.group())
 	default:
 		i.r.dropBytes(otherProtocol, frame)
 	}
 }
 
-// send puts an IPv4 packet, which lies behind room for the Ethernet header, on the segment.
+// send puts an IP packet, which lies behind room for the Ethernet header, on the segment.
 func (i *iface) send(to mac, frame []byte, comment string) {
-	i.sendEther(to, etherTypeIPv4, frame, comment)
+	etherType := uint16(etherTypeIPv4)
+	if frame[etherHeader]>>4 == 6 {
+		etherType = ipv6.EtherType
+	}
+	i.sendEther(to, etherType, frame, comment)
 }
 
 func (i *iface) sendEther(to mac, etherType uint16, frame []byte, comment string) {
@@ -230,10 +262,38 @@ func (i *iface) sendEther(to mac, etherType uint16, frame []byte, comment string
 
 // own reports whether an address is one of the router's.
 func (r *Router) own(a netip.Addr) bool {
-	return slices.ContainsFunc(r.interfaces, func(i *iface) bool { return i.addr == a })
+	return slices.ContainsFunc(r.interfaces, func(i *iface) bool { return i.own(a) })
+}
+
+func (i *iface) own(a netip.Addr) bool {
+	return slices.ContainsFunc(i.prefixes, func(p netip.Prefix) bool { return p.Addr() == a })
+}
+
+// onLink is the interface's prefix that an address is in.
+func (i *iface) onLink(a netip.Addr) (p netip.Prefix, ok bool) {
+	n := slices.IndexFunc(i.prefixes, func(p netip.Prefix) bool { return p.Contains(a) })
+	if n < 0 {
+		return p, false
+	}
+	return i.prefixes[n], true
+}
+
+// source is the interface's address for what the router itself sends to a: the one
+// on the prefix of a, or else the first of the same family. Invalid without one.
+func (i *iface) source(a netip.Addr) netip.Addr {
+	if p, ok := i.onLink(a); ok {
+		return p.Addr()
+	}
+	n := slices.IndexFunc(i.prefixes, func(p netip.Prefix) bool { return p.Addr().Is4() == a.Is4() })
+	if n < 0 {
+		return netip.Addr{}
+	}
+	return i.prefixes[n].Addr()
 }
 
 // broadcast reports whether an address is the limited broadcast or one of a connected prefix.
 func (r *Router) broadcast(a netip.Addr) bool {
-	return a == limitedBroadcast || slices.ContainsFunc(r.interfaces, func(i *iface) bool { return broadcastOf(i.prefix, a) })
+	return a == limitedBroadcast || slices.ContainsFunc(r.interfaces, func(i *iface) bool {
+		return slices.ContainsFunc(i.prefixes, func(p netip.Prefix) bool { return broadcastOf(p, a) })
+	})
 }

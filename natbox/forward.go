@@ -1,9 +1,6 @@
 package natbox
 
-import (
-	"fmt"
-	"net/netip"
-)
+import "fmt"
 
 // receiveIPv4 sorts an arrived packet: for the router itself, to be forwarded, or neither.
 func (i *iface) receiveIPv4(frame []byte, linkGroup bool) {
@@ -30,13 +27,12 @@ func (i *iface) receiveIPv4(frame []byte, linkGroup bool) {
 	case linkGroup: // RFC 1812, Section 5.3.4 and RFC 1122, Section 3.3.6
 		r.drop(linkBroadcast, p)
 	default:
-		i.accept(outgoing{frame: frame, in: i})
+		i.accept(p, outgoing{datagram: p, frame: frame, in: i})
 	}
 }
 
 // accept takes a packet between hosts.
-func (i *iface) accept(o outgoing) {
-	p := o.packet()
+func (i *iface) accept(p packet, o outgoing) {
 	if bad := eachOption(p.options(), func([]byte) {}); bad >= 0 {
 		// RFC 1812, Section 4.3.3.5: the pointer names the octet.
 		i.r.drop(badOptions, p)
@@ -52,30 +48,39 @@ func (i *iface) accept(o outgoing) {
 
 // forward finds the way on. RFC 1812, Section 5.2.1: the route first, then the TTL.
 func (r *Router) forward(o outgoing) {
-	p := o.packet()
-	rt, ok := r.routes.lookup(p.dst())
+	rt, ok := r.routes.lookup(o.dst())
 	if !ok {
-		r.drop(noRoute, p)
-		r.icmpError(icmpUnreachable, codeNet, 0, p)
+		r.drop(noRoute, o.datagram)
+		r.report(networkUnreachable, o.datagram)
 		return
 	}
-	if p.ttl() <= 1 {
-		r.drop(ttlExpired, p)
-		r.icmpError(icmpTimeExceeded, codeTransit, 0, p)
+	if o.hops() <= 1 {
+		r.drop(ttlExpired, o.datagram)
+		r.report(hopsExceeded, o.datagram)
 		return
 	}
-	rt.out.output(rt.next(p.dst()), o)
+	rt.out.output(rt.next(o.dst()), o)
 }
 
 // originate sends a packet of the router's own.
-func (r *Router) originate(rt route, dst netip.Addr, frame []byte, comment string) {
-	rt.out.output(rt.next(dst), outgoing{frame: frame, comment: comment})
+func (r *Router) originate(rt route, p datagram, frame []byte, comment string) {
+	rt.out.output(rt.next(p.dst()), outgoing{datagram: p, frame: frame, comment: comment})
 }
 
-// emit puts a packet on the segment, in fragments where the link demands it. Until
-// here it is as it was received, so that an ICMP error can quote it.
+// emit puts a packet on the segment. Until here it is as it was received, so that
+// an ICMP error can quote it.
 func (i *iface) emit(to mac, o outgoing) {
-	r, p := i.r, o.packet()
+	switch p := o.datagram.(type) {
+	case packet:
+		i.emit4(to, p, o)
+	case packet6:
+		i.emit6(to, p, o)
+	}
+}
+
+// emit4 sends an IPv4 packet, in fragments where the link demands it.
+func (i *iface) emit4(to mac, p packet, o outgoing) {
+	r := i.r
 	mtu := i.port.MTU()
 	if len(p) > mtu && p.df() {
 		r.drop(mustFragment, p)
@@ -86,7 +91,7 @@ func (i *iface) emit(to mac, o outgoing) {
 	}
 	frames := [][]byte{o.frame}
 	if len(p) > mtu {
-		if end(p) > maxIPv4-ipv4Header { // no offset could say where the pieces belong
+		if p.offset()+len(p.payload()) > maxIPv4-ipv4Header { // no offset could say where the pieces belong
 			r.drop(oversized, p)
 			return
 		}

@@ -51,8 +51,8 @@ func TestTTL(t *testing.T) {
 		p.a.icmpError(11, 0, "10.0.1.1", sent)
 		require.Empty(t, p.b.take())
 	}
-	require.Equal(t, []string{"udp 10.0.1.2:1000 > 10.0.2.2:2000: TTL expired"}, p.drops()) // once per flow
-	require.Equal(t, uint64(2), p.r.Counters().Dropped("TTL expired"))
+	require.Equal(t, []string{"udp 10.0.1.2:1000 > 10.0.2.2:2000: TTL or hop limit expired"}, p.drops()) // once per flow
+	require.Equal(t, uint64(2), p.r.Counters().Dropped("TTL or hop limit expired"))
 }
 
 // RFC 1624, 3: the update by difference is what computing afresh gives, whatever the header.
@@ -82,7 +82,7 @@ func TestLongestPrefix(t *testing.T) {
 		l.segment("right", 1500)
 		l.router(RouterConfig{
 			Name: "r", Routes: routes,
-			Interfaces: []Interface{{l.segments["left"], netip.MustParsePrefix("10.0.0.1/24")}, {l.segments["right"], netip.MustParsePrefix("10.0.1.1/24")}},
+			Interfaces: []Interface{{l.segments["left"], []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")}}, {l.segments["right"], []netip.Prefix{netip.MustParsePrefix("10.0.1.1/24")}}},
 		})
 		a := l.station("a", "left", "r", "10.0.0.2")
 		hops := map[string]*station{}
@@ -147,8 +147,8 @@ func TestUnreachable(t *testing.T) {
 	p.a.icmpError(3, 1, "10.0.1.1", sent)
 	require.Equal(t, []string{
 		"udp 10.0.1.2:1000 > 192.0.2.1:2000: no route",
-		"udp 10.0.1.2:1000 > 10.0.2.2:2000: no ARP answer from the next hop",
-		"udp 10.0.1.2:1000 > 10.9.0.1:2000: no ARP answer from the next hop",
+		"udp 10.0.1.2:1000 > 10.0.2.2:2000: no answer from the next hop to ARP or neighbour discovery",
+		"udp 10.0.1.2:1000 > 10.9.0.1:2000: no answer from the next hop to ARP or neighbour discovery",
 	}, p.drops())
 }
 
@@ -266,7 +266,7 @@ func TestBadHeaders(t *testing.T) {
 		{"bad IPv4 total length", func(f []byte) []byte { return f[:len(f)-1] }},
 		{"bad IPv4 header checksum", func(f []byte) []byte { f[18]++; return f }},
 		{"bad IPv4 header checksum", func(f []byte) []byte { f[24], f[25] = 0, 0; return f }},
-		{"neither IPv4 nor ARP", func(f []byte) []byte { f[12], f[13] = 0x86, 0xdd; return f }},
+		{"neither IP nor ARP", func(f []byte) []byte { f[12], f[13] = 0x88, 0xb5; return f }},
 		{"malformed ARP packet", func(f []byte) []byte { f[12], f[13] = 8, 6; return f }},
 		{"malformed ARP packet", func(f []byte) []byte { f[12], f[13] = 8, 6; return f[:20] }},
 	} {
@@ -297,7 +297,7 @@ func TestConfigErrors(t *testing.T) {
 	l := newLab(t)
 	left, right := l.segment("left", 1500), l.segment("right", 1500)
 	prefix, addr := netip.MustParsePrefix, netip.MustParseAddr
-	two := []Interface{{left, prefix("10.0.1.1/24")}, {right, prefix("10.0.2.1/24")}}
+	two := []Interface{{left, []netip.Prefix{prefix("10.0.1.1/24")}}, {right, []netip.Prefix{prefix("10.0.2.1/24")}}}
 	for _, c := range []struct {
 		config RouterConfig
 		want   string
@@ -305,14 +305,17 @@ func TestConfigErrors(t *testing.T) {
 		{RouterConfig{}, `natbox: router "": it needs a world and a name`},
 		{RouterConfig{Interfaces: []Interface{{}}}, `interface 1 has no segment`},
 		{RouterConfig{Interfaces: []Interface{{Segment: left}}}, `interface 1 has no address`},
-		{RouterConfig{Interfaces: []Interface{{left, prefix("2001:db8::1/64")}}}, `unsupported: IPv6 address 2001:db8::1 on segment left; supported: IPv4`},
-		{RouterConfig{Interfaces: []Interface{{left, prefix("224.0.0.1/24")}}}, `224.0.0.1 on segment left is not the address of a host`},
-		{RouterConfig{Interfaces: []Interface{{left, prefix("10.0.1.0/24")}}}, `10.0.1.0/24 on segment left is the network's own or its broadcast address`},
-		{RouterConfig{Interfaces: []Interface{{left, prefix("10.0.1.255/24")}}}, `10.0.1.255/24 on segment left is the network's own or its broadcast address`},
-		{RouterConfig{Interfaces: []Interface{two[0], {left, prefix("10.0.3.1/24")}}}, `unsupported: two interfaces on segment left`},
-		{RouterConfig{Interfaces: []Interface{two[0], {right, prefix("10.0.1.200/30")}}}, `10.0.1.200/30 on segment right is the network's own or its broadcast address`},
-		{RouterConfig{Interfaces: []Interface{two[0], {right, prefix("10.0.1.201/30")}}}, `10.0.1.201/30 on segment right overlaps 10.0.1.1/24 on segment left`},
-		{RouterConfig{Interfaces: two, Routes: []Route{{}}}, `route 1: to invalid Prefix via invalid IP: an IPv4 prefix and an IPv4 address are needed`},
+		{RouterConfig{Interfaces: []Interface{{left, []netip.Prefix{{}}}}}, `an address on segment left is invalid`},
+		{RouterConfig{Interfaces: []Interface{{left, []netip.Prefix{prefix("ff02::1/64")}}}}, `ff02::1 on segment left is not the address of a host`},
+		{RouterConfig{Interfaces: []Interface{{left, []netip.Prefix{prefix("2001:db8::1/64"), prefix("2001:db8::2/64")}}}}, `2001:db8::2/64 on segment left overlaps another address of the router there`},
+		{RouterConfig{Interfaces: []Interface{{left, []netip.Prefix{prefix("224.0.0.1/24")}}}}, `224.0.0.1 on segment left is not the address of a host`},
+		{RouterConfig{Interfaces: []Interface{{left, []netip.Prefix{prefix("10.0.1.0/24")}}}}, `10.0.1.0/24 on segment left is the network's own or its broadcast address`},
+		{RouterConfig{Interfaces: []Interface{{left, []netip.Prefix{prefix("10.0.1.255/24")}}}}, `10.0.1.255/24 on segment left is the network's own or its broadcast address`},
+		{RouterConfig{Interfaces: []Interface{two[0], {left, []netip.Prefix{prefix("10.0.3.1/24")}}}}, `unsupported: two interfaces on segment left`},
+		{RouterConfig{Interfaces: []Interface{two[0], {right, []netip.Prefix{prefix("10.0.1.200/30")}}}}, `10.0.1.200/30 on segment right is the network's own or its broadcast address`},
+		{RouterConfig{Interfaces: []Interface{two[0], {right, []netip.Prefix{prefix("10.0.1.201/30")}}}}, `10.0.1.201/30 on segment right overlaps 10.0.1.1/24 on segment left`},
+		{RouterConfig{Interfaces: two, Routes: []Route{{}}}, `route 1: to invalid Prefix via invalid IP: a prefix and an address of the same family are needed`},
+		{RouterConfig{Interfaces: two, Routes: []Route{{prefix("::/0"), addr("10.0.1.9")}}}, `route 1: to ::/0 via 10.0.1.9: a prefix and an address of the same family are needed`},
 		{RouterConfig{Interfaces: two, Routes: []Route{{prefix("10.5.0.1/24"), addr("10.0.1.9")}}}, `route to 10.5.0.1/24: bits beyond the prefix are set: write 10.5.0.0/24`},
 		{RouterConfig{Interfaces: two, Routes: []Route{{prefix("10.5.0.0/24"), addr("10.0.1.1")}}}, `route to 10.5.0.0/24: 10.0.1.1 is the router itself`},
 		{RouterConfig{Interfaces: two, Routes: []Route{{prefix("10.5.0.0/24"), addr("10.0.1.255")}}}, `route to 10.5.0.0/24: 10.0.1.255 is not the address of a host`},

@@ -52,12 +52,12 @@ func chain(t testing.TB, leftMTU, middleMTU, rightMTU int) (l *lab, a, b *statio
 	prefix, addr := netip.MustParsePrefix, netip.MustParseAddr
 	l.router(RouterConfig{
 		Name:       "r1",
-		Interfaces: []Interface{{left, prefix("10.0.1.1/24")}, {middle, prefix("10.0.2.1/24")}},
+		Interfaces: []Interface{{left, []netip.Prefix{prefix("10.0.1.1/24")}}, {middle, []netip.Prefix{prefix("10.0.2.1/24")}}},
 		Routes:     []Route{{prefix("10.0.3.0/24"), addr("10.0.2.2")}},
 	})
 	l.router(RouterConfig{
 		Name:       "r2",
-		Interfaces: []Interface{{middle, prefix("10.0.2.2/24")}, {right, prefix("10.0.3.1/24")}},
+		Interfaces: []Interface{{middle, []netip.Prefix{prefix("10.0.2.2/24")}}, {right, []netip.Prefix{prefix("10.0.3.1/24")}}},
 		Routes:     []Route{{prefix("0.0.0.0/0"), addr("10.0.2.1")}},
 	})
 	return l, l.station("a", "left", "r1", "10.0.1.2"), l.station("b", "right", "r2", "10.0.3.2")

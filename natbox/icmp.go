@@ -63,7 +63,7 @@ func (r *Router) icmpError(typ, code uint8, rest uint32, about packet) {
 		r.counters.ICMPSuppressed++
 		return
 	}
-	from := rt.out.addr
+	from := rt.out.source(about.src())
 	if r.own(about.dst()) {
 		from = about.dst()
 	}
@@ -76,7 +76,7 @@ func (r *Router) icmpError(typ, code uint8, rest uint32, about packet) {
 	binary.BigEndian.PutUint16(m[2:], ^checksum.Checksum(m, 0))
 	p.setChecksum()
 	r.counters.ICMPErrors++
-	r.originate(rt, about.src(), frame, fmt.Sprintf("router %s: %s", r.name, icmpNames[[2]uint8{typ, code}]))
+	r.originate(rt, p, frame, fmt.Sprintf("router %s: %s", r.name, icmpNames[[2]uint8{typ, code}]))
 }
 
 // mayReport applies what of RFC 1812, Section 4.3.2.7 is left to check: no error
@@ -113,7 +113,7 @@ func (r *Router) echo(request packet) {
 	binary.BigEndian.PutUint16(m[2:], ^checksum.Checksum(m, 0))
 	p.setChecksum()
 	r.counters.EchoReplies++
-	r.originate(rt, request.src(), frame, "")
+	r.originate(rt, p, frame, "")
 }
 
 // limiter is a token bucket in virtual time. RFC 1812, Section 4.3.2.8.

@@ -6,6 +6,8 @@ import (
 	"net/netip"
 
 	"gvisor.dev/gvisor/pkg/tcpip/checksum"
+
+	"github.com/ipseclab/ipseclab/internal/ipv6"
 )
 
 // RFC 791, Section 3.1.
@@ -54,7 +56,7 @@ func (p packet) id() uint16      { return binary.BigEndian.Uint16(p[4:]) }
 func (p packet) df() bool        { return binary.BigEndian.Uint16(p[6:])&flagDF != 0 }
 func (p packet) more() bool      { return binary.BigEndian.Uint16(p[6:])&flagMF != 0 }
 func (p packet) offset() int     { return int(binary.BigEndian.Uint16(p[6:])&offsetMask) * fragmentUnit }
-func (p packet) ttl() uint8      { return p[8] }
+func (p packet) hops() uint8     { return p[8] }
 func (p packet) proto() uint8    { return p[9] }
 func (p packet) src() netip.Addr { return netip.AddrFrom4([4]byte(p[12:16])) }
 func (p packet) dst() netip.Addr { return netip.AddrFrom4([4]byte(p[16:20])) }
@@ -77,21 +79,28 @@ func (p packet) decrementTTL() {
 	binary.BigEndian.PutUint16(p[10:], ^uint16(sum))
 }
 
-var protoNames = map[uint8]string{protoICMP: "icmp", protoTCP: "tcp", protoUDP: "udp", 50: "esp", 51: "ah"}
+var protoNames = map[uint8]string{protoICMP: "icmp", protoTCP: "tcp", protoUDP: "udp", 50: "esp", 51: "ah", ipv6.ICMP: "icmpv6"}
 
 // String is protocol, addresses and ports, as in the rest of the trace.
 func (p packet) String() string {
-	name := protoNames[p.proto()]
+	return describe(p.proto(), p.src(), p.dst(), p.payload(), p.offset() > 0)
+}
+
+// describe names a packet whose upper layer is payload, unless it is a later fragment.
+func describe(proto uint8, src, dst netip.Addr, payload []byte, later bool) string {
+	name := protoNames[proto]
 	if name == "" {
-		name = fmt.Sprint(p.proto())
+		name = fmt.Sprint(proto)
 	}
-	switch payload := p.payload(); {
-	case p.offset() > 0:
-		return fmt.Sprintf("%s %s > %s (fragment)", name, p.src(), p.dst())
-	case (p.proto() == protoTCP || p.proto() == protoUDP) && len(payload) >= 4:
-		return fmt.Sprintf("%s %s:%d > %s:%d", name, p.src(), binary.BigEndian.Uint16(payload), p.dst(), binary.BigEndian.Uint16(payload[2:]))
+	switch {
+	case later:
+		return fmt.Sprintf("%s %s > %s (fragment)", name, src, dst)
+	case (proto == protoTCP || proto == protoUDP) && len(payload) >= 4:
+		from := netip.AddrPortFrom(src, binary.BigEndian.Uint16(payload))
+		to := netip.AddrPortFrom(dst, binary.BigEndian.Uint16(payload[2:]))
+		return fmt.Sprintf("%s %s > %s", name, from, to)
 	}
-	return fmt.Sprintf("%s %s > %s", name, p.src(), p.dst())
+	return fmt.Sprintf("%s %s > %s", name, src, dst)
 }
 
 // newPacket makes a frame with room for the Ethernet header and a datagram of
@@ -108,17 +117,23 @@ func (r *Router) newPacket(src, dst netip.Addr, proto, tos uint8, payload int) (
 	return frame, p
 }
 
-// hostAddress reports whether an address can be that of one host on a network:
-// not in 0.0.0.0/8, 127.0.0.0/8, multicast or reserved. RFC 1812, Sections 4.2.2.11 and 5.3.7.
+// hostAddress reports whether an address can be that of one host on a network: of
+// IPv4 not in 0.0.0.0/8, 127.0.0.0/8, multicast or reserved (RFC 1812, Sections
+// 4.2.2.11 and 5.3.7), of IPv6 not unspecified, loopback, multicast or a mapped
+// IPv4 address (RFC 4291, Section 2).
 func hostAddress(a netip.Addr) bool {
+	if a.Is6() {
+		return !a.IsUnspecified() && !a.IsLoopback() && !a.IsMulticast() && !a.Is4In6()
+	}
 	b := a.As4()
 	return b[0] != 0 && b[0] != 127 && b[0] < 224
 }
 
 // broadcastOf reports whether a is the broadcast address of a prefix, or the old
-// form of it with zeros (RFC 1812, Section 4.2.3.1). A /31 has none (RFC 3021).
+// form of it with zeros (RFC 1812, Section 4.2.3.1). A /31 has none (RFC 3021), nor
+// has IPv6.
 func broadcastOf(prefix netip.Prefix, a netip.Addr) bool {
-	if prefix.Bits() > 30 || !prefix.Contains(a) {
+	if a.Is6() || prefix.Bits() > 30 || !prefix.Contains(a) {
 		return false
 	}
 	b := a.As4()

@@ -252,7 +252,7 @@ func newPair(t testing.TB, rightMTU int, s Settings) *pair {
 	left, right := p.segment("left", 1500), p.segment("right", rightMTU)
 	p.r = p.router(RouterConfig{
 		Name: "r", Settings: s,
-		Interfaces: []Interface{{left, netip.MustParsePrefix("10.0.1.1/24")}, {right, netip.MustParsePrefix("10.0.2.1/24")}},
+		Interfaces: []Interface{{left, []netip.Prefix{netip.MustParsePrefix("10.0.1.1/24")}}, {right, []netip.Prefix{netip.MustParsePrefix("10.0.2.1/24")}}},
 		Routes:     []Route{{netip.MustParsePrefix("10.9.0.0/16"), netip.MustParseAddr("10.0.2.3")}},
 	})
 	p.a = p.station("a", "left", "r", "10.0.1.2")

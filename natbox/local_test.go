@@ -130,7 +130,7 @@ func TestReassemblyFails(t *testing.T) {
 	}
 	p.wait(time.Second)
 	require.Len(t, p.r.reassembly.pending, maxReassemblies)
-	require.Equal(t, uint16(3), p.r.reassembly.pending[0].key.id)
+	require.Equal(t, uint32(3), p.r.reassembly.pending[0].key.id)
 	require.Equal(t, uint64(3), p.r.Counters().Dropped("too many datagrams wait for fragments"))
 }
 

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ipseclab/ipseclab/internal/ipv6"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -17,39 +18,90 @@ type reassembler struct {
 	pending []*reassembly // oldest first
 }
 
-// datagramKey names a datagram, RFC 791, Section 2.3.
+// datagramKey names a datagram: RFC 791, Section 2.3; RFC 8200, Section 4.5, which
+// leaves out the protocol.
 type datagramKey struct {
 	src, dst netip.Addr
 	proto    uint8
-	id       uint16
+	id       uint32
 }
 
 type reassembly struct {
 	key    datagramKey
-	pieces []packet // by offset, none overlapping another
+	pieces []piece // by offset, none overlapping another
 	timer  *sim.Timer
 }
 
-// reassemble adds a fragment; it returns the datagram when that was the last one missing, else nil.
+// piece is a fragment: what it holds of the datagram, and where.
+type piece struct {
+	datagram
+	data   []byte
+	offset int
+	more   bool
+}
+
+func (p piece) end() int { return p.offset + len(p.data) }
+
+// reassemble adds an IPv4 fragment; it returns the datagram when that was the last one missing, else nil.
 func (r *Router) reassemble(p packet) packet {
-	n := len(p.payload())
-	switch {
-	case n == 0, p.more() && n%fragmentUnit != 0:
-		r.drop(badFragment, p)
+	key := datagramKey{p.src(), p.dst(), p.proto(), uint32(p.id())}
+	pieces := r.addPiece(key, piece{p, p.payload(), p.offset(), p.more()}, maxIPv4-ipv4Header)
+	if pieces == nil {
 		return nil
-	case end(p) > maxIPv4-ipv4Header:
+	}
+	whole := append(packet(nil), pieces[0].datagram.(packet)...)
+	for _, q := range pieces[1:] {
+		whole = append(whole, q.data...)
+	}
+	if len(whole) > maxIPv4 {
 		r.drop(oversized, p)
 		return nil
 	}
-	d := r.findReassembly(p)
-	at, found := slices.BinarySearchFunc(d.pieces, p.offset(), func(q packet, offset int) int { return q.offset() - offset })
+	binary.BigEndian.PutUint16(whole[2:], uint16(len(whole)))
+	whole[6], whole[7] = 0, 0
+	whole.setChecksum()
+	return whole
+}
+
+// reassemble6 is reassemble for IPv6.
+func (r *Router) reassemble6(p packet6) []byte {
+	key := datagramKey{src: p.src(), dst: p.dst(), id: p.ID()}
+	pieces := r.addPiece(key, piece{p, p.FragmentData(), p.Offset(), p.More()}, ipv6.MaxPayload)
+	if pieces == nil {
+		return nil
+	}
+	var data []byte
+	for _, q := range pieces {
+		data = append(data, q.data...)
+	}
+	whole := ipv6.Whole(pieces[0].datagram.(packet6).Packet, data)
+	if len(whole) > ipv6.HeaderLen+ipv6.MaxPayload {
+		r.drop(oversized, p)
+		return nil
+	}
+	return whole
+}
+
+// addPiece returns all pieces, in order, when none is missing any more.
+func (r *Router) addPiece(key datagramKey, p piece, longest int) []piece {
+	n := len(p.data)
 	switch {
-	case found && len(d.pieces[at].payload()) == n && d.pieces[at].more() == p.more():
+	case n == 0, p.more && n%fragmentUnit != 0:
+		r.drop(badFragment, p)
+		return nil
+	case p.end() > longest:
+		r.drop(oversized, p)
+		return nil
+	}
+	d := r.findReassembly(key)
+	at, found := slices.BinarySearchFunc(d.pieces, p.offset, func(q piece, offset int) int { return q.offset - offset })
+	switch {
+	case found && len(d.pieces[at].data) == n && d.pieces[at].more == p.more:
 		return nil // a repetition
 	case found,
-		at > 0 && (end(d.pieces[at-1]) > p.offset() || !d.pieces[at-1].more()),
-		at < len(d.pieces) && (end(p) > d.pieces[at].offset() || !p.more()):
-		// Pieces that contradict each other are an attack, not a datagram (RFC 1858).
+		at > 0 && (d.pieces[at-1].end() > p.offset || !d.pieces[at-1].more),
+		at < len(d.pieces) && (p.end() > d.pieces[at].offset || !p.more):
+		// Pieces that contradict each other are an attack, not a datagram (RFC 1858; RFC 8200, Section 4.5).
 		r.drop(badFragment, p)
 		r.endReassembly(d)
 		return nil
@@ -57,27 +109,19 @@ func (r *Router) reassemble(p packet) packet {
 	d.pieces = slices.Insert(d.pieces, at, p)
 	next := 0
 	for _, q := range d.pieces {
-		if q.offset() != next {
+		if q.offset != next {
 			return nil
 		}
-		next = end(q)
+		next = q.end()
 	}
-	if d.pieces[len(d.pieces)-1].more() {
+	if d.pieces[len(d.pieces)-1].more {
 		return nil
 	}
 	r.endReassembly(d)
-	if d.pieces[0].headerLen()+next > maxIPv4 {
-		r.drop(oversized, p)
-		return nil
-	}
-	return d.join()
+	return d.pieces
 }
 
-// end is where the data of a fragment ends in the datagram.
-func end(p packet) int { return p.offset() + len(p.payload()) }
-
-func (r *Router) findReassembly(p packet) *reassembly {
-	key := datagramKey{src: p.src(), dst: p.dst(), proto: p.proto(), id: p.id()}
+func (r *Router) findReassembly(key datagramKey) *reassembly {
 	a := &r.reassembly
 	if i := slices.IndexFunc(a.pending, func(d *reassembly) bool { return d.key == key }); i >= 0 {
 		return a.pending[i]
@@ -89,7 +133,9 @@ func (r *Router) findReassembly(p packet) *reassembly {
 	d.timer = r.w.After(nil, r.settings.ReassemblyAge, func() {
 		first := d.pieces[0]
 		r.abandon(d, reassemblyTimeout)
-		r.icmpError(icmpTimeExceeded, codeReassembly, 0, first) // not sent unless it is the first fragment
+		if first.offset == 0 { // RFC 792 and RFC 8200, Section 4.5: not without the first fragment
+			r.report(reassemblyExceeded, first.datagram)
+		}
 	})
 	a.pending = append(a.pending, d)
 	return d
@@ -104,16 +150,4 @@ func (r *Router) abandon(d *reassembly, why reason) {
 func (r *Router) endReassembly(d *reassembly) {
 	d.timer.Stop()
 	r.reassembly.pending = slices.DeleteFunc(r.reassembly.pending, func(e *reassembly) bool { return e == d })
-}
-
-// join makes one datagram of all pieces, with the header of the first.
-func (d *reassembly) join() packet {
-	whole := append(packet(nil), d.pieces[0]...)
-	for _, q := range d.pieces[1:] {
-		whole = append(whole, q.payload()...)
-	}
-	binary.BigEndian.PutUint16(whole[2:], uint16(len(whole)))
-	whole[6], whole[7] = 0, 0
-	whole.setChecksum()
-	return whole
 }

@@ -49,12 +49,16 @@ func (t *routeTable) lookup(dst netip.Addr) (route, bool) {
 // addRoutes fills the table: first the connected prefixes, then the static routes.
 func (r *Router) addRoutes(static []Route) error {
 	for _, i := range r.interfaces {
-		r.routes.add(i.prefix, route{out: i})
+		for _, p := range i.prefixes {
+			if !p.Addr().IsLinkLocalUnicast() { // these are on every link, and on none to forward to
+				r.routes.add(p.Masked(), route{out: i})
+			}
+		}
 	}
 	for n, s := range static {
 		switch {
-		case !s.To.IsValid() || !s.To.Addr().Is4() || !s.Via.Is4():
-			return fmt.Errorf("route %d: to %s via %s: an IPv4 prefix and an IPv4 address are needed", n+1, s.To, s.Via)
+		case !s.To.IsValid() || !s.Via.IsValid() || s.To.Addr().Is4() != s.Via.Is4():
+			return fmt.Errorf("route %d: to %s via %s: a prefix and an address of the same family are needed", n+1, s.To, s.Via)
 		case s.To != s.To.Masked():
 			return fmt.Errorf("route to %s: bits beyond the prefix are set: write %s", s.To, s.To.Masked())
 		case r.own(s.Via):
@@ -68,7 +72,7 @@ func (r *Router) addRoutes(static []Route) error {
 			}
 			return fmt.Errorf("route to %s via %s: there is one via %s already", s.To, s.Via, old.via)
 		}
-		out := slices.IndexFunc(r.interfaces, func(i *iface) bool { return i.prefix.Contains(s.Via) })
+		out := slices.IndexFunc(r.interfaces, func(i *iface) bool { _, ok := i.onLink(s.Via); return ok })
 		if out < 0 {
 			return fmt.Errorf("route to %s: next hop %s is on none of the router's prefixes", s.To, s.Via)
 		}

@@ -119,7 +119,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	if n.Router() {
 		c := natbox.RouterConfig{Name: name}
 		for i, ifc := range n.Interfaces {
-			c.Interfaces = append(c.Interfaces, natbox.Interface{Segment: l.segments[ifc.Segment], Prefix: prefixes[i]})
+			c.Interfaces = append(c.Interfaces, natbox.Interface{Segment: l.segments[ifc.Segment], Prefixes: prefixes[i : i+1]})
 		}
 		for _, r := range routes {
 			c.Routes = append(c.Routes, natbox.Route{To: r.to, Via: r.via})
@@ -139,7 +139,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		Names: l.lookup, Faults: faults,
 	}
 	for i, ifc := range n.Interfaces {
-		c.Interfaces = append(c.Interfaces, hosts.Interface{Segment: l.segments[ifc.Segment], Prefix: prefixes[i]})
+		c.Interfaces = append(c.Interfaces, hosts.Interface{Segment: l.segments[ifc.Segment], Prefixes: prefixes[i : i+1]})
 	}
 	for _, r := range routes {
 		c.Routes = append(c.Routes, hosts.Route{To: r.to, Via: r.via})

@@ -10,7 +10,7 @@ type PortConfig struct {
 	Node  string       // the node's name
 	Owner Owner        // of the frames that arrive; nil: none
 	MAC   [6]byte      // zero: MACFor
-	Addrs []netip.Addr // IPv4 addresses of the node here: ARP requests for them go nowhere else
+	Addrs []netip.Addr // of the node here: ARP requests and neighbour solicitations for them go nowhere else
 
 	// Receive is called, as an event of the Owner, with each frame that arrives,
 	// from the Ethernet header on. The frame is the receiver's own, to keep or to

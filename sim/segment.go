@@ -149,8 +149,8 @@ func (s *Segment) Attach(c PortConfig) (*Port, error) {
 	}
 	c.Addrs = slices.Clone(c.Addrs)
 	for i, a := range c.Addrs {
-		if c.Addrs[i] = a.Unmap(); !c.Addrs[i].Is4() {
-			return fail("unsupported: %s is no IPv4 address", a)
+		if c.Addrs[i] = a.Unmap(); !a.IsValid() || a.Zone() != "" {
+			return fail("%q is not the address of a node", a)
 		}
 	}
 	p := &Port{segment: s, cfg: c, name: c.Node + ":" + s.name}

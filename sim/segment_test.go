@@ -240,8 +240,8 @@ func TestAttachErrors(t *testing.T) {
 		{PortConfig{Node: "b", Receive: receive, MAC: MACFor("a", "lan")},
 			`node "b" on segment "lan": node "a" has the MAC address ` + macString(MACFor("a", "lan")) + ` already: give one of them another`},
 		{PortConfig{Node: "a", Receive: receive, MAC: [6]byte{2}}, `node "a" on segment "lan": unsupported: a second port of one node on one segment`},
-		{PortConfig{Node: "b", Receive: receive, Addrs: []netip.Addr{netip.MustParseAddr("fe80::1")}}, `node "b" on segment "lan": unsupported: fe80::1 is no IPv4 address`},
-		{PortConfig{Node: "b", Receive: receive, Addrs: []netip.Addr{{}}}, `node "b" on segment "lan": unsupported: invalid IP is no IPv4 address`},
+		{PortConfig{Node: "b", Receive: receive, Addrs: []netip.Addr{netip.MustParseAddr("fe80::1%eth0")}}, `node "b" on segment "lan": "fe80::1%eth0" is not the address of a node`},
+		{PortConfig{Node: "b", Receive: receive, Addrs: []netip.Addr{{}}}, `node "b" on segment "lan": "invalid IP" is not the address of a node`},
 	} {
 		_, err := s.Attach(tt.config)
 		require.EqualError(t, err, "sim: "+tt.want)

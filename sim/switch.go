@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"slices"
 	"time"
+
+	"github.com/ipseclab/ipseclab/internal/ipv6"
 )
 
 const (
@@ -49,9 +51,10 @@ func (s *Segment) learnLocked(src macAddr, p *Port, now int64) {
 //
 // A unicast frame goes where its destination was last seen, or else to the port
 // that has this address by its configuration, so that a large segment is not
-// flooded whenever a pair has been silent for long. A broadcast ARP request for an
-// address of attached ports goes to these alone. All else floods: group
-// addresses, unknown destinations, gratuitous ARP.
+// flooded whenever a pair has been silent for long. A broadcast ARP request or a
+// multicast neighbour solicitation for an address of attached ports goes to these
+// alone. All else floods: group addresses, unknown destinations, gratuitous ARP
+// and what looks for a duplicate address.
 func (s *Segment) receiversLocked(from *Port, frame []byte, now int64) (to, taps []*Port) {
 	to = s.forwardLocked(from, frame, now, s.to[:0])
 	s.to = to
@@ -83,7 +86,7 @@ func (s *Segment) forwardLocked(from *Port, frame []byte, now int64, to []*Port)
 			to = append(to, p)
 			return to
 		}
-	} else if addr, ok := arpRequest(frame); ok {
+	} else if addr, ok := asksFor(frame); ok {
 		for _, p := range s.byAddr[addr] {
 			if p != from {
 				to = append(to, p)
@@ -107,11 +110,18 @@ const (
 	arpLength    = 28 // for IPv4 over Ethernet
 )
 
+// asksFor is the address that a frame to a group asks the link-layer address of.
+func asksFor(frame []byte) (netip.Addr, bool) {
+	if macAddr(frame) == broadcast {
+		return arpRequest(frame)
+	}
+	return solicitation(frame)
+}
+
 // arpRequest is the address that a broadcast ARP request asks for; false for any
 // other frame and for a gratuitous request. RFC 826, "Packet format".
 func arpRequest(frame []byte) (netip.Addr, bool) {
-	if len(frame) < etherHeader+arpLength || macAddr(frame) != broadcast ||
-		binary.BigEndian.Uint16(frame[12:]) != etherTypeARP {
+	if len(frame) < etherHeader+arpLength || binary.BigEndian.Uint16(frame[12:]) != etherTypeARP {
 		return netip.Addr{}, false
 	}
 	arp := frame[etherHeader:]
@@ -121,4 +131,23 @@ func arpRequest(frame []byte) (netip.Addr, bool) {
 	}
 	sender, target := netip.AddrFrom4([4]byte(arp[14:])), netip.AddrFrom4([4]byte(arp[24:]))
 	return target, sender != target
+}
+
+// solicitation is the address that a multicast neighbour solicitation asks for;
+// false for any other frame and for duplicate address detection, which has no
+// source. RFC 4861, Section 4.3 and RFC 4862, Section 5.4.2.
+func solicitation(frame []byte) (netip.Addr, bool) {
+	const neighborSolicitation, target = 135, 8
+	if binary.BigEndian.Uint16(frame[12:]) != ipv6.EtherType {
+		return netip.Addr{}, false
+	}
+	p, err := ipv6.Parse(frame[etherHeader:])
+	if err != nil || p.Proto != ipv6.ICMP || p.IsFragment() {
+		return netip.Addr{}, false
+	}
+	m := p.Payload()
+	if len(m) < target+16 || m[0] != neighborSolicitation || p.Src().IsUnspecified() {
+		return netip.Addr{}, false
+	}
+	return netip.AddrFrom16([16]byte(m[target:])), true
 }
