@@ -14,7 +14,11 @@ import (
 // quiet are Alice and Bob without a trace, as a gateway or a benchmark has them,
 // and the outermost SAs from her to him.
 func quiet(t testing.TB, transforms ...ipsec.Transform) (a, b *node, out, in *sa) {
-	a, b = joined(t, Config{}, ipsec.Lifetime{}, transforms...)
+	return quietAt(t, families["IPv4"], transforms...)
+}
+
+func quietAt(t testing.TB, e ends, transforms ...ipsec.Transform) (a, b *node, out, in *sa) {
+	a, b = joinedAt(t, e, Config{}, ipsec.Lifetime{}, transforms...)
 	a.cfg.Trace, b.cfg.Trace = nil, nil
 	return a, b, a.sad.list[len(a.sad.list)-1], b.sad.list[len(transforms)-1]
 }
@@ -22,32 +26,39 @@ func quiet(t testing.TB, transforms ...ipsec.Transform) (a, b *node, out, in *sa
 // A packet costs no allocation to seal and to open, and exactly its own buffer
 // through the whole Pipeline.
 func TestAllocations(t *testing.T) {
-	for _, transforms := range everyProtection() {
-		t.Run(named(transforms), func(t *testing.T) {
-			a, b, out, in := quiet(t, transforms...)
-			packet := ip(alice, bob, 17, udp(1, 2, 1000), 0x94, 4, 0, 0)
-			d, _ := parse(packet)
-			sealed, opened := make([]byte, out.protectedSize(d)), make([]byte, 1500)
-			var inner Layer
-			require.Zero(t, testing.AllocsPerRun(200, func() {
-				out.seal(sealed, d)
-				s, _ := parse(sealed)
-				if _, why := in.open(opened, s, &inner); why != "" {
-					t.Fatal(why)
-				}
-			}), "seal and open")
-
-			require.EqualValues(t, 2, testing.AllocsPerRun(200, func() {
-				s := a.Outbound(start, packet, 1500)
-				if o := b.InboundProtected(start, s.Packet); o.Outcome != Opened {
-					t.Fatal(o.Why)
-				}
-			}), "Outbound and InboundProtected: the two packets that they return")
-
-			f := ipsec.Flow{Src: carol, Dst: alice, Proto: 17}
-			require.Zero(t, testing.AllocsPerRun(200, func() { a.InboundClear(start, f) }), "InboundClear")
-		})
+	packets := map[string][]byte{
+		"IPv4": ip(alice, bob, 17, udp(1, 2, 1000), 0x94, 4, 0, 0),
+		"IPv6": ip6(alice6, bob6, 17, udp(1, 2, 1000), hopByHop(5, 2, 0, 0), routing(0, 0, carol6), destination()),
 	}
+	for _, transforms := range everyProtection() {
+		for family, e := range families {
+			t.Run(family+" "+named(transforms), func(t *testing.T) { checkAllocations(t, e, packets[family], transforms) })
+		}
+	}
+}
+
+func checkAllocations(t *testing.T, e ends, packet []byte, transforms []ipsec.Transform) {
+	a, b, out, in := quietAt(t, e, transforms...)
+	d, _ := parse(packet)
+	sealed, opened := make([]byte, out.protectedSize(d)), make([]byte, 1500)
+	var inner Layer
+	require.Zero(t, testing.AllocsPerRun(200, func() {
+		out.seal(sealed, d)
+		s, _ := parse(sealed)
+		if _, why := in.open(opened, s, &inner); why != "" {
+			t.Fatal(why)
+		}
+	}), "seal and open")
+
+	require.EqualValues(t, 2, testing.AllocsPerRun(200, func() {
+		s := a.Outbound(start, packet, 1500)
+		if o := b.InboundProtected(start, s.Packet); o.Outcome != Opened {
+			t.Fatal(o.Why)
+		}
+	}), "Outbound and InboundProtected: the two packets that they return")
+
+	f := ipsec.Flow{Src: carol, Dst: alice, Proto: 17}
+	require.Zero(t, testing.AllocsPerRun(200, func() { a.InboundClear(start, f) }), "InboundClear")
 }
 
 // payloadSizes are what the benchmarks carry: an acknowledgement, an old-fashioned

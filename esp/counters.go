@@ -8,7 +8,7 @@ import (
 
 // Counters count since the Pipeline was made. The names follow the driver
 // statistics of the Windows IP Security Monitor as far as they are known
-// (from secondary sources, unconfirmed); bytes are of the IPv4 payloads inside.
+// (from secondary sources, unconfirmed); bytes are of the payloads inside.
 type Counters struct {
 	ActiveSAs            int // "Active Security Associations": pairs and lone halves count each SA
 	PendingKeyOperations int // acquires under way

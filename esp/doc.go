@@ -1,5 +1,5 @@
 // Package esp is the IPsec boundary of a host: the processing model of RFC 4301
-// on whole IPv4 datagrams held in byte slices. It knows no network stack and no
+// on whole IPv4 and IPv6 datagrams held in byte slices. It knows no network stack and no
 // key management; a host carries packets to it and acts on its decisions and
 // events.
 //
@@ -16,7 +16,9 @@
 // (entry, local address, peer) whose selector holds it. When there is none, an
 // acquire asks key management for one; meanwhile the last datagram for each
 // destination waits. One with DF set that would outgrow the path MTU comes back
-// as TooBig (Section 8.2.1).
+// as TooBig (Section 8.2.1). IPv6 has no DF; there TCP alone, which cuts its
+// segments to the path MTU, is told, and what others send may be fragmented once it
+// is protected.
 //
 // InboundClear judges a packet that arrived without protection by the inbound
 // policy (Section 5.2, step 3b): what must be protected is discarded.
@@ -38,9 +40,11 @@
 //
 // # Modes and bundles
 //
-// An SA in transport mode works behind the datagram's own header, one in tunnel
-// mode puts the whole datagram behind a header of its own (RFC 4301, Section
-// 5.1.2.1). A policy entry with a Peer is for tunnels, whose SAs are found by that
+// An SA in transport mode works behind the datagram's own header, in IPv6 with the
+// hop-by-hop options, the routing header and the options before it; destination
+// options for the end are protected (RFC 4303, Section 3.1.1). One in tunnel mode
+// puts the whole datagram behind a header of its own (RFC 4301, Section 5.1.2), which
+// need not be of the same IP version. A policy entry with a Peer is for tunnels, whose SAs are found by that
 // far end, whatever the addresses inside.
 //
 // AH around ESP is a bundle of two SAs (RFC 2401, Section 4.3), which come in one
@@ -62,11 +66,11 @@
 //
 // Add refuses as unsupported: ESP without integrity outside AH, bundles other than
 // AH around ESP, and every algorithm that package suite does not have. There are
-// no extended sequence numbers, multicast SAs, selectors by name or by ICMP type,
+// no extended sequence numbers, multicast SAs, selectors by name, IPv6 jumbograms,
 // and no traffic flow confidentiality; dummy packets are recognised and discarded
 // (RFC 4303, Section 2.6), and what stands behind an inner datagram is cut off. AH
-// follows a source route to its end, but policy and SAs go by the destination in
-// the header, which is the next hop. The TTL of an inner datagram is for whoever
+// follows a source route or a routing header to its end, but policy and SAs go by
+// the destination in the header, which is the next hop. The TTL of an inner datagram is for whoever
 // forwards it. The policy is ordered and not
 // decorrelated (RFC 4301, Section 4.4.1), so it has no caches to go stale.
 //

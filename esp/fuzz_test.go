@@ -10,23 +10,39 @@ import (
 // FuzzInboundProtected: whatever arrives, nothing panics, only a packet that the
 // peer sealed opens, and it opens once.
 func FuzzInboundProtected(f *testing.F) {
-	var sealed [][]byte // by suite
-	all := everyProtection()
-	for i, tr := range all {
-		a, _ := joined(f, Config{}, ipsec.Lifetime{}, tr...)
-		p := a.Outbound(start, ip(alice, bob, 17, udp(1, 2, 20)), 0).Packet
-		sealed = append(sealed, p)
-		f.Add(byte(i), p)
-		f.Add(byte(i), flagged(p, moreFragments))
-		f.Add(byte(i), ip(alice, bob, p[9], p[20:], 1, 1, 1, 1))
-		f.Add(byte(i), ip(alice, bob, 51, p[20:], 7, 7, 4, 0, 0, 0, 0, 0))
-		f.Add(byte(i), p[:len(p)-1])
-		f.Add(byte(i), p[:28])
+	type fixture struct {
+		ends       ends
+		transforms []ipsec.Transform
+		sealed     []byte // the payload of the one packet that was sealed
+	}
+	var all []fixture // even ones are IPv4
+	for _, tr := range everyProtection() {
+		for _, e := range []ends{families["IPv4"], families["IPv6"]} {
+			i := byte(len(all))
+			a, _ := joinedAt(f, e, Config{}, ipsec.Lifetime{}, tr...)
+			p := a.Outbound(start, e.packet(17, udp(1, 2, 20)), 0).Packet
+			d, _ := parse(p)
+			all = append(all, fixture{e, tr, d.payload()})
+			f.Add(i, p)
+			f.Add(i, p[:len(p)-1])
+			f.Add(i, p[:d.headerLen+8])
+			if d.v6() {
+				for _, exts := range [][]ext{
+					{hopByHop(0x3e, 2, 7, 7)}, {destination(), routing(0, 1, carol6)}, {routing(3, 1, carol6)}, {fragmentOf(0, false)}, {fragmentOf(8, true)},
+				} {
+					f.Add(i, ip6(e.a, e.b, d.proto(), d.payload(), exts...))
+				}
+				continue
+			}
+			f.Add(i, flagged(p, moreFragments))
+			f.Add(i, ip(alice, bob, p[9], p[20:], 1, 1, 1, 1))
+			f.Add(i, ip(alice, bob, 51, p[20:], 7, 7, 4, 0, 0, 0, 0, 0))
+		}
 	}
 	f.Add(byte(0), []byte(nil))
 	f.Fuzz(func(t *testing.T, i byte, packet []byte) {
-		suite := int(i) % len(all)
-		_, b := joined(t, Config{}, ipsec.Lifetime{}, all[suite]...)
+		x := all[int(i)%len(all)]
+		_, b := joinedAt(t, x.ends, Config{}, ipsec.Lifetime{}, x.transforms...)
 		kept := bytes.Clone(packet)
 		d := b.InboundProtected(start, packet)
 		if !bytes.Equal(kept, packet) {
@@ -35,7 +51,7 @@ func FuzzInboundProtected(f *testing.F) {
 		switch d.Outcome {
 		case Opened:
 			// AH covers the content, and not the flags of the header in front of it.
-			if !bytes.Contains(packet, sealed[suite][20:]) {
+			if !bytes.Contains(packet, x.sealed) {
 				t.Fatalf("a packet opened that nobody sealed: %x", packet)
 			}
 			if again := b.InboundProtected(start, packet); again.Outcome != Dropped {
@@ -57,6 +73,9 @@ func FuzzFlowOf(f *testing.F) {
 		nil, toBob(1, 2), ip(alice, bob, 6, udp(1000, 80, 20), 1, 1, 1, 0), ip(alice, bob, 1, []byte{8, 0, 0, 0}),
 		flagged(toBob(1, 2), 100), flagged(toBob(1, 2), moreFragments), toBob(1, 2)[:22], ip(alice, bob, 17, nil),
 		ip(alice, bob, 50, make([]byte, 40)),
+		ip6(alice6, bob6, 17, udp(1, 2, 3), hopByHop(5, 2, 0, 0), destination(), routing(0, 1, carol6), fragmentOf(0, false), destination()),
+		ip6(alice6, bob6, 17, udp(1, 2, 3), fragmentOf(0, true)), ip6(alice6, bob6, extDestination, udp(1, 2, 3), fragmentOf(8, false)),
+		ip6(alice6, bob6, 58, []byte{135, 0, 0, 0}), ip6(alice6, bob6, 50, make([]byte, 40), destination()), ip6(alice6, bob6, 59, nil),
 	} {
 		f.Add(p)
 	}
@@ -71,7 +90,7 @@ func FuzzFlowOf(f *testing.F) {
 			}
 			return
 		}
-		if !flow.Src.Is4() || !flow.Dst.Is4() || flow.Reverse().Reverse() != flow {
+		if flow.Src.Is4() != flow.Dst.Is4() || flow.Reverse().Reverse() != flow {
 			t.Fatalf("not a flow: %+v", flow)
 		}
 		if d.Outcome != Passed && d.Outcome != Dropped && d.Outcome != Held {

@@ -5,7 +5,6 @@ import "encoding/binary"
 // Sizes of RFC 791, Section 3.1.
 const (
 	minHeader   = 20
-	maxHeader   = 60
 	maxDatagram = 65535
 )
 

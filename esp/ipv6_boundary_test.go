@@ -200,6 +200,36 @@ func TestTooBigForIPv6(t *testing.T) {
 	}
 }
 
+// A tunnel whose DF is set or clear says so about every inner IPv6 datagram but
+// those that every link carries (RFC 2473, Section 7.1).
+func TestTunnelDFForIPv6(t *testing.T) {
+	for _, outer := range families {
+		for _, c := range []struct {
+			df           DF
+			proto        uint8
+			long, tooBig bool
+		}{
+			{DFCopy, ipsec.ProtoTCP, true, true}, {DFCopy, ipsec.ProtoUDP, true, false}, {DFSet, ipsec.ProtoUDP, true, true}, {DFClear, ipsec.ProtoTCP, true, false},
+			{DFCopy, ipsec.ProtoTCP, false, false}, {DFSet, ipsec.ProtoTCP, false, false},
+		} {
+			out, _ := params(tripleDES, outer.a, outer.b, 0x1000, 0x2000)
+			out.Mode, out.Selector = ipsec.Tunnel, between(alice6, bob6)
+			a, _ := tunnelled(t, Config{TunnelDF: c.df}, []ipsec.SAParams{out}, nil)
+			pathMTU, n := 1280, 1280
+			if c.long {
+				pathMTU, n = 1500, 1500
+			}
+			d := a.Outbound(start, ip6(alice6, bob6, c.proto, udp(1, 2, n-48)), pathMTU)
+			require.Equal(t, c.tooBig, d.Outcome == TooBig, "%+v: %s", c, d.Why)
+			if !c.tooBig {
+				require.Equal(t, Protected, d.Outcome, d.Why)
+				require.Greater(t, len(d.Packet), pathMTU)
+				require.True(t, outer.a.Is6() || d.Packet[6]&0x40 == 0, "a packet that may be fragmented says so")
+			}
+		}
+	}
+}
+
 // The largest IPv6 datagram that can be protected, and one byte more.
 func TestLargestIPv6Datagram(t *testing.T) {
 	for _, tr := range everyProtection() {

@@ -73,6 +73,16 @@ func TestIPv6RoundTrip(t *testing.T) {
 	}
 }
 
+// A sender may leave destination options for the end in front of ESP, which says
+// nothing about them (RFC 4303, Section 3.1.1).
+func TestOptionsInFrontOfESP(t *testing.T) {
+	a, b := joinedAt(t, families["IPv6"], Config{}, ipsec.Lifetime{}, tripleDES)
+	sealed := a.Outbound(start, ip6(alice6, bob6, ipsec.ProtoUDP, udp(1, 2, 9)), 0).Packet
+	o := b.InboundProtected(start, ip6(alice6, bob6, ipsec.ProtoESP, sealed[40:], destination(1, 2, 0, 0)))
+	require.Equal(t, Opened, o.Outcome, o.Why)
+	require.Equal(t, ip6(alice6, bob6, ipsec.ProtoUDP, udp(1, 2, 9), destination(1, 2, 0, 0)), o.Packet)
+}
+
 // Whatever extension headers stand in front, a datagram comes out as it went in,
 // and what is outside shows nothing but ESP or AH.
 func TestIPv6Property(t *testing.T) {

@@ -71,7 +71,8 @@ func (r *scapyRun) check(t *testing.T, python string) {
 
 // layersOf describes SAs, innermost first, and the packet that they made to scapy.
 func layersOf(sas []ipsec.SAParams, d Decision) (layers []scapyLayer) {
-	at := int(d.Packet[0]&15) * 4
+	sealed, _ := parse(d.Packet)
+	at := sealed.headerLen
 	applied := []Layer{d.Layer, d.Inner}
 	for i := len(sas) - 1; i >= 0; i-- {
 		p := sas[i]
@@ -90,37 +91,73 @@ func layersOf(sas []ipsec.SAParams, d Decision) (layers []scapyLayer) {
 }
 
 // Whole packets of every suite, of AH with every MAC and of bundles, in both
-// modes, against an independent implementation: given IVs and outer header, scapy
-// seals the same bytes, and it opens ours; and we open them.
+// modes and both families, against an independent implementation: given IVs and
+// outer header, scapy seals the same bytes, and it opens ours; and we open them.
 func TestAgainstScapy(t *testing.T) {
 	python := needs.Tool(t, "scapy")
 	var run scapyRun
 	for _, transforms := range everyProtection() {
-		for _, mode := range []ipsec.Mode{ipsec.Transport, ipsec.Tunnel} {
+		for outerName, outer := range families {
 			sizes := []int{0, 1, 6, 7, 8, 14, 16, 1400}
-			if first := transforms[0]; mode == ipsec.Tunnel || first.Auth != "" && first.Auth != "hmac-sha1-96" {
+			if first := transforms[0]; first.Auth != "" && first.Auth != "hmac-sha1-96" {
 				sizes = []int{7, 100} // no other padding than that of another suite
 			}
-			out, in := bundled(transforms, mode, alice, bob, 0x5000, 0x6000)
-			a, b := tunnelled(t, Config{}, out, in)
-			for _, n := range sizes {
-				// Scapy trusts no UDP checksum, and none is there: 0 says so (RFC 768).
-				clear := ip(alice, bob, ipsec.ProtoUDP, udp(1000, 2000, n))
-				d := a.Outbound(start, clear, 0)
-				require.Equal(t, Protected, d.Outcome, d.Why)
-				o := b.InboundProtected(start, d.Packet)
-				require.Equal(t, Opened, o.Outcome, o.Why)
-				require.Equal(t, clear, o.Packet)
-				j := scapyJob{Layers: layersOf(out, d)}
-				if mode == ipsec.Tunnel {
-					j.Tunnel = hex.EncodeToString(d.Packet[:20])
+			out, in := bundled(transforms, ipsec.Transport, outer.a, outer.b, 0x5000, 0x6000)
+			run.roundTrips(t, "transport "+outerName+" "+named(transforms), outer, out, in, sizes)
+			for innerName, inner := range families {
+				out, in := bundled(transforms, ipsec.Tunnel, outer.a, outer.b, 0x5000, 0x6000)
+				for i := range out {
+					out[i].Selector, in[i].Selector = between(inner.a, inner.b), between(inner.a, inner.b)
 				}
-				what := mode.String() + " " + named(transforms)
-				j.Do = "seal"
-				run.add(t, what+": scapy seals", j, clear, d.Packet)
-				j.Do = "open"
-				run.add(t, what+": scapy opens ours", j, d.Packet, clear)
+				run.roundTrips(t, innerName+" in "+outerName+" "+named(transforms), inner, out, in, []int{7, 100})
 			}
+		}
+	}
+	run.check(t, python)
+}
+
+func (r *scapyRun) roundTrips(t *testing.T, what string, e ends, out, in []ipsec.SAParams, sizes []int) {
+	a, b := tunnelled(t, Config{}, out, in)
+	for _, n := range sizes {
+		// Scapy trusts no UDP checksum, and none is there: 0 says so (RFC 768).
+		clear := e.packet(ipsec.ProtoUDP, udp(1000, 2000, n))
+		d := a.Outbound(start, clear, 0)
+		require.Equal(t, Protected, d.Outcome, d.Why)
+		o := b.InboundProtected(start, d.Packet)
+		require.Equal(t, Opened, o.Outcome, o.Why)
+		require.Equal(t, clear, o.Packet)
+		j := scapyJob{Layers: layersOf(out, d)}
+		if out[0].Mode == ipsec.Tunnel {
+			j.Tunnel = hex.EncodeToString(d.Packet[:headerOf(out[0].Dst)])
+		}
+		j.Do = "seal"
+		r.add(t, what+": scapy seals", j, clear, d.Packet)
+		j.Do = "open"
+		r.add(t, what+": scapy opens ours", j, d.Packet, clear)
+	}
+}
+
+// Extension headers: scapy, too, leaves hop-by-hop options and routing headers in
+// front, and protects the options for the end behind one. It takes a routing header
+// for one that has all stops to make.
+func TestExtensionHeadersAgainstScapy(t *testing.T) {
+	python := needs.Tool(t, "scapy")
+	var run scapyRun
+	hop, last := netip.MustParseAddr("2001:db8:8::8"), netip.MustParseAddr("2001:db8:9::9")
+	data := udp(1000, 2000, 40)
+	for name, exts := range map[string][]ext{
+		"options that may change":     {hopByHop(0x3e, 2, 7, 7, 0x1e, 2, 7, 7), destination(0x3f, 4, 7, 7, 7, 7, 1, 2, 0, 0), routing(0, 1, carol6)},
+		"options for the end":         {hopByHop(), routing(0, 1, carol6), destination(0x3e, 2, 7, 7)},
+		"a source route":              {routing(0, 1, last)},
+		"a source route of two stops": {destination(0x3e, 2, 7, 7), routing(0, 2, hop, last)},
+	} {
+		for _, tr := range []ipsec.Transform{espNull, {Protocol: ipsec.ESP, Cipher: "aes128-gcm16"}, ahSHA1, {Protocol: ipsec.AH, Auth: "hmac-sha256-128"}} {
+			out, _ := params(tr, alice6, bob6, 0x5000, 0x6000)
+			a, _ := tunnelled(t, Config{}, []ipsec.SAParams{out}, nil)
+			clear := ip6(alice6, bob6, ipsec.ProtoUDP, data, exts...)
+			d := a.Outbound(start, clear, 0)
+			require.Equal(t, Protected, d.Outcome, d.Why)
+			run.add(t, name+", "+tr.String()+": scapy seals", scapyJob{Do: "seal", Layers: layersOf([]ipsec.SAParams{out}, d)}, clear, d.Packet)
 		}
 	}
 	run.check(t, python)

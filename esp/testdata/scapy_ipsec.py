@@ -7,6 +7,7 @@ from scapy.config import conf
 
 conf.verb = 0
 from scapy.layers.inet import IP
+from scapy.layers.inet6 import IPv6
 from scapy.layers.ipsec import AH, ESP, SecurityAssociation
 from scapy.packet import bind_layers, split_layers
 
@@ -21,10 +22,14 @@ AUTHS = {
 }
 
 
+def datagram(data):
+    return IPv6(data) if data[0] >> 4 == 6 else IP(data)
+
+
 def association(layer, tunnel):
     extra = {"auth_algo": AUTHS[layer["auth"]], "auth_key": bytes.fromhex(layer["auth_key"]) or None}
     if tunnel:
-        extra["tunnel_header"] = IP(bytes.fromhex(tunnel))
+        extra["tunnel_header"] = datagram(bytes.fromhex(tunnel))
     if layer["protocol"] == "AH":
         return SecurityAssociation(AH, spi=layer["spi"], **extra)
     name = layer["cipher"]
@@ -40,14 +45,15 @@ def association(layer, tunnel):
 def run(layer, packet, operation):
     """One layer. While AH is at work ESP stays raw, or scapy would take the ICV for that of the ESP inside."""
     if layer["protocol"] != "AH":
-        return bytes(operation(IP(packet)))
-    split_layers(IP, ESP, proto=50)
-    split_layers(AH, ESP, nh=50)
+        return bytes(operation(datagram(packet)))
+    bindings = ((IP, {"proto": 50}), (IPv6, {"nh": 50}), (AH, {"nh": 50}))
+    for lower, field in bindings:
+        split_layers(lower, ESP, **field)
     try:
-        return bytes(operation(IP(packet)))
+        return bytes(operation(datagram(packet)))
     finally:
-        bind_layers(IP, ESP, proto=50)
-        bind_layers(AH, ESP, nh=50)
+        for lower, field in bindings:
+            bind_layers(lower, ESP, **field)
 
 
 for line in sys.stdin:

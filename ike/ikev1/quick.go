@@ -294,26 +294,31 @@ func (q *quick) narrow() error {
 		transport = transport || p.Mode == ipsec.Transport
 	}
 	for _, side := range []struct {
-		p    *netip.Prefix
-		addr netip.Addr
-	}{{&q.outbound.Src, local}, {&q.outbound.Dst, remote}} {
+		p, other *netip.Prefix
+		addr     netip.Addr
+	}{{&q.outbound.Src, &q.outbound.Dst, local}, {&q.outbound.Dst, &q.outbound.Src, remote}} {
 		switch {
 		case transport && (*side.p == netip.Prefix{} || side.p.Contains(side.addr)):
 			*side.p = ipsec.Host(side.addr)
 		case transport:
 			return ike.Errorf(ike.CodeNoPolicy, 0, "transport mode between %v and %v cannot serve %v", local, remote, q.outbound)
-		case *side.p == netip.Prefix{}:
-			*side.p = netip.PrefixFrom(unspecified(side.addr), 0)
+		case *side.p != netip.Prefix{}:
+		case side.other.IsValid():
+			*side.p = allOf(side.other.Addr())
+		default:
+			*side.p = allOf(side.addr)
 		}
 	}
 	return nil
 }
 
-func unspecified(a netip.Addr) netip.Addr {
+// allOf is all of an address's family: identities have one, where a selector
+// may leave it open.
+func allOf(a netip.Addr) netip.Prefix {
 	if a.Is4() {
-		return netip.IPv4Unspecified()
+		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
 	}
-	return netip.IPv6Unspecified()
+	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 }
 
 // saPairs are the result of the exchange, after both sides have agreed: a pair

@@ -372,6 +372,22 @@ func TestTunnelMode(t *testing.T) {
 	n.run(2 * time.Second)
 	n.wantPairs("any address is the subnet of all", 2)
 	require.Equal(t, "0.0.0.0/0.0.0.0", field(last(b, "quick mode", 1).Payloads, "Identification"))
+
+	// The networks behind the peers need not be of the peers' family.
+	s = ipsec.Selector{Dst: netip.MustParsePrefix("2001:db8:2::/48")}
+	a.requestFor(b, s)
+	n.run(3 * time.Second)
+	n.wantPairs("IPv6 in IPv4", 3)
+	require.Equal(t, "::/::", field(last(b, "quick mode", 1).Payloads, "Identification"))
+	whole := 0
+	for _, sa := range b.in {
+		if sa.Selector.Dst == s.Dst {
+			require.Equal(t, netip.MustParsePrefix("::/0"), sa.Selector.Src)
+			require.Equal(t, a.addr, sa.Src)
+			whole++
+		}
+	}
+	require.Equal(t, 1, whole)
 }
 
 func TestIPv6(t *testing.T) {

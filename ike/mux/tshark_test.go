@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -54,16 +55,7 @@ func TestTsharkReadsUs(t *testing.T) {
 			a.drain()
 			require.Len(t, n.sent, 13)
 
-			dir := t.TempDir()
-			capture := filepath.Join(dir, "ike.pcap")
-			writeCapture(t, capture, n.sent)
-			keys := traced[trace.IKEKeys](a)[0]
-			table := fmt.Sprintf("%v,%v\n", keys.CookieI, keys.Key)
-			config := filepath.Join(dir, "config", "wireshark")
-			require.NoError(t, os.MkdirAll(config, 0o755))
-			require.NoError(t, os.WriteFile(filepath.Join(config, "ikev1_decryption_table"), []byte(table), 0o644))
-
-			verbose := run(t, tshark, dir, "-r", capture, "-V", "-O", "isakmp")
+			verbose := decoded(t, tshark, n.sent, traced[trace.IKEKeys](a)[0])
 			require.NotContains(t, verbose, "Malformed")
 			require.NotContains(t, verbose, "Expert Info (Error")
 			for i, want := range [][]string{
@@ -93,11 +85,57 @@ func TestTsharkReadsUs(t *testing.T) {
 	}
 }
 
+// The same over IPv6, whose addresses and subnets have identities of their own
+// (RFC 2407, Sections 4.6.2.1, 4.6.2.5 and 4.6.2.6).
+func TestTsharkReadsIPv6(t *testing.T) {
+	tshark := needs.Tool(t, "tshark")
+	n := newNetwork(t)
+	a, b := n.add("a", "2001:db8:1::1", 1), n.add("b", "2001:db8:2::2", 2)
+	a.requestFor(b, ipsec.Selector{Src: ipsec.Host(a.addr), Dst: ipsec.Host(b.addr), Proto: ipsec.ProtoUDP, DstPort: 53})
+	n.run(time.Second)
+	for _, h := range n.hosts {
+		h.quickMode.Proposals[0].Mode = ipsec.Tunnel
+	}
+	a.requestFor(b, ipsec.Selector{Src: netip.MustParsePrefix("2001:db8:8::/48"), Dst: netip.MustParsePrefix("10.8.0.0/16")})
+	a.requestFor(b, ipsec.Selector{Src: netip.MustParsePrefix("2001:db8:8::/48")})
+	n.run(2 * time.Second)
+	a.wantFailure("the networks of one pair are of one family", "INVALID-ID-INFORMATION", ike.CodeIDPayload)
+	n.wantPairs("two pairs", 2)
+
+	verbose := decoded(t, tshark, n.sent, traced[trace.IKEKeys](a)[0])
+	require.NotContains(t, verbose, "Malformed")
+	for i, want := range map[int][]string{
+		1: {"Exchange type: Identity Protection (Main Mode) (2)"},
+		5: {"ID type: IPV6_ADDR (5)", "Identification Data:2001:db8:1::1"},
+		6: {"ID type: IPV6_ADDR (5)", "Identification Data:2001:db8:2::2"},
+		7: {"ID type: IPV6_ADDR (5)", "Identification Data:2001:db8:1::1", "Identification Data:2001:db8:2::2", "Protocol ID: UDP (17)"},
+	} {
+		for _, phrase := range want {
+			require.Contains(t, frameOf(verbose, i), phrase, "frame %d", i)
+		}
+	}
+	require.Contains(t, verbose, "ID type: IPV6_ADDR_SUBNET (6)")
+	require.Contains(t, verbose, "Encapsulation-Mode: Tunnel")
+}
+
 // frameOf is tshark's text for one frame.
 func frameOf(verbose string, number int) string {
 	_, rest, _ := strings.Cut(verbose, fmt.Sprintf("Frame %d:", number))
 	text, _, _ := strings.Cut(rest, "\nFrame ")
 	return text
+}
+
+// decoded is tshark's text for datagrams, with the key of their main mode.
+func decoded(t *testing.T, tshark string, sent []ike.Datagram, keys trace.IKEKeys) string {
+	t.Helper()
+	dir := t.TempDir()
+	capture := filepath.Join(dir, "ike.pcap")
+	writeCapture(t, capture, sent)
+	table := fmt.Sprintf("%v,%v\n", keys.CookieI, keys.Key)
+	config := filepath.Join(dir, "config", "wireshark")
+	require.NoError(t, os.MkdirAll(config, 0o755))
+	require.NoError(t, os.WriteFile(filepath.Join(config, "ikev1_decryption_table"), []byte(table), 0o644))
+	return run(t, tshark, dir, "-r", capture, "-V", "-O", "isakmp")
 }
 
 func run(t *testing.T, program, home string, args ...string) string {
@@ -117,12 +155,18 @@ func writeCapture(t *testing.T, file string, ds []ike.Datagram) {
 	w := pcapgo.NewWriter(&b)
 	require.NoError(t, w.WriteFileHeader(65536, layers.LinkTypeEthernet))
 	for i, d := range ds {
-		ip := &layers.IPv4{
-			Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: net.IP(d.Local.Addr().AsSlice()), DstIP: net.IP(d.Remote.Addr().AsSlice()),
-		}
-		udp := &layers.UDP{SrcPort: layers.UDPPort(d.Local.Port()), DstPort: layers.UDPPort(d.Remote.Port())}
-		require.NoError(t, udp.SetNetworkLayerForChecksum(ip))
+		from, to := net.IP(d.Local.Addr().AsSlice()), net.IP(d.Remote.Addr().AsSlice())
 		eth := &layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}, EthernetType: layers.EthernetTypeIPv4}
+		udp := &layers.UDP{SrcPort: layers.UDPPort(d.Local.Port()), DstPort: layers.UDPPort(d.Remote.Port())}
+		var ip interface {
+			gopacket.SerializableLayer
+			gopacket.NetworkLayer
+		} = &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: from, DstIP: to}
+		if d.Local.Addr().Is6() {
+			eth.EthernetType = layers.EthernetTypeIPv6
+			ip = &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolUDP, SrcIP: from, DstIP: to}
+		}
+		require.NoError(t, udp.SetNetworkLayerForChecksum(ip))
 		frame := gopacket.NewSerializeBuffer()
 		require.NoError(t, gopacket.SerializeLayers(frame, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, eth, ip, udp, gopacket.Payload(d.Payload)))
 		require.NoError(t, w.WritePacket(gopacket.CaptureInfo{
