@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/ike/mux"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
@@ -82,4 +83,16 @@ func (d *driver) ids() []said {
 	return slices.SortedFunc(maps.Keys(d.h.in), func(a, b said) int {
 		return cmp.Or(cmp.Compare(a.spi, b.spi), cmp.Compare(a.protocol, b.protocol))
 	})
+}
+
+// heard reports whether the peer has each main mode that this host has, and there
+// is one: then it hears a Delete, under whichever of them.
+func (d *driver) heard() bool {
+	established := func(m mux.MainModeInfo) bool { return m.Established }
+	peers := map[ike.Cookies]bool{}
+	for _, m := range d.peer.mux.MainModes() {
+		peers[m.Cookies] = established(m)
+	}
+	own := d.h.mux.MainModes()
+	return slices.ContainsFunc(own, established) && !slices.ContainsFunc(own, func(m mux.MainModeInfo) bool { return m.Established && !peers[m.Cookies] })
 }

@@ -83,7 +83,7 @@ type said struct {
 type farewell struct {
 	why  string
 	at   time.Time
-	told bool // a main mode was up, under which the peer could be told
+	told bool // the peer could be told: the two had the same main modes
 }
 
 func idOf(sa ipsec.SAParams) said { return said{sa.Protocol, sa.SPI} }
@@ -147,8 +147,7 @@ func (h *host) remove(id said, why string) {
 }
 
 func (h *host) bury(id said, why string) {
-	up := slices.ContainsFunc(h.mux.MainModes(), func(m mux.MainModeInfo) bool { return m.Established })
-	h.gone[id] = farewell{why: why, at: h.n.now, told: up}
+	h.gone[id] = farewell{why: why, at: h.n.now, told: h.driver != nil && h.driver.heard()}
 }
 
 func (h *host) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
@@ -240,9 +239,14 @@ func (n *network) send(d ike.Datagram) {
 		if n.alter != nil {
 			b = n.alter(number, b)
 		}
-		n.serial++
-		n.flying = append(n.flying, flight{at: n.now.Add(delay), serial: n.serial, d: ike.Datagram{Local: d.Remote, Remote: d.Local, Payload: b}})
+		n.fly(ike.Datagram{Local: d.Local, Remote: d.Remote, Payload: b}, delay)
 	}
+}
+
+// fly has a datagram arrive after a delay, whoever sent it.
+func (n *network) fly(d ike.Datagram, delay time.Duration) {
+	n.serial++
+	n.flying = append(n.flying, flight{at: n.now.Add(delay), serial: n.serial, d: ike.Datagram{Local: d.Remote, Remote: d.Local, Payload: d.Payload}})
 }
 
 // run lets time pass until the given time since the start.

@@ -22,8 +22,9 @@ type randomRun struct {
 	forgotten map[*host]uint64 // requests up to this number may have been lost in a restart
 }
 
-func newRun(t testing.TB, seed uint64, traced bool) *randomRun {
-	s := &randomRun{t: t, n: newNetwork(t), r: rand.New(rand.NewPCG(seed, 1)), tally: tally{}, forgotten: map[*host]uint64{}}
+// newRun draws a run from r, and what the hosts themselves draw from the seed.
+func newRun(t testing.TB, r *rand.Rand, seed uint64, traced bool) *randomRun {
+	s := &randomRun{t: t, n: newNetwork(t), r: r, tally: tally{}, forgotten: map[*host]uint64{}}
 	s.a, s.b = s.n.add("a", "10.0.0.1", 2*seed+1), s.n.add("b", "10.0.0.2", 2*seed+2)
 	s.configure()
 	for i, h := range s.n.hosts {
@@ -101,11 +102,18 @@ func (s *randomRun) impair() {
 	if r.IntN(3) == 0 {
 		swallowed = pick(r, isShortQuickMode, isLateMainMode, isInformational)
 	}
+	attacks := 0.0
+	if r.IntN(3) == 0 {
+		attacks = 0.7 * r.Float64()
+	}
 	slowest := pick(r, 20*time.Millisecond, 3*time.Second, 3*time.Second, 20*time.Second)
 	good := func() bool { return !n.now.Before(s.recovery) }
 	n.fate = func(_ int, d ike.Datagram) []time.Duration {
 		if good() {
 			return []time.Duration{n.latency}
+		}
+		if r.Float64() < attacks {
+			s.attack(d)
 		}
 		sender := s.a
 		if d.Local.Addr() == s.b.addr {

@@ -3,6 +3,7 @@ package mux_test
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -25,8 +26,9 @@ var (
 type tally map[string]int
 
 // On a network that loses, repeats, delays, reorders and alters at random for a
-// while, two hosts ask for SAs at random times, replace them, delete them,
-// restart and change their policies. See checkSchedule for what must come of it.
+// while, with an attacker in every third, two hosts ask for SAs at random times,
+// replace them, delete them, restart and change their policies. See
+// randomRun.check for what must come of it.
 func TestRandomSchedules(t *testing.T) {
 	const parts = 4
 	var tallies [parts]tally
@@ -36,7 +38,8 @@ func TestRandomSchedules(t *testing.T) {
 				t.Parallel()
 				tallies[part] = tally{}
 				for i := part; i < *schedules; i += parts {
-					checkSchedule(t, *firstSchedule+uint64(i), tallies[part])
+					seed := *firstSchedule + uint64(i)
+					newRun(t, rand.New(rand.NewPCG(seed, 1)), seed, false).check(fmt.Sprintf("seed %d", seed), tallies[part])
 				}
 			})
 		}
@@ -53,21 +56,21 @@ func TestRandomSchedules(t *testing.T) {
 	}
 	require.Greater(t, total["requests served"], total["requests failed"], "most requests succeed in spite of it all")
 	for _, what := range []string{
-		"requests failed", "successors", "restarts", "policy changes", "deleted", "expired", "main modes", "lost", "repeated", "altered", "orphans", "bundles",
+		"requests failed", "successors", "restarts", "policy changes", "deleted", "expired", "main modes", "lost", "repeated", "altered", "attacks", "orphans", "bundles",
 	} {
 		require.Positive(t, total[what], "%s: the schedules are as bad as they should be", what)
 	}
 }
 
-// checkSchedule runs one schedule. When the network has recovered and all
+// check runs the schedule. When the network has recovered and all
 // exchanges have come to their ends, each SA that one side sends under is one
 // that the other has, with the same keys. The exception is one that the other
 // had, but lost in a restart or ended when it could not say so; it ends with its
 // lifetime. Each request has been answered once, or was lost in a restart.
-func checkSchedule(t *testing.T, seed uint64, total tally) {
-	s := newRun(t, seed, false)
+func (s *randomRun) check(name string, total tally) {
+	t, n := s.t, s.n
 	s.misbehave()
-	n, name := s.n, fmt.Sprintf("seed %d", seed)
+	s.wantBounded(name)
 
 	// All copies of what was under way when the network recovered have been sent
 	// after two schedules: a main mode, and the quick mode that waited for it.
@@ -113,6 +116,20 @@ func (s *randomRun) stopRekeying() {
 	}
 }
 
+// wantBounded expects the hosts to keep and to say no more than there was reason to.
+func (s *randomRun) wantBounded(name string) {
+	s.t.Helper()
+	asked := s.tally["attacks"]
+	for _, h := range s.n.hosts {
+		asked += int(h.requests) + count[ike.EventSAs](h)
+	}
+	for _, h := range s.n.hosts {
+		require.LessOrEqual(s.t, len(h.mux.MainModes()), 10*asked, "%s: main modes of %s", name, h.name)
+		require.LessOrEqual(s.t, len(h.allocated), 10*asked, "%s: SPIs of %s", name, h.name)
+	}
+	require.LessOrEqual(s.t, len(s.n.sent), 100*asked, "%s: messages", name)
+}
+
 // wantMirror expects the two sides to have the same SAs, but for those of which one could not be told the end.
 func (s *randomRun) wantMirror(name string) {
 	s.t.Helper()
@@ -122,7 +139,7 @@ func (s *randomRun) wantMirror(name string) {
 		switch end.why {
 		case "restart":
 		case "deleted", "expired", "quick mode failed":
-			require.True(s.t, end.at.Before(s.recovery) || !end.told, "%s: %s sends under %v; the Delete of %s was not lost: %+v", name, h.name, idOf(out), other.name, end)
+			require.True(s.t, end.at.Before(s.recovery) || !end.told, "%s: %s sends under %v; %s ended it, and could say so: %+v", name, h.name, idOf(out), other.name, end)
 		default:
 			require.Fail(s.t, "split", "%s: %s sends under %v, which %s removed: %+v", name, h.name, idOf(out), other.name, end)
 		}
@@ -179,7 +196,7 @@ func (s *randomRun) wantRequestServed(name string, h, to *host) {
 // One seed, one trace.
 func TestDeterminism(t *testing.T) {
 	run := func(seed uint64) *randomRun {
-		s := newRun(t, seed, true)
+		s := newRun(t, rand.New(rand.NewPCG(seed, 1)), seed, true)
 		s.misbehave()
 		s.n.run(s.elapsed() + 20*time.Minute)
 		return s
