@@ -153,50 +153,6 @@ func TestReflection(t *testing.T) {
 	require.Len(t, a.mux.MainModes(), 1)
 }
 
-// Noise of every length, and genuine messages with noise in them, before, during and after a negotiation.
-func FuzzLivePair(f *testing.F) {
-	n, a, b := newPair(f)
-	a.request(b)
-	n.run(time.Second)
-	for i, d := range n.sent {
-		f.Add(uint8(i), uint16(18), d.Payload[payload.HeaderLen:])
-		f.Add(uint8(i), uint16(0), d.Payload)
-	}
-	f.Fuzz(func(t *testing.T, when uint8, at uint16, noise []byte) {
-		n, a, b := newPair(t)
-		for _, h := range n.hosts {
-			h.config.Trace = nil
-			h.mainMode.Proposals[0].Group = 1
-			h.reboot()
-		}
-		inject := func(to *host, remote *host, b []byte) {
-			to.mux.HandleDatagram(n.now, ike.Datagram{Local: netip.AddrPortFrom(to.addr, 500), Remote: netip.AddrPortFrom(remote.addr, 500), Payload: b})
-			to.drain()
-		}
-		n.fate = func(k int, d ike.Datagram) []time.Duration {
-			if k == int(when%16) {
-				// A copy of the datagram with noise written over it from some byte on, its length made true; and the noise alone.
-				forged := append([]byte(nil), d.Payload...)
-				from := int(at) % len(forged)
-				forged = append(forged[:from], noise...)
-				if len(forged) >= payload.HeaderLen {
-					payload.SetLength(forged)
-				}
-				for i, h := range n.hosts {
-					inject(h, n.hosts[1-i], forged)
-					inject(h, n.hosts[1-i], noise)
-				}
-			}
-			return []time.Duration{n.latency}
-		}
-		a.request(b)
-		b.request(a)
-		n.run(10 * time.Minute)
-		n.wantAgreement("noise does not split the peers")
-		require.LessOrEqual(t, len(a.mux.MainModes()), 4)
-	})
-}
-
 // A busy server: many peers, each with its main mode and pairs, and deadlines in order.
 func TestManyPeers(t *testing.T) {
 	n := newNetwork(t)

@@ -2,11 +2,9 @@ package mux_test
 
 import (
 	"bytes"
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -27,6 +25,7 @@ type network struct {
 	now     time.Time
 	hosts   []*host
 	flying  []flight
+	tasks   []task
 	serial  int
 	sent    []ike.Datagram
 	latency time.Duration
@@ -40,6 +39,12 @@ type flight struct {
 	at     time.Time
 	serial int
 	d      ike.Datagram // as the receiver sees it
+}
+
+// task is something to be done at a time.
+type task struct {
+	at time.Time
+	do func()
 }
 
 // host is an engine with the little of a data plane that the tests look at.
@@ -60,6 +65,8 @@ type host struct {
 	allocated map[said]bool             // and not released
 	in, out   map[said]ipsec.SAParams
 	early     map[said]ipsec.SAParams // handed over by EventInbound, the pair still to come
+	gone      map[said]farewell       // inbound SAs that it had
+	driver    *driver                 // nil: SAs live for ever
 	log       []trace.Body
 	events    []ike.Event
 	failed    []ike.EventFailed
@@ -70,6 +77,13 @@ type host struct {
 type said struct {
 	protocol ipsec.Protocol
 	spi      uint32
+}
+
+// farewell is the end of an SA.
+type farewell struct {
+	why  string
+	at   time.Time
+	told bool // the peer could be told: the two had the same main modes
 }
 
 func idOf(sa ipsec.SAParams) said { return said{sa.Protocol, sa.SPI} }
@@ -98,7 +112,7 @@ func (n *network) add(name, addr string, seed uint64) *host {
 		mainMode:  ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}},
 		quickMode: ike.QuickMode{Proposals: []ipsec.Proposal{proposal(des3)}, PolicyID: 7, Rule: "test/" + name},
 		firstSPI:  uint32(seed << 24), nextSPI: map[ipsec.Protocol]uint32{}, allocated: map[said]bool{},
-		in: map[said]ipsec.SAParams{}, out: map[said]ipsec.SAParams{}, early: map[said]ipsec.SAParams{},
+		in: map[said]ipsec.SAParams{}, out: map[said]ipsec.SAParams{}, early: map[said]ipsec.SAParams{}, gone: map[said]farewell{},
 	}
 	h.config = ike.Config{
 		Rand: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)}), Policy: h, SPIs: h,
@@ -111,13 +125,29 @@ func (n *network) add(name, addr string, seed uint64) *host {
 
 // reboot loses all state but the configuration.
 func (h *host) reboot() {
+	for id := range h.in {
+		h.remove(id, "restart")
+	}
+	for id := range h.early {
+		h.gone[id] = farewell{why: "restart", at: h.n.now}
+	}
 	m, err := mux.New(h.config)
 	require.NoError(h.n.t, err)
 	h.mux = m
-	clear(h.in)
-	clear(h.out)
 	clear(h.early)
 	clear(h.allocated)
+}
+
+// remove ends the pair of an inbound SA.
+func (h *host) remove(id said, why string) {
+	delete(h.out, said{id.protocol, h.in[id].PeerSPI})
+	delete(h.in, id)
+	delete(h.allocated, id)
+	h.bury(id, why)
+}
+
+func (h *host) bury(id said, why string) {
+	h.gone[id] = farewell{why: why, at: h.n.now, told: h.driver != nil && h.driver.heard()}
 }
 
 func (h *host) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
@@ -146,9 +176,12 @@ func (h *host) request(to *host) uint64 {
 	return h.requestFor(to, ipsec.Selector{Src: ipsec.Host(h.addr), Dst: ipsec.Host(to.addr)})
 }
 
-func (h *host) requestFor(to *host, s ipsec.Selector) uint64 {
+func (h *host) requestFor(to *host, s ipsec.Selector) uint64 { return h.replace(to, s, 0) }
+
+// replace asks for SAs in place of the pair with an inbound SPI.
+func (h *host) replace(to *host, s ipsec.Selector, old uint32) uint64 {
 	h.requests++
-	h.mux.Request(h.n.now, ike.Request{ID: h.requests, Local: h.addr, Remote: to.addr, Selector: s, QuickMode: h.quickMode})
+	h.mux.Request(h.n.now, ike.Request{ID: h.requests, Local: h.addr, Remote: to.addr, Selector: s, QuickMode: h.quickMode, Replaces: old})
 	h.drain()
 	return h.requests
 }
@@ -168,6 +201,7 @@ func (h *host) drain() {
 		case ike.EventInboundGone:
 			require.Contains(h.n.t, h.early, said{e.Protocol, e.SPI}, "%s takes back what it handed over", h.name)
 			delete(h.early, said{e.Protocol, e.SPI})
+			h.bury(said{e.Protocol, e.SPI}, "quick mode failed")
 		case ike.EventSAs:
 			for i := range e.In {
 				in, out := e.In[i], e.Out[i]
@@ -178,14 +212,14 @@ func (h *host) drain() {
 				require.True(h.n.t, h.allocated[idOf(in)], "%s has allocated what it hands over", h.name)
 				h.in[idOf(in)], h.out[idOf(out)] = in, out
 			}
+			if h.driver != nil {
+				h.driver.established(e)
+			}
 		case ike.EventDeleteSAs:
 			for _, spi := range e.SPIs {
-				id := said{e.Protocol, spi}
-				if sa, ok := h.out[id]; ok {
-					delete(h.in, said{e.Protocol, sa.PeerSPI})
-					delete(h.allocated, said{e.Protocol, sa.PeerSPI})
+				if sa, ok := h.out[said{e.Protocol, spi}]; ok {
+					h.remove(said{e.Protocol, sa.PeerSPI}, "deleted by the peer")
 				}
-				delete(h.out, id)
 			}
 		case ike.EventFailed:
 			h.failed = append(h.failed, e)
@@ -205,9 +239,14 @@ func (n *network) send(d ike.Datagram) {
 		if n.alter != nil {
 			b = n.alter(number, b)
 		}
-		n.serial++
-		n.flying = append(n.flying, flight{at: n.now.Add(delay), serial: n.serial, d: ike.Datagram{Local: d.Remote, Remote: d.Local, Payload: b}})
+		n.fly(ike.Datagram{Local: d.Local, Remote: d.Remote, Payload: b}, delay)
 	}
+}
+
+// fly has a datagram arrive after a delay, whoever sent it.
+func (n *network) fly(d ike.Datagram, delay time.Duration) {
+	n.serial++
+	n.flying = append(n.flying, flight{at: n.now.Add(delay), serial: n.serial, d: ike.Datagram{Local: d.Remote, Remote: d.Local, Payload: d.Payload}})
 }
 
 // run lets time pass until the given time since the start.
@@ -219,6 +258,14 @@ func (n *network) run(until time.Duration) {
 		for i, f := range n.flying {
 			if f.at.Before(next) || f.at.Equal(next) && i > 0 && f.serial < n.flying[0].serial {
 				next, what = f.at, func() { n.arrive(i) }
+			}
+		}
+		for i, t := range n.tasks {
+			if t.at.Before(next) {
+				next, what = t.at, func() {
+					n.tasks = slices.Delete(n.tasks, i, i+1)
+					t.do()
+				}
 			}
 		}
 		for _, h := range n.hosts {
@@ -240,6 +287,11 @@ func (n *network) run(until time.Duration) {
 	}
 }
 
+// after has something done later.
+func (n *network) after(d time.Duration, do func()) {
+	n.tasks = append(n.tasks, task{n.now.Add(d), do})
+}
+
 func (n *network) arrive(i int) {
 	f := n.flying[i]
 	n.flying = slices.Delete(n.flying, i, i+1)
@@ -249,127 +301,6 @@ func (n *network) arrive(i int) {
 			h.drain()
 		}
 	}
-}
-
-// wantPairs expects that each host has count pairs, that they are each other's, and that no SPI has leaked.
-func (n *network) wantPairs(sentence string, count int) {
-	n.t.Helper()
-	a, b := n.hosts[0], n.hosts[1]
-	require.Len(n.t, a.in, count, "%s: inbound SAs of %s", sentence, a.name)
-	require.Len(n.t, a.out, count, "%s: outbound SAs of %s", sentence, a.name)
-	require.Len(n.t, b.in, count, "%s: inbound SAs of %s", sentence, b.name)
-	require.Len(n.t, b.out, count, "%s: outbound SAs of %s", sentence, b.name)
-	n.wantAgreement(sentence)
-}
-
-// wantAgreement expects that whatever SAs one host has, the other has too.
-func (n *network) wantAgreement(sentence string) {
-	n.t.Helper()
-	for i, h := range n.hosts[:2] {
-		other := n.hosts[1-i]
-		for id, out := range h.out {
-			in, ok := other.in[id]
-			require.True(n.t, ok, "%s: %s sends under %v, %s has no such SA", sentence, h.name, id, other.name)
-			if out.Inner != 0 {
-				require.Contains(n.t, h.out, said{ipsec.ESP, out.Inner}, "%s: %s has the whole bundle", sentence, h.name)
-			}
-			require.Equal(n.t, in.CipherKey, out.CipherKey, sentence)
-			require.Equal(n.t, in.AuthKey, out.AuthKey, sentence)
-			require.Equal(n.t, in.Selector, out.Selector, sentence)
-			require.Equal(n.t, in.Transform, out.Transform, sentence)
-			require.Equal(n.t, in.Lifetime, out.Lifetime, sentence)
-			require.Equal(n.t, in.Src, out.Src, sentence)
-			require.Equal(n.t, in.Dst, out.Dst, sentence)
-			require.Equal(n.t, in.PeerSPI, out.PeerSPI, sentence)
-			require.Equal(n.t, in.Inner, out.Inner, sentence)
-			require.NotEqual(n.t, in.Initiator, out.Initiator, sentence)
-		}
-		require.Len(n.t, h.in, len(h.out), "%s: SAs of %s come in pairs", sentence, h.name)
-		require.Empty(n.t, h.early, "%s: %s completes or takes back each inbound SA", sentence, h.name)
-		require.Len(n.t, h.allocated, len(h.in), "%s: %s gives back the SPIs that no SA came of", sentence, h.name)
-	}
-}
-
-// wantFailure expects that the host's requests failed, once each, with this phrase in the reason.
-func (h *host) wantFailure(sentence, phrase string, code ike.Code) {
-	h.n.t.Helper()
-	require.NotEmpty(h.n.t, h.failed, sentence)
-	for _, f := range h.failed {
-		require.ErrorContains(h.n.t, f.Err, phrase, sentence)
-		require.Equal(h.n.t, code, ike.CodeOf(f.Err), sentence)
-	}
-}
-
-// traced are the records of a kind.
-func traced[B trace.Body](h *host) (bs []B) {
-	for _, b := range h.log {
-		if v, ok := b.(B); ok {
-			bs = append(bs, v)
-		}
-	}
-	return bs
-}
-
-// negotiations are "exchange state" of the host's records, in order.
-func (h *host) negotiations() (s []string) {
-	for _, g := range traced[trace.Negotiation](h) {
-		s = append(s, g.Exchange+" "+g.State)
-	}
-	return s
-}
-
-// messages are the received or sent messages as "exchange number", in order, copies marked.
-func (h *host) messages(sent bool) (s []string) {
-	for _, m := range traced[trace.IKEMessage](h) {
-		if m.Sent == sent {
-			text := fmt.Sprintf("%s %d", m.Exchange, m.Number)
-			if m.Retransmit > 0 {
-				text += " again"
-			}
-			s = append(s, text)
-		}
-	}
-	return s
-}
-
-// noted reports whether a message's note contains the phrase.
-func (h *host) noted(phrase string) bool {
-	return slices.ContainsFunc(traced[trace.IKEMessage](h), func(m trace.IKEMessage) bool { return strings.Contains(m.Note, phrase) })
-}
-
-// count is how many of the events are of a type.
-func count[E ike.Event](h *host) (n int) {
-	for _, e := range h.events {
-		if _, ok := e.(E); ok {
-			n++
-		}
-	}
-	return n
-}
-
-// first is the first event of a type, which must exist.
-func first[E ike.Event](h *host) (e E) {
-	h.n.t.Helper()
-	for _, ev := range h.events {
-		if e, ok := ev.(E); ok {
-			return e
-		}
-	}
-	require.Fail(h.n.t, "no such event", "%s: %T", h.name, e)
-	return e
-}
-
-// field finds a value in the decoded payloads by the path of names.
-func field(fs []trace.Field, path ...string) string {
-	for _, f := range fs {
-		if f.Name == path[0] {
-			if len(path) == 1 {
-				return f.Value
-			}
-			return field(f.Fields, path[1:]...)
-		}
-	}
-	return ""
 }
 
 func exchangeOf(d ike.Datagram) payload.Exchange { return payload.Exchange(d.Payload[18]) }

@@ -4,6 +4,8 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,160 +15,197 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// More of them: go test ./ike/mux -run RandomSchedules -schedules 5000, within a
-// minute on two cores, for which main mode uses the smallest group.
-var schedules = flag.Int("schedules", 500, "random schedules of TestRandomSchedules")
+// More of them: go test ./ike/mux -run RandomSchedules -schedules 5000. One of
+// them: -run RandomSchedules -schedules.first SEED -schedules 1.
+var (
+	schedules     = flag.Int("schedules", 1000, "number of schedules that TestRandomSchedules runs")
+	firstSchedule = flag.Uint64("schedules.first", 0, "seed of the first schedule")
+)
 
-// badFor is shorter than a schedule, so that each exchange still has copies to
-// send when the network recovers. Nothing can make two sides agree without
-// that: all copies of a last message may be lost, and the Delete after them.
-const badFor = 50 * time.Second
+// tally is how many of what the schedules had.
+type tally map[string]int
 
 // On a network that loses, repeats, delays, reorders and alters at random for a
-// while, two hosts ask for SAs at random times: pairs and bundles, with and
-// without PFS, limits on main modes and the commit bit. Once the network has
-// recovered and the schedules have run out, they have the same SAs, whatever
-// those are, and each request has been answered exactly once.
+// while, with an attacker in every third, two hosts ask for SAs at random times,
+// replace them, delete them, restart and change their policies. See
+// randomRun.check for what must come of it.
 func TestRandomSchedules(t *testing.T) {
 	const parts = 4
-	var established, failed [parts]int
+	var tallies [parts]tally
 	t.Run("all", func(t *testing.T) {
 		for part := range parts {
 			t.Run(fmt.Sprint(part), func(t *testing.T) {
 				t.Parallel()
-				for seed := part; seed < *schedules; seed += parts {
-					e, f := checkSchedule(t, uint64(seed))
-					established[part] += e
-					failed[part] += f
+				tallies[part] = tally{}
+				for i := part; i < *schedules; i += parts {
+					seed := *firstSchedule + uint64(i)
+					newRun(t, rand.New(rand.NewPCG(seed, 1)), seed, false).check(fmt.Sprintf("seed %d", seed), tallies[part])
 				}
 			})
 		}
 	})
-	for part := range parts {
-		require.Greater(t, established[part], failed[part], "most requests succeed in spite of it all")
-		require.Positive(t, failed[part], "the network was bad enough to make some fail")
+	total := tally{}
+	for _, part := range tallies {
+		for what, n := range part {
+			total[what] += n
+		}
+	}
+	t.Log(total)
+	if *schedules < 500 {
+		return
+	}
+	require.Greater(t, total["requests served"], total["requests failed"], "most requests succeed in spite of it all")
+	for _, what := range []string{
+		"requests failed", "successors", "restarts", "policy changes", "deleted", "expired", "main modes", "lost", "repeated", "altered", "attacks", "orphans", "bundles",
+	} {
+		require.Positive(t, total[what], "%s: the schedules are as bad as they should be", what)
 	}
 }
 
-// checkSchedule runs one schedule and counts how its requests ended.
-func checkSchedule(t *testing.T, seed uint64) (established, failed int) {
-	n, a, b, asked := randomRun(t, seed, false)
-	n.wantAgreement(fmt.Sprintf("seed %d", seed))
-	for _, h := range []*host{a, b} {
-		answers := map[uint64]int{}
-		for _, e := range h.events {
-			switch e := e.(type) {
-			case ike.EventSAs:
-				if e.RequestID != 0 {
-					answers[e.RequestID]++
-					established++
-				}
-			case ike.EventFailed:
-				answers[e.RequestID]++
-				failed++
-			}
-		}
-		for id := uint64(1); id <= h.requests; id++ {
-			require.Equal(t, 1, answers[id], "seed %d: request %d of %s", seed, id, h.name)
-		}
-	}
-	require.Positive(t, asked)
+// check runs the schedule. When the network has recovered and all
+// exchanges have come to their ends, each SA that one side sends under is one
+// that the other has, with the same keys. The exception is one that the other
+// had, but lost in a restart or ended when it could not say so; it ends with its
+// lifetime. Each request has been answered once, or was lost in a restart.
+func (s *randomRun) check(name string, total tally) {
+	t, n := s.t, s.n
+	s.misbehave()
+	s.wantBounded(name)
 
-	// The hosts can still talk. If a Delete of the main mode was lost, the first request finds that out.
-	a.failed, b.failed = nil, nil
-	before := len(a.in)
-	a.request(b)
-	n.run(30 * time.Minute)
-	if len(a.failed) > 0 {
-		a.wantFailure("the peer has lost the main mode", "no response to quick mode message 1", ike.CodeTimedOut)
-		a.request(b)
-		n.run(40 * time.Minute)
-	}
-	each := len(b.quickMode.Proposals[0].Transforms)
-	require.Equal(t, before+each, len(a.in), "seed %d: a request on the recovered network: %v", seed, a.failed)
-	n.wantAgreement(fmt.Sprintf("seed %d, afterwards", seed))
-	return established, failed
-}
-
-func randomRun(t *testing.T, seed uint64, traced bool) (n *network, a, b *host, asked int) {
-	r := rand.New(rand.NewPCG(seed, 1))
-	n = newNetwork(t)
-	a, b = n.add("a", "10.0.0.1", 2*seed+1), n.add("b", "10.0.0.2", 2*seed+2)
+	// All copies of what was under way when the network recovered have been sent
+	// after two schedules: a main mode, and the quick mode that waited for it.
+	n.run(s.elapsed() + 10*time.Minute)
+	s.stopRekeying()
+	n.run(s.elapsed() + 6*time.Minute)
+	s.wantMirror(name)
 	for _, h := range n.hosts {
-		h.firstSPI = uint32(h.addr.AsSlice()[3]) << 24
-		h.mainMode.Proposals[0].Group = 1
-		if !traced {
-			h.config.Trace = nil
+		s.wantAnswers(name, h)
+	}
+
+	// The hosts can still talk. If one has lost the main mode, the first request finds that out.
+	for i, h := range n.hosts {
+		s.wantRequestServed(name, h, n.hosts[1-i])
+	}
+	s.wantMirror(name + ", afterwards")
+
+	// Nothing is left when the lifetimes are over, not even a timer.
+	n.run(s.elapsed() + 24*time.Hour)
+	for _, h := range n.hosts {
+		require.Empty(t, h.in, "%s: %s after all lifetimes", name, h.name)
+		require.Empty(t, h.out, "%s: %s after all lifetimes", name, h.name)
+		require.Empty(t, h.early, "%s: %s after all lifetimes", name, h.name)
+		require.Empty(t, h.allocated, "%s: %s after all lifetimes", name, h.name)
+		require.Empty(t, h.mux.MainModes(), "%s: %s after all lifetimes", name, h.name)
+		_, waits := h.mux.NextDeadline()
+		require.False(t, waits, "%s: %s waits for nothing", name, h.name)
+		for _, g := range h.gone {
+			total[g.why]++
 		}
-		h.mainMode.QuickModes = []int{0, 0, 0, 1, 2}[r.IntN(5)]
-		h.mainMode.Lifetime = []time.Duration{0, 0, 3 * time.Minute}[r.IntN(3)]
-		h.quickMode.PFS = r.IntN(8) == 0
+		total["main modes"] += count[ike.EventMainMode](h)
 	}
-	b.quickMode.PFS = a.quickMode.PFS
-	b.config.Commit, a.config.Commit = r.IntN(4) == 0, r.IntN(8) == 0
-	if r.IntN(4) == 0 {
-		a.quickMode.Proposals = []ipsec.Proposal{bundled(), proposal(des3)}
-		b.quickMode.Proposals = []ipsec.Proposal{bundled()}
+	for what, count := range s.tally {
+		total[what] += count
 	}
-	if r.IntN(8) == 0 {
-		a.mainMode.Kilobytes = 2
+}
+
+func (s *randomRun) elapsed() time.Duration { return s.n.now.Sub(s.n.start) }
+
+func (s *randomRun) stopRekeying() {
+	for _, h := range s.n.hosts {
+		h.driver.rekeys = false
 	}
-	a.reboot()
-	b.reboot()
-	loss, repeat, alter := 0.5*r.Float64(), 0.3*r.Float64(), 0.1*r.Float64()*float64(r.IntN(2))
-	bad := func() bool { return n.now.Before(n.start.Add(badFor)) }
-	n.fate = func(int, ike.Datagram) []time.Duration {
-		if !bad() {
-			return []time.Duration{n.latency}
+}
+
+// wantBounded expects the hosts to keep and to say no more than there was reason to.
+func (s *randomRun) wantBounded(name string) {
+	s.t.Helper()
+	asked := s.tally["attacks"]
+	for _, h := range s.n.hosts {
+		asked += int(h.requests) + count[ike.EventSAs](h)
+	}
+	for _, h := range s.n.hosts {
+		require.LessOrEqual(s.t, len(h.mux.MainModes()), 10*asked, "%s: main modes of %s", name, h.name)
+		require.LessOrEqual(s.t, len(h.allocated), 10*asked, "%s: SPIs of %s", name, h.name)
+	}
+	require.LessOrEqual(s.t, len(s.n.sent), 100*asked, "%s: messages", name)
+}
+
+// wantMirror expects the two sides to have the same SAs, but for those of which one could not be told the end.
+func (s *randomRun) wantMirror(name string) {
+	s.t.Helper()
+	s.n.wantMirrored(name, func(h, other *host, out ipsec.SAParams) {
+		end, had := other.gone[idOf(out)]
+		require.True(s.t, had, "%s: %s sends under %v, which %s never had", name, h.name, idOf(out), other.name)
+		switch end.why {
+		case "restart":
+		case "deleted", "expired", "quick mode failed":
+			require.True(s.t, end.at.Before(s.recovery) || !end.told, "%s: %s sends under %v; %s ended it, and could say so: %+v", name, h.name, idOf(out), other.name, end)
+		default:
+			require.Fail(s.t, "split", "%s: %s sends under %v, which %s removed: %+v", name, h.name, idOf(out), other.name, end)
 		}
-		var arrivals []time.Duration
-		for r.Float64() < 1-loss && len(arrivals) < 4 {
-			delay := n.latency
-			if r.IntN(3) == 0 {
-				delay = time.Duration(r.Int64N(int64(3 * time.Second)))
+		s.tally["orphans"]++
+	})
+}
+
+// wantAnswers expects one answer to each request of the host.
+func (s *randomRun) wantAnswers(name string, h *host) {
+	s.t.Helper()
+	answers := map[uint64]int{}
+	for _, e := range h.events {
+		switch e := e.(type) {
+		case ike.EventSAs:
+			if e.RequestID != 0 {
+				answers[e.RequestID]++
+				s.tally["requests served"]++
 			}
-			arrivals = append(arrivals, delay)
-			if r.Float64() > repeat {
-				break
+			if e.Replaces != 0 {
+				s.tally["successors"]++
 			}
-		}
-		return arrivals
-	}
-	n.alter = func(_ int, bs []byte) []byte {
-		if bad() && r.Float64() < alter {
-			bs[r.IntN(len(bs))] ^= 1 << r.IntN(8)
-		}
-		return bs
-	}
-	for at := time.Duration(0); at < badFor; at += time.Duration(r.Int64N(int64(20 * time.Second))) {
-		n.run(at)
-		h, to := a, b
-		if r.IntN(2) == 0 {
-			h, to = b, a
-		}
-		for range 1 + r.IntN(2) {
-			h.request(to)
-			asked++
-		}
-		if r.IntN(4) == 0 {
-			to.request(h)
-			asked++
+		case ike.EventFailed:
+			answers[e.RequestID]++
+			s.tally["requests failed"]++
 		}
 	}
-	n.run(20 * time.Minute)
-	return n, a, b, asked
+	for id := uint64(1); id <= h.requests; id++ {
+		if id <= s.forgotten[h] && answers[id] == 0 {
+			continue
+		}
+		require.Equal(s.t, 1, answers[id], "%s: request %d of %s", name, id, h.name)
+	}
+}
+
+// wantRequestServed expects a host to get what it asks for, on a network that has recovered, at the second attempt at the latest.
+func (s *randomRun) wantRequestServed(name string, h, to *host) {
+	s.t.Helper()
+	for attempt := 1; ; attempt++ {
+		h.failed = nil
+		id := h.request(to)
+		s.n.run(s.elapsed() + 5*time.Minute)
+		if len(h.failed) == 0 {
+			require.True(s.t, slices.ContainsFunc(h.events, func(e ike.Event) bool {
+				sas, ok := e.(ike.EventSAs)
+				return ok && sas.RequestID == id
+			}), "%s: the request of %s is served", name, h.name)
+			return
+		}
+		require.Equal(s.t, 1, attempt, "%s: requests of %s on the recovered network: %v", name, h.name, h.failed)
+		require.True(s.t, strings.Contains(h.failed[0].Err.Error(), "no response to quick mode message 1"), "%s: %v", name, h.failed[0].Err)
+	}
 }
 
 // One seed, one trace.
 func TestDeterminism(t *testing.T) {
-	for seed := range uint64(3) {
-		n1, a1, b1, _ := randomRun(t, seed, true)
-		n2, a2, b2, _ := randomRun(t, seed, true)
-		require.Equal(t, n1.sent, n2.sent)
-		require.Equal(t, a1.log, a2.log)
-		require.Equal(t, b1.log, b2.log)
+	run := func(seed uint64) *randomRun {
+		s := newRun(t, rand.New(rand.NewPCG(seed, 1)), seed, true)
+		s.misbehave()
+		s.n.run(s.elapsed() + 20*time.Minute)
+		return s
 	}
-	n1, _, _, _ := randomRun(t, 1, true)
-	n2, _, _, _ := randomRun(t, 2, true)
-	require.NotEqual(t, n1.sent, n2.sent, "another seed differs")
+	for seed := range uint64(3) {
+		one, other := run(seed), run(seed)
+		require.Equal(t, one.n.sent, other.n.sent)
+		require.Equal(t, one.a.log, other.a.log)
+		require.Equal(t, one.b.log, other.b.log)
+	}
+	require.NotEqual(t, run(1).n.sent, run(2).n.sent, "another seed differs")
 }
