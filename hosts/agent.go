@@ -28,10 +28,8 @@ func (h *Host) AssignPolicy(p *policy.Policy) error {
 	}
 	h.keying.drop("policy changed")
 	h.agent.policy, h.agent.compiled = p, compiled
-	h.driver.mu.Lock()
 	h.driver.esp.SetPolicy(compiled.Outbound, compiled.Inbound)
 	h.driver.policy.changed(h.world.Now())
-	h.driver.mu.Unlock()
 	event := trace.PolicyAssigned{Filters: compiled.Specific()}
 	if p != nil {
 		event.Policy = p.Name

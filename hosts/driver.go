@@ -3,7 +3,6 @@ package hosts
 import (
 	"fmt"
 	"net/netip"
-	"sync"
 
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -19,14 +18,10 @@ import (
 // driver is the IPsec driver of a host: it stands between netstack's IP layer
 // and the interfaces, asks the data plane about every datagram, and carries out
 // the answer.
-//
-// Its hooks run on the world's loop or on a TCP goroutine of the stack for which
-// the loop waits; mu serializes the two.
 type driver struct {
 	host   *Host
 	faults Faults
 
-	mu      sync.Mutex
 	esp     *esp.Pipeline
 	notes   notes
 	policy  policyAge
@@ -34,8 +29,8 @@ type driver struct {
 	demands int         // datagrams that policy wanted protected, for Faults.PassClear
 	ids     *sim.Stream // identifications of IPv6 fragments
 
-	gate      fragmentGate // loop only
-	injecting bool         // loop only: a packet that was judged already enters the stack again
+	gate      fragmentGate
+	injecting bool // a packet that was judged already enters the stack again
 }
 
 var _ stack.NFTablesInterface = (*driver)(nil)
@@ -96,13 +91,11 @@ func (d *driver) outbound(packet []byte, r *stack.Route) (clear bool) {
 	}
 	now := d.host.world.Time()
 
-	d.mu.Lock()
 	mtu := d.paths.mtu(now, out.dst, d.host.nics[r.NICID()-1].port.MTU())
 	d.fitOutbound(out, mtu)
 	decision := d.esp.Outbound(now, packet, mtu)
 	if decision.Outcome == esp.Protected && d.failOpen() {
 		d.notes.add(packet, note{comment: "fault: sent in the clear, against " + decision.Rule})
-		d.mu.Unlock()
 		return true
 	}
 	var pieces [][]byte
@@ -118,7 +111,6 @@ func (d *driver) outbound(packet []byte, r *stack.Route) (clear bool) {
 		pieces = d.pieces(decision.Packet, mtu)
 		d.notes.add(pieces[0], protectedNote(decision, packet))
 	}
-	d.mu.Unlock()
 
 	switch decision.Outcome {
 	case esp.Passed, esp.Protected:
@@ -218,9 +210,7 @@ func (d *driver) admit(in datagram) bool {
 		return false
 	}
 	now := d.host.world.Time()
-	d.mu.Lock()
 	decision := d.esp.InboundClear(now, flow)
-	d.mu.Unlock()
 	if decision.Outcome != esp.Passed {
 		return false
 	}
@@ -247,10 +237,8 @@ func (d *driver) transmit(n *nic, frame []byte) {
 	packet, ip := n.packet(frame)
 	var note note
 	if ip {
-		d.mu.Lock()
 		note = d.notes.find(packet)
 		stale := d.stale(packet, note)
-		d.mu.Unlock()
 		if stale {
 			d.dropped("ipsec outbound", packet, "the policy changed while it waited for the address of its next hop")
 			return

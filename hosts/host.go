@@ -3,7 +3,6 @@ package hosts
 import (
 	"fmt"
 	"net/netip"
-	"sync"
 	"time"
 
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
@@ -68,7 +67,6 @@ type Host struct {
 	agent    *agent
 	keying   *keying
 
-	mu        sync.Mutex // guards what netstack's TCP goroutines touch while the loop waits in Settle
 	listeners map[listenKey]*Listener
 }
 
@@ -140,24 +138,14 @@ func (h *Host) Interfaces() []*sim.Port {
 }
 
 // SAs are the IPsec SAs of both directions, in the order in which they were added.
-func (h *Host) SAs() []esp.SAInfo {
-	h.driver.mu.Lock()
-	defer h.driver.mu.Unlock()
-	return h.driver.esp.SAs()
-}
+func (h *Host) SAs() []esp.SAInfo { return h.driver.esp.SAs() }
 
 // Counters are the driver's statistics.
-func (h *Host) Counters() esp.Counters {
-	h.driver.mu.Lock()
-	defer h.driver.mu.Unlock()
-	return h.driver.esp.Counters()
-}
+func (h *Host) Counters() esp.Counters { return h.driver.esp.Counters() }
 
 // Settle runs netstack's TCP until it has nothing left to do, so that everything
 // that an event caused has happened before the next event. It implements sim.Owner.
-func (h *Host) Settle() {
-	h.tcp.Run()
-}
+func (h *Host) Settle() { h.tcp.Run() }
 
 // Close tears the stack down. Close the world first: what a stack sends while it
 // ends is in no particular order.

@@ -20,7 +20,7 @@ type keying struct {
 	mux     *mux.Mux
 	sockets map[netip.Addr]*udpSocket
 
-	scheduled bool       // a pump is on its way; guarded by host.mu
+	scheduled bool       // a pump is on its way
 	timer     *sim.Timer // the next deadline of either side
 	due       time.Time
 
@@ -46,7 +46,7 @@ func newKeying(h *Host, c Config) (*keying, error) {
 	k.mux, err = mux.New(ike.Config{
 		Rand:      h.world.Rand(h.name, "ike"),
 		Policy:    h.agent,
-		SPIs:      lockedSPIs{h.driver},
+		SPIs:      h.driver.esp,
 		Trace:     h.record,
 		VendorIDs: [][]byte{windows2003VendorID},
 
@@ -72,21 +72,6 @@ func newKeying(h *Host, c Config) (*keying, error) {
 // the driver's acquires.
 const firstRekey = 1 << 32
 
-// lockedSPIs lets IKE allocate from the SAD.
-type lockedSPIs struct{ d *driver }
-
-func (l lockedSPIs) AllocateSPI(p ipsec.Protocol) uint32 {
-	l.d.mu.Lock()
-	defer l.d.mu.Unlock()
-	return l.d.esp.AllocateSPI(p)
-}
-
-func (l lockedSPIs) ReleaseSPI(p ipsec.Protocol, spi uint32) {
-	l.d.mu.Lock()
-	defer l.d.mu.Unlock()
-	l.d.esp.ReleaseSPI(p, spi)
-}
-
 func (k *keying) read(local netip.AddrPort, s *udpSocket) {
 	for {
 		payload, remote, ok, err := s.receive()
@@ -103,27 +88,18 @@ func (k *keying) read(local netip.AddrPort, s *udpSocket) {
 
 // kick has pump run as an event. It may be called under netstack's locks.
 func (k *keying) kick() {
-	h := k.host
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if !k.scheduled {
 		k.scheduled = true
-		h.after(0, k.pump)
+		k.host.after(0, k.pump)
 	}
 }
 
 // pump carries events between the data plane and IKE until both are quiet.
 func (k *keying) pump() {
-	h := k.host
-	h.mu.Lock()
 	k.scheduled = false
-	h.mu.Unlock()
-	now := h.world.Time()
+	now := k.host.world.Time()
 	k.mux.Advance(now)
-	d := h.driver
-	d.mu.Lock()
-	d.esp.Advance(now)
-	d.mu.Unlock()
+	k.host.driver.esp.Advance(now)
 	for k.fromDriver(now) || k.fromIKE(now) {
 	}
 	k.arm(now)
@@ -131,10 +107,7 @@ func (k *keying) pump() {
 
 // fromDriver carries out one event of the data plane.
 func (k *keying) fromDriver(now time.Time) bool {
-	d := k.host.driver
-	d.mu.Lock()
-	event, ok := d.esp.NextEvent()
-	d.mu.Unlock()
+	event, ok := k.host.driver.esp.NextEvent()
 	if !ok {
 		return false
 	}
@@ -176,10 +149,7 @@ func (k *keying) fromIKE(now time.Time) bool {
 			k.answered = append(k.answered, &answered{in: sa})
 		}
 	case ike.EventInboundGone:
-		d := k.host.driver
-		d.mu.Lock()
-		d.esp.Remove(now, ipsec.Inbound, e.Protocol, e.SPI, "quick mode failed")
-		d.mu.Unlock()
+		k.host.driver.esp.Remove(now, ipsec.Inbound, e.Protocol, e.SPI, "quick mode failed")
 		if a := k.takeAnswered(e.SPI); a != nil {
 			for _, acquire := range a.waiting {
 				k.request(now, acquire)
@@ -194,20 +164,14 @@ func (k *keying) fromIKE(now time.Time) bool {
 			delete(k.rekeys, e.RequestID) // the old pair lives on to its hard end
 			break
 		}
-		d := k.host.driver
-		d.mu.Lock()
-		d.esp.Fail(now, e.RequestID)
-		d.mu.Unlock()
+		k.host.driver.esp.Fail(now, e.RequestID)
 	}
 	return true
 }
 
 // arm sets the timer for the next deadline of either side.
 func (k *keying) arm(now time.Time) {
-	d := k.host.driver
-	d.mu.Lock()
-	due, ok := d.esp.NextDeadline()
-	d.mu.Unlock()
+	due, ok := k.host.driver.esp.NextDeadline()
 	if t, more := k.mux.NextDeadline(); more && (!ok || t.Before(due)) {
 		due, ok = t, true
 	}

@@ -69,7 +69,6 @@ func (k *keying) install(now time.Time, e ike.EventSAs) {
 	}
 	d := k.host.driver
 	var held [][]byte
-	d.mu.Lock()
 	for _, id := range acquires {
 		if added {
 			held = append(held, d.esp.Answer(now, id)...)
@@ -77,7 +76,6 @@ func (k *keying) install(now time.Time, e ike.EventSAs) {
 			d.esp.Fail(now, id)
 		}
 	}
-	d.mu.Unlock()
 	for _, packet := range held {
 		d.resend(packet)
 	}
@@ -85,10 +83,7 @@ func (k *keying) install(now time.Time, e ike.EventSAs) {
 
 // add puts SAs into the SAD. It refuses none that the policy offered; if it does, the trace says why.
 func (k *keying) add(now time.Time, sas []ipsec.SAParams) bool {
-	d := k.host.driver
-	d.mu.Lock()
-	err := d.esp.Add(now, sas...)
-	d.mu.Unlock()
+	err := k.host.driver.esp.Add(now, sas...)
 	if err != nil {
 		k.host.record(trace.PacketDropped{Where: "sad", Packet: "negotiated SAs", Reason: err.Error()})
 	}
@@ -98,8 +93,6 @@ func (k *keying) add(now time.Time, sas []ipsec.SAParams) bool {
 // remove ends the pairs whose outbound half the peer deleted.
 func (k *keying) remove(now time.Time, e ike.EventDeleteSAs) {
 	d := k.host.driver
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	const reason = "deleted by peer"
 	for _, spi := range e.SPIs {
 		for _, sa := range d.esp.SAs() {
@@ -115,7 +108,6 @@ func (k *keying) remove(now time.Time, e ike.EventDeleteSAs) {
 func (k *keying) drop(reason string) {
 	now := k.host.world.Time()
 	d := k.host.driver
-	d.mu.Lock()
 	removed := d.esp.RemoveAll(now, reason)
 	for _, a := range k.answered {
 		for _, acquire := range a.waiting {
@@ -123,7 +115,6 @@ func (k *keying) drop(reason string) {
 		}
 	}
 	k.answered = nil
-	d.mu.Unlock()
 	for _, sa := range removed {
 		k.ended(now, sa)
 	}
@@ -136,12 +127,10 @@ func (k *keying) drop(reason string) {
 func (k *keying) forget(now time.Time) {
 	d := k.host.driver
 	for {
-		d.mu.Lock()
 		event, ok := d.esp.NextEvent()
 		if acquire, is := event.(esp.EventAcquire); is {
 			d.esp.Fail(now, acquire.ID)
 		}
-		d.mu.Unlock()
 		if hard, is := event.(esp.EventHard); is {
 			k.ended(now, hard.SA)
 		}

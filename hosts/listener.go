@@ -45,32 +45,18 @@ func (k listenKey) String() string {
 }
 
 // Seen is the count so far.
-func (l *Listener) Seen() Seen {
-	l.host.mu.Lock()
-	defer l.host.mu.Unlock()
-	return l.seen
-}
+func (l *Listener) Seen() Seen { return l.seen }
 
 // Listener finds the application that listens on a port; nil when there is none.
 func (h *Host) Listener(proto uint8, port uint16) *Listener {
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	return h.listeners[listenKey{proto, port}]
 }
 
 func (h *Host) addListener(proto uint8, port uint16) *Listener {
 	l := &Listener{host: h, key: listenKey{proto, port}}
-	h.mu.Lock()
 	h.listeners[l.key] = l
-	h.mu.Unlock()
 	l.record("listening", netip.AddrPort{}, 0, "")
 	return l
-}
-
-func (l *Listener) count(f func(*Seen)) {
-	l.host.mu.Lock()
-	defer l.host.mu.Unlock()
-	f(&l.seen)
 }
 
 func (l *Listener) record(event string, peer netip.AddrPort, bytes int64, detail string) {
@@ -88,7 +74,7 @@ func (h *Host) noteSYN(in datagram) {
 		return
 	}
 	if l := h.Listener(ipsec.ProtoTCP, tcp.DestinationPort()); l != nil {
-		l.count(func(s *Seen) { s.SYNs++ })
+		l.seen.SYNs++
 		l.record("syn", netip.AddrPortFrom(in.src, tcp.SourcePort()), 0, "")
 	}
 }

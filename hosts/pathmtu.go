@@ -83,8 +83,6 @@ func (d *driver) learnPathMTU(in datagram) (ends bool) {
 		d.dropped("ipsec inbound", in.bytes, fmt.Sprintf("an ICMPv6 error that gives an MTU of %d, less than any link has", e.mtu))
 		return true
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	if !e.quoted.protected() {
 		if in.family == ip6 && slices.Contains(d.host.Addrs(), e.quoted.src) {
 			d.paths.learn(d.host.world.Time(), e.quoted.dst, e.mtu)
@@ -99,7 +97,7 @@ func (d *driver) learnPathMTU(in datagram) (ends bool) {
 	return true
 }
 
-// genuine says why what an ICMP error quotes is no ESP or AH packet of this host. d.mu is held.
+// genuine says why what an ICMP error quotes is no ESP or AH packet of this host.
 func (d *driver) genuine(quoted datagram) (why string) {
 	const quotedBytes = 8 // of the ESP or AH header, RFC 792: enough for the SPI of either
 	protocol, offset := ipsec.ESP, 0
@@ -115,7 +113,7 @@ func (d *driver) genuine(quoted datagram) (why string) {
 	return ""
 }
 
-// sendsWith reports whether the SAD has an outbound SA. d.mu is held.
+// sendsWith reports whether the SAD has an outbound SA.
 func (d *driver) sendsWith(protocol ipsec.Protocol, src, dst netip.Addr, spi uint32) bool {
 	return slices.ContainsFunc(d.esp.SAs(), func(sa esp.SAInfo) bool {
 		return sa.Direction == ipsec.Outbound && sa.Protocol == protocol && sa.Src == src && sa.Dst == dst && sa.SPI == spi

@@ -47,14 +47,12 @@ func (p securityProtocol) HandleUnknownDestinationPacket(_ stack.TransportEndpoi
 	packet := wholeOf(pkt)
 	n := d.host.nics[pkt.NICID-1]
 	now := d.host.world.Time()
-	d.mu.Lock()
 	decision := d.esp.InboundProtected(now, packet)
 	if decision.Outcome == esp.Opened {
 		if in, ok := readDatagram(decision.Packet); ok {
 			d.fitInbound(in, d.paths.mtu(now, in.src, n.port.MTU()))
 		}
 	}
-	d.mu.Unlock()
 	if decision.Outcome == esp.Opened {
 		d.opened(n, decision.Packet)
 	}

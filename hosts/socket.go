@@ -18,7 +18,7 @@ type socket struct {
 	ep      tcpip.Endpoint
 	entry   waiter.Entry
 	ready   func()
-	pending bool // an event is on its way; guarded by host.mu
+	pending bool // an event is on its way
 }
 
 // newSocket opens an endpoint of one family: an application that serves both has two.
@@ -47,20 +47,14 @@ func (h *Host) wrap(ep tcpip.Endpoint, wq *waiter.Queue) *socket {
 }
 
 func (s *socket) notify() {
-	h := s.host
-	h.mu.Lock()
-	defer h.mu.Unlock()
 	if s.pending {
 		return
 	}
 	s.pending = true
-	h.after(0, func() {
-		h.mu.Lock()
+	s.host.after(0, func() {
 		s.pending = false
-		f := s.ready
-		h.mu.Unlock()
-		if f != nil {
-			f()
+		if s.ready != nil {
+			s.ready()
 		}
 	})
 }
@@ -68,9 +62,7 @@ func (s *socket) notify() {
 // onReady has f called, as an event, whenever the socket's state may have
 // changed, and once now.
 func (s *socket) onReady(f func()) {
-	s.host.mu.Lock()
 	s.ready = f
-	s.host.mu.Unlock()
 	s.notify()
 }
 
@@ -80,9 +72,7 @@ func (s *socket) fragment() {
 }
 
 func (s *socket) close() {
-	s.host.mu.Lock()
 	s.ready = nil
-	s.host.mu.Unlock()
 	s.ep.Close()
 }
 

@@ -3,10 +3,8 @@ package hosts
 import (
 	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"slices"
-	"sync"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
@@ -14,7 +12,6 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
 	"github.com/ipseclab/ipseclab/internal/tcprun"
-	"github.com/ipseclab/ipseclab/sim"
 )
 
 // newStack builds the netstack, its interfaces and its routes. All randomness
@@ -29,7 +26,7 @@ func (h *Host) newStack(c Config) error {
 		NetworkProtocols:   network,
 		TransportProtocols: append(transport, tcp.NewProtocolCUBIC, udp.NewProtocol, h.driver.newESP, h.driver.newAH),
 		Clock:              h.world.Clock(h),
-		SecureRNG:          &lockedReader{r: h.world.Rand(h.name, "netstack")},
+		SecureRNG:          h.world.Rand(h.name, "netstack"),
 		RandSource:         h.world.Rand(h.name, "netstack timers").Source(),
 		NFTables:           h.driver,
 		// Nobody asks the tables that netstack would make: 8 KiB for each host.
@@ -101,17 +98,4 @@ func addrOf(a tcpip.Address) netip.Addr {
 func subnetOf(p netip.Prefix) tcpip.Subnet {
 	p = p.Masked()
 	return tcpip.AddressWithPrefix{Address: addressOf(p.Addr()), PrefixLen: p.Bits()}.Subnet()
-}
-
-// lockedReader guards a random stream that the loop and netstack's TCP
-// goroutines draw from in turn.
-type lockedReader struct {
-	mu sync.Mutex
-	r  *sim.Stream
-}
-
-func (l *lockedReader) Read(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return io.ReadFull(l.r, b)
 }

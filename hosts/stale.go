@@ -26,7 +26,7 @@ const addressPatience = 4 * time.Second
 
 // stale reports whether a packet on its way out is a clear datagram that the
 // present policy would not let pass. A non-first fragment hides its ports: it
-// counts when an earlier policy judged its datagram. d.mu is held.
+// counts when an earlier policy judged its datagram.
 func (d *driver) stale(packet []byte, n note) bool {
 	if d.policy.number == 0 || d.host.world.Now()-d.policy.since > addressPatience || d.faults.PassClear != 0 {
 		return false

@@ -68,7 +68,7 @@ func (l *Listener) accept(s *socket) {
 			return
 		}
 		from := netip.AddrPortFrom(addrOf(peer.Addr), peer.Port)
-		l.count(func(s *Seen) { s.Connections++ })
+		l.seen.Connections++
 		l.record("accepted", from, 0, "")
 		c := &tcpSocket{h.wrap(ep, wq)}
 		h.world.Go(h, l.key.String(), func(p *sim.Proc) { l.serve(p, c, from) })
@@ -94,13 +94,9 @@ func (l *Listener) serve(p *sim.Proc, c *tcpSocket, from netip.AddrPort) {
 		n, err := c.read(p, buf[:min(uint64(len(buf)), want-uint64(got))], p.Now()+serverIdle)
 		intact := matches(buf[:n], got)
 		got += int64(n)
-		l.count(func(s *Seen) {
-			s.Bytes += int64(n)
-			if !intact {
-				s.Corrupt++
-			}
-		})
+		l.seen.Bytes += int64(n)
 		if !intact {
+			l.seen.Corrupt++
 			l.record("corrupt", from, got, "the data differ from what was sent")
 			return
 		}

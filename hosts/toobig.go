@@ -103,7 +103,7 @@ func (d datagram) tooBig(mtu int) bool {
 	return d.family == ip6 && d.proto == ipsec.ProtoTCP && len(d.bytes) > max(mtu, ipv6.MinMTU)
 }
 
-// pieces are what a datagram leaves in: itself, or fragments. d.mu is held.
+// pieces are what a datagram leaves in: itself, or fragments.
 func (d *driver) pieces(packet []byte, mtu int) [][]byte {
 	if familyOfPacket(packet) == ip6 && len(packet) > mtu {
 		if p, err := ipv6.Parse(packet); err == nil {

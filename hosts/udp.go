@@ -42,7 +42,8 @@ func (l *Listener) echo(s *udpSocket) {
 		if !ok {
 			return
 		}
-		l.count(func(s *Seen) { s.Datagrams++; s.Bytes += int64(len(payload)) })
+		l.seen.Datagrams++
+		l.seen.Bytes += int64(len(payload))
 		l.record("datagram", from, int64(len(payload)), "")
 		if err := s.send(from, payload); err != nil {
 			l.record("answer failed", from, 0, err.Error())
