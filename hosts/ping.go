@@ -18,6 +18,7 @@ type Ping struct {
 	To       netip.Addr
 	Count    int
 	Size     int           // bytes of echo data
+	TTL      int           // of the requests, 1 to 255; 0: the stack's, 64
 	Interval time.Duration // from one request to the next
 	Timeout  time.Duration // for each answer
 }
@@ -32,6 +33,11 @@ func (h *Host) Ping(p *sim.Proc, c Ping) Report {
 	defer s.close()
 	s.onReady(p.Wake)
 	s.fragment() // Windows' ping sets don't-fragment only when asked to
+	if c.TTL != 0 {
+		if err := s.ep.SetSockOptInt(tcpip.IPv4TTLOption, c.TTL); err != nil {
+			return Report{Sent: c.Count, Err: errorOf(err)}
+		}
+	}
 	if err := s.ep.Connect(tcpip.FullAddress{Addr: addressOf(c.To)}); err != nil {
 		return Report{Sent: c.Count, Err: errorOf(err)}
 	}

@@ -95,7 +95,7 @@ func (s *stepRun) perform(p *sim.Proc) {
 	case v.Ping != nil:
 		s.traffic(v.Ping.From, v.Ping.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
 			return h.Ping(p, hosts.Ping{
-				To: to, Count: v.Ping.Requests(), Size: v.Ping.DataBytes(), Interval: v.Ping.Gap(), Timeout: v.Ping.Patience(),
+				To: to, Count: v.Ping.Requests(), Size: v.Ping.DataBytes(), TTL: v.Ping.TTL, Interval: v.Ping.Gap(), Timeout: v.Ping.Patience(),
 			})
 		})
 	case v.Connect != nil:

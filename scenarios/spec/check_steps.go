@@ -158,6 +158,7 @@ func (c *checker) repeated(path string, count int, interval time.Duration, size 
 func (c *checker) ping(path string, p *Ping) {
 	c.ends(path, p.From, p.To, true)
 	c.repeated(path, p.Count, p.Gap(), p.Size, p.Timeout)
+	c.between(path, "ttl", p.TTL, 0, 255)
 }
 
 func (c *checker) connect(path string, p *Connect) {

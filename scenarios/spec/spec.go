@@ -195,6 +195,7 @@ type Ping struct {
 	Count    int      `yaml:"count" jsonschema:"minimum=0,maximum=1000000"` // 0: 1
 	Interval Duration `yaml:"interval"`                                     // 0: 1s
 	Size     int      `yaml:"size" jsonschema:"minimum=0,maximum=65507"`    // bytes of echo data; 0: 32, as Windows' ping
+	TTL      int      `yaml:"ttl" jsonschema:"minimum=0,maximum=255"`       // hops that the requests may take; 0: 64
 	Timeout  Duration `yaml:"timeout"`                                      // per request; 0: 5s
 }
 
