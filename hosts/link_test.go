@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ipseclab/ipseclab/hosts"
@@ -32,6 +34,31 @@ func TestTheLinkOfAHostShrinks(t *testing.T) {
 			require.Equal(t, 1, echo.Seen().Datagrams)
 		})
 	}
+}
+
+// A link that takes its time for each frame is no reason to send anything twice:
+// the acknowledgements of a flight that left at one moment come one by one.
+func TestSlowLinkLosesNothing(t *testing.T) {
+	b := newBench(t, nil, nil, hosts.Faults{})
+	_, err := b.bob.ServeTCP(80)
+	require.NoError(t, err)
+	require.NoError(t, b.alice.Interfaces()[0].SetLink(sim.LinkConfig{Rate: 10_000_000}))
+	b.on(b.alice, func(p *sim.Proc) {
+		r := b.alice.Call(p, hosts.Call{To: netip.AddrPortFrom(bobAddr, 80), Request: 150_000, Response: 10, Timeout: time.Minute})
+		require.Equal(t, "ok", r.Result(), "%v", r.Err)
+	})
+	sent := map[uint32]bool{} // sequence numbers of Alice's segments with data
+	for _, f := range b.frames {
+		packet := gopacket.NewPacket(f, layers.LayerTypeEthernet, gopacket.Default)
+		ip, _ := packet.Layer(layers.LayerTypeIPv4).(*layers.IPv4)
+		tcp, _ := packet.Layer(layers.LayerTypeTCP).(*layers.TCP)
+		if ip == nil || tcp == nil || len(tcp.Payload) == 0 || !ip.SrcIP.Equal(aliceAddr.AsSlice()) {
+			continue
+		}
+		require.False(t, sent[tcp.Seq], "the segment with sequence number %d is sent twice", tcp.Seq)
+		sent[tcp.Seq] = true
+	}
+	require.Greater(t, len(sent), 100)
 }
 
 // Requests that cannot even be sent are requests without an answer, each of them.

@@ -39,7 +39,10 @@ func (h *Host) newStack(c Config) error {
 	h.stack.SetNFTablesConfigured(true)
 	// Losses show by duplicate acknowledgements and SACK, as with all stacks of
 	// 2003 (RFC 2581, RFC 3517). RACK is younger (RFC 8985), and goes through all
-	// that is in flight for each acknowledgement.
+	// that is in flight for each acknowledgement. And netstack's takes what was sent
+	// at the moment of an acknowledged segment, but behind it, for lost: it compares
+	// sequence numbers the wrong way round (RACK_sent_after, Section 6.2). In virtual
+	// time a whole flight is sent at one moment.
 	var recovery tcpip.TCPRecovery
 	if err := h.stack.SetTransportProtocolOption(tcp.ProtocolNumber, &recovery); err != nil {
 		return fmt.Errorf("TCP without RACK: %s", err)
