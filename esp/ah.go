@@ -34,7 +34,7 @@ func newAuthHeader(p ipsec.SAParams) (*authHeader, error) {
 
 // seal completes a datagram whose header is final and whose content stands
 // behind the place of the AH already.
-func (a *authHeader) seal(d datagram, spi uint32, seq uint64, next uint8) {
+func (a *authHeader) seal(d *datagram, spi uint32, seq uint64, next uint8) {
 	ah := d.payload()
 	ah[0], ah[1], ah[2], ah[3] = next, a.payloadLen(), 0, 0
 	binary.BigEndian.PutUint64(ah[4:], uint64(spi)<<32|seq&0xffffffff)
@@ -52,7 +52,7 @@ func (a *authHeader) fits(payload []byte) bool {
 }
 
 // authentic verifies an arriving datagram whose payload fits and that AH can cover.
-func (a *authHeader) authentic(d datagram) bool {
+func (a *authHeader) authentic(d *datagram) bool {
 	ah := d.payload()
 	end := ahHeader + a.integrity.len
 	return equal(a.icv(d, ah[end:a.head], false), ah[ahHeader:end])
@@ -61,7 +61,7 @@ func (a *authHeader) authentic(d datagram) bool {
 // icv is over the whole datagram, with what may change on the way taken as zero
 // (RFC 4302, Section 3.3.3): of the header see immutable; the padding of the ICV,
 // which is for its sender to choose, counts.
-func (a *authHeader) icv(d datagram, padding []byte, leaving bool) []byte {
+func (a *authHeader) icv(d *datagram, padding []byte, leaving bool) []byte {
 	a.front = append(a.front[:0], d.b[:d.headerLen]...)
 	if d.v6() {
 		immutableIPv6(a.front, leaving)

@@ -143,7 +143,7 @@ func TestTruncatedAH(t *testing.T) {
 			cut := bytes.Clone(d.Packet[:n])
 			require.Equal(t, Dropped, b.InboundProtected(start, cut).Outcome, "%s: first %d bytes", named(transforms), n)
 			if n >= 20 {
-				finishIPv4(cut, 20, ipsec.ProtoAH)
+				finishIPv4(cut, cut, 20, ipsec.ProtoAH)
 				require.Equal(t, Dropped, b.InboundProtected(start, cut).Outcome, "%s: datagram of %d bytes", named(transforms), n)
 			}
 		}
@@ -168,7 +168,7 @@ func TestAHUnderASourceRoute(t *testing.T) {
 		copy(p[23:27], hop[:])
 		p[22] = 8
 		p[8]--
-		finishIPv4(p, 28, ipsec.ProtoAH)
+		finishIPv4(p, p, 28, ipsec.ProtoAH)
 		o := b.InboundProtected(start, p)
 		require.Equal(t, Opened, o.Outcome, o.Why)
 	}

@@ -81,12 +81,12 @@ func TestIncompleteBundle(t *testing.T) {
 
 	// Sealed with the AH of the bundle, and yet not what was agreed on.
 	sealAH := func(sa *sa, proto uint8, content []byte) []byte {
-		clear, _ := parse(ip(alice, bob, proto, content))
-		inner := sa.inner
-		sa.inner = nil
-		p := make([]byte, sa.protectedSize(clear))
-		sa.seal(p, clear)
-		sa.inner = inner
+		clear, _ := parsed(ip(alice, bob, proto, content))
+		alone := *sa
+		alone.inner, alone.heads = nil, sa.layout.head
+		p := make([]byte, alone.protectedSize(clear))
+		alone.seal(p, clear)
+		sa.sequence = alone.sequence
 		return p
 	}
 	ah := a.sad.list[3]
@@ -124,7 +124,7 @@ func TestESPInsideABundleIsChecked(t *testing.T) {
 	ah := a.sad.list[3]
 	var sealed [][]byte
 	for range 2 {
-		d, _ := parse(toBob(1, 2))
+		d, _ := parsed(toBob(1, 2))
 		p := make([]byte, ah.protectedSize(d))
 		ah.seal(p, d)
 		sealed = append(sealed, p)
@@ -132,7 +132,7 @@ func TestESPInsideABundleIsChecked(t *testing.T) {
 	resign := func(p []byte, number byte) []byte {
 		p = bytes.Clone(p)
 		p[31] = number
-		d, _ := parse(p)
+		d, _ := parsed(p)
 		ah.ah.seal(d, ah.SPI, uint64(number), ipsec.ProtoESP)
 		return p
 	}
@@ -294,6 +294,6 @@ func TestAHCoversAddresses(t *testing.T) {
 	p := bytes.Clone(a.Outbound(start, toBob(1, 2), 0).Packet)
 	dave := netip.MustParseAddr("10.0.0.4").As4()
 	copy(p[12:16], dave[:])
-	finishIPv4(p, 20, ipsec.ProtoAH)
+	finishIPv4(p, p, 20, ipsec.ProtoAH)
 	require.Equal(t, "not authentic: the integrity check failed", b.InboundProtected(start, p).Why)
 }

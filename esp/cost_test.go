@@ -39,13 +39,14 @@ func TestAllocations(t *testing.T) {
 
 func checkAllocations(t *testing.T, e ends, packet []byte, transforms []ipsec.Transform) {
 	a, b, out, in := quietAt(t, e, transforms...)
-	d, _ := parse(packet)
+	d, _ := parsed(packet)
 	sealed, opened := make([]byte, out.protectedSize(d)), make([]byte, 1500)
 	var inner Layer
 	require.Zero(t, testing.AllocsPerRun(200, func() {
 		out.seal(sealed, d)
-		s, _ := parse(sealed)
-		if _, why := in.open(opened, s, &inner); why != "" {
+		var s datagram
+		s.parse(sealed)
+		if why := in.open(opened, &s, &inner); why != "" {
 			t.Fatal(why)
 		}
 	}), "seal and open")
@@ -66,8 +67,9 @@ func checkAllocations(t *testing.T, e ends, packet []byte, transforms []ipsec.Tr
 var payloadSizes = []int{64, 548, 1400}
 
 // raw is the bare work of the Go primitives for sealing and opening one payload
-// with this suite: the limit for everything built on them.
-func raw(t testing.TB, tr ipsec.Transform, payload int) func() {
+// with this suite: the limit for everything built on them. It opens into another
+// buffer, or in place.
+func raw(t testing.TB, tr ipsec.Transform, payload int, inPlace bool) func() {
 	out, in := params(tr, alice, bob, 0x1000, 1)
 	seal, err := newTransform(out)
 	require.NoError(t, err)
@@ -75,6 +77,9 @@ func raw(t testing.TB, tr ipsec.Transform, payload int) func() {
 	require.NoError(t, err)
 	n := seal.ciphered(payload)
 	buffer, plain := make([]byte, n+seal.icvLen), make([]byte, n)
+	if inPlace {
+		plain = buffer[:n]
+	}
 	if seal.aead != nil {
 		nonce, aad := make([]byte, nonceLen), make([]byte, espHeader)
 		return func() {
@@ -146,7 +151,7 @@ func BenchmarkSealOpen(b *testing.B) {
 		_, _, out, in := quiet(b, tr)
 		sealed := make([]byte, out.layout.size(payload))
 		opened := make([]byte, len(sealed))
-		against(b, payload, raw(b, tr, payload), func() {
+		against(b, payload, raw(b, tr, payload, false), func() {
 			out.sequence++
 			out.esp.seal(sealed, out.SPI, out.sequence, payload, ipsec.ProtoUDP)
 			if _, _, why := in.decrypt(opened, sealed); why != "" {
@@ -156,31 +161,74 @@ func BenchmarkSealOpen(b *testing.B) {
 	})
 }
 
-// BenchmarkDatagram is a whole datagram protected and opened into buffers that are
-// used again: with the copy of the payload, which the caller keeps, and both IP headers.
+// BenchmarkDatagram is a whole datagram protected and opened in its place: with
+// both IP headers, which move and get new lengths and checksums.
 func BenchmarkDatagram(b *testing.B) {
 	benchmark(b, func(b *testing.B, tr ipsec.Transform, payload int) {
 		_, _, out, in := quiet(b, tr)
-		d, _ := parse(ip(alice, bob, 17, udp(1, 2, payload-8)))
-		sealed, opened := make([]byte, out.protectedSize(d)), make([]byte, 1600)
+		packet := ip(alice, bob, 17, udp(1, 2, payload-8))
+		buf := roomy(packet, Headroom, Tailroom)
 		var inner Layer
-		against(b, payload, raw(b, tr, payload), func() {
-			out.seal(sealed, d)
-			s, _ := parse(sealed)
-			if _, why := in.open(opened, s, &inner); why != "" {
+		d := &datagram{}
+		against(b, payload, raw(b, tr, payload, true), func() {
+			d.parse(buf[Headroom:])
+			d.parse(datagramIn(out, buf, d))
+			if why := in.open(in.within(d), d, &inner); why != "" {
 				b.Fatal(why)
 			}
 		})
 	})
 }
 
-// BenchmarkPipeline is the same through policy, SAs, lifetimes and counters, with
-// a fresh buffer for each packet.
+// datagramIn protects a datagram where it stands in buf, behind Headroom.
+func datagramIn(s *sa, buf []byte, d *datagram) []byte {
+	sealed := room{buf[:cap(buf)], Headroom}.sealed(s, s.protectedSize(d))
+	s.seal(sealed, d)
+	return sealed
+}
+
+// BenchmarkCopy is the same for a caller who keeps both packets: with a copy of the
+// payload, into buffers that are used again.
+func BenchmarkCopy(b *testing.B) {
+	benchmark(b, func(b *testing.B, tr ipsec.Transform, payload int) {
+		_, _, out, in := quiet(b, tr)
+		packet := ip(alice, bob, 17, udp(1, 2, payload-8))
+		sealed, opened := make([]byte, 1600), make([]byte, 1600)
+		var inner Layer
+		d := &datagram{}
+		against(b, payload, raw(b, tr, payload, false), func() {
+			d.parse(packet)
+			p := sealed[:out.protectedSize(d)]
+			out.seal(p, d)
+			d.parse(p)
+			if why := in.open(opened, d, &inner); why != "" {
+				b.Fatal(why)
+			}
+		})
+	})
+}
+
+// BenchmarkPipeline is the work in place through policy, SAs, lifetimes and
+// counters: all that a gateway does for a packet.
 func BenchmarkPipeline(b *testing.B) {
 	benchmark(b, func(b *testing.B, tr ipsec.Transform, payload int) {
 		x, y, _, _ := quiet(b, tr)
+		buf := roomy(ip(alice, bob, 17, udp(1, 2, payload-8)), Headroom, Tailroom)
+		against(b, payload, raw(b, tr, payload, true), func() {
+			d := x.OutboundInPlace(start, buf, Headroom, 1500)
+			if o := y.InboundInPlace(start, d.Packet); o.Outcome != Opened {
+				b.Fatal(o.Why)
+			}
+		})
+	})
+}
+
+// BenchmarkPipelineCopy is the same with a fresh buffer for each packet.
+func BenchmarkPipelineCopy(b *testing.B) {
+	benchmark(b, func(b *testing.B, tr ipsec.Transform, payload int) {
+		x, y, _, _ := quiet(b, tr)
 		packet := ip(alice, bob, 17, udp(1, 2, payload-8))
-		against(b, payload, raw(b, tr, payload), func() {
+		against(b, payload, raw(b, tr, payload, false), func() {
 			d := x.Outbound(start, packet, 1500)
 			if o := y.InboundProtected(start, d.Packet); o.Outcome != Opened {
 				b.Fatal(o.Why)

@@ -130,7 +130,4 @@ func byEntry(e *ipsec.Policy) Decision {
 	return d
 }
 
-func (d Decision) drop(why string) Decision {
-	d.Outcome, d.Why = Dropped, why
-	return d
-}
+func (d *Decision) drop(why string) { d.Outcome, d.Why = Dropped, why }

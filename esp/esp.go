@@ -45,7 +45,7 @@ const (
 // overhead is what stands in front of the content that an SA carries, and the
 // content: the payload of the datagram behind its own header in transport mode,
 // all of it behind a new header in tunnel mode (RFC 4303, Section 3.1).
-func (s *sa) overhead(d datagram) (headerLen int, content []byte, next uint8) {
+func (s *sa) overhead(d *datagram) (headerLen int, content []byte, next uint8) {
 	switch {
 	case s.Mode != ipsec.Tunnel:
 		return d.headerLen, d.payload(), d.proto()
@@ -57,7 +57,7 @@ func (s *sa) overhead(d datagram) (headerLen int, content []byte, next uint8) {
 
 // protectedSize is the length of the datagram that d becomes under the outermost
 // SA of a bundle and all inside.
-func (s *sa) protectedSize(d datagram) int {
+func (s *sa) protectedSize(d *datagram) int {
 	headerLen, content, _ := s.overhead(d)
 	n := len(content)
 	if s.inner != nil {
@@ -68,7 +68,7 @@ func (s *sa) protectedSize(d datagram) int {
 
 // innerMTU is the length of the largest datagram, with a header as long as d's,
 // that still fits the path MTU when protected; false when not even an empty one does.
-func (s *sa) innerMTU(d datagram, pathMTU int) (int, bool) {
+func (s *sa) innerMTU(d *datagram, pathMTU int) (int, bool) {
 	headerLen, content, _ := s.overhead(d)
 	room := s.layout.room(pathMTU - headerLen)
 	if s.inner != nil {
@@ -85,58 +85,72 @@ func (s *sa) innerMTU(d datagram, pathMTU int) (int, bool) {
 }
 
 // seal writes into out, of protectedSize, the datagram d protected by a whole
-// bundle: AH outermost, ESP inside (RFC 2401, Section 4.3). Each SA uses up a
-// sequence number and notes what it carried, for Pipeline.settle.
-func (s *sa) seal(out []byte, d datagram) {
+// bundle: AH outermost, ESP inside (RFC 2401, Section 4.3). The content of d may
+// stand in its place in out already; d is not to be read afterwards then. Each SA
+// uses up a sequence number and notes what it carried, for Pipeline.settle.
+func (s *sa) seal(out []byte, d *datagram) {
 	headerLen, content, next := s.overhead(d)
-	at := headerLen
-	s.sequence++
-	esp := s
-	if s.ah != nil {
-		at += s.layout.head
-		s.due = len(out)
-		if esp = s.inner; esp != nil {
-			esp.sequence++
-		}
+	protected := &datagram{b: out, headerLen: headerLen, nextAt: d.nextAt}
+	from, proto := d.b, ipsec.ProtoESP
+	if s.Mode == ipsec.Tunnel {
+		protected.nextAt, from = s.tunnel.header(out, d, s.Src, s.Dst), out
 	}
-	if esp == nil {
-		copy(out[at:], content)
-	} else {
-		copy(out[at+esp.layout.head:], content)
-		esp.esp.seal(out[at:], esp.SPI, esp.sequence, len(content), next)
-		esp.due = esp.layout.ciphered(len(content))
-		next = ipsec.ProtoESP
-	}
-	proto := ipsec.ProtoESP
 	if s.ah != nil {
 		proto = ipsec.ProtoAH
 	}
-	protected := datagram{b: out, headerLen: headerLen, nextAt: d.nextAt}
-	if s.Mode == ipsec.Tunnel {
-		protected.nextAt = s.tunnel.header(out, d, s.Src, s.Dst)
-	} else {
-		copy(out, d.b[:headerLen])
+	protected.finish(from, proto)
+	s.sequence++
+	put(out[headerLen+s.heads:], content)
+	if s.ah == nil {
+		s.esp.seal(out[headerLen:], s.SPI, s.sequence, len(content), next)
+		s.due = s.layout.ciphered(len(content))
+		return
 	}
-	protected.finish(proto)
-	if s.ah != nil {
-		s.ah.seal(protected, s.SPI, s.sequence, next)
+	if esp := s.inner; esp != nil {
+		esp.sequence++
+		esp.esp.seal(out[headerLen+s.layout.head:], esp.SPI, esp.sequence, len(content), next)
+		esp.due = esp.layout.ciphered(len(content))
+		next = ipsec.ProtoESP
+	}
+	s.ah.seal(protected, s.SPI, s.sequence, next)
+	s.due = len(out)
+}
+
+// within is the part of d into which open can write what is inside, because its
+// content keeps its place; nil when d is too short to be opened at all.
+func (s *sa) within(d *datagram) []byte {
+	content := d.headerLen + s.heads
+	switch {
+	case content > len(d.b):
+		return nil
+	case s.Mode == ipsec.Tunnel:
+		return d.b[content:]
+	}
+	return d.b[s.heads:]
+}
+
+// put copies content to where it is to stand, if it does not stand there already.
+func put(place, content []byte) {
+	if len(content) > 0 && &place[0] != &content[0] {
+		copy(place, content)
 	}
 }
 
 // open writes into out, which has room for d, the datagram that was inside the
-// outermost SA s of a bundle and all its layers, and returns it. inner becomes
+// outermost SA s of a bundle and all its layers; d becomes that datagram. out may be
+// s.within of d, which is overwritten then, also if it does not open. inner becomes
 // the header of the layer inside. Each SA that the packet passed notes what it
 // carried. Where AH was agreed on alone, no further layer may come out of it.
-func (s *sa) open(out []byte, d datagram, inner *Layer) (datagram, defect) {
+func (s *sa) open(out []byte, d *datagram, inner *Layer) defect {
 	content, next, esp := d.payload(), d.proto(), s
 	if s.ah != nil {
 		var why defect
 		if content, next, why = s.verify(d); why != "" {
-			return datagram{}, why
+			return why
 		}
 		esp = s.inner
 		if why := s.nested(content, next, inner); why != "" {
-			return datagram{}, why
+			return why
 		}
 	}
 	front := d.headerLen
@@ -144,27 +158,29 @@ func (s *sa) open(out []byte, d datagram, inner *Layer) (datagram, defect) {
 		front = 0
 	}
 	if esp == nil {
-		content = out[front : front+copy(out[front:], content)]
+		put(out[front:], content)
+		content = out[front : front+len(content)]
 	} else {
 		var why defect
 		if content, next, why = esp.decrypt(out[front:], content); why != "" {
-			return datagram{}, why
+			return why
 		}
 	}
 	if s.Mode == ipsec.Tunnel {
-		return decapsulate(content, next, d)
+		return d.decapsulate(content, next)
 	}
-	copy(out, d.b[:front])
+	from := d.b
 	d.b = out[:front+len(content)]
-	d.finish(next)
-	inside, bad := parse(d.b)
-	if bad != "" {
-		return datagram{}, defect("inside: " + bad)
+	d.finish(from, next)
+	if d.upper = next; d.v6() {
+		if bad := d.parse(d.b); bad != "" { // more extension headers may have come out
+			return defect("inside: " + bad)
+		}
 	}
-	if esp == nil && (inside.upper == ipsec.ProtoESP || inside.upper == ipsec.ProtoAH) {
-		return datagram{}, foreignBundle
+	if esp == nil && (d.upper == ipsec.ProtoESP || d.upper == ipsec.ProtoAH) {
+		return foreignBundle
 	}
-	return inside, ""
+	return ""
 }
 
 // arrived looks a sequence number up in the window before any cryptography
@@ -183,7 +199,7 @@ func (s *sa) arrived(seq uint64) defect {
 
 // verify takes a datagram through its AH in the order of RFC 4302, Section 3.4:
 // the window is looked at, the integrity checked, then the window moves.
-func (s *sa) verify(d datagram) (content []byte, next uint8, why defect) {
+func (s *sa) verify(d *datagram) (content []byte, next uint8, why defect) {
 	ah := d.payload()
 	if !s.ah.fits(ah) {
 		return nil, 0, shortAH

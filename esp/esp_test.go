@@ -106,7 +106,7 @@ func TestTruncation(t *testing.T) {
 			cut := bytes.Clone(d.Packet[:n])
 			require.Equal(t, Dropped, b.InboundProtected(start, cut).Outcome, "%v: first %d bytes", tr, n)
 			if n >= 20 {
-				finishIPv4(cut, 20, ipsec.ProtoESP)
+				finishIPv4(cut, cut, 20, ipsec.ProtoESP)
 				require.Equal(t, Dropped, b.InboundProtected(start, cut).Outcome, "%v: datagram of %d bytes", tr, n)
 			}
 		}

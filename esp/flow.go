@@ -12,8 +12,8 @@ import (
 // ports nor type. Bytes after the length in the header are ignored. The error says
 // what makes the packet invalid.
 func FlowOf(packet []byte) (ipsec.Flow, error) {
-	d, bad := parse(packet)
-	if bad != "" {
+	var d datagram
+	if bad := d.parse(packet); bad != "" {
 		return ipsec.Flow{}, bad
 	}
 	f, bad := d.flow()
@@ -23,7 +23,7 @@ func FlowOf(packet []byte) (ipsec.Flow, error) {
 	return f, nil
 }
 
-func (d datagram) flow() (ipsec.Flow, malformed) {
+func (d *datagram) flow() (ipsec.Flow, malformed) {
 	f := ipsec.Flow{Src: d.src(), Dst: d.dst(), Proto: d.upper}
 	if d.offset() > 0 {
 		f.Fragment = true

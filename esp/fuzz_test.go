@@ -21,7 +21,7 @@ func FuzzInboundProtected(f *testing.F) {
 			i := byte(len(all))
 			a, _ := joinedAt(f, e, Config{}, ipsec.Lifetime{}, tr...)
 			p := a.Outbound(start, e.packet(17, udp(1, 2, 20)), 0).Packet
-			d, _ := parse(p)
+			d, _ := parsed(p)
 			all = append(all, fixture{e, tr, d.payload()})
 			f.Add(i, p)
 			f.Add(i, p[:len(p)-1])

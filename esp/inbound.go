@@ -26,9 +26,10 @@ func (p *Pipeline) InboundClear(now time.Time, f ipsec.Flow) Decision {
 		p.counters.PolicyDrops++
 	case ActionNegotiate:
 		p.counters.ClearTextDrops++
-		decision = decision.drop(demandsProtection)
+		decision.drop(demandsProtection)
 	}
-	return p.judged(ipsec.Inbound, f, decision)
+	p.judged(ipsec.Inbound, &f, &decision)
+	return decision
 }
 
 func (p *Pipeline) inboundFragment(f ipsec.Flow) Decision {
@@ -47,42 +48,72 @@ func (p *Pipeline) inboundFragment(f ipsec.Flow) Decision {
 // InboundProtected takes an ESP or AH datagram, reassembled: RFC 4301, Section
 // 5.2, step 3a. The packet is only read. The IPv4 header checksum is taken as checked.
 func (p *Pipeline) InboundProtected(now time.Time, packet []byte) Decision {
-	decision := Decision{Action: ActionSA}
-	d, bad := parse(packet)
-	if bad != "" {
+	return p.inbound(now, packet, false)
+}
+
+// InboundInPlace is InboundProtected for a packet that the caller gives up: what was
+// inside takes its place, and nothing is allocated. A packet that is not accepted
+// may be overwritten, too.
+func (p *Pipeline) InboundInPlace(now time.Time, packet []byte) Decision {
+	return p.inbound(now, packet, true)
+}
+
+func (p *Pipeline) inbound(now time.Time, packet []byte, inPlace bool) (decision Decision) {
+	decision.Action = ActionSA
+	var d datagram
+	if bad := d.parse(packet); bad != "" {
 		p.counters.NotDecrypted++
 		p.dropped("ipsec inbound", "malformed packet", string(bad), "")
-		return decision.drop(string(bad))
+		decision.drop(string(bad))
+		return decision
 	}
-	s, why := p.find(now, d, &decision)
+	outside := ipsec.Flow{Src: d.src(), Dst: d.dst(), Proto: d.proto()}
+	s, why := p.find(now, &d, &decision)
 	if s == nil {
-		return p.reject(d, decision, why)
+		p.reject(&outside, why, &decision)
+		return decision
 	}
 	decision.Rule, decision.PolicyID = s.Rule, s.PolicyID
 	if s.outer != nil {
-		return p.reject(d, decision, missingAH)
+		p.reject(&outside, missingAH, &decision)
+		return decision
 	}
-	inner, why := s.open(make([]byte, len(d.b)), d, &decision.Inner)
-	defer p.settle(s, now)
-	if why != "" {
-		return p.reject(d, decision, why)
+	var out []byte
+	if inPlace {
+		out = s.within(&d)
 	}
+	if out == nil {
+		out = make([]byte, len(d.b))
+	}
+	if why := s.open(out, &d, &decision.Inner); why != "" {
+		p.reject(&outside, why, &decision)
+	} else {
+		p.accept(s, &d, &outside, &decision)
+	}
+	p.settle(s, now)
+	return decision
+}
+
+// accept judges what came out of an SA.
+func (p *Pipeline) accept(s *sa, inner *datagram, outside *ipsec.Flow, decision *Decision) {
 	f, bad := inner.flow()
-	if bad != "" {
-		return p.reject(d, decision, defect("inside: "+bad))
-	}
-	if !p.cfg.TrustSPI && !s.Selector.Matches(f) {
+	switch {
+	case bad != "":
+		p.reject(outside, defect("inside: "+bad), decision)
+		return
+	case !p.cfg.TrustSPI && !s.Selector.Matches(f):
 		p.counters.count(otherTraffic)
-		return p.judged(ipsec.Inbound, f, decision.drop(string(otherTraffic)))
+		decision.drop(string(otherTraffic))
+	default:
+		p.counters.PacketsOpened++
+		p.counters.BytesOpened += uint64(len(inner.payload()))
+		decision.Outcome, decision.Packet, decision.Why = Opened, inner.b, s.why
 	}
-	p.counters.PacketsOpened++
-	p.counters.BytesOpened += uint64(len(inner.payload()))
-	decision.Outcome, decision.Packet, decision.Why = Opened, inner.b, s.why
-	return p.judged(ipsec.Inbound, f, decision)
+	p.judged(ipsec.Inbound, &f, decision)
 }
 
 // find reads the header of the outermost protection and finds the SA that it names.
-func (p *Pipeline) find(now time.Time, d datagram, decision *Decision) (*sa, defect) {
+func (p *Pipeline) find(now time.Time, d *datagram, decision *Decision) (*sa, defect) {
 	proto, header, short := ipsec.ESP, espHeader, shortESP
 	switch d.proto() {
 	case ipsec.ProtoESP:
@@ -112,9 +143,9 @@ func (p *Pipeline) find(now time.Time, d datagram, decision *Decision) (*sa, def
 
 // reject drops a protected packet that was not accepted. RFC 4303, Section 3.4,
 // and RFC 4302, Section 3.4, have each of these be an auditable event.
-func (p *Pipeline) reject(d datagram, decision Decision, why defect) Decision {
+func (p *Pipeline) reject(outside *ipsec.Flow, why defect, decision *Decision) {
 	p.counters.count(why)
-	name := fmt.Sprintf("%s %s > %s SPI 0x%08x", ipsec.ProtoName(d.proto()), d.src(), d.dst(), decision.SPI)
+	name := fmt.Sprintf("%s SPI 0x%08x", outside.String(), decision.SPI)
 	p.dropped("ipsec inbound", name, string(why), decision.Rule)
-	return decision.drop(string(why))
+	decision.drop(string(why))
 }

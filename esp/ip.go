@@ -34,28 +34,31 @@ func (m malformed) Error() string { return "esp: " + string(m) }
 // parse checks what the rest relies on: version, lengths, and that all IPv6
 // extension headers are there. Bytes behind the length that the header gives
 // (padding of short Ethernet frames) are cut off.
-func parse(b []byte) (datagram, malformed) {
+//
+// A datagram is filled and passed by reference: it is too large for registers,
+// and copies of what was just written stall the processor.
+func (d *datagram) parse(b []byte) malformed {
 	switch {
 	case len(b) == 0:
-		return datagram{}, "packet is empty"
+		return "packet is empty"
 	case b[0]>>4 == 4:
-		return parseIPv4(b)
+		return d.parseIPv4(b)
 	case b[0]>>4 == 6:
-		return parseIPv6(b)
+		return d.parseIPv6(b)
 	}
-	return datagram{}, "packet is neither IPv4 nor IPv6"
+	return "packet is neither IPv4 nor IPv6"
 }
 
-func (d datagram) v6() bool { return d.b[0]>>4 == 6 }
+func (d *datagram) v6() bool { return d.b[0]>>4 == 6 }
 
-func (d datagram) src() netip.Addr {
+func (d *datagram) src() netip.Addr {
 	if d.v6() {
 		return netip.AddrFrom16([16]byte(d.b[8:24]))
 	}
 	return netip.AddrFrom4([4]byte(d.b[12:16]))
 }
 
-func (d datagram) dst() netip.Addr {
+func (d *datagram) dst() netip.Addr {
 	if d.v6() {
 		return netip.AddrFrom16([16]byte(d.b[24:40]))
 	}
@@ -63,9 +66,9 @@ func (d datagram) dst() netip.Addr {
 }
 
 // proto is the protocol of the payload: with IPv6 perhaps that of another extension header.
-func (d datagram) proto() uint8 { return d.b[d.nextAt] }
+func (d *datagram) proto() uint8 { return d.b[d.nextAt] }
 
-func (d datagram) payload() []byte { return d.b[d.headerLen:] }
+func (d *datagram) payload() []byte { return d.b[d.headerLen:] }
 
 // staysWhole reports whether a datagram's sender fits it to the path MTU and wants
 // to hear when it does not fit. IPv4 says so with DF. IPv6 has no such flag: its
@@ -73,7 +76,7 @@ func (d datagram) payload() []byte { return d.b[d.headerLen:] }
 // that. TCP alone cuts its segments to fit; so that it is told, and what others
 // send is fragmented once it is protected. What every link can carry is never
 // refused (RFC 8200, Section 5).
-func (d datagram) staysWhole() bool {
+func (d *datagram) staysWhole() bool {
 	if d.v6() {
 		return d.upper == ipsec.ProtoTCP && len(d.b) > minIPv6Path
 	}
@@ -81,21 +84,21 @@ func (d datagram) staysWhole() bool {
 }
 
 // fragment reports whether the packet is only a part of a datagram.
-func (d datagram) fragment() bool { return d.part != 0 }
+func (d *datagram) fragment() bool { return d.part != 0 }
 
 // offset is the fragment offset in bytes.
-func (d datagram) offset() int { return int(d.part&^moreFragments) * 8 }
+func (d *datagram) offset() int { return int(d.part&^moreFragments) * 8 }
 
 // trafficClass is the TOS of IPv4 and the traffic class of IPv6: DSCP and ECN
 // (RFC 2474, Section 3; RFC 3168, Section 5).
-func (d datagram) trafficClass() uint8 {
+func (d *datagram) trafficClass() uint8 {
 	if d.v6() {
 		return d.b[0]<<4 | d.b[1]>>4
 	}
 	return d.b[1]
 }
 
-func (d datagram) setTrafficClass(class uint8) {
+func (d *datagram) setTrafficClass(class uint8) {
 	if d.v6() {
 		d.b[0], d.b[1] = 0x60|class>>4, class<<4|d.b[1]&15
 		return
@@ -103,13 +106,15 @@ func (d datagram) setTrafficClass(class uint8) {
 	d.b[1] = class
 }
 
-// finish makes a valid datagram of one whose header was copied from another and
-// whose content is in its place: lengths, checksum, and what the payload is.
-func (d datagram) finish(proto uint8) {
-	if !d.v6() {
-		finishIPv4(d.b, d.headerLen, proto)
+// finish makes a valid datagram of one whose content is in its place: its header is
+// that of from, which may overlap it or be its own, but for lengths, checksum and
+// what the payload is.
+func (d *datagram) finish(from []byte, proto uint8) {
+	if from[0]>>4 == 4 {
+		finishIPv4(d.b, from, d.headerLen, proto)
 		return
 	}
+	copy(d.b, from[:d.headerLen])
 	d.b[d.nextAt] = proto
 	binary.BigEndian.PutUint16(d.b[4:], uint16(len(d.b)-ipv6Header))
 }

@@ -25,36 +25,36 @@ const (
 // parseIPv6 checks lengths and walks the extension headers, up to the first
 // that is none or hides the rest: ESP, AH, an upper layer, or what a non-first
 // fragment goes on with. See parse.
-func parseIPv6(b []byte) (datagram, malformed) {
+func (d *datagram) parseIPv6(b []byte) malformed {
 	if len(b) < ipv6Header {
-		return datagram{}, "packet is shorter than an IPv6 header"
+		return "packet is shorter than an IPv6 header"
 	}
 	total := ipv6Header + int(binary.BigEndian.Uint16(b[4:]))
 	if total > len(b) {
-		return datagram{}, "packet is shorter than its IPv6 payload length"
+		return "packet is shorter than its IPv6 payload length"
 	}
-	d := datagram{b: b[:total], headerLen: ipv6Header, nextAt: 6}
+	d.b, d.headerLen, d.nextAt, d.part = b[:total], ipv6Header, 6, 0
 	for at, nextAt := ipv6Header, 6; ; {
 		kind := d.b[nextAt]
 		switch kind {
 		case extHopByHop:
 			if at != ipv6Header { // RFC 8200, Section 4.1
-				return datagram{}, "IPv6 hop-by-hop options are not right behind the header"
+				return "IPv6 hop-by-hop options are not right behind the header"
 			}
 		case extRouting, extFragment, extDestination:
 		case ipsec.ProtoESP, ipsec.ProtoAH:
 			d.headerLen, d.nextAt, d.upperAt, d.upper = at, nextAt, at, kind
-			return d, ""
+			return ""
 		default:
 			d.upperAt, d.upper = at, kind
-			return d, ""
+			return ""
 		}
 		size := 8
 		if len(d.b) >= at+size && kind != extFragment {
 			size += 8 * int(d.b[at+1])
 		}
 		if len(d.b) < at+size {
-			return datagram{}, "packet ends within its IPv6 extension headers"
+			return "packet ends within its IPv6 extension headers"
 		}
 		if kind == extFragment {
 			field := binary.BigEndian.Uint16(d.b[at+2:])
@@ -68,7 +68,7 @@ func parseIPv6(b []byte) (datagram, malformed) {
 			if d.upperAt, d.upper = at, d.b[nextAt]; extension(d.upper) {
 				d.upper = ipsec.ProtoAny
 			}
-			return d, ""
+			return ""
 		}
 	}
 }

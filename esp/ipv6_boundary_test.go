@@ -44,8 +44,8 @@ func TestTunnelFamilies(t *testing.T) {
 				f, err := FlowOf(d.Packet)
 				require.NoError(t, err)
 				require.Equal(t, []netip.Addr{outer.a, outer.b}, []netip.Addr{f.Src, f.Dst})
-				p, _ := parse(d.Packet)
-				i, _ := parse(inner)
+				p, _ := parsed(d.Packet)
+				i, _ := parsed(inner)
 				require.Equal(t, i.trafficClass(), p.trafficClass())
 				if outer.a.Is6() {
 					require.Zero(t, binary.BigEndian.Uint32(d.Packet)&0xfffff, "the flow label is the tunnel's own")
@@ -68,16 +68,16 @@ func TestTunnelFamiliesECN(t *testing.T) {
 				in[0].Selector = between(e.a, e.b)
 				out[0].Selector = in[0].Selector
 				a, b := tunnelled(t, Config{}, out, in)
-				inner, _ := parse(e.packet(ipsec.ProtoUDP, udp(1, 2, 33)))
+				inner, _ := parsed(e.packet(ipsec.ProtoUDP, udp(1, 2, 33)))
 				inner.setTrafficClass(c.inner)
-				inner.finish(ipsec.ProtoUDP)
-				p, _ := parse(a.Outbound(start, inner.b, 0).Packet)
+				inner.finish(inner.b, ipsec.ProtoUDP)
+				p, _ := parsed(a.Outbound(start, inner.b, 0).Packet)
 				p.setTrafficClass(c.outer)
-				p.finish(ipsec.ProtoAH)
+				p.finish(p.b, ipsec.ProtoAH)
 				o := b.InboundProtected(start, p.b)
 				require.Equal(t, Opened, o.Outcome, o.Why)
 				inner.setTrafficClass(c.want)
-				inner.finish(ipsec.ProtoUDP)
+				inner.finish(inner.b, ipsec.ProtoUDP)
 				require.Equal(t, inner.b, o.Packet)
 			}
 		}
@@ -267,7 +267,7 @@ func TestOverheadOfIPv6(t *testing.T) {
 func TestESPBehindOptionsInsideAH(t *testing.T) {
 	a, b := joinedAt(t, families["IPv6"], Config{TrustSPI: true}, ipsec.Lifetime{}, ahSHA1)
 	s := a.sad.list[1]
-	plain, _ := parse(ip6(alice6, bob6, 17, udp(1, 2, 3), destination()))
+	plain, _ := parsed(ip6(alice6, bob6, 17, udp(1, 2, 3), destination()))
 	p := make([]byte, s.protectedSize(plain))
 	plain.b[40] = ipsec.ProtoESP
 	s.seal(p, plain)

@@ -211,7 +211,7 @@ func TestUncoverableIPv6(t *testing.T) {
 			good := a.Outbound(start, ip6(alice6, bob6, 17, data), 0).Packet
 			front := bytes.Clone(p[:len(p)-len(data)])
 			forged := append(front, good[40:]...)
-			clear, bad := parse(p)
+			clear, bad := parsed(p)
 			require.Empty(t, bad)
 			forged[clear.nextAt] = ipsec.ProtoAH
 			binary.BigEndian.PutUint16(forged[4:], uint16(len(forged)-40))

@@ -75,7 +75,7 @@ func TestMalformedIPv6(t *testing.T) {
 		_, err := FlowOf(p)
 		require.Error(t, err)
 		if cut >= 40 {
-			datagram{b: p, nextAt: 6}.finish(p[6])
+			(&datagram{b: p, headerLen: 40, nextAt: 6}).finish(p, p[6])
 			_, err = FlowOf(p)
 			require.Equal(t, cut >= len(whole)-8, err == nil, "%d bytes", cut)
 		}

@@ -275,6 +275,12 @@ func secured(t testing.TB, c Config, tr ipsec.Transform, life ipsec.Lifetime) (a
 	return a, b
 }
 
+// parsed is a valid datagram, or why it is none.
+func parsed(b []byte) (*datagram, malformed) {
+	d := &datagram{}
+	return d, d.parse(b)
+}
+
 func unhex(t testing.TB, s string) []byte {
 	t.Helper()
 	b, err := hex.DecodeString(strings.Join(strings.Fields(s), ""))

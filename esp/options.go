@@ -75,7 +75,7 @@ func lastStop(options []byte) (last []byte) {
 
 // uncoverable is why AH cannot cover what stands in front of a datagram's
 // payload; empty if it can.
-func (d datagram) uncoverable() defect {
+func (d *datagram) uncoverable() defect {
 	if d.v6() {
 		return uncoverableIPv6(d.b[:d.headerLen])
 	}

@@ -12,34 +12,77 @@ import (
 // destination or the far end of its tunnel; 0 is not known, and nothing is too
 // big. The packet is only read.
 func (p *Pipeline) Outbound(now time.Time, packet []byte, pathMTU int) Decision {
-	d, bad := parse(packet)
+	return p.outbound(now, packet, room{}, pathMTU)
+}
+
+// Headroom and Tailroom are how many bytes in front of a datagram and behind it
+// suffice to protect it in its place, whatever the SAs: an outer IPv6 header, the
+// longest AH, and the header and IV of ESP; padding, trailer and ICV of ESP.
+const (
+	Headroom = ipv6Header + 48 + espHeader + 16
+	Tailroom = 15 + espTrailer + 32
+)
+
+// OutboundInPlace is Outbound for a datagram that the caller gives up: buf[head:].
+// Where it is protected, the result takes its place, and the bytes in front and the
+// capacity behind as it needs; without room enough it is a copy, as from Outbound.
+// Nothing is allocated where there is room. The datagram is only read in all other
+// outcomes.
+func (p *Pipeline) OutboundInPlace(now time.Time, buf []byte, head, pathMTU int) Decision {
+	return p.outbound(now, buf[head:], room{buf[:cap(buf)], head}, pathMTU)
+}
+
+// room is memory around a datagram, which begins at head. The zero value is none.
+type room struct {
+	buf  []byte
+	head int
+}
+
+// sealed is the memory for a datagram under an SA and those inside, of protectedSize,
+// in which the content keeps its place. Without room it is fresh.
+func (r room) sealed(s *sa, size int) []byte {
+	from := r.head - s.heads
+	if s.Mode == ipsec.Tunnel {
+		from -= headerOf(s.Dst)
+	}
+	if from < 0 || from+size > len(r.buf) {
+		return make([]byte, size)
+	}
+	return r.buf[from : from+size]
+}
+
+func (p *Pipeline) outbound(now time.Time, packet []byte, r room, pathMTU int) (decision Decision) {
+	var d datagram
 	var f ipsec.Flow
+	bad := d.parse(packet)
 	if bad == "" {
 		f, bad = d.flow()
 	}
 	if bad != "" {
 		p.dropped("ipsec outbound", "malformed packet", string(bad), "")
-		return Decision{}.drop(string(bad))
+		decision.drop(string(bad))
+		return decision
 	}
-	e := p.out.lookup(f)
+	tunnelled := false
 	if f.Fragment {
-		decision, tunnelled := p.outboundFragment(f)
-		if !tunnelled {
-			return p.judged(ipsec.Outbound, f, decision)
+		decision, tunnelled = p.outboundFragment(f)
+	}
+	if !f.Fragment || tunnelled {
+		e := p.out.lookup(f)
+		decision = byEntry(e)
+		switch decision.Action {
+		case ActionBlock:
+			p.counters.PolicyDrops++
+		case ActionNegotiate:
+			s := p.protect(now, e, &d, &f, r, pathMTU, &decision)
+			p.judged(ipsec.Outbound, &f, &decision)
+			if s != nil {
+				p.settle(s, now)
+			}
+			return decision
 		}
 	}
-	decision := byEntry(e)
-	if decision.Action == ActionBlock {
-		p.counters.PolicyDrops++
-	}
-	if decision.Action != ActionNegotiate {
-		return p.judged(ipsec.Outbound, f, decision)
-	}
-	decision, s := p.protect(now, e, d, f, decision, pathMTU)
-	decision = p.judged(ipsec.Outbound, f, decision)
-	if s != nil {
-		p.settle(s, now)
-	}
+	p.judged(ipsec.Outbound, &f, &decision)
 	return decision
 }
 
@@ -47,36 +90,43 @@ const wholeDatagrams = "a fragment cannot be protected: transport mode takes who
 
 // protect finishes the decision of an entry that demands protection. The SA is
 // the one that was used, the outermost of its bundle; nil if none was.
-func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d datagram, f ipsec.Flow, decision Decision, pathMTU int) (Decision, *sa) {
+func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d *datagram, f *ipsec.Flow, r room, pathMTU int, decision *Decision) *sa {
 	tunnel := e.Peer.IsValid()
 	switch {
 	case tunnel: // carries fragments, and packets to any address
 	case d.fragment():
-		return decision.drop(wholeDatagrams), nil
+		decision.drop(wholeDatagrams)
+		return nil
 	case !p.cfg.unicast(f.Dst):
-		return decision.drop("multicast and broadcast cannot be protected: SAs are for unicast addresses only"), nil
+		decision.drop("multicast and broadcast cannot be protected: SAs are for unicast addresses only")
+		return nil
 	}
 	s := p.forPacket(now, e, f)
 	if s == nil {
-		if !p.hold(e, f, d.b) {
-			return decision.drop("no SA, and too many negotiations are under way"), nil
+		if !p.hold(e, *f, d.b) {
+			decision.drop("no SA, and too many negotiations are under way")
+			return nil
 		}
 		decision.Outcome, decision.Why = Held, "waits for the negotiation of an SA"
-		return decision, nil
+		return nil
 	}
 	decision.Layer = Layer{Protocol: s.Protocol, SPI: s.SPI}
 	size := s.protectedSize(d)
 	switch {
 	case pathMTU > 0 && size > pathMTU && s.dontFragment(d):
-		return tooBig(s, d, decision, pathMTU), nil
+		tooBig(s, d, pathMTU, decision)
+		return nil
 	case size > maxSize(s.Dst):
-		return decision.drop(fmt.Sprintf("the protected datagram would exceed %d bytes", maxSize(s.Dst))), nil
+		decision.drop(fmt.Sprintf("the protected datagram would exceed %d bytes", maxSize(s.Dst)))
+		return nil
 	case s.ah != nil && !tunnel:
 		if why := d.uncoverable(); why != "" {
-			return decision.drop(string(why)), nil
+			decision.drop(string(why))
+			return nil
 		}
 	}
-	decision.Packet = make([]byte, size)
+	payload := len(d.payload())
+	decision.Packet = r.sealed(s, size)
 	s.seal(decision.Packet, d)
 	decision.Sequence = s.sequence
 	if s.inner != nil {
@@ -84,12 +134,12 @@ func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d datagram, f ipsec.F
 	}
 	decision.Outcome, decision.Why = Protected, s.why
 	p.counters.PacketsProtected++
-	p.counters.BytesProtected += uint64(len(d.payload()))
-	return decision, s
+	p.counters.BytesProtected += uint64(payload)
+	return s
 }
 
 // dontFragment reports whether d must stay whole once it is protected.
-func (s *sa) dontFragment(d datagram) bool {
+func (s *sa) dontFragment(d *datagram) bool {
 	if s.Mode == ipsec.Tunnel {
 		return s.tunnel.dontFragment(d)
 	}
@@ -99,7 +149,7 @@ func (s *sa) dontFragment(d datagram) bool {
 // forPacket is the SA to use for a flow, the outermost of its bundle; those whose
 // end has come are removed on the way, even if Advance has not been called. nil
 // when there is none.
-func (p *Pipeline) forPacket(now time.Time, e *ipsec.Policy, f ipsec.Flow) *sa {
+func (p *Pipeline) forPacket(now time.Time, e *ipsec.Policy, f *ipsec.Flow) *sa {
 	for {
 		s := p.sad.forPacket(e, f)
 		if s == nil || !s.ended(now) {
@@ -111,10 +161,11 @@ func (p *Pipeline) forPacket(now time.Time, e *ipsec.Policy, f ipsec.Flow) *sa {
 
 // tooBig is the decision about a datagram that is to stay whole and does not fit
 // the path once it is protected: RFC 4301, Section 8.2.1.
-func tooBig(s *sa, d datagram, decision Decision, pathMTU int) Decision {
+func tooBig(s *sa, d *datagram, pathMTU int, decision *Decision) {
 	mtu, ok := s.innerMTU(d, pathMTU)
 	if !ok {
-		return decision.drop(fmt.Sprintf("a path MTU of %d bytes leaves no room for a protected packet", pathMTU))
+		decision.drop(fmt.Sprintf("a path MTU of %d bytes leaves no room for a protected packet", pathMTU))
+		return
 	}
 	decision.Outcome, decision.MTU = TooBig, mtu
 	why := "DF is set"
@@ -122,7 +173,6 @@ func tooBig(s *sa, d datagram, decision Decision, pathMTU int) Decision {
 		why = "it is to stay whole"
 	}
 	decision.Why = fmt.Sprintf("%s, and with %s only %d bytes fit the path MTU of %d", why, s.transforms(), mtu, pathMTU)
-	return decision
 }
 
 // transforms names what a bundle does, innermost first as in ipsec.Proposal.
@@ -145,7 +195,8 @@ func (p *Pipeline) outboundFragment(f ipsec.Flow) (d Decision, tunnelled bool) {
 			if len(candidates) == 1 && e.Peer.IsValid() {
 				return d, true
 			}
-			return d.drop(wholeDatagrams), false
+			d.drop(wholeDatagrams)
+			return d, false
 		case ActionBlock:
 			p.counters.PolicyDrops++
 			return d, false

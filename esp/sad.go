@@ -15,6 +15,7 @@ import (
 type sa struct {
 	ipsec.SAParams
 	layout *layout     // of esp or ah
+	heads  int         // bytes that the SA and those inside put in front of the content
 	esp    *transform  // with ESP
 	ah     *authHeader // with AH
 	tunnel *tunnels    // in tunnel mode
@@ -148,6 +149,7 @@ func newSA(p ipsec.SAParams, c Config, t *tunnels, now time.Time) (*sa, error) {
 		}
 		s.layout = &s.esp.layout
 	}
+	s.heads = s.layout.head
 	if p.Mode == ipsec.Tunnel {
 		s.tunnel = t
 	}
@@ -181,6 +183,7 @@ func bundle(fresh []*sa) (*sa, error) {
 			return s, fmt.Errorf("mode, selector and policy are not those of the ESP SA 0x%08x inside", s.Inner)
 		}
 		s.inner, fresh[i].outer = fresh[i], s
+		s.heads += s.inner.heads
 	}
 	for _, s := range fresh {
 		if s.outer == nil && s.esp != nil && s.layout.icvLen == 0 {
@@ -246,14 +249,14 @@ func (d *sad) remove(s *sa) {
 
 // forPacket is the newest outbound SA, the outermost of its bundle, that an entry
 // may use for a flow. The caller sees to its lifetime.
-func (d *sad) forPacket(e *ipsec.Policy, f ipsec.Flow) *sa {
+func (d *sad) forPacket(e *ipsec.Policy, f *ipsec.Flow) *sa {
 	ends := route{f.Src, f.Dst}
 	if e.Peer.IsValid() {
 		ends = route{peer: e.Peer}
 	}
 	list := d.byEnds[ends]
 	for i := len(list) - 1; i >= 0; i-- {
-		if s := list[i]; s.serves(e) && s.Selector.Matches(f) {
+		if s := list[i]; s.serves(e) && s.Selector.Matches(*f) {
 			return s
 		}
 	}

@@ -71,7 +71,7 @@ func (r *scapyRun) check(t *testing.T, python string) {
 
 // layersOf describes SAs, innermost first, and the packet that they made to scapy.
 func layersOf(sas []ipsec.SAParams, d Decision) (layers []scapyLayer) {
-	sealed, _ := parse(d.Packet)
+	sealed, _ := parsed(d.Packet)
 	at := sealed.headerLen
 	applied := []Layer{d.Layer, d.Inner}
 	for i := len(sas) - 1; i >= 0; i-- {
@@ -195,7 +195,7 @@ func checkMutable(t *testing.T, run *scapyRun, options []byte, field uint16, fin
 	s, err := newSA(out, Config{}, nil, start)
 	require.NoError(t, err)
 	sealTo := func(dst netip.Addr) []byte {
-		d, bad := parse(flagged(ip(alice, dst, ipsec.ProtoUDP, udp(1, 2, 5), options...), field))
+		d, bad := parsed(flagged(ip(alice, dst, ipsec.ProtoUDP, udp(1, 2, 5), options...), field))
 		require.Empty(t, bad)
 		require.Empty(t, d.uncoverable(), "%x", options)
 		sealed := make([]byte, s.protectedSize(d))
@@ -208,6 +208,6 @@ func checkMutable(t *testing.T, run *scapyRun, options []byte, field uint16, fin
 	j := scapyJob{Do: "seal", Layers: layersOf([]ipsec.SAParams{out}, Decision{Packet: ours, Layer: Layer{ipsec.AH, 0x1000, 1}})}
 	want := bytes.Clone(ours)
 	copy(want[16:20], final.AsSlice())
-	finishIPv4(want, 20+len(options), ipsec.ProtoAH)
+	finishIPv4(want, want, 20+len(options), ipsec.ProtoAH)
 	run.add(t, "options "+hex.EncodeToString(options), j, clear, want)
 }

@@ -156,7 +156,7 @@ func (t *transform) fits(p []byte) bool {
 }
 
 // open verifies a packet that fits and decrypts it into dst, which has room for
-// its encrypted part and does not overlap it. The plaintext still has its
+// its encrypted part, and is that part or does not overlap it. The plaintext still has its
 // padding; it is nil when the ICV is wrong.
 func (t *transform) open(dst, p []byte) []byte {
 	h, end := t.head, len(p)-t.icvLen
@@ -172,7 +172,7 @@ func (t *transform) open(dst, p []byte) []byte {
 	}
 	plain := dst[:end-h]
 	if t.cbc == nil {
-		copy(plain, p[h:end])
+		put(plain, p[h:end])
 		return plain
 	}
 	t.cbc.SetIV(p[espHeader:h])

@@ -43,7 +43,7 @@ const outerTTL = 64
 
 // dontFragment reports whether the packet that carries d must stay whole. An IPv6
 // datagram that every link can carry must arrive at any rate: RFC 2473, Section 7.1 (b).
-func (t *tunnels) dontFragment(d datagram) bool {
+func (t *tunnels) dontFragment(d *datagram) bool {
 	if d.v6() && len(d.b) <= minIPv6Path {
 		return false
 	}
@@ -56,12 +56,12 @@ func (t *tunnels) dontFragment(d datagram) bool {
 // and TTL are new; the flow label is 0, as inner labels of several hosts may
 // collide; options and extension headers are not copied. src and dst are of one
 // family, whatever that of the inner datagram is.
-func (t *tunnels) header(out []byte, inner datagram, src, dst netip.Addr) (nextAt int) {
+func (t *tunnels) header(out []byte, inner *datagram, src, dst netip.Addr) (nextAt int) {
 	class := inner.trafficClass()
 	if dst.Is6() {
 		clear(out[:ipv6Header])
 		out[0], out[7] = 0x60, outerTTL
-		datagram{b: out}.setTrafficClass(class)
+		(&datagram{b: out}).setTrafficClass(class)
 		from, to := src.As16(), dst.As16()
 		copy(out[8:], from[:])
 		copy(out[24:], to[:])
@@ -87,24 +87,25 @@ const (
 	ecnCE   = 3 // congestion experienced
 )
 
-// decapsulate makes the inner datagram of what a tunnel carried. Its header
+// decapsulate makes of a tunnel's packet the datagram that it carried. Its header
 // stays as it is but for one thing: congestion that the outer packet met is
 // passed on to transports that asked for it (RFC 4301, Section 5.1.2.1, note 6).
-func decapsulate(content []byte, next uint8, outer datagram) (datagram, defect) {
+func (d *datagram) decapsulate(content []byte, next uint8) defect {
 	if next != protoIPv4 && next != protoIPv6 {
-		return datagram{}, notTunnelled
+		return notTunnelled
 	}
-	d, bad := parse(content)
+	congested := d.trafficClass()&ecnMask == ecnCE
+	bad := d.parse(content)
 	switch {
 	case bad != "":
-		return datagram{}, defect("inside: " + bad)
+		return defect("inside: " + bad)
 	case d.v6() != (next == protoIPv6):
-		return datagram{}, otherFamily
+		return otherFamily
 	}
 	class := d.trafficClass()
-	if ecn := class & ecnMask; outer.trafficClass()&ecnMask == ecnCE && (ecn == 1 || ecn == 2) {
+	if ecn := class & ecnMask; congested && (ecn == 1 || ecn == 2) {
 		d.setTrafficClass(class | ecnCE)
-		d.finish(d.proto())
+		d.finish(d.b, d.proto())
 	}
-	return d, ""
+	return ""
 }

@@ -109,15 +109,15 @@ func TestTunnelECN(t *testing.T) {
 		a, b := gateways(t, Config{}, ahSHA1)
 		inner := ip(inA, inB, ipsec.ProtoUDP, udp(1, 2, 3))
 		inner[1] = c.inner
-		finishIPv4(inner, 20, ipsec.ProtoUDP)
+		finishIPv4(inner, inner, 20, ipsec.ProtoUDP)
 		p := a.Outbound(start, inner, 0).Packet
 		p[1] = c.outer
-		finishIPv4(p, 20, ipsec.ProtoAH)
+		finishIPv4(p, p, 20, ipsec.ProtoAH)
 		o := b.InboundProtected(start, p)
 		require.Equal(t, Opened, o.Outcome, o.Why)
 		want := bytes.Clone(inner)
 		want[1] = c.want
-		finishIPv4(want, 20, ipsec.ProtoUDP)
+		finishIPv4(want, want, 20, ipsec.ProtoUDP)
 		require.Equal(t, want, o.Packet, "%#v", c)
 		require.Zero(t, checksum(o.Packet[:20]))
 	}
@@ -129,7 +129,7 @@ func TestTunnelSelector(t *testing.T) {
 	require.Equal(t, Passed, a.Outbound(start, ip(carol, inB, 17, udp(1, 2, 3)), 0).Outcome, "not of the entry")
 	s := a.sad.list[0]
 	seal := func(inner []byte) []byte {
-		d := datagram{b: inner, headerLen: 20, nextAt: 9}
+		d := &datagram{b: inner, headerLen: 20, nextAt: 9}
 		p := make([]byte, s.protectedSize(d))
 		s.seal(p, d)
 		return p

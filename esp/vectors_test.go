@@ -104,7 +104,7 @@ func TestTripleDESPacket(t *testing.T) {
 	n := newNode(t, Config{})
 	require.NoError(t, n.Add(start, rx))
 	arriving := append(bytes.Clone(in[:20]), want...)
-	finishIPv4(arriving, 20, ipsec.ProtoESP)
+	finishIPv4(arriving, arriving, 20, ipsec.ProtoESP)
 	d := n.InboundProtected(start, arriving)
 	require.Equal(t, Opened, d.Outcome, d.Why)
 	require.Equal(t, in, d.Packet)

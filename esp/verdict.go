@@ -32,19 +32,18 @@ func (r *recorder) reset() {
 	clear(r.drops)
 }
 
-// judged traces a decision about a flow and returns it.
-func (p *Pipeline) judged(dir ipsec.Direction, f ipsec.Flow, d Decision) Decision {
+// judged traces a decision about a flow.
+func (p *Pipeline) judged(dir ipsec.Direction, f *ipsec.Flow, d *Decision) {
 	if p.cfg.Trace == nil {
-		return d
+		return
 	}
-	key := verdictKey{dir, f, d.Outcome, d.Action, d.PolicyID, d.Rule, d.Why}
+	key := verdictKey{dir, *f, d.Outcome, d.Action, d.PolicyID, d.Rule, d.Why}
 	if !first(&p.recorder.verdicts, key) {
-		return d
+		return
 	}
 	p.cfg.Trace(trace.Verdict{
 		Direction: dir.String(), Packet: f.String(), Action: d.Action, Rule: d.Rule, Outcome: d.Outcome.String(), Why: d.Why,
 	})
-	return d
 }
 
 // dropped traces the end of a packet that no policy judged.
