@@ -132,7 +132,7 @@ type outgoing struct {
 // expects an answer starts o's timer. number counts within the exchange.
 func (sa *SA) send(now time.Time, o *outgoing, msg []byte, number int, answer bool, note string, ps ...payload.Payload) {
 	h, _ := payload.ParseHeader(msg) // we have just built it
-	*o = outgoing{msg: msg, record: sa.record(true, h, number, describeAll(ps))}
+	*o = outgoing{msg: msg, record: sa.record(true, h, number, items(ps))}
 	o.record.Note = note
 	if h.Flags&payload.Encrypted != 0 {
 		sa.count(now, len(msg)-payload.HeaderLen)

@@ -224,6 +224,9 @@ func (q *quick) release(p ipsec.Protocol) {
 }
 
 func (q *quick) negotiated(state string, err error) {
+	if q.sa.env.Config.Trace == nil {
+		return
+	}
 	n := q.sa.negotiation("quick mode", state, q.initiator, err)
 	n.Selector = q.outbound.String()
 	if err == nil {

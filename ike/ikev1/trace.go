@@ -6,13 +6,16 @@ import (
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
-// record is a message for the trace.
-func (sa *SA) record(sent bool, h payload.Header, number int, fields []trace.Field) trace.IKEMessage {
+// record is a message for the trace; without one, only its place in the exchange.
+func (sa *SA) record(sent bool, h payload.Header, number int, chain []payload.Item) trace.IKEMessage {
+	if sa.env.Config.Trace == nil {
+		return trace.IKEMessage{Number: number}
+	}
 	return trace.IKEMessage{
 		Sent: sent, Local: sa.local.String(), Remote: sa.remote.String(),
 		CookieI: h.CookieI[:], CookieR: h.CookieR[:],
 		Exchange: h.Exchange.String(), MessageID: h.MessageID, Number: number,
-		Encrypted: h.Flags&payload.Encrypted != 0, Length: int(h.Length), Payloads: fields,
+		Encrypted: h.Flags&payload.Encrypted != 0, Length: int(h.Length), Payloads: ike.Describe(chain),
 	}
 }
 
@@ -25,7 +28,7 @@ func (sa *SA) heard(m *message, number int, note string) {
 	if m.chain == nil && m.Flags&payload.Encrypted == 0 {
 		_ = m.parse() // to show what was ignored, as far as it can be read
 	}
-	r := sa.record(false, m.Header, number, ike.Describe(m.chain))
+	r := sa.record(false, m.Header, number, m.chain)
 	if m.Flags&payload.Commit != 0 {
 		note = join(note, "commit bit set")
 	}
@@ -36,17 +39,20 @@ func (sa *SA) heard(m *message, number int, note string) {
 	sa.env.Config.Record(r)
 }
 
-// describeAll is the decoded form of payloads that we built.
-func describeAll(ps []payload.Payload) []trace.Field {
-	items := make([]payload.Item, len(ps))
+// items are payloads that we built, as a chain.
+func items(ps []payload.Payload) []payload.Item {
+	chain := make([]payload.Item, len(ps))
 	for i, p := range ps {
-		items[i] = payload.Item{Payload: p}
+		chain[i] = payload.Item{Payload: p}
 	}
-	return ike.Describe(items)
+	return chain
 }
 
 // negotiated traces a change of state of the main mode.
 func (sa *SA) negotiated(state string, err error) {
+	if sa.env.Config.Trace == nil {
+		return
+	}
 	n := sa.negotiation("main mode", state, sa.initiator, err)
 	if sa.choice.Number != 0 || sa.choice.Proposal != (ike.MainModeProposal{}) {
 		n.Chosen = sa.choice.Proposal.String()

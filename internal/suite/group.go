@@ -8,34 +8,37 @@ import (
 	"sync"
 )
 
-// Group is a MODP Diffie–Hellman group with generator 2.
+// Group is a MODP Diffie–Hellman group with generator 2. Its arithmetic takes
+// more or less time with the key, which the secrets of a laboratory can bear.
 type Group struct {
 	Number uint16 // IANA group description number
 	Bits   int
 
-	c int64 // the constant of its prime, RFC 2409, Section 6 and RFC 3526
-	// exponent is the length of a private key in bits. An attacker's work grows
+	// ExponentBits is the length of a private key. An attacker's work grows
 	// with the square root of the number of exponents, so that twice the strength
 	// of the group is as good as the full length: RFC 3526, Section 8 estimates it
 	// at 180 to 240 bits for 1536-bit groups and so on up to 380 to 620 for 8192,
 	// and NIST SP 800-56A Rev. 3, 5.6.1.1.1 wants at least twice the security
 	// strength, which Appendix D puts at 112 bits for group 14 and up to 200 for 18. These are the upper ends; the two
-	// groups that neither of them lists have that of the next larger one.
-	exponent int
-	once     sync.Once
-	p        *big.Int
-	powers   comb
+	// groups that neither of them lists have that of the next larger one. What
+	// Windows draws is not published.
+	ExponentBits int
+
+	c      int64 // the constant of its prime, RFC 2409, Section 6 and RFC 3526
+	once   sync.Once
+	p      *big.Int
+	powers comb
 }
 
 var groups = []*Group{
-	{Number: 1, Bits: 768, c: 149686, exponent: 256},    // RFC 2409, Section 6.1
-	{Number: 2, Bits: 1024, c: 129093, exponent: 256},   // RFC 2409, Section 6.2
-	{Number: 5, Bits: 1536, c: 741804, exponent: 256},   // RFC 3526, Section 2
-	{Number: 14, Bits: 2048, c: 124476, exponent: 320},  // RFC 3526, Section 3
-	{Number: 15, Bits: 3072, c: 1690314, exponent: 420}, // RFC 3526, Section 4
-	{Number: 16, Bits: 4096, c: 240904, exponent: 480},  // RFC 3526, Section 5
-	{Number: 17, Bits: 6144, c: 929484, exponent: 540},  // RFC 3526, Section 6
-	{Number: 18, Bits: 8192, c: 4743158, exponent: 620}, // RFC 3526, Section 7
+	{Number: 1, Bits: 768, c: 149686, ExponentBits: 256},    // RFC 2409, Section 6.1
+	{Number: 2, Bits: 1024, c: 129093, ExponentBits: 256},   // RFC 2409, Section 6.2
+	{Number: 5, Bits: 1536, c: 741804, ExponentBits: 256},   // RFC 3526, Section 2
+	{Number: 14, Bits: 2048, c: 124476, ExponentBits: 320},  // RFC 3526, Section 3
+	{Number: 15, Bits: 3072, c: 1690314, ExponentBits: 420}, // RFC 3526, Section 4
+	{Number: 16, Bits: 4096, c: 240904, ExponentBits: 480},  // RFC 3526, Section 5
+	{Number: 17, Bits: 6144, c: 929484, ExponentBits: 540},  // RFC 3526, Section 6
+	{Number: 18, Bits: 8192, c: 4743158, ExponentBits: 620}, // RFC 3526, Section 7
 }
 
 // GroupNumbered finds a group by its IANA number; nil when there is none.
@@ -107,7 +110,7 @@ const combRows = 8
 
 func (g *Group) prepareComb() {
 	c, p := &g.powers, g.Prime()
-	c.columns = (g.exponent + combRows - 1) / combRows
+	c.columns = (g.ExponentBits + combRows - 1) / combRows
 	c.entry[0] = big.NewInt(1)
 	step := new(big.Int).Lsh(c.entry[0], uint(c.columns))
 	row := big.NewInt(2)
@@ -150,7 +153,7 @@ type PrivateKey struct {
 
 // GenerateKey draws a private key from rand.
 func (g *Group) GenerateKey(rand io.Reader) (*PrivateKey, error) {
-	b := make([]byte, (g.exponent+7)/8)
+	b := make([]byte, (g.ExponentBits+7)/8)
 	if _, err := io.ReadFull(rand, b); err != nil {
 		return nil, fmt.Errorf("suite: group %d: drawing a private key: %w", g.Number, err)
 	}

@@ -152,7 +152,7 @@ func TestDiffieHellmanDigests(t *testing.T) {
 		{18, "41e4b16faf65483d5a563e91b99fd1ce3977b472d4e39b20c132cfb8328ac2b2", "eab373bf60da91c0f09ef9805d5e66094e1d34a64fba5a61090da2fc9141993f", "ff6e09958aec0b35a34c6dbe33f27c0d8d0ab871b3859623616b4169e102baaf"},
 	} {
 		g := GroupNumbered(c.group)
-		x, y := make([]byte, (g.exponent+7)/8), make([]byte, (g.exponent+7)/8)
+		x, y := make([]byte, (g.ExponentBits+7)/8), make([]byte, (g.ExponentBits+7)/8)
 		for i := range x {
 			x[i], y[i] = byte(i), byte(i+0x20)
 		}
@@ -187,9 +187,9 @@ func TestPowersOfTheGenerator(t *testing.T) {
 			k, err := g.GenerateKey(r)
 			require.NoError(t, err)
 			require.Equal(t, new(big.Int).Exp(big.NewInt(2), k.x, g.Prime()).FillBytes(make([]byte, g.Len())), k.Public(), "group %d", g.Number)
-			require.GreaterOrEqual(t, k.x.BitLen(), g.exponent)
+			require.GreaterOrEqual(t, k.x.BitLen(), g.ExponentBits)
 		}
-		ones := bytes.Repeat([]byte{0xff}, (g.exponent+7)/8)
+		ones := bytes.Repeat([]byte{0xff}, (g.ExponentBits+7)/8)
 		k, err := g.GenerateKey(bytes.NewReader(ones))
 		require.NoError(t, err)
 		require.Equal(t, new(big.Int).Exp(big.NewInt(2), new(big.Int).SetBytes(ones), g.Prime()).FillBytes(make([]byte, g.Len())), k.Public())
@@ -201,8 +201,8 @@ func TestPrivateKeysAreLongEnough(t *testing.T) {
 	for group, least := range map[uint16][2]int{
 		1: {240, 0}, 2: {240, 0}, 5: {240, 0}, 14: {320, 224}, 15: {420, 256}, 16: {480, 304}, 17: {540, 352}, 18: {620, 400},
 	} {
-		require.GreaterOrEqual(t, GroupNumbered(group).exponent, least[0], "group %d, RFC 3526", group)
-		require.GreaterOrEqual(t, GroupNumbered(group).exponent, least[1], "group %d, SP 800-56A", group)
+		require.GreaterOrEqual(t, GroupNumbered(group).ExponentBits, least[0], "group %d, RFC 3526", group)
+		require.GreaterOrEqual(t, GroupNumbered(group).ExponentBits, least[1], "group %d, SP 800-56A", group)
 	}
 }
 
