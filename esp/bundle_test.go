@@ -243,7 +243,8 @@ func TestKilobytesOfABundle(t *testing.T) {
 	require.EqualValues(t, 496+8+8+12+24+20, b.SAs()[1].Bytes)
 	require.Empty(t, a.events())
 	require.Equal(t, Opened, carry(t, a, b, start, ip(alice, bob, 99, make([]byte, 494))).Outcome)
-	require.Len(t, b.SAs(), 2, "1136 bytes of AH are over 1024, and the inbound bundle ended")
+	require.Empty(t, b.SAs(), "1136 bytes of AH are over 1024, and the inbound bundle ended, and with it the other")
+	require.Len(t, a.SAs(), 2, "the outbound bundle ended here, and the other opens what was sent before")
 	require.Equal(t, Held, a.Outbound(start, toBob(1, 2), 0).Outcome)
 }
 

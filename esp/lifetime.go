@@ -171,12 +171,22 @@ func (p *Pipeline) settle(s *sa, now time.Time) {
 	}
 }
 
-// expire ends an SA at its hard limit, and its bundle with it.
+// expire ends an SA at its hard limit, and its bundle with it. With an inbound one
+// goes the outbound one of the pair: the peer is told that the former is gone, and
+// will not keep the other half of the latter. What is on its way under it arrives
+// before it is told. An outbound one leaves the inbound one to what the peer has sent.
 func (p *Pipeline) expire(s *sa) {
-	for l := s.head(); l != nil; l = l.inner {
+	var pair *sa
+	if s = s.head(); s.Direction == ipsec.Inbound {
+		pair = s.pair
+	}
+	for l := s; l != nil; l = l.inner {
 		p.events.push(EventHard{SA: l.params()})
 	}
 	p.remove(s, "expired")
+	if pair != nil {
+		p.expire(pair)
+	}
 }
 
 // soften asks for the successor of an outbound bundle and its opposite when the

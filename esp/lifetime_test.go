@@ -148,7 +148,9 @@ func TestHardLimitInKilobytes(t *testing.T) {
 	o := carry(t, a, b, start, ip(alice, bob, 50, nil)) // 2 + padding = 8: now 1024
 	require.Equal(t, Opened, o.Outcome, "the packet that reaches the limit is still good")
 	require.Equal(t, []string{"hard outbound"}, what(a.events()))
-	require.Equal(t, []string{"soft outbound", "hard inbound"}, what(b.events()), "the bulk that arrives ages the pair, too")
+	require.Equal(t, []string{"soft outbound", "hard inbound", "hard outbound"}, what(b.events()), "the bulk that arrives ages the pair, too")
+	require.Empty(t, b.SAs(), "the peer will be told of the one, and shall not be sent anything under the other")
+	require.Len(t, a.SAs(), 1, "what the peer has sent is still opened")
 	require.Equal(t, Held, a.Outbound(start, packet, 0).Outcome)
 }
 

@@ -3,6 +3,7 @@ package hosts
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -10,6 +11,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/sim"
@@ -36,12 +38,13 @@ type driver struct {
 var _ stack.NFTablesInterface = (*driver)(nil)
 
 func newDriver(h *Host, c Config) (*driver, error) {
+	broadcasts := policy.Broadcasts(prefixesOf(c.Interfaces)...)
 	pipeline, err := esp.New(esp.Config{
 		Rand:      h.world.Rand(h.name, "esp"),
 		Trace:     h.record,
 		Rekey:     c.Rekey,
 		TrustSPI:  c.TrustSPI,
-		Broadcast: func(a netip.Addr) bool { return broadcast(c.Interfaces, a) },
+		Broadcast: func(a netip.Addr) bool { return slices.Contains(broadcasts, a) },
 	})
 	if err != nil {
 		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
@@ -49,16 +52,12 @@ func newDriver(h *Host, c Config) (*driver, error) {
 	return &driver{host: h, esp: pipeline, faults: c.Faults, ids: h.world.Rand(h.name, "ipv6 fragments")}, nil
 }
 
-// broadcast reports whether an address is the directed broadcast of a subnet of the host.
-func broadcast(interfaces []Interface, a netip.Addr) bool {
+// prefixesOf are the prefixes of all interfaces.
+func prefixesOf(interfaces []Interface) (all []netip.Prefix) {
 	for _, i := range interfaces {
-		for _, p := range i.Prefixes {
-			if subnet := subnetOf(p); p.Addr().Is4() && p.Bits() < 31 && addrOf(subnet.Broadcast()) == a {
-				return true
-			}
-		}
+		all = append(all, i.Prefixes...)
 	}
-	return false
+	return all
 }
 
 // protected marks packets that the driver wrote itself, so that the hook lets them pass.

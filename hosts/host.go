@@ -92,6 +92,7 @@ func (h *Host) start(c Config) (err error) {
 		return fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
 	h.agent = &agent{host: h, options: c.Options}
+	h.agent.options.Broadcasts = policy.Broadcasts(prefixesOf(c.Interfaces)...)
 	if h.keying, err = newKeying(h, c); err != nil {
 		return fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}

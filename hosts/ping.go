@@ -34,7 +34,11 @@ func (h *Host) Ping(p *sim.Proc, c Ping) Report {
 	s.onReady(p.Wake)
 	s.fragment() // Windows' ping sets don't-fragment only when asked to
 	if c.TTL != 0 {
-		if err := s.ep.SetSockOptInt(tcpip.IPv4TTLOption, c.TTL); err != nil {
+		option := tcpip.IPv4TTLOption
+		if f == ip6 {
+			option = tcpip.IPv6HopLimitOption
+		}
+		if err := s.ep.SetSockOptInt(option, c.TTL); err != nil {
 			return Report{Sent: c.Count, Err: errorOf(err)}
 		}
 	}

@@ -129,15 +129,24 @@ func (s *udpSocket) send(to netip.AddrPort, payload []byte) error {
 // receive takes the next datagram; ok is false when there is none. An error is
 // about an earlier datagram (ICMP), or final.
 func (s *udpSocket) receive() (payload []byte, from netip.AddrPort, ok bool, err error) {
+	payload, from, _, ok, err = s.receiveTo()
+	return payload, from, ok, err
+}
+
+// receiveTo also says where the datagram was sent to, if the socket was told to find out.
+func (s *udpSocket) receiveTo() (payload []byte, from netip.AddrPort, to netip.Addr, ok bool, err error) {
 	var b bytes.Buffer
 	r, terr := s.ep.Read(&b, tcpip.ReadOptions{NeedRemoteAddr: true})
 	switch terr.(type) {
 	case nil:
-		return b.Bytes(), netip.AddrPortFrom(addrOf(r.RemoteAddr.Addr), r.RemoteAddr.Port), true, nil
+		if c := r.ControlMessages; c.HasOriginalDstAddress {
+			to = addrOf(c.OriginalDstAddress.Addr)
+		}
+		return b.Bytes(), netip.AddrPortFrom(addrOf(r.RemoteAddr.Addr), r.RemoteAddr.Port), to, true, nil
 	case *tcpip.ErrWouldBlock, *tcpip.ErrClosedForReceive:
-		return nil, netip.AddrPort{}, false, nil
+		return nil, netip.AddrPort{}, netip.Addr{}, false, nil
 	}
-	return nil, netip.AddrPort{}, false, errorOf(terr)
+	return nil, netip.AddrPort{}, netip.Addr{}, false, errorOf(terr)
 }
 
 func fullAddress(a netip.AddrPort) tcpip.FullAddress {

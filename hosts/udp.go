@@ -5,24 +5,23 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
-// ServeUDP echoes every datagram to its sender, in each family that the host speaks.
-func (h *Host) ServeUDP(port uint16) (*Listener, error) {
-	var sockets []*udpSocket
-	for _, f := range h.families {
-		s, err := h.bindUDP(netip.AddrPortFrom(unspecified(f), port))
-		if err != nil {
-			for _, s := range sockets {
-				s.close()
-			}
-			return nil, fmt.Errorf("hosts: %s: listening on UDP port %d: %w", h.name, port, err)
+// ServeUDP echoes every datagram that was sent to the host alone, in each family
+// that it speaks. What went to a broadcast address or to one of the multicast
+// groups is received and not answered.
+func (h *Host) ServeUDP(port uint16, groups ...netip.Addr) (*Listener, error) {
+	sockets, err := h.bindAll(port, groups)
+	if err != nil {
+		for _, s := range sockets {
+			s.close()
 		}
-		sockets = append(sockets, s)
+		return nil, fmt.Errorf("hosts: %s: listening on UDP port %d: %w", h.name, port, err)
 	}
 	l := h.addListener(ipsec.ProtoUDP, port)
 	for _, s := range sockets {
@@ -32,10 +31,32 @@ func (h *Host) ServeUDP(port uint16) (*Listener, error) {
 	return l, nil
 }
 
+// bindAll opens an endpoint at all addresses of each family, which receives what
+// goes to the groups. With an error come those that have to be closed.
+func (h *Host) bindAll(port uint16, groups []netip.Addr) (sockets []*udpSocket, err error) {
+	for _, f := range h.families {
+		s, err := h.bindUDP(netip.AddrPortFrom(unspecified(f), port))
+		if err != nil {
+			return sockets, err
+		}
+		sockets = append(sockets, s)
+		s.ep.SocketOptions().SetReceiveOriginalDstAddress(true)
+		for _, g := range groups {
+			if familyOf(g) != f {
+				continue
+			}
+			if err := s.join(g); err != nil {
+				return sockets, fmt.Errorf("joining %s: %w", g, err)
+			}
+		}
+	}
+	return sockets, nil
+}
+
 // echo answers the datagrams that have arrived.
 func (l *Listener) echo(s *udpSocket) {
 	for {
-		payload, from, ok, err := s.receive()
+		payload, from, to, ok, err := s.receiveTo()
 		if err != nil {
 			continue
 		}
@@ -44,6 +65,10 @@ func (l *Listener) echo(s *udpSocket) {
 		}
 		l.seen.Datagrams++
 		l.seen.Bytes += int64(len(payload))
+		if !slices.Contains(l.host.Addrs(), to) {
+			l.record("datagram", from, int64(len(payload)), "to "+to.String())
+			continue
+		}
 		l.record("datagram", from, int64(len(payload)), "")
 		if err := s.send(from, payload); err != nil {
 			l.record("answer failed", from, 0, err.Error())

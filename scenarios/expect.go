@@ -49,6 +49,7 @@ func (s *stepRun) judge() []result.Check {
 		from, to := s.ends()
 		j.ike(e.IKE, ".ike", s.lab.negotiations(s.begin, s.end, from, to))
 	}
+	j.heardBy(e.Heard)
 	if e.Throughput != nil {
 		j.throughput(e.Throughput)
 	}

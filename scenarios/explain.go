@@ -91,7 +91,7 @@ func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
 			}
 			addrs = append(addrs, p.Addr())
 		}
-		compiled, err := policy.Compile(policies[s.Assignments[name]], addrs, optionsOf(s.Nodes[name].Settings()))
+		compiled, err := policy.Compile(policies[s.Assignments[name]], addrs, optionsOf(s.Nodes[name]))
 		if err != nil {
 			return nil, fmt.Errorf("scenarios: explain: node %s: %w", name, err)
 		}

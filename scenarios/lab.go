@@ -134,7 +134,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	settings := n.Settings()
 	margin, idle := settings.RekeyBefore()
 	c := hosts.Config{
-		Name: name, Policy: l.policies[l.spec.Assignments[name]], Options: optionsOf(settings),
+		Name: name, Policy: l.policies[l.spec.Assignments[name]], Options: optionsOf(n),
 		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, SilentResponder: settings.SilentResponder,
 		Names: l.lookup, Faults: faults,
 	}
@@ -154,7 +154,11 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		if s.TCP != 0 {
 			_, err = h.ServeTCP(uint16(s.TCP))
 		} else {
-			_, err = h.ServeUDP(uint16(s.UDP))
+			var groups []netip.Addr
+			if g, err := netip.ParseAddr(s.Group); err == nil {
+				groups = append(groups, g)
+			}
+			_, err = h.ServeUDP(uint16(s.UDP), groups...)
 		}
 		if err != nil {
 			return l.spec.Errorf(fmt.Sprintf("%s.serves[%d]", path, i), "%v", err)

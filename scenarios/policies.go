@@ -38,7 +38,7 @@ func Validate(s *spec.Scenario) error {
 			}
 			addrs = append(addrs, prefix.Addr())
 		}
-		if _, err := policy.Compile(p, addrs, optionsOf(s.Nodes[host].Settings())); err != nil {
+		if _, err := policy.Compile(p, addrs, optionsOf(s.Nodes[host])); err != nil {
 			mistakes = append(mistakes, s.Errorf(path, "policy %s on %s: %v", name, host, err))
 		}
 	}
@@ -138,10 +138,10 @@ func kindOf(word string) policy.Kind {
 	return policy.Negotiate
 }
 
-// optionsOf are a node's settings for the policy compiler.
-func optionsOf(s spec.IPsec) policy.Options {
-	var o policy.Options
-	for _, word := range s.TieOrder() {
+// optionsOf are what the policy compiler has to know of a node.
+func optionsOf(n spec.Node) policy.Options {
+	o := policy.Options{Broadcasts: policy.Broadcasts(n.Prefixes()...)}
+	for _, word := range n.Settings().TieOrder() {
 		o.Ties = append(o.Ties, kindOf(word))
 	}
 	return o
@@ -186,6 +186,8 @@ func protocolOf(step spec.Step) (proto uint8, port uint16) {
 		return ipsec.ProtoTCP, uint16(step.Connect.Port)
 	case step.Transfer != nil:
 		return ipsec.ProtoTCP, uint16(step.Transfer.Port)
+	case step.Announce != nil:
+		return ipsec.ProtoUDP, uint16(step.Announce.Port)
 	case step.UDP != nil:
 		return ipsec.ProtoUDP, uint16(step.UDP.Port)
 	}

@@ -26,6 +26,7 @@ type stepRun struct {
 	seen       hosts.Seen              // by the listener before; after the end: during the step
 	before     map[string]esp.Counters // of hosts whose statistics are judged
 	after      map[string]esp.Counters
+	heard      map[string]int // by host: datagrams of an announcement
 	got        []string
 	broken     error
 }
@@ -119,6 +120,8 @@ func (s *stepRun) perform(p *sim.Proc) {
 				Count: v.UDP.Datagrams(), Size: v.UDP.PayloadBytes(), Grow: v.UDP.Grow, InFlight: v.UDP.InFlight, Interval: v.UDP.Gap(), Timeout: v.UDP.Patience(),
 			})
 		})
+	case v.Announce != nil:
+		s.announce(p)
 	case v.Wait != 0:
 		p.Sleep(v.Wait.Span())
 	case v.SetLink != nil:

@@ -47,7 +47,7 @@ func Compile(p *Policy, local []netip.Addr, o Options) (*Compiled, error) {
 		order, _ := before(a, b, c.ties)
 		return order
 	})
-	c.plumb(local)
+	c.plumb(local, o.Broadcasts)
 	return c, nil
 }
 
@@ -114,7 +114,7 @@ func (c *Compiled) entries(d ipsec.Direction) []ipsec.Policy {
 }
 
 // plumb makes an SPD entry of each specific filter in each direction in which it takes part.
-func (c *Compiled) plumb(local []netip.Addr) {
+func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 	// The two entries of a mirrored filter share an ID: those of one rule that
 	// select the same conversation, seen from either side.
 	type conversation struct {
@@ -124,7 +124,7 @@ func (c *Compiled) plumb(local []netip.Addr) {
 	ids := map[conversation]int{}
 	next := len(c.Outbound) + 1
 	for _, s := range c.all {
-		out, in, why := concerns(s.selector, local)
+		out, in, why := concerns(s.selector, local, broadcasts)
 		add := func(d ipsec.Direction, key ipsec.Selector, entries *[]ipsec.Policy) {
 			k := conversation{s.rule, key}
 			if ids[k] == 0 {
@@ -151,13 +151,13 @@ func (c *Compiled) plumb(local []netip.Addr) {
 }
 
 // concerns reports whether packets that a host sends or receives can match; why tells when neither can.
-func concerns(s ipsec.Selector, local []netip.Addr) (out, in bool, why string) {
+func concerns(s ipsec.Selector, local, broadcasts []netip.Addr) (out, in bool, why string) {
 	mine := func(p netip.Prefix) bool {
 		return p == netip.Prefix{} || slices.ContainsFunc(local, p.Contains)
 	}
 	onlyMine := func(p netip.Prefix) bool { return p.IsSingleIP() && slices.Contains(local, p.Addr()) }
 	out = mine(s.Src) && !onlyMine(s.Dst)
-	in = (mine(s.Dst) || group(s.Dst)) && !onlyMine(s.Src)
+	in = (mine(s.Dst) || group(s.Dst) || slices.ContainsFunc(broadcasts, s.Dst.Contains)) && !onlyMine(s.Src)
 	switch {
 	case out || in:
 		return out, in, ""

@@ -9,11 +9,33 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// Options adjust what the sources leave open. The zero value is the documented default.
+// Options are what the compiler has to know of a host besides its addresses. The
+// zero value is the documented default.
 type Options struct {
 	// Ties is the order of actions among filters that are equally specific,
 	// all three kinds once each; nil: block, permit, negotiate. A lab rule, not a fact.
 	Ties []Kind
+
+	// Broadcasts are the broadcast addresses of the host's subnets, which an
+	// address does not tell: see Broadcasts.
+	Broadcasts []netip.Addr
+}
+
+// Broadcasts are the addresses to which a host with these prefixes receives what
+// is sent to all of a subnet (RFC 919, Section 7). IPv6 has none, and neither has
+// a line between two (RFC 3021).
+func Broadcasts(prefixes ...netip.Prefix) (all []netip.Addr) {
+	for _, p := range prefixes {
+		if !p.Addr().Is4() || p.Bits() >= 31 {
+			continue
+		}
+		last := p.Addr().As4()
+		for bit := p.Bits(); bit < 32; bit++ {
+			last[bit/8] |= 0x80 >> (bit % 8)
+		}
+		all = append(all, netip.AddrFrom4(last))
+	}
+	return all
 }
 
 func (o Options) ties() ([]Kind, error) {

@@ -24,6 +24,7 @@ var fitting = map[string]struct{ keys, results []string }{
 		[]string{"result", "received", "lost", "loss", "latency", "wire", "sa", "rule", "application", "ike", "overhead"},
 		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError}, // refused: ICMP port unreachable
 	},
+	"announce": {[]string{"heard", "wire", "rule", "ike"}, nil}, // nobody answers, and no one listener is meant
 }
 
 // present are the YAML keys of a struct's fields that are not zero.
@@ -75,11 +76,14 @@ func (c *checker) expect(path string, s *Step) {
 	if !traffic {
 		return
 	}
-	if e.Result != "" && !slices.Contains(fits.results, e.Result) {
+	if e.Result != "" && len(fits.results) > 0 && !slices.Contains(fits.results, e.Result) {
 		c.at(child(path, "result"), "result: %s ends with %s, not %q%s", verb, strings.Join(fits.results, ", "), shorten(e.Result), Suggest(e.Result, fits.results))
 	}
 	if e.Wire != nil {
 		c.wire(child(path, "wire"), e.Wire)
+	}
+	if s.Announce != nil && e.Heard != nil {
+		c.heard(child(path, "heard"), s)
 	}
 	_, to, _ := s.Ends()
 	far, _ := c.s.NodeOf(to)
@@ -93,6 +97,9 @@ func (c *checker) expect(path string, s *Step) {
 	if e.Rule != nil && !c.nothing(child(path, "rule"), e.Rule) {
 		c.ruleName(child(path, "rule"), "from", e.Rule.From)
 		c.ruleName(child(path, "rule"), "to", e.Rule.To)
+		if s.Announce != nil && e.Rule.To != "" {
+			c.at(child(child(path, "rule"), "to"), "to: it may be heard by many: say what is expected of the sender's rule")
+		}
 		if router && e.Rule.To != "" {
 			c.at(child(child(path, "rule"), "to"), "to: %s is a router and has no rules", far)
 		}

@@ -200,7 +200,7 @@ func (c *checker) routes(path string, n Node) {
 }
 
 func (c *checker) services(path, name string, n Node) {
-	seen := map[Service]bool{}
+	seen := map[Service]bool{} // by port
 	for i, s := range n.Serves {
 		path := item(child(path, "serves"), i)
 		switch {
@@ -210,12 +210,13 @@ func (c *checker) services(path, name string, n Node) {
 			c.at(path, "serves: a service is tcp or udp: make two of this one")
 		case s.TCP == 0 && s.UDP == 0:
 			c.missing(path, "tcp", "serves: a service needs a port: tcp: 80 or udp: 53")
-		case seen[s]:
+		case seen[Service{TCP: s.TCP, UDP: s.UDP}]:
 			c.at(path, "serves: %s listens on this port already", name)
 		case s.UDP == 500 || s.UDP == 4500:
 			c.at(child(path, "udp"), "udp: port %d is IKE's own", s.UDP)
 		}
-		seen[s] = true
+		seen[Service{TCP: s.TCP, UDP: s.UDP}] = true
+		c.group(path, n, s)
 		if s.TCP != 0 {
 			c.port(path, "tcp", s.TCP)
 		}

@@ -41,6 +41,8 @@ func (s *Step) after(now time.Duration) time.Duration {
 		return now
 	case s.Ping != nil:
 		return now + time.Duration(max(s.Ping.Count-1, 0))*s.Ping.Gap()
+	case s.Announce != nil:
+		return now + time.Duration(max(s.Announce.Count-1, 0))*s.Announce.Gap()
 	case s.UDP != nil:
 		return now + time.Duration(max(s.UDP.Count-1, 0))*s.UDP.Gap()
 	}
@@ -56,7 +58,7 @@ func (c *checker) step(path string, s *Step) {
 	case len(set) == 0 && c.given(child(path, "wait")):
 		c.at(child(path, "wait"), "wait: no time to wait: give it more than 0s")
 	case len(set) == 0 && !c.unread(path):
-		c.at(path, "a step needs a verb: ping, connect, transfer, udp, wait, set-link or assign-policy")
+		c.at(path, "a step needs a verb: %s or %s", strings.Join(verbNames[:len(verbNames)-1], ", "), verbNames[len(verbNames)-1])
 	}
 	switch {
 	case s.Ping != nil:
@@ -67,6 +69,8 @@ func (c *checker) step(path string, s *Step) {
 		c.transfer(child(path, "transfer"), s.Transfer)
 	case s.UDP != nil:
 		c.udp(child(path, "udp"), s.UDP)
+	case s.Announce != nil:
+		c.announce(child(path, "announce"), s.Announce)
 	case s.SetLink != nil:
 		c.setLink(child(path, "set-link"), s.SetLink)
 	case s.AssignPolicy != nil:

@@ -35,6 +35,9 @@ import (
 //	UDP.Interval         UDP.Gap                       1s
 //	UDP.Size             UDP.PayloadBytes              64
 //	UDP.Timeout          UDP.Patience                  5s
+//	Announce.Count       Announce.Datagrams            1
+//	Announce.Interval    Announce.Gap                  1s
+//	Announce.Size        Announce.PayloadBytes         64
 //	SetLink.Segment      (*Scenario).LinkSegment       the segment of the node's only interface
 //	AssignPolicy.Policy  AssignPolicy.Unassigns        unassign
 //
@@ -218,7 +221,7 @@ func (s Step) Verb() string {
 }
 
 // verbNames are the YAML keys of all verbs.
-var verbNames = []string{"ping", "connect", "transfer", "udp", "wait", "set-link", "assign-policy"}
+var verbNames = []string{"ping", "connect", "transfer", "udp", "announce", "wait", "set-link", "assign-policy"}
 
 // verbs are all that the step sets, in the order of the type.
 func (s Step) verbs() (set []string) {
@@ -227,6 +230,7 @@ func (s Step) verbs() (set []string) {
 		set  bool
 	}{
 		{"ping", s.Ping != nil}, {"connect", s.Connect != nil}, {"transfer", s.Transfer != nil}, {"udp", s.UDP != nil},
+		{"announce", s.Announce != nil},
 		{"wait", s.Wait != 0}, {"set-link", s.SetLink != nil}, {"assign-policy", s.AssignPolicy != nil},
 	} {
 		if v.set {
@@ -247,6 +251,8 @@ func (s Step) Ends() (from, to string, ok bool) {
 		return s.Transfer.From, s.Transfer.To, true
 	case s.UDP != nil:
 		return s.UDP.From, s.UDP.To, true
+	case s.Announce != nil:
+		return s.Announce.From, s.Announce.To, true
 	}
 	return "", "", false
 }
@@ -265,6 +271,8 @@ func (s Step) Words() string {
 		return fmt.Sprintf("transfer %s bytes %s → %s, TCP port %d", s.Transfer.Bytes, from, to, s.Transfer.Port)
 	case s.UDP != nil:
 		return fmt.Sprintf("udp %s → %s, port %d", from, to, s.UDP.Port)
+	case s.Announce != nil:
+		return fmt.Sprintf("announce %s → %s, port %d", from, to, s.Announce.Port)
 	case s.Wait != 0:
 		return "wait " + s.Wait.String()
 	case s.SetLink != nil:

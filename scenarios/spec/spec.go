@@ -99,7 +99,9 @@ type Route struct {
 // Service is a listening application.
 type Service struct {
 	TCP int `yaml:"tcp" jsonschema:"minimum=1,maximum=65535"` // port; answers each request with as many bytes as it asks for
-	UDP int `yaml:"udp" jsonschema:"minimum=1,maximum=65535"` // port; echoes each datagram
+	UDP int `yaml:"udp" jsonschema:"minimum=1,maximum=65535"` // port; echoes each datagram that was sent to the host alone
+
+	Group string `yaml:"group"` // with udp: a multicast group whose datagrams are received as well
 }
 
 // IPsec settles for one host what the sources leave open about IPsec on Windows
@@ -181,6 +183,7 @@ type Step struct {
 	Connect      *Connect      `yaml:"connect"`
 	Transfer     *Transfer     `yaml:"transfer"`
 	UDP          *UDP          `yaml:"udp"`
+	Announce     *Announce     `yaml:"announce"`
 	Wait         Duration      `yaml:"wait"`
 	SetLink      *SetLink      `yaml:"set-link"`
 	AssignPolicy *AssignPolicy `yaml:"assign-policy"`
@@ -259,6 +262,7 @@ type Expect struct {
 	App      *App           `yaml:"application"` // what the listening application at the far end saw
 	IKE      *IKE           `yaml:"ike"`         // negotiations between the two nodes during the step
 
+	Heard      map[string]Range    `yaml:"heard"`      // by host: how many datagrams of an announcement reached the application that listens on its port
 	Throughput *Range              `yaml:"throughput"` // of a transfer: bytes per second of virtual time, from the beginning of the step to its end
 	Overhead   *Overhead           `yaml:"overhead"`   // of the protected packets between the two nodes, both directions, the first 256 of each SA
 	Counters   map[string]Counters `yaml:"counters"`   // by host: how far the driver's statistics moved during the step
