@@ -48,3 +48,20 @@ func matches(b []byte, offset int64) bool {
 	}
 	return true
 }
+
+// ShowsTestData reports whether test data stand in b as applications send them:
+// 31 bytes of the sequence in a row, which always hold 16 that begin where the
+// offset is a multiple of 16. Those differ from the first of them by 1, 2, 3 and
+// so on up to 15 in an exclusive or; other data hardly ever do.
+func ShowsTestData(b []byte) bool {
+	for ; len(b) >= 16; b = b[1:] {
+		n := 1
+		for n < 16 && b[n] == b[0]^byte(n) {
+			n++
+		}
+		if n == 16 {
+			return true
+		}
+	}
+	return false
+}

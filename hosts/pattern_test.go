@@ -1,6 +1,8 @@
 package hosts
 
 import (
+	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,6 +23,21 @@ func TestPattern(t *testing.T) {
 			b[rapid.IntRange(0, len(b)-1).Draw(t, "changed")] ^= 1
 			require.False(t, matches(b, offset))
 		}
+	})
+}
+
+// Test data are found wherever they stand, and encrypted ones are not.
+func TestShowsTestData(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		other := rapid.SliceOfN(rapid.Byte(), 0, 100)
+		data := pattern(rapid.Int64Range(0, 1<<26).Draw(t, "offset"), rapid.IntRange(31, 200).Draw(t, "length"))
+		require.True(t, ShowsTestData(slices.Concat(other.Draw(t, "before"), data, other.Draw(t, "behind"))))
+		key := make([]byte, len(data))
+		rand.NewChaCha8([32]byte{byte(len(data))}).Read(key)
+		for i := range data {
+			data[i] ^= key[i]
+		}
+		require.False(t, ShowsTestData(data))
 	})
 }
 

@@ -119,6 +119,9 @@ func (j *judgement) wire(want *spec.Wire) {
 	if want.Protection != "" {
 		j.add(t.protection() == want.Protection, "wire.protection", "protection on the wire", want.Protection, t.protection(), t.complaint(want.Protection))
 	}
+	if want.Data != "" {
+		j.equal("wire.data", "applications' data on the wire", want.Data, t.data())
+	}
 	if want.Frames != nil {
 		j.count("wire.frames", "frames on the wire", want.Frames, int64(t.frames))
 	}
@@ -134,6 +137,7 @@ func (j *judgement) wire(want *spec.Wire) {
 type tally struct {
 	seen              map[string]int // frames on any segment, by their protection
 	firstClear        int            // number of the first clear frame
+	readable          bool           // an application's data stand in one of them
 	frames, fragments int            // on the last segment of their way
 	bytes             int64          // of the IP packets in them
 	spis              []uint32       // from the first node to the second, of the outer SAs
@@ -161,6 +165,7 @@ func (o *observer) tally(begin, end window, a, b party, proto uint8, port uint16
 			t.spis, t.newest = append(t.spis, s.spi), s
 		}
 		t.seen[s.protection()]++
+		t.readable = t.readable || s.readable
 		if s.arrives(a, b) {
 			t.frames++
 			t.bytes += int64(s.length)
@@ -183,6 +188,16 @@ func (t tally) protection() string {
 		return kinds[0]
 	}
 	return spec.WireMixed
+}
+
+func (t tally) data() string {
+	switch {
+	case t.readable:
+		return spec.DataReadable
+	case len(t.seen) > 0:
+		return spec.DataHidden
+	}
+	return spec.WireNothing
 }
 
 func (t tally) complaint(want string) string {

@@ -67,7 +67,7 @@ func (l *lab) wireUp(o Options) error {
 		}
 		l.segments[name] = segment
 	}
-	l.wire = newObserver()
+	l.wire = newObserver(l.spec)
 	l.oracle = newOracle(l)
 	l.world.Tap(l.wire.frame)
 	l.world.Tap(l.oracle.frame)

@@ -3,11 +3,13 @@ package scenarios
 import (
 	"hash/fnv"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
+	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
@@ -20,6 +22,7 @@ type observer struct {
 	decoder packetDecoder
 	heads   recent[head] // of datagrams in fragments
 	seen    []sighting
+	reads   bool // looks for the applications' data, too
 }
 
 // head is what only the first fragment of a datagram shows.
@@ -43,10 +46,17 @@ type sighting struct {
 	esp              bool   // ESP stands behind AH
 	espSPI           uint32 // then, in the first fragment
 	lost             bool
+	readable         bool   // an application's data stand in it
 	payload          uint64 // of a UDP datagram to or from port 500, or its first fragment: equal payloads, equal sums
 }
 
-func newObserver() *observer { return &observer{} }
+// newObserver makes an observer for a scenario. It reads the applications' data
+// only for one that asks, because that means to go through every byte.
+func newObserver(s *spec.Scenario) *observer {
+	return &observer{reads: slices.ContainsFunc(s.Steps, func(s spec.Step) bool {
+		return s.Expect != nil && s.Expect.Wire != nil && s.Expect.Wire.Data != ""
+	})}
+}
 
 // frame takes a frame from the tap.
 func (o *observer) frame(f sim.Frame) {
@@ -58,6 +68,7 @@ func (o *observer) frame(f sim.Frame) {
 		at: f.At, number: f.Number, segment: f.Segment, node: f.Node, lost: f.Lost != "",
 		src: p.flow.Src, dst: p.flow.Dst, proto: p.flow.Proto, srcPort: p.flow.SrcPort, dstPort: p.flow.DstPort,
 		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi, esp: p.esp, espSPI: p.espSPI, length: p.length,
+		readable: o.reads && hosts.ShowsTestData(f.Data),
 	}
 	switch {
 	case p.flow.Fragment:

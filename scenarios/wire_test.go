@@ -58,17 +58,21 @@ func TestProtectionOnTheWire(t *testing.T) {
 		"AH[SHA1]+ESP[DES,None]": {Protocol: spec.WireBoth, Cipher: "des-cbc", Auth: "none", AHAuth: "hmac-sha1-96"},
 	} {
 		t.Run(method, func(t *testing.T) {
+			data, other := spec.DataReadable, spec.DataHidden
+			if want.Cipher == "des-cbc" {
+				data, other = other, data
+			}
 			s := inCode(method)
 			s.Steps = []spec.Step{{
 				Ping: &spec.Ping{From: "client", To: "server", Size: 4000},
 				Expect: &spec.Expect{
-					Result: spec.ResultOK, Wire: &spec.Wire{Protection: want.Protocol, Frames: exactly(6), Fragments: exactly(6)}, SA: &want,
+					Result: spec.ResultOK, Wire: &spec.Wire{Protection: want.Protocol, Data: data, Frames: exactly(6), Fragments: exactly(6)}, SA: &want,
 				},
 			}}
 			scenarios.Check(t, s, scenarios.Options{})
 
 			s.Steps[0].Expect.SA = &spec.SA{Protocol: want.Protocol, Mode: "transport"}
-			s.Steps[0].Expect.Wire = &spec.Wire{Protection: spec.WireMixed, Bytes: exactly(1)}
+			s.Steps[0].Expect.Wire = &spec.Wire{Protection: spec.WireMixed, Data: other, Bytes: exactly(1)}
 			r, err := scenarios.Run(t.Context(), s, scenarios.Options{})
 			require.NoError(t, err)
 			var failed []string
@@ -77,9 +81,10 @@ func TestProtectionOnTheWire(t *testing.T) {
 					failed = append(failed, c.Name+": "+c.Reason)
 				}
 			}
-			require.Len(t, failed, 2)
+			require.Len(t, failed, 3)
 			require.Equal(t, "protection on the wire: mixed: want mixed, frames seen: 6 "+want.Protocol, failed[0])
-			require.Regexp(t, `^bytes on the wire: 1: want 1, got \d+$`, failed[1])
+			require.Equal(t, "applications' data on the wire: "+other+": want "+other+", got "+data, failed[1])
+			require.Regexp(t, `^bytes on the wire: 1: want 1, got \d+$`, failed[2])
 		})
 	}
 }

@@ -123,6 +123,9 @@ func (c *checker) protection(path, word string) {
 func (c *checker) wire(path string, w *Wire) {
 	c.nothing(path, w)
 	c.protection(path, w.Protection)
+	if known := []string{DataReadable, DataHidden}; w.Data != "" && !slices.Contains(known, w.Data) {
+		c.at(child(path, "data"), "data: want %s, got %q%s", strings.Join(known, " or "), shorten(w.Data), Suggest(w.Data, known))
+	}
 }
 
 // maxSALifetime is what a positive number of the 32 bits that life durations

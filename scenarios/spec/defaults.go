@@ -44,8 +44,8 @@ import (
 // Beside them stand (Step).Verb, (Step).Ends, (*Scenario).Resolve, (*Scenario).NodeAt
 // and (*Scenario).FilterAddress.
 
-// The words that Node.Type, FilterAction.Action, Expect.Result and
-// Wire.Protection are written with.
+// The words that Node.Type, FilterAction.Action, Expect.Result, Wire.Protection
+// and Wire.Data are written with.
 const (
 	TypeHost   = "host"
 	TypeRouter = "router"
@@ -66,6 +66,9 @@ const (
 	WireClear   = "clear"
 	WireMixed   = "mixed"
 	WireNothing = "nothing"
+
+	DataReadable = "readable"
+	DataHidden   = "hidden"
 )
 
 // PolicyNone is the word for no policy in AssignPolicy.

@@ -274,6 +274,7 @@ type Expect struct {
 // nodes: IKE and ARP aside.
 type Wire struct {
 	Protection string `yaml:"protection" jsonschema:"enum=esp,enum=ah,enum=ah+esp,enum=clear,enum=mixed,enum=nothing"` // esp, ah, ah+esp (AH around ESP), clear, nothing, or mixed: more than one of them
+	Data       string `yaml:"data" jsonschema:"enum=readable,enum=hidden"`                                             // whether the bytes that applications send can be read in some frame, or in none
 	Frames     *Range `yaml:"frames"`
 	Bytes      *Range `yaml:"bytes"`     // of the IP packets in those frames, headers included
 	Fragments  *Range `yaml:"fragments"` // frames that hold a part of a datagram
