@@ -14,6 +14,10 @@ type Options struct {
 	// Ties is the order of actions among filters that are equally specific,
 	// all three kinds once each; nil: block, permit, negotiate. A lab rule, not a fact.
 	Ties []Kind
+
+	// BypassIPv6 has IPv6 pass whatever the policy says, as on Windows Server 2003,
+	// whose IPsec policies are for IPv4 alone.
+	BypassIPv6 bool
 }
 
 func (o Options) ties() ([]Kind, error) {
