@@ -62,21 +62,3 @@ func (d datagram) tcp() (header.TCP, bool) {
 	}
 	return header.TCP(d.payload()), true
 }
-
-// Neighbour discovery, RFC 4861, Section 4: router and neighbour solicitation and
-// advertisement, and redirect.
-const (
-	firstND = uint8(header.ICMPv6RouterSolicit)
-	lastND  = uint8(header.ICMPv6RedirectMsg)
-	ndHops  = header.NDPHopLimit
-)
-
-// neighbourDiscovery reports what resolves addresses over IPv6, as ARP does for
-// IPv4 below the IPsec boundary. IKE needs it, so that it cannot wait for SAs;
-// RFC 4301, Section 4.4.1.1 leaves the policy for it to the implementation, and
-// here it passes under any. The hop limit shows that it comes from this link:
-// Section 11.2.
-func (d datagram) neighbourDiscovery() bool {
-	return d.family == ip6 && d.proto == ipsec.ProtoICMPv6 && !d.v6.HasFragmentHeader() && len(d.payload()) > 0 &&
-		d.payload()[0] >= firstND && d.payload()[0] <= lastND && d.v6.HopLimit() == ndHops
-}

@@ -85,9 +85,6 @@ func (d *driver) outbound(packet []byte, r *stack.Route) (clear bool) {
 		d.dropped("ipsec outbound", packet, "no IP packet")
 		return false
 	}
-	if out.neighbourDiscovery() {
-		return true
-	}
 	now := d.host.world.Time()
 
 	mtu := d.paths.mtu(now, out.dst, d.host.nics[r.NICID()-1].port.MTU())
@@ -193,7 +190,7 @@ func (d *driver) CheckInput(pkt *stack.PacketBuffer, _ *stack.Route, family stac
 	case d.injecting:
 		d.host.noteSYN(in)
 		return true
-	case in.neighbourDiscovery(), in.protected() && !in.fragment:
+	case in.protected() && !in.fragment:
 		return true
 	case in.fragment:
 		return d.gate.check(d, d.host.nics[pkt.NICID-1], in)

@@ -31,9 +31,6 @@ func (d *driver) stale(packet []byte, n note) bool {
 	if d.policy.number == 0 || d.host.world.Now()-d.policy.since > addressPatience || d.faults.PassClear != 0 {
 		return false
 	}
-	if p, ok := readDatagram(packet); ok && p.neighbourDiscovery() {
-		return false
-	}
 	f, err := esp.FlowOf(packet)
 	switch {
 	case err != nil || f.Proto == ipsec.ProtoESP || f.Proto == ipsec.ProtoAH:

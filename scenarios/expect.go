@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -114,7 +115,7 @@ func (j *judgement) latency(want *spec.DurationRange) {
 func (j *judgement) wire(want *spec.Wire) {
 	s := j.step
 	from, to := s.ends()
-	proto, port := protocolOf(s.spec)
+	proto, port := s.protocol()
 	t := s.lab.wire.tally(s.begin, s.end, from, to, proto, port)
 	if want.Protection != "" {
 		j.add(t.protection() == want.Protection, "wire.protection", "protection on the wire", want.Protection, t.protection(), t.complaint(want.Protection))
@@ -293,12 +294,11 @@ func (l *lab) negotiations(begin, end window, a, b party) talks {
 
 // named reports whether an address, with or without a port, is the party's.
 func (p party) named(endpoint string) bool {
-	for _, a := range p.addrs {
-		if endpoint == a.String() || strings.HasPrefix(endpoint, a.String()+":") {
-			return true
-		}
+	if a, err := netip.ParseAddrPort(endpoint); err == nil {
+		return p.has(a.Addr())
 	}
-	return false
+	a, err := netip.ParseAddr(endpoint)
+	return err == nil && p.has(a)
 }
 
 func (j *judgement) ike(want *spec.IKE, field string, t talks) {

@@ -41,7 +41,7 @@ type request struct {
 
 func (s *stepRun) request() request {
 	from, to := s.ends()
-	proto, port := protocolOf(s.spec)
+	proto, port := s.protocol()
 	r := request{proto: proto, from: from.addrs, to: netip.AddrPortFrom(to.addr, port)}
 	switch {
 	case s.spec.Connect != nil:

@@ -17,7 +17,7 @@ import (
 func (j *judgement) sa(want *spec.SA) {
 	s := j.step
 	from, to := s.ends()
-	proto, port := protocolOf(s.spec)
+	proto, port := s.protocol()
 	t := s.lab.wire.tally(s.begin, s.end, from, to, proto, port)
 	if t.newest == nil {
 		j.add(false, "sa", "SA in use", "an SA pair", "no protected frame", "no ESP or AH frame of the step was seen on the wire")

@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
@@ -47,7 +46,7 @@ func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
 	}
 	proto, ok := spec.ProtocolNumber(q.Protocol)
 	if !ok {
-		return nil, fmt.Errorf("scenarios: explain: %q is no protocol: any, icmp, tcp, udp or a number from 1 to 255", q.Protocol)
+		return nil, fmt.Errorf("scenarios: explain: %q is no protocol: any, icmp, icmpv6, tcp, udp or a number from 1 to 255", q.Protocol)
 	}
 	if (q.Port != 0 || q.FromPort != 0) && !ipsec.HasPorts(proto) {
 		return nil, fmt.Errorf("scenarios: explain: a port needs protocol tcp or udp, not %s", ipsec.ProtoName(proto))
@@ -58,13 +57,16 @@ func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
 	if ipsec.HasPorts(proto) && q.Port == 0 {
 		return nil, fmt.Errorf("scenarios: explain: protocol %s needs the port of the server", ipsec.ProtoName(proto))
 	}
-	src, err := s.Resolve(q.From)
-	if err != nil {
+	if _, err := s.Resolve(q.From); err != nil {
 		return nil, fmt.Errorf("scenarios: explain: from: %w", err)
 	}
-	dst, err := s.Resolve(q.To)
+	dst, err := s.Destination(q.From, q.To)
 	if err != nil {
 		return nil, fmt.Errorf("scenarios: explain: to: %w", err)
+	}
+	src, err := s.Source(q.From, dst)
+	if err != nil {
+		return nil, fmt.Errorf("scenarios: explain: from: %w", err)
 	}
 	f := ipsec.Flow{Src: src, Dst: dst, Proto: proto, DstPort: uint16(q.Port), SrcPort: uint16(q.FromPort)}
 	if f.SrcPort == 0 && ipsec.HasPorts(proto) {
@@ -83,15 +85,7 @@ func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
 		if !ok || s.Nodes[name].Router() {
 			continue // nobody there has an IPsec policy
 		}
-		var addrs []netip.Addr
-		for _, ifc := range s.Nodes[name].Interfaces {
-			p, err := netip.ParsePrefix(ifc.Address)
-			if err != nil {
-				return nil, fmt.Errorf("scenarios: explain: node %s: %w", name, err)
-			}
-			addrs = append(addrs, p.Addr())
-		}
-		compiled, err := policy.Compile(policies[s.Assignments[name]], addrs, optionsOf(s.Nodes[name]))
+		compiled, err := policy.Compile(policies[s.Assignments[name]], s.NodeAddrs(name), optionsOf(s.Nodes[name]))
 		if err != nil {
 			return nil, fmt.Errorf("scenarios: explain: node %s: %w", name, err)
 		}

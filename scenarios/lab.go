@@ -84,65 +84,32 @@ func (l *lab) wireUp(o Options) error {
 
 func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	path := "$.nodes." + name
-	prefixes := make([]netip.Prefix, len(n.Interfaces))
-	for i, ifc := range n.Interfaces {
-		p, err := netip.ParsePrefix(ifc.Address)
-		if err != nil {
-			return l.spec.Errorf(fmt.Sprintf("%s.interfaces[%d].address", path, i), "%v", err)
-		}
-		prefixes[i] = p
-		l.addrs[p.Addr()] = name
+	for _, a := range l.spec.NodeAddrs(name) {
+		l.addrs[a] = name
 	}
-	type route struct {
-		to  netip.Prefix
-		via netip.Addr
-	}
-	var routes []route
-	for i, r := range n.Routes {
-		to, err := netip.ParsePrefix(r.To)
-		if err != nil {
-			return l.spec.Errorf(fmt.Sprintf("%s.routes[%d].to", path, i), "%v", err)
-		}
-		via, err := netip.ParseAddr(r.Via)
-		if err != nil {
-			return l.spec.Errorf(fmt.Sprintf("%s.routes[%d].via", path, i), "%v", err)
-		}
-		routes = append(routes, route{to, via})
-	}
-	if n.Gateway != "" {
-		via, err := netip.ParseAddr(n.Gateway)
-		if err != nil {
-			return l.spec.Errorf(path+".gateway", "%v", err)
-		}
-		routes = append(routes, route{netip.PrefixFrom(netip.IPv4Unspecified(), 0), via})
+	routes, err := l.routesOf(path, n)
+	if err != nil {
+		return err
 	}
 	if n.Router() {
-		c := natbox.RouterConfig{Name: name}
-		for i, ifc := range n.Interfaces {
-			c.Interfaces = append(c.Interfaces, natbox.Interface{Segment: l.segments[ifc.Segment], Prefixes: prefixes[i : i+1]})
-		}
-		for _, r := range routes {
-			c.Routes = append(c.Routes, natbox.Route{To: r.to, Via: r.via})
-		}
-		router, err := natbox.NewRouter(l.world, c)
-		if err != nil {
-			return l.spec.Errorf(path, "%v", err)
-		}
-		l.routers[name] = router
-		return nil
+		return l.addRouter(path, name, n, routes)
 	}
 	settings := n.Settings()
 	margin, idle := settings.RekeyBefore()
 	c := hosts.Config{
 		Name: name, Policy: l.policies[l.spec.Assignments[name]], Options: optionsOf(n),
 		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, SilentResponder: settings.SilentResponder,
-		Names: l.lookup, Faults: faults,
+		Names: func(to string) (netip.Addr, bool) {
+			a, err := l.spec.Destination(name, to)
+			return a, err == nil
+		},
+		Faults: faults,
 	}
-	for i, ifc := range n.Interfaces {
-		c.Interfaces = append(c.Interfaces, hosts.Interface{Segment: l.segments[ifc.Segment], Prefixes: prefixes[i : i+1]})
+	for _, ifc := range n.Interfaces {
+		c.Interfaces = append(c.Interfaces, hosts.Interface{Segment: l.segments[ifc.Segment], Prefixes: ifc.Prefixes()})
 	}
 	for _, r := range routes {
-		c.Routes = append(c.Routes, hosts.Route{To: r.to, Via: r.via})
+		c.Routes = append(c.Routes, hosts.Route(r))
 	}
 	h, err := hosts.New(l.world, c)
 	if err != nil {
@@ -167,6 +134,46 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	return nil
 }
 
+func (l *lab) addRouter(path, name string, n spec.Node, routes []natbox.Route) error {
+	c := natbox.RouterConfig{Name: name, Routes: routes}
+	for _, ifc := range n.Interfaces {
+		c.Interfaces = append(c.Interfaces, natbox.Interface{Segment: l.segments[ifc.Segment], Prefixes: ifc.Prefixes()})
+	}
+	router, err := natbox.NewRouter(l.world, c)
+	if err != nil {
+		return l.spec.Errorf(path, "%v", err)
+	}
+	l.routers[name] = router
+	return nil
+}
+
+// routesOf are a node's static routes, the default ones last.
+func (l *lab) routesOf(path string, n spec.Node) (routes []natbox.Route, err error) {
+	for i, r := range n.Routes {
+		to, err := netip.ParsePrefix(r.To)
+		if err != nil {
+			return nil, l.spec.Errorf(fmt.Sprintf("%s.routes[%d].to", path, i), "%v", err)
+		}
+		via, err := netip.ParseAddr(r.Via)
+		if err != nil {
+			return nil, l.spec.Errorf(fmt.Sprintf("%s.routes[%d].via", path, i), "%v", err)
+		}
+		routes = append(routes, natbox.Route{To: to, Via: via})
+	}
+	for _, hop := range n.NextHops() {
+		via, err := netip.ParseAddr(hop)
+		if err != nil {
+			return nil, l.spec.Errorf(path, "%v", err)
+		}
+		all := netip.IPv4Unspecified()
+		if via.Is6() {
+			all = netip.IPv6Unspecified()
+		}
+		routes = append(routes, natbox.Route{To: netip.PrefixFrom(all, 0), Via: via})
+	}
+	return routes, nil
+}
+
 // assign gives a host a policy while it runs; nil takes the one it has.
 func (l *lab) assign(host string, p *policy.Policy) error {
 	err := l.hosts[host].AssignPolicy(p)
@@ -174,11 +181,6 @@ func (l *lab) assign(host string, p *policy.Policy) error {
 		l.oracle.assigned(host, p)
 	}
 	return err
-}
-
-func (l *lab) lookup(name string) (netip.Addr, bool) {
-	a, err := l.spec.Resolve(name)
-	return a, err == nil
 }
 
 // close ends the world first, so that what the hosts' stacks send when they are

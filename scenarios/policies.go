@@ -4,11 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
-	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
@@ -30,15 +28,7 @@ func Validate(s *spec.Scenario) error {
 		if !ok {
 			return
 		}
-		var addrs []netip.Addr
-		for _, ifc := range s.Nodes[host].Interfaces {
-			prefix, err := netip.ParsePrefix(ifc.Address)
-			if err != nil {
-				return // Check has said so
-			}
-			addrs = append(addrs, prefix.Addr())
-		}
-		if _, err := policy.Compile(p, addrs, optionsOf(s.Nodes[host])); err != nil {
+		if _, err := policy.Compile(p, s.NodeAddrs(host), optionsOf(s.Nodes[host])); err != nil {
 			mistakes = append(mistakes, s.Errorf(path, "policy %s on %s: %v", name, host, err))
 		}
 	}
@@ -140,7 +130,7 @@ func kindOf(word string) policy.Kind {
 
 // optionsOf are what the policy compiler has to know of a node.
 func optionsOf(n spec.Node) policy.Options {
-	o := policy.Options{Broadcasts: policy.Broadcasts(n.Prefixes()...)}
+	o := policy.Options{BypassIPv6: n.Settings().BypassIPv6(), Broadcasts: policy.Broadcasts(n.Prefixes()...)}
 	for _, word := range n.Settings().TieOrder() {
 		o.Ties = append(o.Ties, kindOf(word))
 	}
@@ -175,21 +165,4 @@ func addressOf(s *spec.Scenario, word string) (policy.Address, error) {
 		return policy.Host(a.Prefix.Addr()), nil
 	}
 	return policy.Subnet(a.Prefix), nil
-}
-
-// protocolOf is the IP protocol of a step's traffic, and its server port.
-func protocolOf(step spec.Step) (proto uint8, port uint16) {
-	switch {
-	case step.Ping != nil:
-		return ipsec.ProtoICMP, 0
-	case step.Connect != nil:
-		return ipsec.ProtoTCP, uint16(step.Connect.Port)
-	case step.Transfer != nil:
-		return ipsec.ProtoTCP, uint16(step.Transfer.Port)
-	case step.Announce != nil:
-		return ipsec.ProtoUDP, uint16(step.Announce.Port)
-	case step.UDP != nil:
-		return ipsec.ProtoUDP, uint16(step.UDP.Port)
-	}
-	return ipsec.ProtoAny, 0
 }

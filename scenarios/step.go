@@ -3,10 +3,12 @@ package scenarios
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -84,7 +86,7 @@ func (s *stepRun) listen(to string) {
 	if host == nil {
 		return
 	}
-	if s.listener = host.Listener(protocolOf(s.spec)); s.listener != nil {
+	if s.listener = host.Listener(s.protocol()); s.listener != nil {
 		s.seen = s.listener.Seen()
 	}
 }
@@ -181,10 +183,43 @@ func (s *stepRun) result() result.Step {
 	return out
 }
 
-// ends are the two ends of a step that sends traffic.
+// ends are the two ends of a step that sends traffic, with their addresses of the
+// family that it uses.
 func (s *stepRun) ends() (from, to party) {
 	f, t, _ := s.spec.Ends()
-	return s.lab.partyOf(f), s.lab.partyOf(t)
+	from, to = s.lab.partyOf(f), s.lab.partyOf(t)
+	to.addr = s.destination()
+	if to.addr.IsValid() {
+		from.keep(to.addr.Is4())
+		to.keep(to.addr.Is4())
+	}
+	return from, to
+}
+
+// destination is the address that the step sends to; invalid when there is none.
+func (s *stepRun) destination() netip.Addr {
+	from, to, _ := s.spec.Ends()
+	a, _ := s.lab.spec.Destination(from, to)
+	return a
+}
+
+// protocol is the IP protocol of the step's traffic, and its server port.
+func (s *stepRun) protocol() (proto uint8, port uint16) {
+	switch v := s.spec; {
+	case v.Ping != nil && s.destination().Is6():
+		return ipsec.ProtoICMPv6, 0
+	case v.Ping != nil:
+		return ipsec.ProtoICMP, 0
+	case v.Connect != nil:
+		return ipsec.ProtoTCP, uint16(v.Connect.Port)
+	case v.Transfer != nil:
+		return ipsec.ProtoTCP, uint16(v.Transfer.Port)
+	case v.UDP != nil:
+		return ipsec.ProtoUDP, uint16(v.UDP.Port)
+	case v.Announce != nil:
+		return ipsec.ProtoUDP, uint16(v.Announce.Port)
+	}
+	return ipsec.ProtoAny, 0
 }
 
 // party is one end of a step or an invariant: a node and its addresses, or a
@@ -205,6 +240,11 @@ func (p party) has(a netip.Addr) bool {
 	return false
 }
 
+// keep leaves the addresses of one family.
+func (p *party) keep(four bool) {
+	p.addrs = slices.DeleteFunc(p.addrs, func(a netip.Addr) bool { return a.Is4() != four })
+}
+
 func (l *lab) partyOf(word string) party {
 	p := party{name: word, segments: map[string]bool{}}
 	p.addr, _ = l.spec.Resolve(word)
@@ -216,10 +256,8 @@ func (l *lab) partyOf(word string) party {
 		return p
 	}
 	p.name = name
+	p.addrs = l.spec.NodeAddrs(name)
 	for _, ifc := range l.spec.Nodes[name].Interfaces {
-		if prefix, err := netip.ParsePrefix(ifc.Address); err == nil {
-			p.addrs = append(p.addrs, prefix.Addr())
-		}
 		p.segments[ifc.Segment] = true
 	}
 	return p

@@ -6,16 +6,13 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/gopacket"
-	"github.com/google/gopacket/layers"
-
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
-// observer stands at every segment and notes what it sees of each IPv4 frame,
+// observer stands at every segment and notes what it sees of each IP packet,
 // without asking anybody who knows: expectations about the wire are judged from
 // its notes.
 type observer struct {
@@ -31,7 +28,7 @@ type head struct {
 	esp      bool   // behind AH
 }
 
-// sighting is one IPv4 frame on one segment.
+// sighting is one frame with an IP packet on one segment.
 type sighting struct {
 	at               time.Duration
 	number           int // in the capture
@@ -60,8 +57,8 @@ func newObserver(s *spec.Scenario) *observer {
 
 // frame takes a frame from the tap.
 func (o *observer) frame(f sim.Frame) {
-	p, ok := o.decoder.decode(f.Data)
-	if !ok {
+	p, ok := o.decoder.decode(f)
+	if !ok || p.resolves {
 		return
 	}
 	s := sighting{
@@ -119,83 +116,3 @@ func (s *sighting) arrives(a, b party) bool {
 	}
 	return len(to.segments) == 0 || to.segments[s.segment]
 }
-
-// packetDecoder reads IPv4 frames with gopacket.
-type packetDecoder struct {
-	eth layers.Ethernet
-	ip  layers.IPv4
-}
-
-// decoded is what the lab's observers look at in a frame.
-type decoded struct {
-	flow     ipsec.Flow
-	id       uint16
-	fragment bool   // a part of a datagram, the first or another
-	spi      uint32 // of the outer of AH and ESP
-	esp      bool   // ESP stands behind AH
-	espSPI   uint32
-	length   int    // of the IP packet
-	payload  []byte // of UDP
-}
-
-// decode is false for a frame that is no IPv4, or broken.
-func (d *packetDecoder) decode(frame []byte) (decoded, bool) {
-	d.eth.EthernetType = 0
-	if d.eth.DecodeFromBytes(frame, gopacket.NilDecodeFeedback) != nil || d.eth.EthernetType != layers.EthernetTypeIPv4 ||
-		d.ip.DecodeFromBytes(d.eth.Payload, gopacket.NilDecodeFeedback) != nil {
-		return decoded{}, false
-	}
-	src, _ := netip.AddrFromSlice(d.ip.SrcIP.To4())
-	dst, _ := netip.AddrFromSlice(d.ip.DstIP.To4())
-	p := decoded{
-		flow:     ipsec.Flow{Src: src, Dst: dst, Proto: uint8(d.ip.Protocol), Fragment: d.ip.FragOffset != 0},
-		id:       d.ip.Id,
-		length:   int(d.ip.Length),
-		fragment: d.ip.FragOffset != 0 || d.ip.Flags&layers.IPv4MoreFragments != 0,
-	}
-	if p.flow.Fragment {
-		return p, true
-	}
-	body := d.ip.Payload
-	switch d.ip.Protocol {
-	case layers.IPProtocolTCP:
-		if len(body) >= 4 {
-			p.flow.SrcPort, p.flow.DstPort = be16(body), be16(body[2:])
-		}
-	case layers.IPProtocolUDP:
-		if len(body) >= 8 {
-			p.flow.SrcPort, p.flow.DstPort = be16(body), be16(body[2:])
-			p.payload = body[8:]
-		}
-	case layers.IPProtocolICMPv4:
-		if len(body) > 0 {
-			p.flow.ICMPType = body[0]
-		}
-	case layers.IPProtocolESP:
-		if len(body) >= 4 {
-			p.spi = uint32(be16(body))<<16 | uint32(be16(body[2:]))
-		}
-	case layers.IPProtocolAH: // RFC 4302, Section 2
-		if len(body) >= 8 {
-			p.spi = uint32(be16(body[4:]))<<16 | uint32(be16(body[6:]))
-			p.esp = layers.IPProtocol(body[0]) == layers.IPProtocolESP
-			// The length of AH is in words of 32 bits, less 2: Section 2.2.
-			if n := 4 * (int(body[1]) + 2); p.esp && len(body) >= n+4 {
-				p.espSPI = uint32(be16(body[n:]))<<16 | uint32(be16(body[n+2:]))
-			}
-		}
-	}
-	return p, true
-}
-
-// arp reports whether a frame resolves addresses, RFC 826.
-func (d *packetDecoder) arp(frame []byte) bool {
-	return len(frame) >= 14 && layers.EthernetType(be16(frame[12:])) == layers.EthernetTypeARP
-}
-
-// protected reports whether the packet calls itself ESP or AH.
-func (p decoded) protected() bool {
-	return p.flow.Proto == ipsec.ProtoESP || p.flow.Proto == ipsec.ProtoAH
-}
-
-func be16(b []byte) uint16 { return uint16(b[0])<<8 | uint16(b[1]) }

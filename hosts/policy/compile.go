@@ -41,7 +41,7 @@ func Compile(p *Policy, local []netip.Addr, o Options) (*Compiled, error) {
 		return nil, err
 	}
 	c.policy = clone(p)
-	c.exempt(local)
+	c.exempt(local, o)
 	c.all = expand(c.policy, local)
 	slices.SortFunc(c.all, func(a, b *specific) int {
 		order, _ := before(a, b, c.ties)
@@ -81,8 +81,17 @@ const ExemptDiscovery = "exempt: neighbour discovery"
 // advertisements, and redirects (RFC 4861, Section 4).
 var discovery = ipsec.Selector{Proto: ipsec.ProtoICMPv6, ICMP: ipsec.ICMPTypes{First: 133, Last: 137}}
 
+// ExemptIPv6 is the rule name of the exemption of all IPv6 in an SPD, see Options.BypassIPv6.
+const ExemptIPv6 = "exempt: ipv6"
+
+// allIPv6 selects every IPv6 packet.
+var allIPv6 = ipsec.Selector{Src: netip.PrefixFrom(netip.IPv6Unspecified(), 0), Dst: netip.PrefixFrom(netip.IPv6Unspecified(), 0)}
+
 // exempt puts the exemptions of a host in front; see the package comment.
-func (c *Compiled) exempt(local []netip.Addr) {
+func (c *Compiled) exempt(local []netip.Addr, o Options) {
+	if o.BypassIPv6 {
+		c.bypass(ExemptIPv6, allIPv6)
+	}
 	for _, port := range isakmpPorts {
 		c.bypass(ExemptISAKMP, ipsec.Selector{Proto: ipsec.ProtoUDP, SrcPort: port})
 	}

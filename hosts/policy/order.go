@@ -19,6 +19,10 @@ type Options struct {
 	// Broadcasts are the broadcast addresses of the host's subnets, which an
 	// address does not tell: see Broadcasts.
 	Broadcasts []netip.Addr
+
+	// BypassIPv6 has IPv6 pass whatever the policy says, as on Windows Server 2003,
+	// whose IPsec policies are for IPv4 alone.
+	BypassIPv6 bool
 }
 
 // Broadcasts are the addresses to which a host with these prefixes receives what

@@ -57,7 +57,8 @@
 // # IPv6
 //
 // The IPsec policies of Windows Server 2003 know IPv4 alone; that a filter may
-// name IPv6 addresses is an extension of the lab. "Any" is any address of either
+// name IPv6 addresses is an extension of the lab, and Options.BypassIPv6 turns it
+// off. "Any" is any address of either
 // family, a prefix of length 0 all addresses of one. "Me" is each address of the
 // host whose family is that of the filter's other end. Comparing prefix lengths
 // below never compares two families, because no packet is of both.

@@ -47,16 +47,6 @@ func broadcastOf(p netip.Prefix) netip.Addr {
 	return netip.AddrFrom4(b)
 }
 
-// Prefixes are those of the node's interfaces that can be read.
-func (n Node) Prefixes() (all []netip.Prefix) {
-	for _, i := range n.Interfaces {
-		if p, err := netip.ParsePrefix(i.Address); err == nil {
-			all = append(all, p)
-		}
-	}
-	return all
-}
-
 func (c *checker) announce(path string, a *Announce) {
 	if a.From == "" {
 		c.missing(path, "from", "announce: there is no from: the host that begins")

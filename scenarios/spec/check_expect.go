@@ -165,7 +165,7 @@ func (c *checker) ruleName(path, key, name string) {
 	at := child(path, key)
 	policy, label, ok := strings.Cut(name, "/")
 	if !ok {
-		c.at(at, `%s: want "policy/rule", "exempt: isakmp" or "no match", got %q`, key, shorten(name))
+		c.at(at, `%s: want "policy/rule", "exempt: isakmp", "exempt: ipv6" or "no match", got %q`, key, shorten(name))
 		return
 	}
 	if !c.defined(path, key, policy, "policy", "$.policies", sorted(c.s.Policies)) {

@@ -84,8 +84,8 @@ func (c *checker) ordinals(path, key string, r *Range) {
 func (c *checker) frameFilter(path string, f *FrameFilter) {
 	n, ok := frameProtocol(f.Protocol)
 	if !ok {
-		known := []string{"any", "icmp", "tcp", "udp", "esp", "ah", ProtocolARP}
-		c.at(child(path, "protocol"), "protocol: want any, icmp, tcp, udp, esp, ah, arp or a number from 1 to 255, got %q%s", shorten(f.Protocol), Suggest(f.Protocol, known))
+		known := []string{"any", "icmp", "icmpv6", "tcp", "udp", "esp", "ah", ProtocolARP}
+		c.at(child(path, "protocol"), "protocol: want any, icmp, icmpv6, tcp, udp, esp, ah, arp or a number from 1 to 255, got %q%s", shorten(f.Protocol), Suggest(f.Protocol, known))
 	}
 	for _, end := range []struct{ key, word string }{{"source", f.Source}, {"destination", f.Destination}} {
 		switch {

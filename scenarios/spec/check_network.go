@@ -25,10 +25,17 @@ func (c *checker) segments() {
 	c.names(path, names)
 	for _, name := range names {
 		path, seg := child(path, name), c.s.Network.Segments[name]
-		if seg.Subnet != "" {
-			if _, err := parsePrefix(seg.Subnet); err != nil {
-				c.at(child(path, "subnet"), "subnet: %s", err)
+		c.oneOf(path, "subnet", "subnets", seg.Subnet, seg.Subnets)
+		c.each(path, "subnet", "subnets", seg.Subnet, seg.Subnets, func(path, key, text string) {
+			if _, err := parsePrefix(text); err != nil {
+				c.at(path, "%s: %s", key, err)
 			}
+		})
+		if kinds := []string{KindEthernet, KindPointToPoint}; seg.Kind != "" && !slices.Contains(kinds, seg.Kind) {
+			c.at(child(path, "kind"), "kind: want %s, got %q%s", strings.Join(kinds, " or "), shorten(seg.Kind), Suggest(seg.Kind, kinds))
+		}
+		if n := len(c.s.nodesOn(name)); seg.PointToPoint() && n != 2 && !c.unknown("$.nodes") {
+			c.at(child(path, "kind"), "kind: a point-to-point link has two nodes, and %s has %d", name, n)
 		}
 		c.span(path, "latency", seg.Latency)
 		if seg.MTU != 0 {
@@ -37,6 +44,16 @@ func (c *checker) segments() {
 		c.probability(path, "loss", seg.Loss)
 		c.impairments(path, &seg.Impairments, false)
 	}
+}
+
+// nodesOn are the nodes with an interface on a segment.
+func (s *Scenario) nodesOn(segment string) (names []string) {
+	for _, name := range sorted(s.Nodes) {
+		if slices.ContainsFunc(s.Nodes[name].Interfaces, func(i Interface) bool { return i.Segment == segment }) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (c *checker) probability(path, key string, p float64) {
@@ -68,9 +85,7 @@ func (c *checker) nodes() {
 		default:
 			c.at(child(path, "type"), "type: %q is neither host nor router%s", shorten(n.Type), Suggest(n.Type, []string{TypeHost, TypeRouter}))
 		}
-		if n.Gateway != "" {
-			c.nextHop(child(path, "gateway"), "gateway", n, n.Gateway)
-		}
+		c.gateways(path, n)
 		c.routes(path, n)
 		c.services(path, name, n)
 		c.ipsec(path, name, n)
@@ -89,70 +104,31 @@ func (c *checker) ipsec(path, name string, n Node) {
 	if n.IPsec.Rekey != nil {
 		c.span(child(path, "rekey"), "margin", n.IPsec.Rekey.Margin)
 	}
+	if words := []string{IPv6Policy, IPv6Bypass}; n.IPsec.IPv6 != "" && !slices.Contains(words, n.IPsec.IPv6) {
+		c.at(child(path, "ipv6"), "ipv6: want policy or bypass, got %q%s", shorten(n.IPsec.IPv6), Suggest(n.IPsec.IPv6, words))
+	}
 	actions := []string{ActionBlock, ActionNegotiate, ActionPermit}
 	if n.IPsec.Ties != nil && !slices.Equal(slices.Sorted(slices.Values(n.IPsec.Ties)), actions) {
 		c.at(child(path, "ties"), "ties: want permit, block and negotiate once each, in the order in which equally specific filters are searched")
 	}
 }
 
-// addresses checks a node's interfaces; owners is who has each address so far.
-func (c *checker) addresses(name string, owners map[netip.Addr]string) {
-	path, n := child("$.nodes", name), c.s.Nodes[name]
-	if len(n.Interfaces) == 0 {
-		c.missing(path, "interfaces", "node %s has no interfaces: give it at least one, with segment and address", name)
-	}
-	joined := map[string]bool{}
-	for i, itf := range n.Interfaces {
-		path := item(child(path, "interfaces"), i)
-		if itf.Segment == "" {
-			c.missing(path, "segment", "an interface of %s has no segment", name)
-		} else if c.defined(path, "segment", itf.Segment, "segment", "$.network", sorted(c.s.Network.Segments)) && joined[itf.Segment] {
-			c.at(child(path, "segment"), "segment: %s has another interface on %s: one node joins a segment once", name, itf.Segment)
-		}
-		joined[itf.Segment] = true
-		if itf.Link != nil && !c.empty(child(path, "link"), itf.Link, "nothing is set") {
-			c.link(child(path, "link"), itf.Link)
-		}
-		if itf.Address == "" {
-			c.missing(path, "address", "an interface of %s has no address", name)
-			continue
-		}
-		p, err := parseInterface(itf.Address)
-		if err != nil {
-			c.at(child(path, "address"), "address: %s", err)
-			continue
-		}
-		if owner, taken := owners[p.Addr()]; taken {
-			c.at(child(path, "address"), "address: %s is the address of node %s already", p.Addr(), owner)
-			continue
-		}
-		owners[p.Addr()] = name
-		subnet, err := parsePrefix(c.s.Network.Segments[itf.Segment].Subnet)
-		switch {
-		case err != nil: // none given, or reported where it stands
-		case !subnet.Contains(p.Addr()):
-			c.at(child(path, "address"), "address: %s is outside %s, the subnet of segment %s", p.Addr(), subnet, itf.Segment)
-		case subnet.Bits() != p.Bits():
-			c.at(child(path, "address"), "address: %s has another prefix length than %s, the subnet of segment %s", p, subnet, itf.Segment)
-		}
-	}
-}
-
 // nextHop checks that a gateway or the next hop of a route can be reached and forwards.
 func (c *checker) nextHop(path, key string, n Node, word string) {
 	a, err := netip.ParseAddr(word)
-	if err != nil || !a.Is4() {
-		c.at(path, "%s: want an IPv4 address, got %q", key, shorten(word))
+	if err != nil {
+		c.at(path, "%s: want an address, got %q", key, shorten(word))
 		return
 	}
 	onLink := false
 	for _, i := range n.Interfaces {
-		p, err := parseInterface(i.Address)
-		if err == nil && p.Addr() == a {
-			c.at(path, "%s: %s is an address of the node itself", key, a)
-			return
+		for _, p := range i.Prefixes() {
+			if p.Addr() == a {
+				c.at(path, "%s: %s is an address of the node itself", key, a)
+				return
+			}
+			onLink = onLink || p.Contains(a)
 		}
-		onLink = onLink || err == nil && p.Contains(a)
 	}
 	if !onLink {
 		c.at(path, "%s: %s is not on-link: no interface of the node is in its network", key, a)
@@ -170,10 +146,8 @@ func (c *checker) nextHop(path, key string, n Node, word string) {
 // known are all addresses of the network, to suggest one of them.
 func (c *checker) known() (all []string) {
 	for _, name := range sorted(c.s.Nodes) {
-		for _, i := range c.s.Nodes[name].Interfaces {
-			if p, err := parseInterface(i.Address); err == nil {
-				all = append(all, p.Addr().String())
-			}
+		for _, a := range c.s.NodeAddrs(name) {
+			all = append(all, a.String())
 		}
 	}
 	return all
@@ -187,8 +161,10 @@ func (c *checker) routes(path string, n Node) {
 			c.missing(path, "to", "a route has no to: the network that it leads to")
 		} else if p, err := parsePrefix(r.To); err != nil {
 			c.at(child(path, "to"), "to: %s", err)
-		} else if seen[r.To] || p.Bits() == 0 && n.Gateway != "" {
+		} else if seen[r.To] || p.Bits() == 0 && n.hasDefault(p.Addr()) {
 			c.at(child(path, "to"), "to: there is another route to %s", p)
+		} else if via, err := netip.ParseAddr(r.Via); err == nil && via.Is4() != p.Addr().Is4() {
+			c.at(child(path, "via"), "via: %s is of another family than %s", via, p)
 		}
 		seen[r.To] = true
 		if r.Via == "" {
@@ -197,6 +173,14 @@ func (c *checker) routes(path string, n Node) {
 			c.nextHop(child(path, "via"), "via", n, r.Via)
 		}
 	}
+}
+
+// hasDefault reports whether a gateway gives a default route of the family of a.
+func (n Node) hasDefault(a netip.Addr) bool {
+	return slices.ContainsFunc(n.NextHops(), func(text string) bool {
+		via, err := netip.ParseAddr(text)
+		return err == nil && via.Is4() == a.Is4()
+	})
 }
 
 func (c *checker) services(path, name string, n Node) {
@@ -230,43 +214,5 @@ func (c *checker) services(path, name string, n Node) {
 func (c *checker) port(path, key string, v int) {
 	if v < 1 || v > 65535 {
 		c.at(child(path, key), "%s: %d is no port: ports are from 1 to 65535", key, v)
-	}
-}
-
-// subnets checks that no two segments share addresses, by their subnets or, where none is given, by their interfaces.
-func (c *checker) subnets() {
-	type network struct {
-		prefix        netip.Prefix
-		segment, path string
-	}
-	var all []network
-	for _, name := range sorted(c.s.Network.Segments) {
-		if p, err := parsePrefix(c.s.Network.Segments[name].Subnet); err == nil {
-			all = append(all, network{p, name, child(child("$.network.segments", name), "subnet")})
-		}
-	}
-	seen := map[string]bool{}
-	for _, name := range sorted(c.s.Nodes) {
-		for i, itf := range c.s.Nodes[name].Interfaces {
-			seg, ok := c.s.Network.Segments[itf.Segment]
-			p, err := parseInterface(itf.Address)
-			if key := itf.Segment + " " + p.Masked().String(); ok && err == nil && seg.Subnet == "" && !seen[key] {
-				seen[key] = true
-				all = append(all, network{p.Masked(), itf.Segment, child(item(child(child("$.nodes", name), "interfaces"), i), "address")})
-			}
-		}
-	}
-	for i, b := range all {
-		for _, a := range all[:i] {
-			if a.segment == b.segment || !a.prefix.Overlaps(b.prefix) {
-				continue
-			}
-			where := "subnet: %s of segment %s overlaps %s of segment %s"
-			if strings.HasSuffix(b.path, ".address") {
-				where = "address: the network %s of segment %s overlaps %s of segment %s"
-			}
-			c.at(b.path, where, b.prefix, b.segment, a.prefix, a.segment)
-			break
-		}
 	}
 }

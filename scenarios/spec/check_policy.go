@@ -79,8 +79,8 @@ func (c *checker) filter(path string, f Filter) {
 // protocol checks the word of a protocol.
 func (c *checker) protocol(path, word string) (n uint8, ok bool) {
 	if n, ok = ProtocolNumber(word); !ok {
-		c.at(child(path, "protocol"), "protocol: want any, icmp, tcp, udp or a number from 1 to 255, got %q%s",
-			shorten(word), Suggest(word, []string{"any", "icmp", "tcp", "udp"}))
+		c.at(child(path, "protocol"), "protocol: want any, icmp, icmpv6, tcp, udp or a number from 1 to 255, got %q%s",
+			shorten(word), Suggest(word, []string{"any", "icmp", "icmpv6", "tcp", "udp"}))
 	}
 	return n, ok && !c.unknown(child(path, "protocol"))
 }

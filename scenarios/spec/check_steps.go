@@ -115,9 +115,9 @@ func (c *checker) ends(path, from, to string, router bool) {
 	if c.unknown("$.nodes") || c.unknown(child(path, "to")) {
 		return
 	}
-	a, err := c.s.Resolve(to)
+	a, err := c.s.Destination(from, to)
 	if err != nil {
-		if _, ok := c.s.Nodes[to]; !ok { // else it is reported with the node
+		if _, ok := c.s.Nodes[to]; !ok || len(c.s.NodeAddrs(to)) > 0 { // else it is reported with the node
 			c.at(child(path, "to"), "to: %s", err)
 		}
 		return
@@ -235,6 +235,11 @@ func (c *checker) setLink(path string, l *SetLink) {
 		c.missing(path, "latency", "set-link: nothing changes: give it one of %s", strings.Join(keysOf(reflect.TypeFor[Link]()), ", "))
 	}
 	c.link(path, &l.Link)
+	for _, i := range node.Interfaces {
+		if i.Segment == c.s.LinkSegment(l) && i.six() {
+			c.linkMTU6(path, &l.Link)
+		}
+	}
 }
 
 func (c *checker) assignPolicy(path string, a *AssignPolicy) {

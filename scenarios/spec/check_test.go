@@ -82,11 +82,12 @@ func TestResolve(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, netip.MustParseAddr("192.0.2.7"), a)
 	for word, want := range map[string]string{
-		"bobb":  `no node is called "bobb", and it is no address; did you mean "bob"?`,
-		"":      `no node is called "", and it is no address`,
-		"::1":   "::1 is unsupported: the lab speaks IPv4 only",
-		"empty": "node empty has no interface, and so no address",
-		"wrong": `want an address with its prefix length, such as 10.0.0.1/24, got "x"`,
+		"bobb":            `no node is called "bobb", and it is no address; did you mean "bob"?`,
+		"":                `no node is called "", and it is no address`,
+		"fe80::1%eth0":    "fe80::1%eth0 is unsupported: addresses have no zones here",
+		"::ffff:10.0.0.1": "::ffff:10.0.0.1 is IPv4 written as IPv6: write 10.0.0.1",
+		"empty":           "node empty has no interface, and so no address",
+		"wrong":           `want an address with its prefix length, such as 10.0.0.1/24 or 2001:db8::1/64, got "x"`,
 	} {
 		s.Nodes["empty"], s.Nodes["wrong"] = Node{}, Node{Interfaces: []Interface{{Segment: "lan", Address: "x"}}}
 		_, err := s.Resolve(word)
@@ -105,16 +106,41 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// A step takes the first address of a node that the other end can reach.
+func TestDestination(t *testing.T) {
+	on := func(addresses ...string) Node {
+		return Node{Interfaces: []Interface{{Segment: "lan", Addresses: addresses}}}
+	}
+	s := &Scenario{Nodes: map[string]Node{
+		"old": on("10.0.0.1/24"), "new": on("2001:db8::1/64"), "both": on("2001:db8::2/64", "10.0.0.2/24"),
+	}}
+	for _, tc := range []struct{ from, to, want string }{
+		{"old", "both", "10.0.0.2"},
+		{"new", "both", "2001:db8::2"},
+		{"both", "old", "10.0.0.1"},
+		{"both", "new", "2001:db8::1"},
+		{"old", "2001:db8::2", "2001:db8::2"},
+	} {
+		got, err := s.Destination(tc.from, tc.to)
+		require.NoError(t, err)
+		require.Equal(t, tc.want, got.String(), "%s to %s", tc.from, tc.to)
+	}
+	_, err := s.Destination("old", "new")
+	require.EqualError(t, err, "old and new have no addresses of the same family")
+}
+
 func TestFilterAddress(t *testing.T) {
 	s := built()
 	for word, want := range map[string]Address{
-		"me":          {Me: true},
-		"any":         {Any: true},
-		"10.9.8.7":    {Prefix: netip.MustParsePrefix("10.9.8.7/32")},
-		"10.0.0.0/8":  {Prefix: netip.MustParsePrefix("10.0.0.0/8")},
-		"bob":         {Prefix: netip.MustParsePrefix("10.0.0.2/32")},
-		"224.0.0.1":   {Prefix: netip.MustParsePrefix("224.0.0.1/32")},
-		"10.0.0.2/32": {Prefix: netip.MustParsePrefix("10.0.0.2/32")},
+		"me":            {Me: true},
+		"any":           {Any: true},
+		"10.9.8.7":      {Prefix: netip.MustParsePrefix("10.9.8.7/32")},
+		"10.0.0.0/8":    {Prefix: netip.MustParsePrefix("10.0.0.0/8")},
+		"bob":           {Prefix: netip.MustParsePrefix("10.0.0.2/32")},
+		"2001:db8::/32": {Prefix: netip.MustParsePrefix("2001:db8::/32")},
+		"2001:db8::1":   {Prefix: netip.MustParsePrefix("2001:db8::1/128")},
+		"224.0.0.1":     {Prefix: netip.MustParsePrefix("224.0.0.1/32")},
+		"10.0.0.2/32":   {Prefix: netip.MustParsePrefix("10.0.0.2/32")},
 	} {
 		got, err := s.FilterAddress(word)
 		require.NoError(t, err, word)

@@ -14,10 +14,15 @@ import (
 //	Scenario.Start       (*Scenario).Epoch             2005-03-30T00:00:00Z
 //	Segment.Latency      Segment.Delay                 100µs
 //	Segment.MTU          Segment.PacketSize            1500 bytes
+//	Segment.Kind         Segment.PointToPoint          ethernet
+//	Segment.Subnet       Segment.Networks              none
 //	Node.Type            Node.Kind, Node.Router        host
+//	Node.Gateway         Node.NextHops                 none
+//	Interface.Address    Interface.Prefixes
 //	Node.IPsec           Node.Settings                 the default of each setting
 //	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
 //	IPsec.Ties           IPsec.TieOrder                block, permit, negotiate
+//	IPsec.IPv6           IPsec.BypassIPv6              policy
 //	Filter.Protocol      Filter.ProtocolNumber         0, any
 //	Filter.Mirrored      Filter.BothWays               true
 //	MainMode.Lifetime    MainMode.Expiry               8h
@@ -41,14 +46,20 @@ import (
 //	SetLink.Segment      (*Scenario).LinkSegment       the segment of the node's only interface
 //	AssignPolicy.Policy  AssignPolicy.Unassigns        unassign
 //
-// Beside them stand (Step).Verb, (Step).Ends, (*Scenario).Resolve, (*Scenario).NodeAt
-// and (*Scenario).FilterAddress.
+// Beside them stand (Step).Verb, (Step).Ends, (*Scenario).Resolve,
+// (*Scenario).Destination, (*Scenario).NodeAt and (*Scenario).FilterAddress.
 
-// The words that Node.Type, FilterAction.Action, Expect.Result, Wire.Protection
-// and Wire.Data are written with.
+// The words that Node.Type, Segment.Kind, IPsec.IPv6, FilterAction.Action, Expect.Result,
+// Wire.Protection and Wire.Data are written with.
 const (
 	TypeHost   = "host"
 	TypeRouter = "router"
+
+	KindEthernet     = "ethernet"
+	KindPointToPoint = "point-to-point"
+
+	IPv6Policy = "policy"
+	IPv6Bypass = "bypass"
 
 	ActionPermit    = "permit"
 	ActionBlock     = "block"
@@ -102,6 +113,39 @@ func (s Segment) Delay() time.Duration { return or(s.Latency.Span(), 100*time.Mi
 // PacketSize is the MTU in bytes of an IP packet.
 func (s Segment) PacketSize() int { return or(s.MTU, 1500) }
 
+// PointToPoint reports whether the segment is a link between two nodes.
+func (s Segment) PointToPoint() bool { return s.Kind == KindPointToPoint }
+
+// Networks are the prefixes that addresses on the segment must be in, as they are written.
+func (s Segment) Networks() []string { return oneOrMore(s.Subnet, s.Subnets) }
+
+// NextHops are the next hops of the node's default routes, as they are written.
+func (n Node) NextHops() []string { return oneOrMore(n.Gateway, n.Gateways) }
+
+// Prefixes are the interface's addresses with the lengths of their networks, in
+// the order of the file, without those that Check refuses.
+func (i Interface) Prefixes() (all []netip.Prefix) {
+	for _, text := range i.texts() {
+		if p, err := parseInterface(text); err == nil {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+func (i Interface) texts() []string { return oneOrMore(i.Address, i.Addresses) }
+
+// oneOrMore are the values of two fields of which one is set: for one value, or for several.
+func oneOrMore(one string, more []string) []string {
+	if one == "" {
+		return more
+	}
+	return append([]string{one}, more...)
+}
+
+// BypassIPv6 reports whether IPv6 passes whatever the policy says.
+func (s IPsec) BypassIPv6() bool { return s.IPv6 == IPv6Bypass }
+
 // Kind is TypeHost or TypeRouter.
 func (n Node) Kind() string { return or(n.Type, TypeHost) }
 
@@ -140,13 +184,15 @@ func (f Filter) ProtocolNumber() uint8 {
 }
 
 // ProtocolNumber is the IP protocol that a word of a scenario names: any (also
-// written as nothing), icmp, tcp, udp or a number from 1 to 255; any is 0.
+// written as nothing), icmp, icmpv6, tcp, udp or a number from 1 to 255; any is 0.
 func ProtocolNumber(word string) (n uint8, ok bool) {
 	switch word {
 	case "", "any":
 		return 0, true
 	case "icmp":
 		return 1, true
+	case "icmpv6":
+		return 58, true
 	case "tcp":
 		return 6, true
 	case "udp":

@@ -47,7 +47,7 @@ type Blackhole struct {
 // FrameFilter selects frames by what an observer of the wire can read in them.
 // What is left out is any.
 type FrameFilter struct {
-	Protocol        string `yaml:"protocol" jsonschema:"oneof_type=string;integer"` // icmp, tcp, udp, esp, ah or a number of IP; arp
+	Protocol        string `yaml:"protocol" jsonschema:"oneof_type=string;integer"` // icmp, icmpv6, tcp, udp, esp, ah or a number of IP; arp
 	Source          string `yaml:"source"`                                          // any, an address, a prefix, or the name of a node (its first address)
 	Destination     string `yaml:"destination"`
 	Port            int    `yaml:"port" jsonschema:"minimum=0,maximum=65535"` // of either side, with TCP and UDP

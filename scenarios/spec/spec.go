@@ -63,12 +63,14 @@ type Network struct {
 	Segments map[string]Segment `yaml:"segments" jsonschema:"required"`
 }
 
-// Segment is an Ethernet broadcast domain.
+// Segment is an Ethernet broadcast domain, or a point-to-point link.
 type Segment struct {
-	Subnet  string   `yaml:"subnet"`                                    // optional prefix that all addresses on it must be in
-	Latency Duration `yaml:"latency"`                                   // one way, from any port to any other; 0: 100µs
-	MTU     int      `yaml:"mtu" jsonschema:"minimum=68,maximum=65535"` // bytes of an IP packet; 0: 1500
-	Loss    float64  `yaml:"loss" jsonschema:"minimum=0,maximum=1"`     // probability that a frame is lost, 0 to 1
+	Kind    string   `yaml:"kind" jsonschema:"enum=ethernet,enum=point-to-point"` // ethernet (default), or point-to-point: two nodes, and frames that are bare IP packets
+	Subnet  string   `yaml:"subnet"`                                              // optional prefix that all addresses of its family on the segment must be in
+	Subnets []string `yaml:"subnets" jsonschema:"uniqueItems=true"`               // the same, for several prefixes
+	Latency Duration `yaml:"latency"`                                             // one way, from any port to any other; 0: 100µs
+	MTU     int      `yaml:"mtu" jsonschema:"minimum=68,maximum=65535"`           // bytes of an IP packet; 0: 1500
+	Loss    float64  `yaml:"loss" jsonschema:"minimum=0,maximum=1"`               // probability that a frame is lost, 0 to 1
 
 	Impairments `yaml:",inline"`
 }
@@ -77,7 +79,8 @@ type Segment struct {
 type Node struct {
 	Type       string      `yaml:"type" jsonschema:"enum=host,enum=router"` // host (default) or router
 	Interfaces []Interface `yaml:"interfaces" jsonschema:"required,minItems=1"`
-	Gateway    string      `yaml:"gateway"` // default route
+	Gateway    string      `yaml:"gateway"`                                // next hop of the default route of its family
+	Gateways   []string    `yaml:"gateways" jsonschema:"uniqueItems=true"` // the same for both families
 	Routes     []Route     `yaml:"routes"`
 	Serves     []Service   `yaml:"serves"` // applications that listen from the start
 	IPsec      *IPsec      `yaml:"ipsec"`  // of a host: what the sources leave open
@@ -85,9 +88,10 @@ type Node struct {
 
 // Interface joins a node to a segment.
 type Interface struct {
-	Segment string `yaml:"segment" jsonschema:"required"`
-	Address string `yaml:"address" jsonschema:"required"` // with prefix length: 10.0.0.1/24
-	Link    *Link  `yaml:"link"`                          // as it is from the start
+	Segment   string   `yaml:"segment" jsonschema:"required"`
+	Address   string   `yaml:"address"`                                 // with prefix length: 10.0.0.1/24, 2001:db8::1/64
+	Addresses []string `yaml:"addresses" jsonschema:"uniqueItems=true"` // instead of address: several, of IPv4 one at most
+	Link      *Link    `yaml:"link"`                                    // as it is from the start
 }
 
 // Route is a static route.
@@ -117,6 +121,9 @@ type IPsec struct {
 	SilentResponder bool `yaml:"silent-responder"`
 	// Ties orders equally specific filters by their action. Default: block, permit, negotiate.
 	Ties []string `yaml:"ties"`
+	// IPv6 is what the policy means for IPv6: policy (default) has it apply as to IPv4;
+	// bypass lets IPv6 pass untouched, as on Windows Server 2003, whose IPsec policies are for IPv4 alone.
+	IPv6 string `yaml:"ipv6" jsonschema:"enum=policy,enum=bypass"`
 }
 
 // Rekey is when the initiator of an SA pair replaces it before its hard
@@ -132,7 +139,7 @@ type Filter struct {
 	Description     string `yaml:"description"`
 	Source          string `yaml:"source" jsonschema:"required"`
 	Destination     string `yaml:"destination" jsonschema:"required"`
-	Protocol        string `yaml:"protocol" jsonschema:"oneof_type=string;integer"` // any (default), icmp, tcp, udp or a number
+	Protocol        string `yaml:"protocol" jsonschema:"oneof_type=string;integer"` // any (default), icmp, icmpv6, tcp, udp or a number
 	SourcePort      int    `yaml:"source-port" jsonschema:"minimum=0,maximum=65535"`
 	DestinationPort int    `yaml:"destination-port" jsonschema:"minimum=0,maximum=65535"`
 	Mirrored        *bool  `yaml:"mirrored"` // default true
@@ -191,10 +198,10 @@ type Step struct {
 	Expect *Expect `yaml:"expect"`
 }
 
-// Ping sends ICMP echo requests.
+// Ping sends ICMP or ICMPv6 echo requests.
 type Ping struct {
 	From     string   `yaml:"from" jsonschema:"required"`
-	To       string   `yaml:"to" jsonschema:"required"`                     // a node's name or an address, here and below
+	To       string   `yaml:"to" jsonschema:"required"`                     // a node's name (its first address of a family that from has) or an address, here and below
 	Count    int      `yaml:"count" jsonschema:"minimum=0,maximum=1000000"` // 0: 1
 	Interval Duration `yaml:"interval"`                                     // 0: 1s
 	Size     int      `yaml:"size" jsonschema:"minimum=0,maximum=65507"`    // bytes of echo data; 0: 32, as Windows' ping
@@ -271,7 +278,7 @@ type Expect struct {
 }
 
 // Wire is what an observer of the wire saw of a step's traffic between its two
-// nodes: IKE and ARP aside.
+// nodes: IKE, ARP and neighbour discovery aside.
 type Wire struct {
 	Protection string `yaml:"protection" jsonschema:"enum=esp,enum=ah,enum=ah+esp,enum=clear,enum=mixed,enum=nothing"` // esp, ah, ah+esp (AH around ESP), clear, nothing, or mixed: more than one of them
 	Data       string `yaml:"data" jsonschema:"enum=readable,enum=hidden"`                                             // whether the bytes that applications send can be read in some frame, or in none
@@ -294,7 +301,7 @@ type SA struct {
 	Age       Duration `yaml:"max-age"`                                        // not older than this at the end of the step
 }
 
-// RuleExpect names the rule that decided: "policy/rule", "exempt: isakmp", or "no match".
+// RuleExpect names the rule that decided: "policy/rule", "exempt: isakmp", "exempt: ipv6", or "no match".
 type RuleExpect struct {
 	From string `yaml:"from"` // on the sending node, outbound
 	To   string `yaml:"to"`   // on the receiving node, inbound
@@ -335,7 +342,7 @@ type Invariant struct {
 // WireBetween limits what the wire may carry between two nodes, in either direction.
 type WireBetween struct {
 	Between    []string `yaml:"between" jsonschema:"required,minItems=2,maxItems=2,uniqueItems=true"` // two node names
-	Protocol   string   `yaml:"protocol" jsonschema:"oneof_type=string;integer"`                      // of the clear packets meant: any (default), icmp, tcp, udp
+	Protocol   string   `yaml:"protocol" jsonschema:"oneof_type=string;integer"`                      // of the clear packets meant: any (default), icmp, icmpv6, tcp, udp
 	Port       int      `yaml:"port" jsonschema:"minimum=0,maximum=65535"`                            // of either side
 	Protection string   `yaml:"protection" jsonschema:"enum=esp,enum=ah,enum=ah+esp,enum=clear,enum=mixed,enum=nothing"`
 	Frames     *Range   `yaml:"frames"`
