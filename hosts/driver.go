@@ -44,6 +44,7 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		Trace:     h.record,
 		Rekey:     c.Rekey,
 		TrustSPI:  c.TrustSPI,
+		Window:    c.ReplayWindow,
 		Broadcast: func(a netip.Addr) bool { return slices.Contains(broadcasts, a) },
 	})
 	if err != nil {

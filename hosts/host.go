@@ -26,6 +26,7 @@ type Config struct {
 	Faults     Faults
 
 	TrustSPI        bool // see esp.Config
+	ReplayWindow    int  // see esp.Config.Window
 	SilentResponder bool // see ike.Config
 }
 

@@ -104,6 +104,9 @@ func (c *checker) ipsec(path, name string, n Node) {
 	if n.IPsec.Rekey != nil {
 		c.span(child(path, "rekey"), "margin", n.IPsec.Rekey.Margin)
 	}
+	if n.IPsec.ReplayWindow != 0 {
+		c.between(path, "replay-window", n.IPsec.ReplayWindow, 32, 65536)
+	}
 	if words := []string{IPv6Policy, IPv6Bypass}; n.IPsec.IPv6 != "" && !slices.Contains(words, n.IPsec.IPv6) {
 		c.at(child(path, "ipv6"), "ipv6: want policy or bypass, got %q%s", shorten(n.IPsec.IPv6), Suggest(n.IPsec.IPv6, words))
 	}

@@ -116,6 +116,9 @@ type IPsec struct {
 	// TrustSPI leaves out the check that a packet fits the SA that it came under
 	// (RFC 4301, Section 5.2): HP J4256-90025 says that Windows makes none. Default: the check is made.
 	TrustSPI bool `yaml:"trust-spi"`
+	// ReplayWindow is the size of the anti-replay window of inbound SAs in packets. That of
+	// Windows is not published. Default: 64, as RFC 4303, Section 3.4.3 prefers.
+	ReplayWindow int `yaml:"replay-window" jsonschema:"minimum=32,maximum=65536"`
 	// SilentResponder has an IKE responder repeat nothing, as MS-IKEE, 3.1.5 says.
 	// Default: it repeats, as ike-scan measured.
 	SilentResponder bool `yaml:"silent-responder"`
