@@ -13,10 +13,11 @@ import (
 	"github.com/ipseclab/ipseclab/sim"
 )
 
-// nic is an Ethernet interface: the link endpoint of a netstack on a port of a segment.
+// nic is an interface: the link endpoint of a netstack on a port of a segment.
 type nic struct {
 	host       *Host
 	id         tcpip.NICID
+	medium     sim.Medium
 	prefixes   []netip.Prefix
 	port       *sim.Port
 	address    tcpip.LinkAddress
@@ -29,9 +30,11 @@ func newNIC(h *Host, id tcpip.NICID, c Interface) (*nic, error) {
 	if len(c.Prefixes) == 0 {
 		return nil, fmt.Errorf("interface on %s: it has no address", c.Segment.Name())
 	}
-	n := &nic{host: h, id: id, prefixes: slices.Clone(c.Prefixes)}
+	n := &nic{host: h, id: id, medium: c.Segment.Config().Medium, prefixes: slices.Clone(c.Prefixes)}
 	mac := sim.MACFor(h.name, c.Segment.Name())
-	n.address = tcpip.LinkAddress(mac[:])
+	if n.medium == sim.Ethernet {
+		n.address = tcpip.LinkAddress(mac[:])
+	}
 	prefixes := n.prefixes
 	if c.has(ip6) {
 		prefixes = append(prefixes[:len(prefixes):len(prefixes)], linkLocal(mac))
@@ -55,6 +58,12 @@ func linkLocal(mac [6]byte) netip.Prefix {
 
 // receive takes a frame from the segment, as an event of the host.
 func (n *nic) receive(frame []byte) {
+	if n.medium == sim.PointToPoint {
+		if _, ok := n.packet(frame); ok {
+			n.deliver(frame)
+		}
+		return
+	}
 	if n.dispatcher == nil || len(frame) < header.EthernetMinimumSize {
 		return
 	}
@@ -78,11 +87,8 @@ func (n *nic) receive(frame []byte) {
 
 // packet is the IP packet in a frame; false for another protocol, such as ARP.
 func (n *nic) packet(frame []byte) ([]byte, bool) {
-	if len(frame) < header.EthernetMinimumSize {
-		return nil, false
-	}
-	t := header.Ethernet(frame).Type()
-	return frame[header.EthernetMinimumSize:], t == ip4 || t == ip6
+	packet, kind, _ := n.medium.Packet(frame)
+	return packet, family(kind) == ip4 || family(kind) == ip6
 }
 
 // deliver hands an IP packet to the stack as if it had arrived on the interface.
@@ -106,6 +112,9 @@ func (n *nic) WritePackets(list stack.PacketBufferList) (int, tcpip.Error) {
 
 // AddHeader implements stack.NetworkLinkEndpoint.
 func (n *nic) AddHeader(pkt *stack.PacketBuffer) {
+	if n.medium == sim.PointToPoint {
+		return
+	}
 	header.Ethernet(pkt.LinkHeader().Push(header.EthernetMinimumSize)).Encode(&header.EthernetFields{
 		SrcAddr: pkt.EgressRoute.LocalLinkAddress,
 		DstAddr: pkt.EgressRoute.RemoteLinkAddress,
@@ -115,23 +124,33 @@ func (n *nic) AddHeader(pkt *stack.PacketBuffer) {
 
 // ParseHeader implements stack.NetworkLinkEndpoint.
 func (n *nic) ParseHeader(pkt *stack.PacketBuffer) bool {
-	_, ok := pkt.LinkHeader().Consume(header.EthernetMinimumSize)
+	_, ok := pkt.LinkHeader().Consume(n.medium.HeaderLen())
 	return ok
 }
 
 // The rest of stack.NetworkLinkEndpoint.
 
-func (n *nic) MTU() uint32                             { return uint32(n.port.MTU()) }
-func (n *nic) SetMTU(uint32)                           {} // the link's is the one
-func (n *nic) MaxHeaderLength() uint16                 { return header.EthernetMinimumSize }
-func (n *nic) LinkAddress() tcpip.LinkAddress          { return n.address }
-func (n *nic) SetLinkAddress(a tcpip.LinkAddress)      { n.address = a }
-func (n *nic) Attach(d stack.NetworkDispatcher)        { n.dispatcher = d }
-func (n *nic) IsAttached() bool                        { return n.dispatcher != nil }
-func (n *nic) Wait()                                   {}
-func (n *nic) Close()                                  {}
-func (n *nic) SetOnCloseAction(func())                 {}
-func (n *nic) ARPHardwareType() header.ARPHardwareType { return header.ARPHardwareEther }
+func (n *nic) MTU() uint32                        { return uint32(n.port.MTU()) }
+func (n *nic) SetMTU(uint32)                      {} // the link's is the one
+func (n *nic) MaxHeaderLength() uint16            { return uint16(n.medium.HeaderLen()) }
+func (n *nic) LinkAddress() tcpip.LinkAddress     { return n.address }
+func (n *nic) SetLinkAddress(a tcpip.LinkAddress) { n.address = a }
+func (n *nic) Attach(d stack.NetworkDispatcher)   { n.dispatcher = d }
+func (n *nic) IsAttached() bool                   { return n.dispatcher != nil }
+func (n *nic) Wait()                              {}
+func (n *nic) Close()                             {}
+func (n *nic) SetOnCloseAction(func())            {}
+
+func (n *nic) ARPHardwareType() header.ARPHardwareType {
+	if n.medium == sim.PointToPoint {
+		return header.ARPHardwareNone
+	}
+	return header.ARPHardwareEther
+}
+
 func (n *nic) Capabilities() stack.LinkEndpointCapabilities {
+	if n.medium == sim.PointToPoint {
+		return 0
+	}
 	return stack.CapabilityResolutionRequired
 }

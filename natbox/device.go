@@ -223,6 +223,10 @@ func (m mac) group() bool { return m[0]&1 != 0 }
 
 // receive takes a frame from the segment; it is the router's own.
 func (i *iface) receive(frame []byte) {
+	if i.line() {
+		i.receiveLine(frame)
+		return
+	}
 	if len(frame) < etherHeader {
 		i.r.dropBytes(malformedFrame, frame)
 		return
@@ -245,11 +249,34 @@ func (i *iface) receive(frame []byte) {
 
 // send puts an IP packet, which lies behind room for the Ethernet header, on the segment.
 func (i *iface) send(to mac, frame []byte, comment string) {
+	if i.line() {
+		i.port.Send(frame[etherHeader:], comment)
+		return
+	}
 	etherType := uint16(etherTypeIPv4)
 	if frame[etherHeader]>>4 == 6 {
 		etherType = ipv6.EtherType
 	}
 	i.sendEther(to, etherType, frame, comment)
+}
+
+// line reports whether the interface is at an end of a point-to-point line: what it
+// sends goes to the other end, and has no Ethernet header.
+func (i *iface) line() bool { return i.port.Segment().Config().Medium == sim.PointToPoint }
+
+// receiveLine takes a packet that came without an Ethernet header, for which the
+// rest of the router wants room.
+func (i *iface) receiveLine(packet []byte) {
+	_, kind, _ := sim.PointToPoint.Packet(packet)
+	frame := append(make([]byte, etherHeader, etherHeader+len(packet)), packet...)
+	switch kind {
+	case etherTypeIPv4:
+		i.receiveIPv4(frame, false)
+	case ipv6.EtherType:
+		i.receiveIPv6(frame, false)
+	default:
+		i.r.dropBytes(otherProtocol, packet)
+	}
 }
 
 func (i *iface) sendEther(to mac, etherType uint16, frame []byte, comment string) {

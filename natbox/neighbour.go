@@ -38,6 +38,10 @@ type neighbour struct {
 
 // output hands a packet to a neighbour, at once or when its address is resolved.
 func (i *iface) output(next netip.Addr, o outgoing) {
+	if i.line() {
+		i.emit(mac{}, o)
+		return
+	}
 	n := i.neighbours[next]
 	if n == nil {
 		if n = i.addNeighbour(next); n == nil {

@@ -6,6 +6,8 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/internal/pcapng"
 )
 
 func ethernet(kind byte, rest []byte) []byte {
@@ -49,11 +51,11 @@ func TestDecode(t *testing.T) {
 		{"nothing", nil, classOther, "0 bytes, cannot be decoded: Ethernet packet too small"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d := decodeFrame(c.frame)
+			d := decodeFrame(c.frame, pcapng.LinkEthernet)
 			require.Equal(t, c.class, d.class)
 			require.Equal(t, c.summary, d.summary)
 			for n := range c.frame { // every proper prefix: something is said, nothing panics
-				require.NotEmpty(t, decodeFrame(c.frame[:n]).summary)
+				require.NotEmpty(t, decodeFrame(c.frame[:n], pcapng.LinkEthernet).summary)
 			}
 		})
 	}

@@ -50,7 +50,7 @@ func newWorld(t testing.TB) *world {
 	w.writer, err = pcapng.NewWriter(&w.capture)
 	require.NoError(t, err)
 	for i, name := range []string{"office", "servers"} {
-		w.ifaces[i], err = w.writer.AddInterface(name)
+		w.ifaces[i], err = w.writer.AddInterface(name, pcapng.LinkEthernet)
 		require.NoError(t, err)
 	}
 	w.result = result.Scenario{

@@ -2,8 +2,10 @@ package reports
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
+	"github.com/ipseclab/ipseclab/internal/pcapng"
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
@@ -70,10 +72,13 @@ func readWire(ev *evidence) wire {
 		}
 	}
 	w.table.Total = len(ev.packets)
-	w.table.Counts = []classCount{{Class: classESP}, {Class: classAH}, {Class: classIKE}, {Class: classClear}, {Class: classARP}, {Class: classOther}}
+	w.table.Counts = []classCount{{Class: classESP}, {Class: classAH}, {Class: classIKE}, {Class: classClear}, {Class: classARP}, {Class: classND}, {Class: classOther}}
 	for i, p := range ev.packets {
-		d := decodeFrame(p.Data)
+		d := decodeFrame(p.Data, p.Link)
 		sender := names[d.mac]
+		if p.Link == pcapng.LinkRaw { // no MAC address: the interface is called node:segment
+			sender, _, _ = strings.Cut(p.Interface, ":")
+		}
 		for k := range w.table.Counts {
 			if c := &w.table.Counts[k]; c.Class == d.class {
 				c.N++
@@ -120,10 +125,10 @@ type classifier struct {
 
 type fragmentKey struct {
 	src, dst string
-	id       uint16
+	id       uint32
 }
 
-// frame is the data traffic that a frame is; false for IKE, ARP and copies that a router forwards.
+// frame is the data traffic that a frame is; false for IKE, address resolution and copies that a router forwards.
 func (c *classifier) frame(d decoded, hidden trace.Inner, found, own bool) (dataFrame, bool) {
 	f := dataFrame{from: d.src, to: d.dst, length: d.length}
 	if d.src == "" || !own {
@@ -223,7 +228,9 @@ func nodesByAddress(ev *evidence) map[string]string {
 	m := map[string]string{}
 	for _, n := range ev.Nodes {
 		for _, i := range n.Interfaces {
-			m[bare(i.Address)] = n.Name
+			for _, a := range append([]string{i.Address}, i.Also...) {
+				m[bare(a)] = n.Name
+			}
 		}
 	}
 	return m

@@ -298,11 +298,15 @@ func (t *layout) box(n int, b box) {
 	t.Boxes = append(t.Boxes, b)
 }
 
-// address is that of a node's first interface on the segment.
+// address is what a node has on the segment: the first, and how many there are beside it.
 func address(n result.Node, segment string) string {
 	for _, i := range n.Interfaces {
-		if i.Segment == segment {
+		switch {
+		case i.Segment != segment:
+		case len(i.Also) == 0:
 			return i.Address
+		default:
+			return fmt.Sprintf("%s and %d more", i.Address, len(i.Also))
 		}
 	}
 	return ""
@@ -315,7 +319,7 @@ func bare(address string) string {
 }
 
 func busLabel(s result.Segment) string {
-	parts := []string{s.Name, s.Subnet, fmt.Sprintf("MTU %d", s.MTU), span(s.Latency)}
+	parts := []string{s.Name, s.Kind, s.Subnet, fmt.Sprintf("MTU %d", s.MTU), span(s.Latency)}
 	if s.Loss > 0 {
 		parts = append(parts, fmt.Sprintf("loss %g %%", 100*s.Loss))
 	}

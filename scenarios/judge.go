@@ -3,6 +3,7 @@ package scenarios
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
@@ -86,9 +87,13 @@ func (l *lab) sas() []result.SA {
 
 func (l *lab) drawnSegments() (drawn []result.Segment) {
 	for _, name := range slices.Sorted(maps.Keys(l.segments)) {
-		c := l.segments[name].Config()
+		c, g := l.segments[name].Config(), l.spec.Network.Segments[name]
+		kind := ""
+		if g.PointToPoint() {
+			kind = c.Medium.String()
+		}
 		drawn = append(drawn, result.Segment{
-			Name: name, Subnet: l.spec.Network.Segments[name].Subnet, MTU: c.MTU, Latency: c.Latency, Loss: c.Loss,
+			Name: name, Kind: kind, Subnet: strings.Join(g.Networks(), ", "), MTU: c.MTU, Latency: c.Latency, Loss: c.Loss,
 		})
 	}
 	return drawn
@@ -99,10 +104,19 @@ func (l *lab) drawnNodes() (drawn []result.Node) {
 		n := l.spec.Nodes[name]
 		node := result.Node{Name: name, Type: n.Kind(), Policy: l.spec.Assignments[name]}
 		for _, ifc := range n.Interfaces {
-			mac := sim.MACFor(name, ifc.Segment)
-			node.Interfaces = append(node.Interfaces, result.Interface{
-				Segment: ifc.Segment, Address: ifc.Address, MAC: macString(mac), MTU: l.segments[ifc.Segment].Config().MTU,
-			})
+			c := l.segments[ifc.Segment].Config()
+			drawn := result.Interface{Segment: ifc.Segment, MTU: c.MTU}
+			if c.Medium == sim.Ethernet {
+				drawn.MAC = macString(sim.MACFor(name, ifc.Segment))
+			}
+			for i, p := range ifc.Prefixes() {
+				if i == 0 {
+					drawn.Address = p.String()
+				} else {
+					drawn.Also = append(drawn.Also, p.String())
+				}
+			}
+			node.Interfaces = append(node.Interfaces, drawn)
 		}
 		drawn = append(drawn, node)
 	}

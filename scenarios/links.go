@@ -14,8 +14,12 @@ import (
 func (l *lab) segmentConfig(g spec.Segment) sim.SegmentConfig {
 	link := sim.LinkConfig{}
 	l.impair(&link, &g.Impairments)
+	medium := sim.Ethernet
+	if g.PointToPoint() {
+		medium = sim.PointToPoint
+	}
 	return sim.SegmentConfig{
-		Latency: g.Delay(), MTU: g.PacketSize(), Loss: g.Loss,
+		Medium: medium, Latency: g.Delay(), MTU: g.PacketSize(), Loss: g.Loss,
 		Rate: link.Rate, Queue: link.Queue, Impairments: link.Impairments,
 	}
 }

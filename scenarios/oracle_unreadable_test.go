@@ -27,5 +27,5 @@ func TestWireOracleAccusesWhatItCannotRead(t *testing.T) {
 	require.Empty(t, l.oracle.violations, "ARP")
 	send(0x08, 0x00)
 	require.Len(t, l.oracle.violations, 1)
-	require.Contains(t, l.oracle.check().Reason, "it cannot be read as an IPv4 packet")
+	require.Contains(t, l.oracle.check().Reason, "it cannot be read as an IP packet")
 }

@@ -48,6 +48,17 @@ func (d *packetDecoder) decode(f sim.Frame) (decoded, bool) {
 
 // inside is what a frame carries.
 func (d *packetDecoder) inside(f sim.Frame) (packet []byte, kind layers.EthernetType, ok bool) {
+	if f.Medium == sim.PointToPoint { // no header says what it is: RFC 791, Section 3.1 and RFC 8200, Section 3
+		switch {
+		case len(f.Data) == 0:
+			return nil, 0, false
+		case f.Data[0]>>4 == 4:
+			kind = layers.EthernetTypeIPv4
+		case f.Data[0]>>4 == 6:
+			kind = layers.EthernetTypeIPv6
+		}
+		return f.Data, kind, true
+	}
 	d.eth.EthernetType = 0
 	if d.eth.DecodeFromBytes(f.Data, gopacket.NilDecodeFeedback) != nil {
 		return nil, 0, false

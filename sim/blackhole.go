@@ -22,10 +22,10 @@ func (b *blackholes) set(all []Selection) {
 
 // swallow reports which blackhole takes a frame, and why; each sees the frames
 // that those before it left.
-func (b *blackholes) swallow(d Direction, now int64, frame []byte) (why string, taken bool) {
+func (b *blackholes) swallow(m Medium, d Direction, now int64, frame []byte) (why string, taken bool) {
 	for i := range b.all {
 		h := &b.all[i]
-		if !h.Selects(d, time.Duration(now), frame) {
+		if !h.selects(m, d, time.Duration(now), frame) {
 			continue
 		}
 		b.selected[i]++

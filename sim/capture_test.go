@@ -25,7 +25,7 @@ func captured(t *testing.T) ([]byte, []pcapng.Packet) {
 	setLink(t, b, LinkConfig{MTU: 576})
 	var want []pcapng.Packet
 	send := func(n *node, frame []byte, comment, inFile string) {
-		want = append(want, pcapng.Packet{Number: len(want) + 1, Interface: n.Name(), At: w.Time(), Data: bytes.Clone(frame), Comment: inFile})
+		want = append(want, pcapng.Packet{Number: len(want) + 1, Interface: n.Name(), At: w.Time(), Link: pcapng.LinkEthernet, Data: bytes.Clone(frame), Comment: inFile})
 		require.Equal(t, len(want), n.Send(frame, comment))
 	}
 	w.After(nil, ms, func() {

@@ -43,7 +43,9 @@ func (s *Segment) carryLocked(from *Port, f Frame) Frame {
 func (c *carriage) across(in parcel) {
 	s := c.s
 	now := int64(c.f.At)
-	s.learnLocked(macAddr(in.data[6:]), c.from, now)
+	if s.cfg.Medium == Ethernet {
+		s.learnLocked(macAddr(in.data[6:]), c.from, now)
+	}
 	var room [2]parcel
 	over, lost := s.way.pass(s.w, &s.now, &s.holes, BothWays, in, room[:0], &c.remarks)
 	if lost != "" {

@@ -6,14 +6,17 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/ipseclab/ipseclab/internal/ipv6"
 )
 
 // Filter selects frames by what an observer of the wire can read in them. All its
 // conditions must hold; a zero one always does. Addresses, protocol and ports are
-// those of IPv4, so that a Filter with one of them selects IPv4 alone.
+// those of IP, so that a Filter with one of them selects IP alone; in IPv6 protocol
+// and ports are those behind the extension headers.
 type Filter struct {
 	EtherType       uint16       // IEEE 802 number: 0x0806 is ARP
-	Protocol        uint8        // IANA number: 50 is ESP
+	Protocol        uint8        // IANA number of the upper layer: 50 is ESP, 58 ICMPv6
 	Source          netip.Prefix // of the IP header
 	Destination     netip.Prefix
 	Port            uint16 // of UDP or TCP, on either side; fragments but the first have none
@@ -29,12 +32,15 @@ const (
 
 func (f *Filter) check() error {
 	for _, p := range []netip.Prefix{f.Source, f.Destination} {
-		if p != (netip.Prefix{}) && (!p.IsValid() || !p.Addr().Is4()) {
-			return fmt.Errorf("unsupported: %s is no IPv4 prefix", p)
+		if p != (netip.Prefix{}) && !p.IsValid() {
+			return fmt.Errorf("%s is no prefix", p)
 		}
 	}
-	if f.ip() && f.EtherType != 0 && f.EtherType != etherTypeIPv4 {
-		return errors.New("addresses, protocols and ports are selected in IPv4 frames only")
+	if f.Source.IsValid() && f.Destination.IsValid() && f.Source.Addr().Is4() != f.Destination.Addr().Is4() {
+		return fmt.Errorf("no packet goes from %s to %s: they are of different families", f.Source, f.Destination)
+	}
+	if f.ip() && f.EtherType != 0 && f.EtherType != etherTypeIPv4 && f.EtherType != ipv6.EtherType {
+		return errors.New("addresses, protocols and ports are selected in IP frames only")
 	}
 	if f.ports() && f.Protocol != 0 && f.Protocol != protocolTCP && f.Protocol != protocolUDP {
 		return fmt.Errorf("protocol %s has no ports", protocolName(f.Protocol))
@@ -49,38 +55,69 @@ func (f *Filter) ip() bool {
 	return f.Protocol != 0 || f.Source.IsValid() || f.Destination.IsValid() || f.ports()
 }
 
-// Matches reports whether the filter selects a frame.
-func (f *Filter) Matches(frame []byte) bool {
-	if len(frame) < etherHeader {
-		return false
-	}
-	kind := binary.BigEndian.Uint16(frame[12:])
-	if f.EtherType != 0 && f.EtherType != kind {
+// Matches reports whether the filter selects an Ethernet frame.
+func (f *Filter) Matches(frame []byte) bool { return f.matches(Ethernet, frame) }
+
+func (f *Filter) matches(m Medium, frame []byte) bool {
+	packet, kind, ok := m.Packet(frame)
+	if !ok || f.EtherType != 0 && f.EtherType != kind {
 		return false
 	}
 	if !f.ip() {
 		return true
 	}
-	ip := frame[etherHeader:]
-	if kind != etherTypeIPv4 || len(ip) < 20 || ip[0]>>4 != 4 {
+	var h ipHeader
+	switch kind {
+	case etherTypeIPv4:
+		h, ok = readIPv4(packet)
+	case ipv6.EtherType:
+		h, ok = readIPv6(packet)
+	default:
 		return false
 	}
-	if f.Protocol != 0 && f.Protocol != ip[9] ||
-		f.Source.IsValid() && !f.Source.Contains(netip.AddrFrom4([4]byte(ip[12:16]))) ||
-		f.Destination.IsValid() && !f.Destination.Contains(netip.AddrFrom4([4]byte(ip[16:20]))) {
+	if !ok || f.Protocol != 0 && f.Protocol != h.protocol ||
+		f.Source.IsValid() && !f.Source.Contains(h.src) || f.Destination.IsValid() && !f.Destination.Contains(h.dst) {
 		return false
 	}
-	return !f.ports() || f.matchesPorts(ip)
+	return !f.ports() || f.matchesPorts(&h)
 }
 
-func (f *Filter) matchesPorts(ip []byte) bool {
+// ipHeader is what a filter looks at in an IP packet.
+type ipHeader struct {
+	src, dst netip.Addr
+	protocol uint8
+	upper    []byte // the upper layer; nil in a fragment but the first
+}
+
+func readIPv4(ip []byte) (h ipHeader, ok bool) {
 	const offset = 0x1fff
-	at := int(ip[0]&0xf) * 4
-	if ip[9] != protocolTCP && ip[9] != protocolUDP || binary.BigEndian.Uint16(ip[6:])&offset != 0 ||
-		at < 20 || len(ip) < at+4 {
+	if len(ip) < 20 || ip[0]>>4 != 4 {
+		return h, false
+	}
+	h = ipHeader{src: netip.AddrFrom4([4]byte(ip[12:16])), dst: netip.AddrFrom4([4]byte(ip[16:20])), protocol: ip[9]}
+	if at := int(ip[0]&0xf) * 4; at >= 20 && at <= len(ip) && binary.BigEndian.Uint16(ip[6:])&offset == 0 {
+		h.upper = ip[at:]
+	}
+	return h, true
+}
+
+func readIPv6(ip []byte) (h ipHeader, ok bool) {
+	p, err := ipv6.ParseStart(ip)
+	if err != nil {
+		return h, false
+	}
+	h = ipHeader{src: p.Src(), dst: p.Dst(), protocol: p.Proto}
+	if p.Offset() == 0 {
+		h.upper = p.Payload()
+	}
+	return h, true
+}
+
+func (f *Filter) matchesPorts(h *ipHeader) bool {
+	if h.protocol != protocolTCP && h.protocol != protocolUDP || len(h.upper) < 4 {
 		return false
 	}
-	src, dst := binary.BigEndian.Uint16(ip[at:]), binary.BigEndian.Uint16(ip[at+2:])
+	src, dst := binary.BigEndian.Uint16(h.upper), binary.BigEndian.Uint16(h.upper[2:])
 	return (f.Port == 0 || f.Port == src || f.Port == dst) &&
 		(f.SourcePort == 0 || f.SourcePort == src) && (f.DestinationPort == 0 || f.DestinationPort == dst)
 }
@@ -120,6 +157,8 @@ func protocolName(p uint8) string {
 		return "esp"
 	case 51:
 		return "ah"
+	case ipv6.ICMP:
+		return "icmpv6"
 	}
 	return fmt.Sprintf("protocol %d", p)
 }

@@ -263,8 +263,8 @@ func TestSetLink(t *testing.T) {
 		{hole(Selection{First: 3, Last: 2}), "blackhole 2: frames 3 to 2 are no range"},
 		{hole(Selection{Since: 2, Until: 2}), "blackhole 2: 2ns to 2ns is no span of time"},
 		{hole(Selection{Filter: Filter{Protocol: 50, Port: 500}}), "blackhole 2: protocol esp has no ports"},
-		{hole(Selection{Filter: Filter{EtherType: etherTypeARP, Port: 500}}), "blackhole 2: addresses, protocols and ports are selected in IPv4 frames only"},
-		{hole(Selection{Filter: Filter{Source: netip.MustParsePrefix("fe80::/64")}}), "blackhole 2: unsupported: fe80::/64 is no IPv4 prefix"},
+		{hole(Selection{Filter: Filter{EtherType: etherTypeARP, Port: 500}}), "blackhole 2: addresses, protocols and ports are selected in IP frames only"},
+		{hole(Selection{Filter: Filter{Source: netip.MustParsePrefix("fe80::/64"), Destination: netip.MustParsePrefix("10.0.0.0/8")}}), "blackhole 2: no packet goes from fe80::/64 to 10.0.0.0/8: they are of different families"},
 	} {
 		require.EqualError(t, a.SetLink(tt.c), "sim: link a:lan: "+tt.want)
 	}

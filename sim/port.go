@@ -9,11 +9,11 @@ import (
 type PortConfig struct {
 	Node  string       // the node's name
 	Owner Owner        // of the frames that arrive; nil: none
-	MAC   [6]byte      // zero: MACFor
+	MAC   [6]byte      // zero: MACFor; of no use on a point-to-point line
 	Addrs []netip.Addr // of the node here: ARP requests and neighbour solicitations for them go nowhere else
 
 	// Receive is called, as an event of the Owner, with each frame that arrives,
-	// from the Ethernet header on. The frame is the receiver's own, to keep or to
+	// from the Ethernet header on, or from the IP header where there is none. The frame is the receiver's own, to keep or to
 	// change. Frames for other MAC addresses arrive too when the segment floods.
 	Receive func(frame []byte)
 
@@ -85,7 +85,7 @@ func (p *Port) send(frame []byte, comment string, from *Intercepted) (number int
 		return 0
 	}
 	w.frames++
-	f := Frame{Number: w.frames, At: w.Now(), Segment: p.segment.name, Node: p.cfg.Node, Data: frame, Comment: comment}
+	f := Frame{Number: w.frames, At: w.Now(), Segment: p.segment.name, Medium: p.segment.cfg.Medium, Node: p.cfg.Node, Data: frame, Comment: comment}
 	if from == nil {
 		f = p.segment.carryLocked(p, f)
 	} else {

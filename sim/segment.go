@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// SegmentConfig describes an Ethernet segment.
+// SegmentConfig describes a segment.
 type SegmentConfig struct {
+	Medium  Medium
 	Latency time.Duration // one way, from port to port
 	MTU     int           // longest IP packet in bytes, 68 to 65535; 0: 1500
 	Loss    float64       // probability, 0 to 1, that a frame is lost on its way
@@ -30,7 +31,8 @@ const (
 	defaultMTU = 1500 // RFC 894
 )
 
-// Segment is an Ethernet broadcast domain: ports joined by a learning switch.
+// Segment is an Ethernet broadcast domain, ports joined by a learning switch, or a
+// line between two ports.
 type Segment struct {
 	w     *World
 	name  string
@@ -80,7 +82,7 @@ func (w *World) NewSegment(name string, c SegmentConfig) (*Segment, error) {
 		name:     name,
 		cfg:      c,
 		now:      LinkConfig{Latency: c.Latency, Loss: c.Loss, MTU: c.MTU, Impairments: c.Impairments},
-		way:      way{name: "segment " + name, path: []string{"segment", name}},
+		way:      way{name: "segment " + name, path: []string{"segment", name}, medium: c.Medium},
 		byAddr:   make(map[netip.Addr][]*Port),
 		byMAC:    make(map[macAddr]*Port),
 		byNode:   make(map[string]*Port),
@@ -122,7 +124,7 @@ func (s *Segment) Ports() []*Port {
 }
 
 // Attach adds a port. A node has one port on a segment at most, and an address
-// belongs to one port.
+// belongs to one port. A point-to-point line has two ports.
 func (s *Segment) Attach(c PortConfig) (*Port, error) {
 	fail := func(format string, args ...any) (*Port, error) {
 		return nil, fmt.Errorf("sim: node %q on segment %q: "+format, append([]any{c.Node, s.name}, args...)...)
@@ -144,6 +146,8 @@ func (s *Segment) Attach(c PortConfig) (*Port, error) {
 		return fail("%s is a group address: no port can have it", macString(c.MAC))
 	case s.byMAC[c.MAC] != nil:
 		return fail("node %q has the MAC address %s already: give one of them another", s.byMAC[c.MAC].cfg.Node, macString(c.MAC))
+	case s.cfg.Medium == PointToPoint && len(s.ports) == 2:
+		return fail("a point-to-point line has two ends, and %s and %s are at them", s.ports[0].cfg.Node, s.ports[1].cfg.Node)
 	case s.byNode[c.Node] != nil:
 		return fail("unsupported: a second port of one node on one segment")
 	}
@@ -154,11 +158,11 @@ func (s *Segment) Attach(c PortConfig) (*Port, error) {
 		}
 	}
 	p := &Port{segment: s, cfg: c, name: c.Node + ":" + s.name}
-	p.link.up = way{name: "link " + p.name, path: []string{"link", c.Node, s.name, "up"}}
-	p.link.down = way{name: "link " + p.name, path: []string{"link", c.Node, s.name, "down"}}
+	p.link.up = way{name: "link " + p.name, path: []string{"link", c.Node, s.name, "up"}, medium: s.cfg.Medium}
+	p.link.down = way{name: "link " + p.name, path: []string{"link", c.Node, s.name, "down"}, medium: s.cfg.Medium}
 	p.setLinkLocked(LinkConfig{})
 	if w.capture != nil && w.err == nil {
-		p.iface, w.err = w.capture.AddInterface(p.name)
+		p.iface, w.err = w.capture.AddInterface(p.name, s.cfg.Medium.linkType())
 	}
 	s.ports = append(s.ports, p)
 	s.byMAC[c.MAC] = p

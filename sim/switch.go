@@ -73,6 +73,14 @@ func (s *Segment) receiversLocked(from *Port, frame []byte, now int64) (to, taps
 
 // forwardLocked appends the ports to which a switch forwards a frame.
 func (s *Segment) forwardLocked(from *Port, frame []byte, now int64, to []*Port) []*Port {
+	if s.cfg.Medium == PointToPoint {
+		for _, p := range s.ports {
+			if p != from {
+				to = append(to, p)
+			}
+		}
+		return to
+	}
 	dst := macAddr(frame)
 	if !group(dst) {
 		p := s.byMAC[dst]

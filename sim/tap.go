@@ -13,8 +13,9 @@ type Frame struct {
 	Number  int           // in the capture, from 1
 	At      time.Duration // when it was sent, since the start of the world
 	Segment string
+	Medium  Medium
 	Node    string // the sender
-	Data    []byte // from the Ethernet header on; observers neither keep nor change it
+	Data    []byte // from the Ethernet header on, or from the IP header where there is none; observers neither keep nor change it
 	Comment string // the sender's, what was done to the frame, and which of several receivers did not get it
 	Lost    string // why nobody got it; "" when somebody did
 }

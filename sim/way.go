@@ -25,6 +25,7 @@ func (c *parcel) keepOrder(last *int64) {
 type way struct {
 	name    string   // "link a:lan"
 	path    []string // of its random streams
+	medium  Medium
 	streams [draws]*Stream
 	line    line
 }
@@ -64,17 +65,20 @@ func (y *way) pass(w *World, c *LinkConfig, holes *blackholes, d Direction, in p
 	gone := func(format string, args ...any) ([]parcel, string) {
 		return out, "lost on " + y.name + " (" + fmt.Sprintf(format, args...) + ")"
 	}
-	size := len(in.data) - etherHeader
+	header := y.medium.HeaderLen()
+	size := len(in.data) - header
 	switch {
 	case c.Down:
 		return gone("it is down")
 	case size < 0:
 		return gone("%d bytes are no Ethernet frame", len(in.data))
+	case size == 0 && y.medium == PointToPoint:
+		return gone("no bytes are no packet")
 	case size > c.MTU:
 		return gone("%d bytes exceed MTU %d", size, c.MTU)
 	}
 	if len(holes.all) > 0 {
-		if why, taken := holes.swallow(d, w.now.Load(), in.data); taken {
+		if why, taken := holes.swallow(y.medium, d, w.now.Load(), in.data); taken {
 			return gone("%s", why)
 		}
 	}
@@ -83,7 +87,7 @@ func (y *way) pass(w *World, c *LinkConfig, holes *blackholes, d Direction, in p
 	}
 	i := &c.Impairments
 	if y.chance(w, drawCorrupt, i.Corrupt) && size > 0 {
-		bit := etherHeader*8 + y.stream(w, drawCorrupt).IntN(size*8)
+		bit := header*8 + y.stream(w, drawCorrupt).IntN(size*8)
 		in.data = bytes.Clone(in.data)
 		in.data[bit/8] ^= 0x80 >> (bit % 8)
 		r.add(fmt.Sprintf("altered by %s: bit %d", y.name, bit))

@@ -24,8 +24,7 @@
 //
 // # What is left out
 //
-// A link between two devices is a segment with two ports: it has no other medium
-// than Ethernet. Frames are not padded to Ethernet's minimum of 60 bytes and carry no checksum;
+// Ethernet frames are not padded to Ethernet's minimum of 60 bytes and carry no checksum;
 // VLAN tags are payload.
 package sim
 

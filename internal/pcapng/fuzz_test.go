@@ -42,7 +42,7 @@ func FuzzRead(f *testing.F) {
 		require.NoError(t, err)
 		var want []Packet
 		for _, p := range packets {
-			n, err := w.AddInterface(p.Interface)
+			n, err := w.AddInterface(p.Interface, p.Link)
 			require.NoError(t, err)
 			if w.WritePacket(n, p.At, p.Data, p.Comment) == nil {
 				p.Number = len(want) + 1

@@ -14,6 +14,7 @@ type Packet struct {
 	Number    int       // position in the file from 1, as Wireshark counts
 	Interface string    // if_name, or "" when the file gives none
 	At        time.Time // UTC; the zero Time for simple packet blocks, which carry none
+	Link      LinkType  // of its interface: what Data begins with
 	Data      []byte    // as captured, from the link-layer header on
 	Comment   string    // opt_comment; several are joined by newlines
 }
@@ -44,9 +45,18 @@ const (
 	optTSOffset = 14 // interface, Section 4.2
 )
 
+// LinkType says what the packets of an interface begin with: a number of
+// https://www.tcpdump.org/linktypes.html.
+type LinkType uint16
+
+// The link types that a world has.
+const (
+	LinkEthernet LinkType = 1   // LINKTYPE_ETHERNET: an Ethernet header
+	LinkRaw      LinkType = 101 // LINKTYPE_RAW: an IPv4 or IPv6 header, told by its version
+)
+
 const (
 	byteOrderMagic = 0x1a2b3c4d // Section 4.1
-	linkEthernet   = 1          // LINKTYPE_ETHERNET
 	nanosecond     = 9          // if_tsresol: units of 10^-9 s
 )
 

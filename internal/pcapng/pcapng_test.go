@@ -38,17 +38,17 @@ func sample(t testing.TB) ([]byte, []Packet) {
 	var buf bytes.Buffer
 	w, err := NewWriter(&buf)
 	require.NoError(t, err)
-	lan, err := w.AddInterface("a:lan")
+	lan, err := w.AddInterface("a:lan", LinkEthernet)
 	require.NoError(t, err)
 	frame := udpFrame(t)
 	var want []Packet
 	add := func(iface int, name string, at time.Time, data []byte, comment string) {
 		require.NoError(t, w.WritePacket(iface, at, data, comment))
-		want = append(want, Packet{Number: len(want) + 1, Interface: name, At: at, Data: data, Comment: comment})
+		want = append(want, Packet{Number: len(want) + 1, Interface: name, At: at, Link: LinkEthernet, Data: data, Comment: comment})
 	}
 	add(lan, "a:lan", epoch, frame, "")
 	add(lan, "a:lan", epoch.Add(1), append(slices.Clone(frame), 1), "lost on link a:lan (loss)")
-	wan, err := w.AddInterface("b:wan – ü")
+	wan, err := w.AddInterface("b:wan – ü", LinkEthernet)
 	require.NoError(t, err)
 	add(wan, "b:wan – ü", epoch.Add(8*time.Hour+999999999), append(slices.Clone(frame), 1, 2, 3), "rule “Block all” → drop")
 	add(lan, "a:lan", time.Unix(0, 0).UTC(), append(slices.Clone(frame), 1, 2), "x")
@@ -60,6 +60,34 @@ func TestWriteRead(t *testing.T) {
 	got, err := Read(bytes.NewReader(file))
 	require.NoError(t, err)
 	require.Equal(t, want, got)
+}
+
+// Interfaces of one file may have different link types, and keep them.
+func TestLinkTypes(t *testing.T) {
+	var buf bytes.Buffer
+	w, err := NewWriter(&buf)
+	require.NoError(t, err)
+	frame := udpFrame(t)
+	for i, link := range []LinkType{LinkEthernet, LinkRaw} {
+		n, err := w.AddInterface(fmt.Sprint(i), link)
+		require.NoError(t, err)
+		require.NoError(t, w.WritePacket(n, epoch, frame[14*i:], ""))
+	}
+	got, err := Read(bytes.NewReader(buf.Bytes()))
+	require.NoError(t, err)
+	require.Equal(t, []Packet{
+		{Number: 1, Interface: "0", At: epoch, Link: LinkEthernet, Data: frame},
+		{Number: 2, Interface: "1", At: epoch, Link: LinkRaw, Data: frame[14:]},
+	}, got)
+	o := pcapgo.DefaultNgReaderOptions
+	o.WantMixedLinkType = true
+	r, err := pcapgo.NewNgReader(bytes.NewReader(buf.Bytes()), o)
+	require.NoError(t, err)
+	for _, want := range []layers.LinkType{layers.LinkTypeEthernet, layers.LinkTypeRaw} {
+		_, ci, err := r.ReadPacketData()
+		require.NoError(t, err)
+		require.Equal(t, want, ci.AncillaryData[0])
+	}
 }
 
 func TestGopacketReadsIt(t *testing.T) {
@@ -146,7 +174,7 @@ func section(o binary.AppendByteOrder) []byte {
 }
 
 func ifDesc(o binary.AppendByteOrder, snapLen uint32, options ...byte) []byte {
-	b := o.AppendUint32(o.AppendUint16(o.AppendUint16(nil, linkEthernet), 0), snapLen)
+	b := o.AppendUint32(o.AppendUint16(o.AppendUint16(nil, uint16(LinkEthernet)), 0), snapLen)
 	return block(o, blockInterface, append(b, options...))
 }
 
@@ -172,24 +200,24 @@ func TestReadForeign(t *testing.T) {
 	}{
 		{"big-endian, microseconds by default",
 			[][]byte{section(be), ifDesc(be, 0), packet789(be, 1_500_000)},
-			[]Packet{{Number: 1, At: at(1.5e9), Data: []byte{7, 8, 9}}}},
+			[]Packet{{Number: 1, Link: LinkEthernet, At: at(1.5e9), Data: []byte{7, 8, 9}}}},
 		{"units of 2^-10 s, offset of 100 s",
 			[][]byte{section(le), ifDesc(le, 0, 9, 0, 1, 0, 0x8a, 0, 0, 0, 14, 0, 8, 0, 100, 0, 0, 0, 0, 0, 0, 0), packet789(le, 512)},
-			[]Packet{{Number: 1, At: at(100.5e9), Data: []byte{7, 8, 9}}}},
+			[]Packet{{Number: 1, Link: LinkEthernet, At: at(100.5e9), Data: []byte{7, 8, 9}}}},
 		{"the finest power of ten and of two",
 			[][]byte{section(le), ifDesc(le, 0, 9, 0, 1, 0, 19, 0, 0, 0), packet789(le, 15e18),
 				section(be), ifDesc(be, 0, 0, 9, 0, 1, 0xbf, 0, 0, 0), packet789(be, 3<<62)},
-			[]Packet{{Number: 1, At: at(1.5e9), Data: []byte{7, 8, 9}}, {Number: 2, At: at(1.5e9), Data: []byte{7, 8, 9}}}},
+			[]Packet{{Number: 1, Link: LinkEthernet, At: at(1.5e9), Data: []byte{7, 8, 9}}, {Number: 2, Link: LinkEthernet, At: at(1.5e9), Data: []byte{7, 8, 9}}}},
 		{"simple and obsolete packets, unknown blocks skipped",
 			[][]byte{section(le), ifDesc(le, 2), block(le, 0x0bad, []byte{1, 2, 3, 4}),
 				block(le, blockSimple, []byte{60, 0, 0, 0, 5, 6, 0, 0}),
 				block(le, blockPacket, []byte{0, 0, 0xff, 0xff, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 60, 0, 0, 0, 5, 6, 0, 0})},
-			[]Packet{{Number: 1, Data: []byte{5, 6}}, {Number: 2, At: at(1000), Data: []byte{5, 6}}}},
+			[]Packet{{Number: 1, Link: LinkEthernet, Data: []byte{5, 6}}, {Number: 2, Link: LinkEthernet, At: at(1000), Data: []byte{5, 6}}}},
 		{"interfaces start anew in each section, two comments and no end of options",
 			[][]byte{section(le), ifDesc(le, 0, 2, 0, 1, 0, 'a', 0, 0, 0), ifDesc(le, 0), packet789(le, 0),
 				section(le), ifDesc(le, 0, 2, 0, 1, 0, 'b', 0, 0, 0), packet789(le, 0, 1, 0, 2, 0, 'x', 'y', 0, 0, 1, 0, 1, 0, 'z', 0, 0, 0)},
-			[]Packet{{Number: 1, Interface: "a", At: at(0), Data: []byte{7, 8, 9}},
-				{Number: 2, Interface: "b", At: at(0), Data: []byte{7, 8, 9}, Comment: "xy\nz"}}},
+			[]Packet{{Number: 1, Interface: "a", Link: LinkEthernet, At: at(0), Data: []byte{7, 8, 9}},
+				{Number: 2, Interface: "b", Link: LinkEthernet, At: at(0), Data: []byte{7, 8, 9}, Comment: "xy\nz"}}},
 		{"no packets", [][]byte{section(le)}, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -275,10 +303,10 @@ func TestWriterRefuses(t *testing.T) {
 	var buf bytes.Buffer
 	w, err := NewWriter(&buf)
 	require.NoError(t, err)
-	_, err = w.AddInterface(strings.Repeat("x", 65536))
+	_, err = w.AddInterface(strings.Repeat("x", 65536), LinkEthernet)
 	require.EqualError(t, err, "pcapng: interface name of 65536 bytes is longer than 65535")
 	require.EqualError(t, w.WritePacket(0, epoch, nil, ""), "pcapng: packet for interface 0, but the file has 0")
-	f, err := w.AddInterface("")
+	f, err := w.AddInterface("", LinkEthernet)
 	require.NoError(t, err)
 	size := buf.Len()
 	require.EqualError(t, w.WritePacket(-1, epoch, nil, ""), "pcapng: packet for interface -1, but the file has 1")
@@ -291,7 +319,7 @@ func TestWriterRefuses(t *testing.T) {
 	require.NoError(t, w.WritePacket(f, last, make([]byte, MaxPacket), strings.Repeat("x", 65535)))
 	got, err := Read(&buf)
 	require.NoError(t, err)
-	require.Equal(t, []Packet{{Number: 1, At: last.UTC(), Data: make([]byte, MaxPacket), Comment: strings.Repeat("x", 65535)}}, got)
+	require.Equal(t, []Packet{{Number: 1, Link: LinkEthernet, At: last.UTC(), Data: make([]byte, MaxPacket), Comment: strings.Repeat("x", 65535)}}, got)
 }
 
 func TestWriterKeepsItsError(t *testing.T) {
@@ -300,9 +328,9 @@ func TestWriterKeepsItsError(t *testing.T) {
 	for n := 1; n < 3; n++ {
 		w, err := NewWriter(&failing{n: n})
 		require.NoError(t, err)
-		_, err1 := w.AddInterface("a")
+		_, err1 := w.AddInterface("a", LinkEthernet)
 		err2 := w.WritePacket(0, epoch, nil, "")
-		_, err3 := w.AddInterface("b")
+		_, err3 := w.AddInterface("b", LinkEthernet)
 		require.Equal(t, n < 2, errors.Is(err1, errDisk))
 		require.ErrorIs(t, err2, errDisk)
 		require.ErrorIs(t, err3, errDisk)
@@ -312,7 +340,7 @@ func TestWriterKeepsItsError(t *testing.T) {
 func BenchmarkWritePacket(b *testing.B) {
 	w, err := NewWriter(io.Discard)
 	require.NoError(b, err)
-	f, err := w.AddInterface("a:lan")
+	f, err := w.AddInterface("a:lan", LinkEthernet)
 	require.NoError(b, err)
 	frame := make([]byte, 1514)
 	b.SetBytes(int64(len(frame)))

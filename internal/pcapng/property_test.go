@@ -22,13 +22,13 @@ func TestAnyCaptureRoundTrips(t *testing.T) {
 		for range rapid.IntRange(1, 30).Draw(t, "blocks") {
 			if len(names) == 0 || rapid.IntRange(0, 4).Draw(t, "interface") == 0 {
 				names = append(names, text.Draw(t, "name"))
-				n, err := w.AddInterface(names[len(names)-1])
+				n, err := w.AddInterface(names[len(names)-1], LinkEthernet)
 				require.NoError(t, err)
 				require.Equal(t, len(names)-1, n)
 				continue
 			}
 			on := rapid.IntRange(0, len(names)-1).Draw(t, "on")
-			p := Packet{
+			p := Packet{Link: LinkEthernet,
 				Number:    len(want) + 1,
 				Interface: names[on],
 				At:        time.Unix(rapid.Int64Range(0, 1<<34).Draw(t, "seconds"), rapid.Int64Range(0, 999_999_999).Draw(t, "nanoseconds")).UTC(),

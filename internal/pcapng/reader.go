@@ -45,6 +45,7 @@ type decoder struct {
 // iface is what an interface description says about its packets.
 type iface struct {
 	name    string
+	link    LinkType
 	snapLen uint32
 	units   uint64 // time units in a second
 	offset  int64  // seconds to add
@@ -183,7 +184,7 @@ func (d *decoder) packet(f *iface, at time.Time, n uint32, b []byte) error {
 	if end > len(b) {
 		return errShort
 	}
-	p := Packet{Number: len(d.packets) + 1, Interface: f.name, At: at, Data: bytes.Clone(b[:n])}
+	p := Packet{Number: len(d.packets) + 1, Interface: f.name, At: at, Link: f.link, Data: bytes.Clone(b[:n])}
 	var comment []byte
 	err := d.options(b[end:], func(code uint16, v []byte) error {
 		if code == optComment {
@@ -207,7 +208,7 @@ func (d *decoder) iface(b []byte) error {
 	if len(b) < 8 {
 		return errShort
 	}
-	f := iface{snapLen: d.order.Uint32(b[4:]), units: 1e6}
+	f := iface{link: LinkType(d.order.Uint16(b)), snapLen: d.order.Uint32(b[4:]), units: 1e6}
 	err := d.options(b[8:], func(code uint16, v []byte) error {
 		switch code {
 		case optIfName:

@@ -34,10 +34,9 @@ func NewWriter(w io.Writer) (*Writer, error) {
 	return pw, nil
 }
 
-// AddInterface describes an Ethernet interface, whose packets carry times in
-// nanoseconds, and returns its number for WritePacket. An interface is added
+// AddInterface describes an interface, whose packets carry times in nanoseconds, and returns its number for WritePacket. An interface is added
 // before its first packet, at any point of the file.
-func (w *Writer) AddInterface(name string) (int, error) {
+func (w *Writer) AddInterface(name string, link LinkType) (int, error) {
 	if w.err != nil {
 		return 0, w.err
 	}
@@ -45,7 +44,7 @@ func (w *Writer) AddInterface(name string) (int, error) {
 		return 0, fmt.Errorf("pcapng: interface name of %d bytes is longer than %d", len(name), math.MaxUint16)
 	}
 	b := w.begin(blockInterface)
-	b = binary.LittleEndian.AppendUint16(b, linkEthernet)
+	b = binary.LittleEndian.AppendUint16(b, uint16(link))
 	b = binary.LittleEndian.AppendUint16(b, 0) // reserved
 	b = binary.LittleEndian.AppendUint32(b, MaxPacket)
 	b = appendOption(b, optIfName, name)

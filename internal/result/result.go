@@ -70,16 +70,18 @@ type Node struct {
 
 // Interface joins a node to a segment.
 type Interface struct {
-	Segment string `json:"segment"`
-	Address string `json:"address"` // with prefix length
-	MAC     string `json:"mac"`
-	MTU     int    `json:"mtu"`
+	Segment string   `json:"segment"`
+	Address string   `json:"address"`        // with prefix length
+	Also    []string `json:"also,omitempty"` // its other addresses
+	MAC     string   `json:"mac,omitempty"`  // of an Ethernet interface
+	MTU     int      `json:"mtu"`
 }
 
-// Segment is a broadcast domain as drawn.
+// Segment is a broadcast domain or a point-to-point line as drawn.
 type Segment struct {
 	Name    string        `json:"name"`
-	Subnet  string        `json:"subnet,omitempty"`
+	Kind    string        `json:"kind,omitempty"`   // "point-to-point"; empty: Ethernet
+	Subnet  string        `json:"subnet,omitempty"` // several are joined by ", "
 	MTU     int           `json:"mtu"`
 	Latency time.Duration `json:"latency_ns"`
 	Loss    float64       `json:"loss,omitempty"`

@@ -38,7 +38,7 @@ func tshark(t *testing.T, events []trace.Event, frames [][]byte, fields ...strin
 	var capture bytes.Buffer
 	w, err := pcapng.NewWriter(&capture)
 	require.NoError(t, err)
-	lan, err := w.AddInterface("lan")
+	lan, err := w.AddInterface("lan", pcapng.LinkEthernet)
 	require.NoError(t, err)
 	at := time.Date(2005, 3, 30, 0, 0, 0, 0, time.UTC)
 	for _, f := range frames {
