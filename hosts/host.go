@@ -27,6 +27,8 @@ type Config struct {
 
 	TrustSPI        bool // see esp.Config
 	SilentResponder bool // see ike.Config
+	ResponderOrder  bool // see ike.Preference
+	ShortenMainMode bool // see ike.Config
 }
 
 // Interface joins a host to a segment.

@@ -136,6 +136,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	c := hosts.Config{
 		Name: name, Policy: l.policies[l.spec.Assignments[name]], Options: optionsOf(settings),
 		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, SilentResponder: settings.SilentResponder,
+		ResponderOrder: settings.ResponderOrder, ShortenMainMode: settings.ShortenMainMode,
 		Names: l.lookup, Faults: faults,
 	}
 	for i, ifc := range n.Interfaces {

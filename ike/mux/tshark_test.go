@@ -39,9 +39,10 @@ func TestTsharkReadsUs(t *testing.T) {
 			a.quickMode.Proposals = append([]ipsec.Proposal{proposal(ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes256-gcm16"})}, a.quickMode.Proposals...)
 			b.quickMode.Proposals = []ipsec.Proposal{proposal(des3)}
 			b.quickMode.Proposals[0].Lifetime = ipsec.Lifetime{Duration: 10 * time.Minute}
-			b.mainMode.Lifetime = time.Hour
+			b.mainMode.Lifetime, b.config.ShortenMainMode = time.Hour, true
 			a.config.VendorIDs = [][]byte{[]byte("an unknown vendor")}
 			a.reboot()
+			b.reboot()
 			a.requestFor(b, ipsec.Selector{Src: ipsec.Host(a.addr), Dst: ipsec.Host(b.addr), Proto: ipsec.ProtoTCP, DstPort: 1433})
 			n.run(time.Second)
 			n.wantPairs("a pair", 1)
