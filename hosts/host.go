@@ -28,6 +28,8 @@ type Config struct {
 	TrustSPI        bool // see esp.Config
 	ReplayWindow    int  // see esp.Config.Window
 	SilentResponder bool // see ike.Config
+	ResponderOrder  bool // see ike.Preference
+	ShortenMainMode bool // see ike.Config
 }
 
 // Interface joins a host to a segment.

@@ -42,6 +42,10 @@ var windows2003VendorID = []byte{
 
 func newKeying(h *Host, c Config) (*keying, error) {
 	k := &keying{host: h, sockets: map[netip.Addr]*udpSocket{}, rekeys: map[uint64]uint32{}, nextRekey: firstRekey}
+	var preference ike.Preference
+	if c.ResponderOrder {
+		preference = ike.ResponderOrder
+	}
 	var err error
 	k.mux, err = mux.New(ike.Config{
 		Rand:      h.world.Rand(h.name, "ike"),
@@ -51,6 +55,8 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		VendorIDs: [][]byte{windows2003VendorID},
 
 		SilentResponder: c.SilentResponder,
+		Preference:      preference,
+		ShortenMainMode: c.ShortenMainMode,
 	})
 	if err != nil {
 		return nil, err

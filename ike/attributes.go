@@ -9,15 +9,15 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// basics reads number attributes, at most one of each class. Classes that the
-// caller does not name are left alone, unless the RFC makes them part of the
-// choice: an attribute that we do not understand makes the transform
-// unacceptable (RFC 2407, Section 4.5.3). Windows is documented to go on instead
-// (MS-IKEE, 3.1.5).
+// basics reads number attributes, at most one of each class. One that the RFCs
+// define and the caller does not name makes the transform unacceptable: it would
+// be part of what is agreed on (RFC 2407, Section 4.5.3). In phase 2, one that
+// they do not define is passed over, where the RFC ends the negotiation: Windows
+// "MUST NOT terminate the SA setup when it encounters an unknown attribute" (MS-IKEE, 3.1.5).
 func basics(p payload.ProtocolID, as []payload.Attribute, classes ...uint16) (map[uint16]uint16, error) {
 	values := make(map[uint16]uint16, len(classes))
 	for _, a := range as {
-		if isLife(p, a.Type) {
+		if isLife(p, a.Type) || p != payload.ProtocolISAKMP && !payload.AttributeKnown(p, a.Type) {
 			continue
 		}
 		name, text := payload.AttributeName(p, a)

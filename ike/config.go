@@ -25,6 +25,13 @@ type Config struct {
 	// measured, see Windows2003Retransmit.
 	SilentResponder bool
 
+	// Preference is whose order decides when we choose from an offer.
+	Preference Preference
+	// ShortenMainMode has the responder of a main mode keep to its own lifetime where
+	// that is shorter, and say so with RESPONDER-LIFETIME (RFC 2407, Section 4.6.3.1).
+	// Else it takes what is offered without a word, as HP's J4256-90025, p. 44 saw Windows do.
+	ShortenMainMode bool
+
 	NonceLen  int      // bytes of a nonce, 8 to 256 (RFC 2409, Section 5); 0: 20
 	VendorIDs [][]byte // sent in the first message of each side
 
@@ -138,7 +145,8 @@ func (c *Config) Record(b trace.Body) {
 }
 
 // Windows2003Retransmit are the gaps measured on Windows 2000, XP and Server
-// 2003 responders (ike-scan 1.9.5, back-off patterns). MS-IKEE, 3.1.5 says that a
+// 2003 responders (ike-scan 1.9.5, back-off patterns). Server 2003's first one was
+// anything from 0.5 to 1.5 s; the lab takes the middle. MS-IKEE, 3.1.5 says that a
 // responder sets no such timer; the measurement is the default, for both roles,
 // and Config.SilentResponder the other side of the conflict.
 var Windows2003Retransmit = []time.Duration{

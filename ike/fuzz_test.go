@@ -44,7 +44,8 @@ func FuzzOffer(f *testing.F) {
 		}
 		offer := chain[0].Payload.(*payload.SA)
 
-		c, err := ike.SelectMainMode(offer, everything)
+		by := ike.Preference(len(body) % 2)
+		c, err := ike.SelectMainMode(offer, everything, by)
 		if err != nil {
 			wantRefusal(t, err)
 		} else {
@@ -65,7 +66,7 @@ func FuzzOffer(f *testing.F) {
 		for _, pfs := range []bool{false, true} {
 			own := quick
 			own.PFS = pfs
-			c, err := ike.SelectQuickMode(offer, own, 2)
+			c, err := ike.SelectQuickMode(offer, own, 2, by)
 			if err != nil {
 				wantRefusal(t, err)
 				continue

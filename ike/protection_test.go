@@ -73,7 +73,7 @@ func TestTransformsOnTheWire(t *testing.T) {
 			require.Equal(t, row.auth, got[authAttr])
 			require.Equal(t, row.bits, got[bitsAttr])
 
-			c, err := ike.SelectQuickMode(offer, q, 2)
+			c, err := ike.SelectQuickMode(offer, q, 2, ike.InitiatorsOrder)
 			require.NoError(t, err)
 			require.Equal(t, q.Proposals[0], c.Proposal)
 			require.Equal(t, uint16(14), c.Group)
@@ -121,7 +121,7 @@ func TestTransformsOfOthers(t *testing.T) {
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			offer := payload.NewSA(payload.Proposal{Number: 1, Protocol: row.protocol, SPI: []byte{1, 2, 3, 4}, Transforms: []payload.Transform{{Number: 1, ID: row.id, Attributes: row.as}}})
-			_, err := ike.SelectQuickMode(offer, ike.QuickMode{}, 2)
+			_, err := ike.SelectQuickMode(offer, ike.QuickMode{}, 2, ike.InitiatorsOrder)
 			require.ErrorContains(t, err, row.want)
 			require.Equal(t, ike.CodePolicyMatch, ike.CodeOf(err))
 			require.Equal(t, payload.NotifyNoProposalChosen, ike.NotifyOf(err))
@@ -149,7 +149,7 @@ func TestBundleOfOthers(t *testing.T) {
 	}}
 
 	for _, order := range [][]payload.Proposal{{esp, ah}, {ah, esp}} {
-		c, err := ike.SelectQuickMode(offerOf(order...), own, 2)
+		c, err := ike.SelectQuickMode(offerOf(order...), own, 2, ike.InitiatorsOrder)
 		require.NoError(t, err)
 		want := map[payload.ProtocolID]ipsec.Proposal{
 			payload.ProtocolESP: own.Proposals[1], // the peer prefers DES to 3DES …
@@ -191,10 +191,34 @@ func TestBundleOfOthers(t *testing.T) {
 		{"a reserved SPI", offerOf(ah, payload.Proposal{Number: 1, Protocol: payload.ProtocolESP, SPI: []byte{0, 0, 0, 255}, Transforms: esp.Transforms}), "ESP with the SPI 000000ff", payload.NotifyNoProposalChosen},
 		{"a number that comes back", offerOf(ah, again, esp), "proposal number 1 comes again", payload.NotifyBadProposalSyntax},
 	} {
-		_, err := ike.SelectQuickMode(row.offer, own, 2)
+		_, err := ike.SelectQuickMode(row.offer, own, 2, ike.InitiatorsOrder)
 		require.ErrorContains(t, err, row.want, row.name)
 		require.Equal(t, row.n.String(), ike.NotifyOf(err).String(), row.name)
 	}
+}
+
+// An attribute of phase 2 that nobody has defined is passed over, and comes back
+// with the choice; in phase 1 it makes the transform unacceptable.
+func TestUnknownAttributes(t *testing.T) {
+	unknown := payload.BasicAttribute(32001, 7)
+	q := ike.QuickMode{Proposals: []ipsec.Proposal{protect(espOf("3des-cbc", "hmac-sha1-96"))}}
+	offer, err := ike.OfferQuickMode(q, 0, spis)
+	require.NoError(t, err)
+	transform := &offer.Proposals[0].Transforms[0]
+	transform.Attributes = append(transform.Attributes, unknown)
+	c, err := ike.SelectQuickMode(offer, q, 2, ike.InitiatorsOrder)
+	require.NoError(t, err)
+	require.Contains(t, c.Reply(spis).Proposals[0].Transforms[0].Attributes, unknown, "RFC 2408, Section 4.2: unmodified")
+	_, err = ike.MatchQuickMode(c.Reply(spis), offer)
+	require.NoError(t, err)
+
+	m := ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}}
+	offer, err = ike.OfferMainMode(m)
+	require.NoError(t, err)
+	transform = &offer.Proposals[0].Transforms[0]
+	transform.Attributes = append(transform.Attributes, unknown)
+	_, err = ike.SelectMainMode(offer, m, ike.InitiatorsOrder)
+	require.ErrorContains(t, err, "attribute 32001 7")
 }
 
 // What a responder may not make of an offer of AH and ESP together, or AH alone.
@@ -248,7 +272,7 @@ func TestLargeOffersAreBounded(t *testing.T) {
 		}
 		return out
 	}
-	_, err := ike.SelectQuickMode(payload.NewSA(p(payload.ProtocolAH, 3), p(payload.ProtocolESP, 3)), ike.QuickMode{}, 2)
+	_, err := ike.SelectQuickMode(payload.NewSA(p(payload.ProtocolAH, 3), p(payload.ProtocolESP, 3)), ike.QuickMode{}, 2, ike.InitiatorsOrder)
 	require.ErrorContains(t, err, fmt.Sprintf("%d more", 1024-12))
 
 	var q ike.QuickMode

@@ -3,6 +3,7 @@ package ike
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,10 +12,19 @@ import (
 	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
-// Which proposal wins: the first of the initiator's that the responder's policy
-// contains, wherever it stands there. RFC 2408, Section 4.2 orders an offer by
-// the initiator's preference. Windows' own choice in version 1 is unconfirmed;
-// the rule is the same for main mode and quick mode.
+// Preference says whose order decides among the proposals that both sides have,
+// in main mode and quick mode alike. What Windows does in version 1 is not published.
+type Preference uint8
+
+// Preferences.
+const (
+	// InitiatorsOrder takes the first of the offer that the policy contains, wherever
+	// it stands there: an offer is in order of preference (RFC 2408, Section 4.2).
+	InitiatorsOrder Preference = iota
+	// ResponderOrder takes the first of the policy that the offer contains, as
+	// MS-IKEE, 3.1.5 has it for version 2.
+	ResponderOrder
+)
 
 // MainModeChoice is what both sides of a main mode agree on.
 type MainModeChoice struct {
@@ -96,8 +106,10 @@ func OfferMainMode(m MainMode) (*payload.SA, error) {
 }
 
 // SelectMainMode chooses from the peer's offer. The error is an *Error.
-func SelectMainMode(offer *payload.SA, m MainMode) (MainModeChoice, error) {
+func SelectMainMode(offer *payload.SA, m MainMode, by Preference) (MainModeChoice, error) {
 	var offered []string
+	var choice MainModeChoice
+	best := len(m.Proposals)
 	for _, p := range offer.Proposals {
 		if p.Protocol != payload.ProtocolISAKMP {
 			offered = append(offered, p.Protocol.String())
@@ -110,13 +122,17 @@ func SelectMainMode(offer *payload.SA, m MainMode) (MainModeChoice, error) {
 				continue
 			}
 			offered = append(offered, c.Proposal.String())
-			for _, own := range m.Proposals {
-				if own == c.Proposal && own.Check() == nil {
-					c.Number = p.Number
-					return c, nil
+			if i := slices.Index(m.Proposals, c.Proposal); i >= 0 && i < best && c.Proposal.Check() == nil {
+				choice, best = c, i
+				choice.Number = p.Number
+				if by == InitiatorsOrder {
+					return choice, nil
 				}
 			}
 		}
+	}
+	if best < len(m.Proposals) {
+		return choice, nil
 	}
 	var accepted []string
 	for _, own := range m.Proposals {

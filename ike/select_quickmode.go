@@ -154,12 +154,14 @@ func bundles(sa *payload.SA) (all [][]payload.Proposal, err error) {
 // A responder without PFS in its policy accepts an offer with it, as that is
 // only stronger; one with PFS accepts its own group alone. Of two lifetimes the
 // shorter one is agreed on (RFC 2407, Section 4.5.4, second choice).
-func SelectQuickMode(offer *payload.SA, q QuickMode, mainMode uint16) (QuickModeChoice, error) {
+func SelectQuickMode(offer *payload.SA, q QuickMode, mainMode uint16, by Preference) (QuickModeChoice, error) {
 	all, err := bundles(offer)
 	if err != nil {
 		return QuickModeChoice{}, err
 	}
 	var offered []string
+	var choice QuickModeChoice
+	best := len(q.Proposals)
 	for _, bundle := range all {
 		if why := unusable(bundle); why != "" {
 			offered = append(offered, why)
@@ -172,11 +174,20 @@ func SelectQuickMode(offer *payload.SA, q QuickMode, mainMode uint16) (QuickMode
 				continue
 			}
 			offered = append(offered, c.String())
-			if own, ok := accepted(q, c, mainMode); ok {
-				c.agree(own)
-				return c, nil
+			if i := accepted(q, c, mainMode); i >= 0 && i < best {
+				choice, best = c, i
+				if by == InitiatorsOrder {
+					break
+				}
 			}
 		}
+		if best < len(q.Proposals) && by == InitiatorsOrder {
+			break
+		}
+	}
+	if best < len(q.Proposals) {
+		choice.agree(q.Proposals[best])
+		return choice, nil
 	}
 	var own []string
 	for _, p := range q.Proposals {
@@ -251,16 +262,14 @@ func read(number uint8, wire []chosen) (QuickModeChoice, error) {
 	return c, nil
 }
 
-func accepted(q QuickMode, c QuickModeChoice, mainMode uint16) (own ipsec.Proposal, ok bool) {
+// accepted is the place in the policy of what c is about; -1: there is none.
+func accepted(q QuickMode, c QuickModeChoice, mainMode uint16) int {
 	if q.PFS && c.Group != q.PFSGroupUnder(mainMode) || c.Group != 0 && suite.GroupNumbered(c.Group) == nil {
-		return own, false
+		return -1
 	}
-	for _, own := range q.Proposals {
-		if own.Mode == c.Proposal.Mode && slices.Equal(own.Transforms, c.Proposal.Transforms) {
-			return own, true
-		}
-	}
-	return own, false
+	return slices.IndexFunc(q.Proposals, func(own ipsec.Proposal) bool {
+		return own.Mode == c.Proposal.Mode && slices.Equal(own.Transforms, c.Proposal.Transforms)
+	})
 }
 
 // agree settles the lifetime between the offered one and our own.

@@ -98,7 +98,8 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	margin, idle := settings.RekeyBefore()
 	c := hosts.Config{
 		Name: name, Policy: l.policies[l.spec.Assignments[name]], Options: optionsOf(n),
-		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, ReplayWindow: settings.ReplayWindow, SilentResponder: settings.SilentResponder,
+		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, ReplayWindow: settings.ReplayWindow,
+		SilentResponder: settings.SilentResponder, ResponderOrder: settings.ResponderOrder, ShortenMainMode: settings.ShortenMainMode,
 		Names: func(to string) (netip.Addr, bool) {
 			a, err := l.spec.Destination(name, to)
 			return a, err == nil

@@ -1,8 +1,7 @@
 package scenarios_test
 
 import (
-	"os"
-	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -43,6 +42,40 @@ func TestTies(t *testing.T) {
 	}
 }
 
+// What both sides have is taken in the initiator's order, or in the responder's;
+// a main mode lives as long as was offered, or no longer than the responder wants.
+func TestResponderSettings(t *testing.T) {
+	const strong, weak = "AES256-SHA256-14", "3DES-SHA1-2"
+	for _, c := range []struct {
+		settings spec.IPsec
+		mainMode string
+		told     int // RESPONDER-LIFETIME
+	}{
+		{spec.IPsec{}, "3des-cbc/sha1/2", 0},
+		{spec.IPsec{ResponderOrder: true}, "aes256-cbc/sha256/14", 0},
+		{spec.IPsec{ShortenMainMode: true}, "3des-cbc/sha1/2", 1},
+	} {
+		s := inCode("ESP[AES128,SHA1]")
+		own, peers := s.Policies["server"], s.Policies["client"]
+		own.MainMode = spec.MainMode{Methods: []string{strong, weak}, Lifetime: spec.Duration(time.Hour)}
+		peers.MainMode = spec.MainMode{Methods: []string{weak, strong}}
+		s.Policies["server"], s.Policies["client"] = own, peers
+		node := s.Nodes["server"]
+		node.IPsec = &c.settings
+		s.Nodes["server"] = node
+		s.Steps[0].Expect = &spec.Expect{Result: spec.ResultOK, SA: &spec.SA{MainMode: c.mainMode}}
+		told := 0
+		_, _, events := checked(t, s)
+		for _, e := range events {
+			m, ok := e.Body.(trace.IKEMessage)
+			if ok && m.Sent && m.Exchange == "main mode" && slices.ContainsFunc(m.Payloads, func(f trace.Field) bool { return f.Value == "RESPONDER-LIFETIME" }) {
+				told++
+			}
+		}
+		require.Equal(t, c.told, told)
+	}
+}
+
 // A responder repeats its messages, as measured, or answers once, as documented.
 func TestSilentResponder(t *testing.T) {
 	sent := func(silent bool) (n int) {
@@ -57,13 +90,7 @@ func TestSilentResponder(t *testing.T) {
 			// After ARP, message 1 is under way; nothing else gets through.
 			{At: spec.Duration(250 * time.Millisecond), SetLink: &spec.SetLink{Node: "server", Link: spec.Link{Loss: &everything}}},
 		}
-		dir := t.TempDir()
-		scenarios.Check(t, s, scenarios.Options{Dir: dir})
-		f, err := os.Open(filepath.Join(dir, "trace.jsonl"))
-		require.NoError(t, err)
-		defer f.Close()
-		events, err := trace.Read(f)
-		require.NoError(t, err)
+		_, _, events := checked(t, s)
 		for _, e := range events {
 			if m, ok := e.Body.(trace.IKEMessage); ok && m.Sent && e.Node == "server" {
 				n++

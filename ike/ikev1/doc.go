@@ -114,5 +114,7 @@
 // Encrypted notifications before the end of main mode are understood with the IV
 // of RFC 2409, not with that of early Windows versions (MS-IKEE, product note 12).
 // Authentication-only messages (RFC 2408, Section 3.1), aggressive mode, signatures, public key
-// encryption, new group mode and fragmentation are unsupported here.
+// encryption, new group mode, several SA payloads in one quick mode (RFC 2409,
+// Section 5.5), fragmentation and Deletes that are acknowledged (MS-IKEE, 3.8) are
+// unsupported here.
 package ikev1

@@ -110,7 +110,7 @@ func TestWorkedExampleQuickMode(t *testing.T) {
 		"80050002800100010002000400000e108001000200020004000186a0", hex.EncodeToString(rest[:0x40]), "SA payload")
 	require.Equal(t, "f84b7e7af3f6272132aa47ebe5ce4e0a7f537b4f", hex.EncodeToString(sa.hash1(mid)(rest)), "HASH(1)")
 
-	choice, err := ike.SelectQuickMode(offer, policy, 2)
+	choice, err := ike.SelectQuickMode(offer, policy, 2, ike.InitiatorsOrder)
 	require.NoError(t, err)
 	message2 := append([]payload.Payload{choice.Reply(spiIs(0x01020304)), payload.Nonce{Data: q.nr}}, ids...)
 	require.Equal(t, "c1fccaa7fc8f482aef686841825b1efabe83125b", hex.EncodeToString(q.hash2(payload.Append(nil, message2...))), "HASH(2)")

@@ -49,7 +49,7 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 	}
 	sa.heard(m, 1, "")
 	sa.negotiated("started", nil)
-	if sa.choice, err = ike.SelectMainMode(offer, policy); err == nil && len(policy.PreSharedKey) == 0 {
+	if sa.choice, err = ike.SelectMainMode(offer, policy, env.Config.Preference); err == nil && len(policy.PreSharedKey) == 0 {
 		err = ike.Errorf(ike.CodeNoPolicy, payload.NotifyNoProposalChosen, "no pre-shared key for %v", remote.Addr())
 	}
 	if err != nil {

@@ -78,7 +78,8 @@ func (sa *SA) message5(now time.Time, m *message) error {
 	}
 	ps := sa.proof()
 	offered := ipsec.Lifetime{Duration: sa.choice.Lifetime, Kilobytes: sa.choice.Kilobytes}
-	if l := ike.Shorter(offered, ipsec.Lifetime{Duration: sa.policy.Life(), Kilobytes: sa.policy.Kilobytes}); l != offered {
+	l := ike.Shorter(offered, ipsec.Lifetime{Duration: sa.policy.Life(), Kilobytes: sa.policy.Kilobytes})
+	if sa.env.Config.ShortenMainMode && l != offered {
 		ps = append(ps, ike.ResponderLifetime(payload.ProtocolISAKMP, sa.spi(), l))
 		sa.choice.Lifetime, sa.choice.Kilobytes = l.Duration, l.Kilobytes
 	}

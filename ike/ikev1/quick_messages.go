@@ -96,7 +96,7 @@ func (q *quick) respond(now time.Time, m *message) error {
 		return ike.Errorf(ike.CodeNoPolicy, payload.NotifyInvalidIDInformation, "no rule negotiates for %v", q.outbound)
 	}
 	var err error
-	if q.choice, err = ike.SelectQuickMode(q.offer, q.policy, sa.choice.Proposal.Group); err != nil {
+	if q.choice, err = ike.SelectQuickMode(q.offer, q.policy, sa.choice.Proposal.Group, cfg.Preference); err != nil {
 		return err
 	}
 	// In transport mode nobody negotiates for somebody else (RFC 2409, Section 5.5: identities of clients need a tunnel).

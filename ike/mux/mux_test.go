@@ -207,23 +207,34 @@ func TestPFSGroupOfMainMode(t *testing.T) {
 	require.Contains(t, traced[trace.Negotiation](b)[3].Chosen, "pfs group 14")
 }
 
-// The initiator's preference decides, in both phases.
-func TestInitiatorsPreference(t *testing.T) {
-	n, a, b := newPair(t)
+// Of the proposals that both sides have, the initiator's first is taken, or the responder's, in both phases.
+func TestWhosePreferenceDecides(t *testing.T) {
 	strong, weak := ike.MainModeProposal{Cipher: "aes256-cbc", Hash: "sha256", Group: 14}, ike.MainModeProposal{Cipher: "3des-cbc", Hash: "sha1", Group: 2}
 	other := ike.MainModeProposal{Cipher: "aes128-cbc", Hash: "sha1", Group: 5}
-	a.mainMode.Proposals = []ike.MainModeProposal{other, weak, strong}
-	b.mainMode.Proposals = []ike.MainModeProposal{strong, weak}
 	gcm := ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-gcm16"}
 	aes := ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-cbc", Auth: "hmac-sha1-96"}
-	a.quickMode.Proposals = []ipsec.Proposal{proposal(aes), proposal(des3), proposal(gcm)}
-	b.quickMode.Proposals = []ipsec.Proposal{proposal(gcm), proposal(des3)}
-	a.request(b)
-	n.run(time.Second)
-	n.wantPairs("a pair", 1)
-	g := traced[trace.Negotiation](b)
-	require.Equal(t, weak.String(), g[1].Chosen)
-	require.Contains(t, g[3].Chosen, "3des-cbc")
+	for _, row := range []struct {
+		by       ike.Preference
+		mainMode ike.MainModeProposal
+		cipher   string
+	}{
+		{ike.InitiatorsOrder, weak, "3des-cbc"},
+		{ike.ResponderOrder, strong, "aes128-gcm16"},
+	} {
+		n, a, b := newPair(t)
+		a.mainMode.Proposals = []ike.MainModeProposal{other, weak, strong}
+		b.mainMode.Proposals = []ike.MainModeProposal{strong, weak}
+		a.quickMode.Proposals = []ipsec.Proposal{proposal(aes), bundled(), proposal(des3), proposal(gcm)}
+		b.quickMode.Proposals = []ipsec.Proposal{proposal(gcm), proposal(des3)}
+		b.config.Preference = row.by
+		b.reboot()
+		a.request(b)
+		n.run(time.Second)
+		n.wantPairs("a pair", 1)
+		g := traced[trace.Negotiation](b)
+		require.Equal(t, row.mainMode.String(), g[1].Chosen)
+		require.Contains(t, g[3].Chosen, row.cipher)
+	}
 }
 
 // Requests made while the main mode is under way wait for it; later ones reuse it.
@@ -277,81 +288,6 @@ func TestDeletedSAsOfOthersStay(t *testing.T) {
 	n.run(2 * time.Second)
 	n.wantPairs("SPIs that were never negotiated delete nothing", 1)
 	require.Equal(t, 0, count[ike.EventDeleteSAs](b))
-}
-
-func TestMainModeExpires(t *testing.T) {
-	n, a, b := newPair(t)
-	a.config.MainModeMargin = -1
-	a.reboot()
-	a.mainMode.Lifetime, b.mainMode.Lifetime = time.Hour, time.Hour
-	a.quickMode.Proposals[0].Lifetime.Duration = 8 * time.Hour
-	b.quickMode.Proposals[0].Lifetime.Duration = 8 * time.Hour
-	a.request(b)
-	n.run(59 * time.Minute)
-	require.Len(t, a.mux.MainModes(), 1)
-	n.run(61 * time.Minute)
-	require.Empty(t, a.mux.MainModes(), "an hour has passed")
-	require.Empty(t, b.mux.MainModes())
-	require.Equal(t, 1, count[ike.EventMainModeGone](a))
-	require.Equal(t, 1, count[ike.EventMainModeGone](b))
-	require.Contains(t, b.negotiations(), "main mode expired", "b was done first and told a")
-	require.Contains(t, a.negotiations(), "main mode deleted")
-	n.wantPairs("IPsec SAs outlive their main mode", 1)
-
-	first := len(n.sent)
-	b.request(a)
-	n.run(62 * time.Minute)
-	n.wantPairs("a new main mode serves the next request", 2)
-	require.Len(t, n.sent[first:], 9)
-}
-
-func TestMainModeLifetimeOfTheResponder(t *testing.T) {
-	n, a, b := newPair(t)
-	b.mainMode.Lifetime = 10 * time.Minute
-	a.request(b)
-	n.run(time.Second)
-	require.Equal(t, "RESPONDER-LIFETIME", field(last(a, "main mode", 6).Payloads, "Notification"))
-	require.Equal(t, "600", field(last(a, "main mode", 6).Payloads, "Notification", "Life Duration"))
-	require.Equal(t, 10*time.Minute, a.mux.MainModes()[0].Expires.Sub(n.start).Truncate(time.Second), "the initiator takes the shorter lifetime")
-
-	n, a, b = newPair(t)
-	a.mainMode.Lifetime = 10 * time.Minute
-	a.request(b)
-	n.run(time.Second)
-	require.Empty(t, field(last(a, "main mode", 6).Payloads, "Notification"), "an offer that is shorter already needs no word")
-	require.Equal(t, 10*time.Minute, b.mux.MainModes()[0].Expires.Sub(n.start).Truncate(time.Second))
-}
-
-func TestQuickModeLifetimes(t *testing.T) {
-	life := func(d time.Duration, kB uint64) ipsec.Lifetime { return ipsec.Lifetime{Duration: d, Kilobytes: kB} }
-	for _, row := range []struct {
-		name               string
-		offer, own, agreed ipsec.Lifetime
-		notify             bool
-	}{
-		{"equal", life(time.Hour, 100), life(time.Hour, 100), life(time.Hour, 100), false},
-		{"responder's is longer", life(time.Hour, 100), life(2*time.Hour, 200), life(time.Hour, 100), false},
-		{"responder's is shorter", life(time.Hour, 100), life(time.Minute, 50), life(time.Minute, 50), true},
-		{"responder's kilobytes alone are shorter", life(time.Hour, 100), life(time.Hour, 50), life(time.Hour, 50), true},
-		{"nothing offered: 28,800 s", life(0, 0), life(0, 0), life(8*time.Hour, 0), false},
-		{"responder bounds what the offer does not", life(0, 0), life(time.Hour, 70), life(time.Hour, 70), true},
-		{"a fraction of a second is rounded up", life(1500*time.Millisecond, 0), life(time.Hour, 0), life(2*time.Second, 0), false},
-	} {
-		t.Run(row.name, func(t *testing.T) {
-			n, a, b := newPair(t)
-			pa, pb := proposal(des3), proposal(des3)
-			pa.Lifetime, pb.Lifetime = row.offer, row.own
-			a.quickMode.Proposals, b.quickMode.Proposals = []ipsec.Proposal{pa}, []ipsec.Proposal{pb}
-			a.request(b)
-			n.run(time.Second)
-			n.wantPairs("lifetimes do not prevent a pair", 1)
-			for _, sa := range a.in {
-				require.Equal(t, row.agreed, sa.Lifetime)
-			}
-			notify := field(last(a, "quick mode", 2).Payloads, "Notification")
-			require.Equal(t, row.notify, notify == "RESPONDER-LIFETIME", notify)
-		})
-	}
 }
 
 // Tunnel mode names the networks behind the peers; the selectors travel as subnets.

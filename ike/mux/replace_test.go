@@ -128,7 +128,8 @@ func TestReplacementFails(t *testing.T) {
 // The responder has shortened the lifetime: that is the one that counts.
 func TestMarginOfAShortenedLifetime(t *testing.T) {
 	n, a, b := newHourly(t)
-	b.mainMode.Lifetime = 20 * time.Minute
+	b.mainMode.Lifetime, b.config.ShortenMainMode = 20*time.Minute, true
+	b.reboot()
 	a.request(b)
 	n.run(20*time.Minute - 155*time.Second)
 	require.Len(t, a.mux.MainModes(), 2)
@@ -144,13 +145,14 @@ func TestMainModeKilobytes(t *testing.T) {
 	}{
 		{"both", func(a, b *host) { a.mainMode.Kilobytes, b.mainMode.Kilobytes = 2, 2 }, "2", ""},
 		{"initiator", func(a, _ *host) { a.mainMode.Kilobytes = 2 }, "2", ""},
-		{"responder", func(_, b *host) { b.mainMode.Kilobytes = 2 }, "28800", "RESPONDER-LIFETIME"},
+		{"responder", func(_, b *host) { b.mainMode.Kilobytes, b.config.ShortenMainMode = 2, true }, "28800", "RESPONDER-LIFETIME"},
 		{"not replaced", func(a, b *host) { a.mainMode.Kilobytes, a.config.MainModeMargin = 2, -1 }, "2", ""},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			n, a, b := newPair(t)
 			row.bound(a, b)
 			a.reboot()
+			b.reboot()
 			for i := range 30 {
 				a.request(b)
 				n.run(time.Duration(i+1) * time.Second)

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,7 @@ func TestTsharkReadsUs(t *testing.T) {
 	tshark := needs.Tool(t, "tshark")
 	for _, mm := range []ike.MainModeProposal{
 		{Cipher: "3des-cbc", Hash: "sha1", Group: 2}, {Cipher: "aes256-cbc", Hash: "sha1", Group: 14}, {Cipher: "aes128-cbc", Hash: "sha256", Group: 5},
+		{Cipher: "des-cbc", Hash: "md5", Group: 1}, {Cipher: "aes192-cbc", Hash: "sha384", Group: 15}, {Cipher: "3des-cbc", Hash: "sha512", Group: 16},
 	} {
 		t.Run(mm.String(), func(t *testing.T) {
 			n, a, b := newPair(t)
@@ -39,9 +41,10 @@ func TestTsharkReadsUs(t *testing.T) {
 			a.quickMode.Proposals = append([]ipsec.Proposal{proposal(ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes256-gcm16"})}, a.quickMode.Proposals...)
 			b.quickMode.Proposals = []ipsec.Proposal{proposal(des3)}
 			b.quickMode.Proposals[0].Lifetime = ipsec.Lifetime{Duration: 10 * time.Minute}
-			b.mainMode.Lifetime = time.Hour
+			b.mainMode.Lifetime, b.config.ShortenMainMode = time.Hour, true
 			a.config.VendorIDs = [][]byte{[]byte("an unknown vendor")}
 			a.reboot()
+			b.reboot()
 			a.requestFor(b, ipsec.Selector{Src: ipsec.Host(a.addr), Dst: ipsec.Host(b.addr), Proto: ipsec.ProtoTCP, DstPort: 1433})
 			n.run(time.Second)
 			n.wantPairs("a pair", 1)
@@ -116,6 +119,35 @@ func TestTsharkReadsIPv6(t *testing.T) {
 	}
 	require.Contains(t, verbose, "ID type: IPV6_ADDR_SUBNET (6)")
 	require.Contains(t, verbose, "Encapsulation-Mode: Tunnel")
+}
+
+// AH and ESP in one offer, the choice of both, and CONNECTED under the message ID of the quick mode.
+func TestTsharkReadsABundle(t *testing.T) {
+	tshark := needs.Tool(t, "tshark")
+	n, a, b := newBundle(t)
+	a.quickMode.Proposals = append(a.quickMode.Proposals, proposal(ahSHA1))
+	b.config.Commit = true
+	b.reboot()
+	a.request(b)
+	n.run(time.Second)
+	n.wantPairs("a pair of each protocol", 2)
+	require.Len(t, n.sent, 10)
+	verbose := decoded(t, tshark, n.sent, traced[trace.IKEKeys](a)[0])
+	number := regexp.MustCompile(`Proposal number: (\d+)\s+Protocol ID: (\w+)`)
+	for frame, want := range map[int][][2]string{
+		7: {{"1", "IPSEC_AH"}, {"1", "IPSEC_ESP"}, {"2", "IPSEC_AH"}},
+		8: {{"1", "IPSEC_AH"}, {"1", "IPSEC_ESP"}},
+	} {
+		var got [][2]string
+		for _, m := range number.FindAllStringSubmatch(frameOf(verbose, frame), -1) {
+			got = append(got, [2]string{m[1], m[2]})
+		}
+		require.Equal(t, want, got, "frame %d", frame)
+	}
+	require.Contains(t, frameOf(verbose, 8), "Commit: Commit")
+	require.Contains(t, frameOf(verbose, 10), "CONNECTED (16384)")
+	id := regexp.MustCompile(`Message ID: (0x\w+)`)
+	require.Equal(t, id.FindString(frameOf(verbose, 7)), id.FindString(frameOf(verbose, 10)))
 }
 
 // frameOf is tshark's text for one frame.

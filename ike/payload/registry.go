@@ -172,14 +172,23 @@ var phase2Classes = map[uint16]class{
 	11:              {"Extended (64-bit) Sequence Number", map[uint16]string{1: "64-bit"}},
 }
 
+func classes(p ProtocolID) map[uint16]class {
+	if p == ProtocolISAKMP {
+		return phase1Classes
+	}
+	return phase2Classes
+}
+
+// AttributeKnown reports whether a class of attributes is defined for transforms of the protocol.
+func AttributeKnown(p ProtocolID, t uint16) bool {
+	_, ok := classes(p)[t]
+	return ok
+}
+
 // AttributeName is the name of an attribute and of its value in the words of
 // the RFC, for a transform or a lifetime under the protocol.
 func AttributeName(p ProtocolID, a Attribute) (attribute, value string) {
-	classes := phase2Classes
-	if p == ProtocolISAKMP {
-		classes = phase1Classes
-	}
-	c, known := classes[a.Type]
+	c, known := classes(p)[a.Type]
 	if attribute = c.name; !known {
 		attribute = fmt.Sprintf("attribute %d", a.Type)
 	}

@@ -122,6 +122,14 @@ type IPsec struct {
 	// SilentResponder has an IKE responder repeat nothing, as MS-IKEE, 3.1.5 says.
 	// Default: it repeats, as ike-scan measured.
 	SilentResponder bool `yaml:"silent-responder"`
+	// ResponderOrder has an IKE responder take the first proposal of its own policy
+	// that the peer offers. Default: the first of the offer that its policy has
+	// (RFC 2408, Section 4.2). What Windows does is not published.
+	ResponderOrder bool `yaml:"responder-order"`
+	// ShortenMainMode has a main mode's responder keep to its own lifetime where that
+	// is shorter, and say so (RFC 2407, Section 4.6.3.1). Default: it takes what is
+	// offered, as HP J4256-90025 saw Windows do.
+	ShortenMainMode bool `yaml:"shorten-main-mode"`
 	// Ties orders equally specific filters by their action. Default: block, permit, negotiate.
 	Ties []string `yaml:"ties"`
 	// IPv6 is what the policy means for IPv6: policy (default) has it apply as to IPv4;
