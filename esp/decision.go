@@ -2,7 +2,9 @@ package esp
 
 import (
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
@@ -77,8 +79,11 @@ type Layer struct {
 	Sequence uint64
 }
 
-func (l Layer) name() string {
-	return fmt.Sprintf("%v SPI 0x%08x sequence %d", l.Protocol, l.SPI, l.Sequence)
+// appendName appends the layer's name for people.
+func (l Layer) appendName(b []byte) []byte {
+	b = append(append(b, l.Protocol.String()...), " SPI 0x"...)
+	b = hex.AppendEncode(b, binary.BigEndian.AppendUint32(nil, l.SPI))
+	return strconv.AppendUint(append(b, " sequence "...), l.Sequence, 10)
 }
 
 // Protocols names what was applied, outermost first: "ESP", "AH" or "AH+ESP".
@@ -95,10 +100,11 @@ func (d Decision) Protocols() string {
 
 // Layers prints the SAs applied, outermost first.
 func (d Decision) Layers() string {
-	if d.Inner.Protocol == 0 {
-		return d.Layer.name()
+	b := d.Layer.appendName(make([]byte, 0, 96))
+	if d.Inner.Protocol != 0 {
+		b = d.Inner.appendName(append(b, ", "...))
 	}
-	return d.Layer.name() + ", " + d.Inner.name()
+	return string(b)
 }
 
 // layerOf reads SPI and sequence number from a packet of a security protocol,

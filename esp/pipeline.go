@@ -39,6 +39,9 @@ func (p *Pipeline) SetPolicy(out, in []ipsec.Policy) {
 	p.recorder.reset()
 }
 
+// Pending reports whether NextEvent has an event.
+func (p *Pipeline) Pending() bool { return len(p.events.events) > 0 }
+
 // NextEvent takes the oldest event that has not been taken; false when there is none.
 func (p *Pipeline) NextEvent() (Event, bool) { return p.events.pop() }
 

@@ -23,12 +23,14 @@ type verdictKey struct {
 // policy or the SAs change.
 type recorder struct {
 	verdicts map[verdictKey]struct{}
+	latest   [2]verdictKey // of each direction: the packets of a transfer are found here
 	drops    map[trace.PacketDropped]struct{}
 }
 
 // reset forgets everything: from now on verdicts may mean something else.
 func (r *recorder) reset() {
 	clear(r.verdicts)
+	clear(r.latest[:])
 	clear(r.drops)
 }
 
@@ -38,6 +40,11 @@ func (p *Pipeline) judged(dir ipsec.Direction, f *ipsec.Flow, d *Decision) {
 		return
 	}
 	key := verdictKey{dir, *f, d.Outcome, d.Action, d.PolicyID, d.Rule, d.Why}
+	latest := &p.recorder.latest[dir%2]
+	if key == *latest {
+		return
+	}
+	*latest = key
 	if !first(&p.recorder.verdicts, key) {
 		return
 	}

@@ -8,8 +8,8 @@
 // whole and before fragmentation; what policy wants protected it steals,
 // protects and writes again, so that fragmentation comes after IPsec (RFC 4301,
 // Section 7.1). Inbound, ESP is a transport protocol of the stack, so that it is
-// called after reassembly; the opened datagram enters the stack again as an
-// event of its own. Clear packets are judged in the input hook, before
+// called after reassembly; a whole datagram is taken before the stack has seen it.
+// What was inside enters the stack as an event of its own. Clear packets are judged in the input hook, before
 // reassembly: a fragment without ports waits for the verdict on the first
 // fragment of its datagram (fragments.go).
 //

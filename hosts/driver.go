@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"gvisor.dev/gvisor/pkg/buffer"
-	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
@@ -32,7 +31,8 @@ type driver struct {
 	ids     *sim.Stream // identifications of IPv6 fragments
 
 	gate      fragmentGate
-	injecting bool // a packet that was judged already enters the stack again
+	injecting bool   // a packet that was judged already enters the stack again
+	scratch   []byte // see copied
 }
 
 var _ stack.NFTablesInterface = (*driver)(nil)
@@ -61,68 +61,56 @@ func prefixesOf(interfaces []Interface) (all []netip.Prefix) {
 	return all
 }
 
-// protected marks packets that the driver wrote itself, so that the hook lets them pass.
-type protected struct{}
-
-func (protected) KUID() uint32 { return 0 }
-func (protected) KGID() uint32 { return 0 }
-
-var _ tcpip.PacketOwner = protected{}
-
 // CheckPostrouting judges a datagram on its way out, before fragmentation. It
 // implements stack.NFTablesInterface: false means that the stack is done with it.
 func (d *driver) CheckPostrouting(pkt *stack.PacketBuffer, r *stack.Route, family stack.AddressFamily) bool {
-	if family != stack.IP && family != stack.IP6 || pkt.Owner == (protected{}) {
+	if n, ok := pkt.Owner.(*note); ok && n.written || family != stack.IP && family != stack.IP6 {
 		return true
 	}
-	return d.outbound(bytesOf(pkt), r)
+	n := d.outbound(d.copied(pkt), r)
+	if n == nil {
+		return false
+	}
+	pkt.Owner = n
+	return true
 }
 
-// outbound applies policy to a clear datagram. It reports whether the caller may
-// send it as it is; otherwise it was protected and sent, kept, or dropped here.
-func (d *driver) outbound(packet []byte, r *stack.Route) (clear bool) {
+// outbound applies policy to a clear datagram. It returns the note of one that the
+// caller may send as it is; nil for one that was protected and sent, kept, or dropped here.
+func (d *driver) outbound(packet []byte, r *stack.Route) *note {
 	out, ok := readDatagram(packet)
 	if !ok {
 		d.dropped("ipsec outbound", packet, "no IP packet")
-		return false
+		return nil
 	}
 	now := d.host.world.Time()
-
-	mtu := d.paths.mtu(now, out.dst, d.host.nics[r.NICID()-1].port.MTU())
+	link := d.host.nics[r.NICID()-1].port.MTU()
+	mtu := d.paths.mtu(now, out.dst, link)
 	d.fitOutbound(out, mtu)
 	decision := d.esp.Outbound(now, packet, mtu)
-	if decision.Outcome == esp.Protected && d.failOpen() {
-		d.notes.add(packet, note{comment: "fault: sent in the clear, against " + decision.Rule})
-		return true
+	if d.esp.Pending() {
+		d.host.keying.kick()
 	}
-	var pieces [][]byte
 	switch decision.Outcome {
-	case esp.Passed:
-		if out.tooBig(mtu) {
-			decision.Outcome, decision.MTU = esp.TooBig, mtu
-			break
-		}
-		pieces = d.pieces(packet, mtu)
-		d.notes.add(pieces[0], note{comment: verdictComment(decision), policy: d.policy.number})
 	case esp.Protected:
-		pieces = d.pieces(decision.Packet, mtu)
-		d.notes.add(pieces[0], protectedNote(decision, packet))
-	}
-
-	switch decision.Outcome {
-	case esp.Passed, esp.Protected:
-		if decision.Outcome == esp.Passed && len(pieces) == 1 {
-			return true
+		if d.failOpen() {
+			return d.noted(packet, link, &note{comment: "fault: sent in the clear, against " + decision.Rule})
 		}
-		for _, p := range pieces {
-			d.write(p, r)
+		d.send(decision.Packet, mtu, link, protectedNote(decision, packet), r)
+	case esp.Passed:
+		n := &note{comment: verdictComment(decision), policy: d.policy.number}
+		switch {
+		case out.tooBig(mtu):
+			d.tooBig(out, mtu, r)
+		case out.family == ip6 && len(packet) > mtu:
+			d.send(packet, mtu, link, n, r)
+		default:
+			return d.noted(packet, link, n)
 		}
 	case esp.TooBig:
 		d.tooBig(out, decision.MTU, r)
-	case esp.Held:
-		d.host.keying.kick()
 	}
-	return false
+	return nil
 }
 
 // failOpen is the deliberate fault of Faults.PassClear.
@@ -134,14 +122,23 @@ func (d *driver) failOpen() bool {
 	return d.demands%d.faults.PassClear == 0
 }
 
-// write sends a finished IP datagram on the route; the stack fragments it if it is of IPv4 and must be.
-func (d *driver) write(packet []byte, r *stack.Route) {
+// send writes a datagram, in fragments where the stack would not make them.
+func (d *driver) send(packet []byte, mtu, link int, n *note, r *stack.Route) {
+	for _, p := range d.pieces(packet, mtu) {
+		d.write(p, d.noted(p, link, n), r)
+	}
+}
+
+// write sends a finished IP datagram on the route, past the boundary; the stack
+// fragments it if it is of IPv4 and must be.
+func (d *driver) write(packet []byte, n *note, r *stack.Route) {
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{
 		ReserveHeaderBytes: int(r.MaxHeaderLength()),
 		Payload:            buffer.MakeWithData(packet),
 	})
 	defer pkt.DecRef()
-	pkt.Owner = protected{}
+	n.written = true
+	pkt.Owner = n
 	if err := r.WriteHeaderIncludedPacket(pkt); err != nil {
 		d.dropped("ipsec outbound", packet, "sending: "+err.String())
 	}
@@ -159,8 +156,8 @@ func (d *driver) resend(packet []byte) {
 		return
 	}
 	defer r.Release()
-	if d.outbound(packet, r) {
-		d.write(packet, r)
+	if n := d.outbound(packet, r); n != nil {
+		d.write(packet, n, r)
 	}
 }
 
@@ -183,10 +180,11 @@ func (d *driver) CheckInput(pkt *stack.PacketBuffer, _ *stack.Route, family stac
 	default:
 		return true
 	}
-	in, ok := readDatagram(bytesOf(pkt))
+	packet := d.peek(pkt)
+	in, ok := readDatagram(packet)
 	switch {
 	case !ok:
-		d.dropped("ipsec inbound", bytesOf(pkt), "no IP packet")
+		d.dropped("ipsec inbound", packet, "no IP packet")
 		return false
 	case d.injecting:
 		d.host.noteSYN(in)
@@ -218,32 +216,31 @@ func (d *driver) admit(in datagram) bool {
 	return true
 }
 
-// opened puts a datagram that came out of an SA into the stack, as an event.
-func (d *driver) opened(n *nic, packet []byte) {
-	d.host.after(0, func() { d.inject(n, packet) })
-}
-
+// inject puts a datagram that was judged already into the stack, as if it had
+// arrived on the interface: as an event, since the stack may be in the middle of something.
 func (d *driver) inject(n *nic, packet []byte) {
-	d.injecting = true
-	n.deliver(packet)
-	d.injecting = false
+	d.host.soon(func() {
+		d.injecting = true
+		n.deliver(packet)
+		d.injecting = false
+	})
 }
 
-// transmit puts a frame on the wire with the comment that belongs to its datagram.
-func (d *driver) transmit(n *nic, frame []byte) {
+// transmit puts a packet on the wire with the comment that belongs to its datagram.
+func (d *driver) transmit(n *nic, pkt *stack.PacketBuffer) {
+	frame := appendPacket(make([]byte, 0, pkt.Size()), pkt, 0)
 	packet, ip := n.packet(frame)
-	var note note
+	var v note
 	if ip {
-		note = d.notes.find(packet)
-		stale := d.stale(packet, note)
-		if stale {
+		v = d.noteOn(pkt, packet)
+		if d.stale(packet, v) {
 			d.dropped("ipsec outbound", packet, "the policy changed while it waited for the address of its next hop")
 			return
 		}
 	}
-	number := n.port.Send(frame, note.comment)
-	if note.inner != nil {
-		inner := *note.inner
+	number := n.port.Send(frame, v.comment)
+	if v.inner != nil {
+		inner := *v.inner
 		inner.Frame = number
 		d.host.record(inner)
 	}
@@ -255,26 +252,6 @@ func (d *driver) dropped(where string, packet []byte, reason string) {
 		what = f.String()
 	}
 	d.host.record(trace.PacketDropped{Where: where, Packet: what, Reason: reason})
-}
-
-// bytesOf is a copy of the packet from its IP header on.
-func bytesOf(pkt *stack.PacketBuffer) []byte {
-	return copyOf(pkt, len(pkt.LinkHeader().Slice()))
-}
-
-// copyOf is a copy of the packet without its first bytes, made at once: views
-// that netstack joins for a caller would be copied a second time.
-func copyOf(pkt *stack.PacketBuffer, skip int) []byte {
-	out := make([]byte, 0, pkt.Size()-skip)
-	views, unused := pkt.AsViewList()
-	skip += unused
-	for v := views.Front(); v != nil; v = v.Next() {
-		b := v.AsSlice()
-		n := min(skip, len(b))
-		skip -= n
-		out = append(out, b[n:]...)
-	}
-	return out
 }
 
 // The hooks that IPsec on a host has no use for.

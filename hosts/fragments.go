@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"bytes"
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
@@ -43,7 +44,7 @@ func (g *fragmentGate) check(d *driver, n *nic, in datagram) bool {
 		e.decided, e.pass = true, in.protected() || !d.tiny(in) && d.admit(in)
 		for _, p := range e.waiting {
 			if e.pass {
-				d.host.after(0, func() { d.inject(n, p) })
+				d.inject(n, p)
 			}
 		}
 		e.waiting, e.bytes = nil, 0
@@ -56,7 +57,7 @@ func (g *fragmentGate) check(d *driver, n *nic, in datagram) bool {
 		d.dropped("ipsec inbound", packet, "too many fragments before the first of their datagram")
 		return false
 	}
-	e.waiting = append(e.waiting, packet)
+	e.waiting = append(e.waiting, bytes.Clone(packet))
 	return false
 }
 

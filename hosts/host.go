@@ -161,4 +161,7 @@ func (h *Host) Close() {
 // after schedules f as an event of this host.
 func (h *Host) after(d time.Duration, f func()) *sim.Timer { return h.world.After(h, d, f) }
 
+// soon schedules f as an event of this host, behind those of the present time.
+func (h *Host) soon(f func()) { h.world.Soon(h, f) }
+
 func (h *Host) record(b trace.Body) { h.world.Record(h.name, b) }

@@ -96,7 +96,7 @@ func (k *keying) read(local netip.AddrPort, s *udpSocket) {
 func (k *keying) kick() {
 	if !k.scheduled {
 		k.scheduled = true
-		k.host.after(0, k.pump)
+		k.host.soon(k.pump)
 	}
 }
 

@@ -68,6 +68,9 @@ func (n *nic) receive(frame []byte) {
 		return
 	}
 	eth := header.Ethernet(frame)
+	if eth.Type() == ip4 && eth.DestinationAddress() == n.address && n.host.driver.straight(n, frame[header.EthernetMinimumSize:]) {
+		return
+	}
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(frame)})
 	defer pkt.DecRef()
 	switch dst := eth.DestinationAddress(); {
@@ -83,6 +86,11 @@ func (n *nic) receive(frame []byte) {
 	proto := eth.Type()
 	n.ParseHeader(pkt)
 	n.dispatcher.DeliverNetworkPacket(proto, pkt)
+}
+
+// has reports whether an address is one of the interface.
+func (n *nic) has(a netip.Addr) bool {
+	return slices.ContainsFunc(n.prefixes, func(p netip.Prefix) bool { return p.Addr() == a })
 }
 
 // packet is the IP packet in a frame; false for another protocol, such as ARP.
@@ -105,7 +113,7 @@ func (n *nic) deliver(packet []byte) {
 // WritePackets implements stack.LinkWriter.
 func (n *nic) WritePackets(list stack.PacketBufferList) (int, tcpip.Error) {
 	for _, pkt := range list.AsSlice() {
-		n.host.driver.transmit(n, copyOf(pkt, 0))
+		n.host.driver.transmit(n, pkt)
 	}
 	return list.Len(), nil
 }

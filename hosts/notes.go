@@ -2,27 +2,35 @@ package hosts
 
 import (
 	"encoding/binary"
-	"fmt"
-	"hash/crc32"
+
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipv6"
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
-// A note is what the driver knew about a datagram when it decided: it has to
-// reach the frames that the datagram becomes, which leave later, from below
-// fragmentation and address resolution.
+// A note is what the driver knew about a datagram when it decided. It has to reach
+// the frames that the datagram becomes, which leave later, from below fragmentation
+// and address resolution: it goes with the packet as its owner, and with the
+// fragments that netstack makes of one by their identification.
 type note struct {
 	comment string
 	inner   *trace.Inner // of a protected datagram
 	policy  int          // that let a clear datagram pass, see policyAge
+	written bool         // by the driver: it is past the boundary
 }
 
-// noteKey finds the frames of a datagram: by identification, protocol and
+var _ tcpip.PacketOwner = (*note)(nil)
+
+// KUID and KGID are no business of a datagram.
+func (*note) KUID() uint32 { return 0 }
+func (*note) KGID() uint32 { return 0 }
+
+// noteKey finds the fragments of a datagram: by identification, protocol and
 // addresses, as reassembly does (RFC 791, Section 3.2; RFC 8200, Section 4.5,
-// without the protocol). A whole IPv6 datagram has no identification, and is known
-// by the sum of its bytes.
+// without the protocol).
 type noteKey struct {
 	src, dst [16]byte
 	id       uint32
@@ -39,8 +47,6 @@ func keyOf(packet []byte) noteKey {
 	k := noteKey{src: [16]byte(packet[8:24]), dst: [16]byte(packet[24:40])}
 	if p, err := ipv6.Parse(packet); err == nil && p.HasFragmentHeader() {
 		k.id, k.proto = p.ID(), ipv6.Fragment
-	} else {
-		k.id = crc32.ChecksumIEEE(packet)
 	}
 	return k
 }
@@ -72,18 +78,31 @@ func (n *notes) add(packet []byte, v note) {
 	n.byKey[k] = v
 }
 
-// find is the note for an IP packet in a frame; the inner packet goes with the first fragment only.
-func (n *notes) find(packet []byte) note {
-	d, ok := readDatagram(packet)
+// noted puts a datagram's note where its fragments find it, if netstack makes some.
+func (d *driver) noted(packet []byte, link int, n *note) *note {
+	if len(packet) > link && familyOfPacket(packet) == ip4 {
+		d.notes.add(packet, *n)
+	}
+	return n
+}
+
+// noteOn is the note for an IP packet in a frame; what was inside goes with the first fragment only.
+func (d *driver) noteOn(pkt *stack.PacketBuffer, packet []byte) note {
+	p, ok := readDatagram(packet)
 	if !ok {
 		return note{}
 	}
-	v := n.byKey[keyOf(packet)]
+	var v note
+	if n, ok := pkt.Owner.(*note); ok {
+		v = *n
+	} else if p.fragment {
+		v = d.notes.byKey[keyOf(packet)]
+	}
 	switch {
-	case !d.first:
+	case !p.first:
 		v.inner = nil
 		v.comment += " (fragment)"
-	case d.fragment:
+	case p.fragment:
 		v.comment += " (first fragment)"
 	}
 	return v
@@ -93,7 +112,7 @@ func verdictComment(d esp.Decision) string {
 	if d.Rule == "" || d.Action == "exempt" {
 		return d.Action + ruleSuffix(d.Rule)
 	}
-	return fmt.Sprintf("%s: rule %s", d.Action, d.Rule)
+	return d.Action + ": rule " + d.Rule
 }
 
 func ruleSuffix(rule string) string {
@@ -107,8 +126,8 @@ func ruleSuffix(rule string) string {
 // to read a conversation, without copying bulk data that the capture holds anyway.
 const innersPerSA = 256
 
-func protectedNote(d esp.Decision, clear []byte) note {
-	v := note{comment: fmt.Sprintf("protected: rule %s, %s", d.Rule, d.Layers())}
+func protectedNote(d esp.Decision, clear []byte) *note {
+	v := &note{comment: "protected: rule " + d.Rule + ", " + d.Layers()}
 	if d.Sequence > innersPerSA {
 		return v
 	}

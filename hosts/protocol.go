@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/waiter"
 
@@ -44,26 +45,47 @@ func (p securityProtocol) Parse(pkt *stack.PacketBuffer) bool {
 // HandleUnknownDestinationPacket takes every datagram of the protocol for the host.
 func (p securityProtocol) HandleUnknownDestinationPacket(_ stack.TransportEndpointID, pkt *stack.PacketBuffer) stack.UnknownDestinationPacketDisposition {
 	d := p.driver
-	packet := wholeOf(pkt)
 	n := d.host.nics[pkt.NICID-1]
+	d.open(n, wholeOf(d.peek(pkt)))
+	return stack.UnknownDestinationPacketHandled
+}
+
+// open takes an ESP or AH datagram that came to an interface. What was inside
+// enters the stack as an event.
+func (d *driver) open(n *nic, packet []byte) {
 	now := d.host.world.Time()
 	decision := d.esp.InboundProtected(now, packet)
-	if decision.Outcome == esp.Opened {
-		if in, ok := readDatagram(decision.Packet); ok {
-			d.fitInbound(in, d.paths.mtu(now, in.src, n.port.MTU()))
-		}
+	if d.esp.Pending() { // bytes were counted: a lifetime may have ended
+		d.host.keying.kick()
 	}
-	if decision.Outcome == esp.Opened {
-		d.opened(n, decision.Packet)
+	if decision.Outcome != esp.Opened {
+		return
 	}
-	d.host.keying.kick() // bytes were counted: a lifetime may have ended
-	return stack.UnknownDestinationPacketHandled
+	if in, ok := readDatagram(decision.Packet); ok {
+		d.fitInbound(in, d.paths.mtu(now, in.src, n.port.MTU()))
+	}
+	d.inject(n, decision.Packet)
+}
+
+// straight takes an IPv4 packet from the wire that is a whole ESP or AH datagram for
+// an interface, and puts what was inside into the stack: such a one needs nothing of
+// netstack's IP layer, in which it would take as long as in the cryptography. false
+// for all others: fragments, headers with options or mistakes, foreign addresses.
+func (d *driver) straight(n *nic, packet []byte) bool {
+	const plainHeader = 4<<4 | header.IPv4MinimumSize/4 // version, and length in words
+	ip := header.IPv4(packet)
+	if len(packet) < header.IPv4MinimumSize || packet[0] != plainHeader || !ip.IsValid(len(packet)) || !ip.IsChecksumValid() ||
+		ip.Protocol() != ipsec.ProtoESP && ip.Protocol() != ipsec.ProtoAH || ip.More() || ip.FragmentOffset() != 0 ||
+		!n.has(addrOf(ip.DestinationAddress())) {
+		return false
+	}
+	d.open(n, packet[:ip.TotalLength()])
+	return true
 }
 
 // wholeOf is a datagram that netstack has put together of fragments, or that came
 // whole. Of IPv6 it leaves the header of the first fragment as it was.
-func wholeOf(pkt *stack.PacketBuffer) []byte {
-	packet := bytesOf(pkt)
+func wholeOf(packet []byte) []byte {
 	if familyOfPacket(packet) == ip4 {
 		return packet
 	}

@@ -18,7 +18,8 @@ type socket struct {
 	ep      tcpip.Endpoint
 	entry   waiter.Entry
 	ready   func()
-	pending bool // an event is on its way
+	event   func() // changed, kept as a value
+	pending bool   // an event is on its way
 }
 
 // newSocket opens an endpoint of one family: an application that serves both has two.
@@ -39,6 +40,7 @@ func (h *Host) newSocket(proto tcpip.TransportProtocolNumber, f family) (*socket
 
 func (h *Host) wrap(ep tcpip.Endpoint, wq *waiter.Queue) *socket {
 	s := &socket{host: h, ep: ep}
+	s.event = s.changed
 	events := waiter.ReadableEvents | waiter.WritableEvents | waiter.EventHUp | waiter.EventErr
 	// Called by netstack, perhaps under the endpoint's lock: only schedule.
 	s.entry = waiter.NewFunctionEntry(events, func(waiter.EventMask) { s.notify() })
@@ -51,12 +53,15 @@ func (s *socket) notify() {
 		return
 	}
 	s.pending = true
-	s.host.after(0, func() {
-		s.pending = false
-		if s.ready != nil {
-			s.ready()
-		}
-	})
+	s.host.soon(s.event)
+}
+
+// changed is the event.
+func (s *socket) changed() {
+	s.pending = false
+	if s.ready != nil {
+		s.ready()
+	}
 }
 
 // onReady has f called, as an event, whenever the socket's state may have

@@ -264,11 +264,14 @@ func (s *tcpSocket) write(p *sim.Proc, b []byte, deadline time.Duration) error {
 
 // writePattern sends n bytes of test data.
 func (s *tcpSocket) writePattern(p *sim.Proc, n int64, deadline time.Duration) error {
-	const chunk = 64 << 10
-	for at := int64(0); at < n; at += chunk {
-		if err := s.write(p, pattern(at, int(min(chunk, n-at))), deadline); err != nil {
+	buf := make([]byte, min(n, 64<<10))
+	for at := int64(0); at < n; {
+		chunk := buf[:min(int64(len(buf)), n-at)]
+		fillPattern(chunk, at)
+		if err := s.write(p, chunk, deadline); err != nil {
 			return err
 		}
+		at += int64(len(chunk))
 	}
 	return nil
 }

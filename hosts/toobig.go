@@ -55,7 +55,7 @@ func (d *driver) tooBig(out datagram, mtu int, r *stack.Route) {
 	} else {
 		b = fragmentationNeeded(out, mtu)
 	}
-	d.host.after(0, func() { d.inject(n, b) })
+	d.inject(n, b)
 }
 
 // fragmentationNeeded is the message of RFC 1191, Section 4, from the sender to itself.

@@ -109,12 +109,7 @@ func (p *Port) arrive(d *delivery) {
 
 // deliverLocked schedules the arrival of a frame at a port.
 func (w *World) deliverLocked(p *Port, d delivery, at int64) {
-	var e *event
-	if n := len(w.free) - 1; n >= 0 {
-		e, w.free = w.free[n], w.free[:n]
-	} else {
-		e = new(event)
-	}
+	e := w.onceLocked()
 	e.owner, e.port, e.frame = p.cfg.Owner, p, d
 	w.scheduleLocked(e, at)
 }

@@ -17,6 +17,7 @@ type event struct {
 	fn    func()
 	port  *Port
 	frame delivery
+	once  bool // nobody keeps the event: it can be used again
 }
 
 // run executes the event on the loop.
@@ -141,6 +142,27 @@ func (w *World) scheduleLocked(e *event, at int64) {
 	}
 	e.at = max(at, w.now.Load())
 	w.queue.add(e)
+}
+
+// onceLocked is an empty event that nobody will stop or set again. w.mu is held.
+func (w *World) onceLocked() *event {
+	n := len(w.free) - 1
+	if n < 0 {
+		return &event{once: true}
+	}
+	e := w.free[n]
+	w.free = w.free[:n]
+	return e
+}
+
+// Soon has f called as an event of o, which may be nil, at the present time, behind
+// all that are scheduled for it already.
+func (w *World) Soon(o Owner, f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := w.onceLocked()
+	e.owner, e.fn = o, f
+	w.scheduleLocked(e, w.now.Load())
 }
 
 // later is d after t, and forever when that is more than an int64 holds.

@@ -82,7 +82,7 @@ type World struct {
 
 	mu       sync.Mutex // guards everything below, segments and ports included
 	queue    queue
-	free     []*event // deliveries to use again
+	free     []*event // to use again
 	instant  int64    // the time of the last event
 	count    int      // events at that instant
 	running  bool
@@ -228,8 +228,8 @@ func (w *World) next(limit int64) (event, bool, error) {
 	w.started = true
 	w.queue.remove(first)
 	e := *first
-	if e.port != nil {
-		*first = event{}
+	if e.once {
+		*first = event{once: true}
 		w.free = append(w.free, first)
 	}
 	return e, true, nil
