@@ -24,7 +24,7 @@ type keying struct {
 	timer     *sim.Timer // the next deadline of either side
 	due       time.Time
 
-	rekeys    map[uint64]uint32 // request: the inbound SPI of the pair to be replaced
+	rekeys    []*rekey
 	nextRekey uint64
 
 	answered []*answered
@@ -41,7 +41,7 @@ var windows2003VendorID = []byte{
 }
 
 func newKeying(h *Host, c Config) (*keying, error) {
-	k := &keying{host: h, sockets: map[netip.Addr]*udpSocket{}, rekeys: map[uint64]uint32{}, nextRekey: firstRekey}
+	k := &keying{host: h, sockets: map[netip.Addr]*udpSocket{}, nextRekey: firstRekey}
 	var preference ike.Preference
 	if c.ResponderOrder {
 		preference = ike.ResponderOrder
@@ -121,11 +121,11 @@ func (k *keying) fromDriver(now time.Time) bool {
 	case esp.EventAcquire:
 		k.acquire(now, e)
 	case esp.EventSoft:
-		id := k.nextRekey
+		r := &rekey{id: k.nextRekey, peer: e.SA.Dst, policyID: e.Policy.ID, selector: e.SA.Selector}
 		k.nextRekey++
-		k.rekeys[id] = e.SA.PeerSPI
+		k.rekeys = append(k.rekeys, r)
 		k.mux.Request(now, ike.Request{
-			ID: id, Local: e.SA.Src, Remote: e.SA.Dst, Selector: e.SA.Selector,
+			ID: r.id, Local: e.SA.Src, Remote: e.SA.Dst, Selector: e.SA.Selector,
 			QuickMode: quickModeOf(e.Policy), Replaces: e.SA.PeerSPI,
 		})
 	case esp.EventHard:
@@ -166,8 +166,8 @@ func (k *keying) fromIKE(now time.Time) bool {
 	case ike.EventDeleteSAs:
 		k.remove(now, e)
 	case ike.EventFailed:
-		if _, rekey := k.rekeys[e.RequestID]; rekey {
-			delete(k.rekeys, e.RequestID) // the old pair lives on to its hard end
+		if r := k.takeRekey(e.RequestID); r != nil { // the old pair lives on to its hard end
+			k.fail(now, r.waiting)
 			break
 		}
 		k.host.driver.esp.Fail(now, e.RequestID)

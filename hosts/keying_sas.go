@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"net/netip"
 	"slices"
 	"time"
 
@@ -18,8 +19,24 @@ type answered struct {
 	waiting []esp.EventAcquire
 }
 
-// acquire asks for an SA pair, or waits for the one that the peer is about to complete.
+// rekey is a successor of a pair that this side has asked for. Traffic that finds
+// the old pair used up meanwhile waits for it, rather than ask for another one.
+type rekey struct {
+	id       uint64 // of the request
+	peer     netip.Addr
+	policyID int
+	selector ipsec.Selector
+	waiting  []esp.EventAcquire
+}
+
+// acquire asks for an SA pair, or waits for one that is under way.
 func (k *keying) acquire(now time.Time, e esp.EventAcquire) {
+	for _, r := range k.rekeys {
+		if r.peer == e.Peer && r.policyID == e.Policy.ID && r.selector == e.Selector {
+			r.waiting = append(r.waiting, e)
+			return
+		}
+	}
 	for _, a := range k.answered {
 		if a.in.Src == e.Peer && a.in.PolicyID == e.Policy.ID && a.in.Selector == e.Selector.Reverse() {
 			a.waiting = append(a.waiting, e)
@@ -33,6 +50,24 @@ func (k *keying) request(now time.Time, e esp.EventAcquire) {
 	k.mux.Request(now, ike.Request{
 		ID: e.ID, Local: e.Local, Remote: e.Peer, Selector: e.Selector, QuickMode: quickModeOf(e.Policy),
 	})
+}
+
+// takeRekey removes and returns the rekey with a request's ID; nil when there is none.
+func (k *keying) takeRekey(id uint64) *rekey {
+	i := slices.IndexFunc(k.rekeys, func(r *rekey) bool { return r.id == id })
+	if i < 0 {
+		return nil
+	}
+	r := k.rekeys[i]
+	k.rekeys = slices.Delete(k.rekeys, i, i+1)
+	return r
+}
+
+// fail discards what waits for negotiations that came to nothing.
+func (k *keying) fail(now time.Time, waiting []esp.EventAcquire) {
+	for _, w := range waiting {
+		k.host.driver.esp.Fail(now, w.ID)
+	}
 }
 
 // takeAnswered removes and returns the answered quick mode with an inbound SPI; nil when there is none.
@@ -62,8 +97,10 @@ func (k *keying) install(now time.Time, e ike.EventSAs) {
 		}
 	}
 	added := k.add(now, append(sas, e.Out...))
-	if _, rekey := k.rekeys[e.RequestID]; rekey {
-		delete(k.rekeys, e.RequestID)
+	if r := k.takeRekey(e.RequestID); r != nil {
+		for _, w := range r.waiting {
+			acquires = append(acquires, w.ID)
+		}
 	} else if e.RequestID != 0 {
 		acquires = append(acquires, e.RequestID)
 	}
@@ -110,11 +147,12 @@ func (k *keying) drop(reason string) {
 	d := k.host.driver
 	removed := d.esp.RemoveAll(now, reason)
 	for _, a := range k.answered {
-		for _, acquire := range a.waiting {
-			d.esp.Fail(now, acquire.ID)
-		}
+		k.fail(now, a.waiting)
 	}
-	k.answered = nil
+	for _, r := range k.rekeys {
+		k.fail(now, r.waiting)
+	}
+	k.answered, k.rekeys = nil, nil
 	for _, sa := range removed {
 		k.ended(now, sa)
 	}
