@@ -285,18 +285,31 @@ type gathered struct {
 func (g *gathered) add(errs Errors, cell string) {
 	g.faulty++
 	for _, e := range errs {
-		if g.in[*e] == nil {
+		k := e.key()
+		if g.in[k] == nil {
 			g.all = append(g.all, e)
 		}
-		g.in[*e] = append(g.in[*e], cell)
+		if in := g.in[k]; len(in) == 0 || in[len(in)-1] != cell {
+			g.in[k] = append(in, cell)
+		}
 	}
+}
+
+// key is what two mistakes that are one for the reader share: a step with pairs
+// has the same one in several places of the scenario and in one of the file.
+func (e *Error) key() Error {
+	k := *e
+	if k.Line > 0 {
+		k.Path = ""
+	}
+	return k
 }
 
 // errors are the mistakes, with the cell where it is not in each of those looked at.
 func (g *gathered) errors(looked int) Errors {
 	var out Errors
 	for _, e := range g.all {
-		in := g.in[*e]
+		in := g.in[e.key()]
 		switch {
 		case len(in) == looked:
 		case len(in) == 1:

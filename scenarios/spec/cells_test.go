@@ -41,6 +41,44 @@ func TestCells(t *testing.T) {
 	require.ErrorContains(t, err, "matrix.yaml:2:1: the file holds 7 scenarios, one for each cell, and one was wanted")
 }
 
+// A step with pairs is one for each two hosts, all on the line of the one in the file.
+func TestPairs(t *testing.T) {
+	const text = `title: each with each
+parameters: { size: [100, 200] }
+network: { segments: { lan: {} } }
+nodes:
+  alice: { interfaces: [{ segment: lan, address: 10.0.0.1/24 }] }
+  bob: { interfaces: [{ segment: lan, address: 10.0.0.2/24 }] }
+  carol: { interfaces: [{ segment: lan, address: 10.0.0.3/24 }] }
+steps:
+  - wait: 1s
+  - title: "${pair.from} calls ${pair.to}, ${pair}"
+    pairs: [alice, bob, carol]
+    ping: { from: "${pair.to}", to: "${pair.from}", size: "${size}" }
+  - wait: 2s
+`
+	all, err := ParseAll("f.yaml", []byte(text))
+	require.NoError(t, err)
+	require.Len(t, all, 2)
+	for i, s := range all {
+		var words []string
+		for _, step := range s.Steps {
+			require.Nil(t, step.Pairs)
+			if words = append(words, step.Words()); step.Ping != nil {
+				require.Equal(t, 100*(i+1), step.Ping.Size)
+			}
+		}
+		require.Equal(t, []string{
+			"wait 1s", "alice calls bob, alice-bob", "alice calls carol, alice-carol", "bob calls carol, bob-carol", "wait 2s",
+		}, words)
+		require.Equal(t, "carol", s.Steps[3].Ping.From)
+		require.Equal(t, 12, s.Line("$.steps[3].ping.from"))
+		require.Equal(t, 13, s.Line("$.steps[4]"))
+	}
+	all[0].Steps[0].Pairs = []string{"alice", "bob"}
+	require.ErrorContains(t, all[0].Check(), "pairs: they are for files: make a step for each two hosts")
+}
+
 const cellsOf = `title: pings
 %s
 network: { segments: { lan: {} } }

@@ -52,6 +52,9 @@ func (s *Step) after(now time.Duration) time.Duration {
 func (c *checker) step(path string, s *Step) {
 	c.span(path, "at", s.At)
 	c.span(path, "wait", s.Wait)
+	if s.Pairs != nil {
+		c.at(child(path, "pairs"), "pairs: they are for files: make a step for each two hosts")
+	}
 	switch set := s.verbs(); {
 	case len(set) > 1:
 		c.at(path, "a step has one verb, and this one has %s: make %d steps of it", strings.Join(set, " and "), len(set))

@@ -213,6 +213,9 @@ func (d *decoder) fields(n ast.Node, v reflect.Value, path, name string) {
 		if path == "$" && (e.key == "parameters" || e.key == "matrix") {
 			continue // see cells
 		}
+		if e.key == "pairs" && v.Type() == reflect.TypeFor[Step]() {
+			continue // see each
+		}
 		if f, ok := known[e.key]; ok {
 			d.number = strings.Contains(f.Tag.Get("jsonschema"), "oneof_type=string;integer")
 			d.value(e.value, v.FieldByIndex(f.Index), child(path, e.key), e.key)
@@ -255,13 +258,19 @@ func (d *decoder) items(n ast.Node, v reflect.Value, path, name string) {
 		return
 	}
 	v.Set(reflect.MakeSlice(v.Type(), 0, 0)) // an empty list is not none
+	cell, lenient := d.cell, d.lenient
 	for i, e := range list.Values {
-		if d.values > maxValues {
-			return
+		times, known := d.each(e, v.Type().Elem(), item(path, v.Len()))
+		d.lenient = lenient || !known
+		for _, d.cell = range times {
+			if d.values > maxValues {
+				break
+			}
+			value := reflect.New(v.Type().Elem()).Elem()
+			d.value(e, value, item(path, v.Len()), fmt.Sprintf("%s[%d]", name, i))
+			v.Set(reflect.Append(v, value))
 		}
-		value := reflect.New(v.Type().Elem()).Elem()
-		d.value(e, value, item(path, i), fmt.Sprintf("%s[%d]", name, i))
-		v.Set(reflect.Append(v, value))
+		d.cell, d.lenient = cell, lenient
 	}
 }
 

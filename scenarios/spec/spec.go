@@ -197,6 +197,11 @@ type Step struct {
 	At         Duration `yaml:"at"`         // not before this virtual time since the start
 	Background bool     `yaml:"background"` // the next step does not wait for this one
 
+	// Pairs makes a step of a file happen once for each two of these hosts, which it
+	// calls ${pair.from} and ${pair.to}. What is parsed holds a step for each, and no
+	// list: code writes a loop.
+	Pairs []string `yaml:"pairs" jsonschema:"minItems=2,maxItems=100,uniqueItems=true"`
+
 	Ping         *Ping         `yaml:"ping"`
 	Connect      *Connect      `yaml:"connect"`
 	Transfer     *Transfer     `yaml:"transfer"`
