@@ -18,6 +18,7 @@ func FuzzSend(f *testing.F) {
 	f.Add(arpFrame(broadcast, b, 1, "10.0.0.2", "10.0.0.2"))
 	f.Add(etherFrame(a, a, "to myself"))
 	f.Add([]byte{})
+	f.Add(solicit(f, a, "2001:db8::1", "2001:db8::2"))
 	f.Fuzz(func(t *testing.T, frame []byte) {
 		var file bytes.Buffer
 		w, err := New(Config{Capture: &file})
@@ -39,10 +40,17 @@ func FuzzSend(f *testing.F) {
 				require.Equal(t, frame, a.frame)
 			}
 		}
+		line := newSegment(t, w, "line", SegmentConfig{Medium: PointToPoint, MTU: maxMTU, Impairments: Impairments{
+			Blackholes: []Selection{{Filter: Filter{Protocol: 6, Port: 1}}},
+		}})
+		end, other := attach(t, line, "a"), attach(t, line, "b")
+		end.Send(bytes.Clone(frame), "")
+		run(t, w, 0)
+		require.Equal(t, lost == "", len(other.got) == 1, lost)
 		require.NoError(t, w.Close())
 		packets, err := pcapng.Read(&file)
 		require.NoError(t, err)
-		require.Len(t, packets, 3)
+		require.Len(t, packets, 4)
 		require.True(t, bytes.Equal(frame[:min(len(frame), pcapng.MaxPacket)], packets[0].Data))
 	})
 }
