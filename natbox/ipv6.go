@@ -108,7 +108,7 @@ func newPacket6(src, dst netip.Addr, class, hops uint8, message []byte) (frame [
 	b[6], b[7] = ipv6.ICMP, hops
 	copy(b[8:], src.AsSlice())
 	copy(b[24:], dst.AsSlice())
-	p = packet6{Packet: ipv6.Packet{Bytes: b, Proto: ipv6.ICMP, At: ipv6.HeaderLen}}
+	p.Packet, _ = ipv6.ParseStart(b) // made above: a header and ICMPv6
 	binary.BigEndian.PutUint16(p.Payload()[2:], p.icmpChecksum())
 	return frame, p
 }
