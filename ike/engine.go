@@ -30,10 +30,10 @@ import "time"
 type EventInitialContact struct{}
 
 // EventUnserved returns a request whose main mode ended before its quick mode
-// did, through no fault of the request.
+// did, or whose keying material gave a weak key: through no fault of the request.
 type EventUnserved struct {
 	Request  Request
-	Attempts int // main modes that it has been through
+	Attempts int // quick modes that it has been through
 	Err      error
 }
 

@@ -29,7 +29,7 @@ type quick struct {
 	initiator bool
 	state     quickState
 	request   ike.Request // initiator
-	attempts  int         // main modes that the request has been through, this one included
+	attempts  int         // quick modes that the request has been through, this one included
 	policy    ike.QuickMode
 	outbound  ipsec.Selector
 	ids       [2][]byte // bodies of IDci and IDcr as sent by the initiator; nil: none
@@ -238,7 +238,7 @@ func (q *quick) negotiated(state string, err error) {
 	q.sa.env.Config.Record(n)
 }
 
-// StartQuickMode sends message 1 for the request. attempts counts this main mode.
+// StartQuickMode sends message 1 for the request. attempts counts this quick mode.
 func (sa *SA) StartQuickMode(now time.Time, r ike.Request, attempts int) {
 	q := &quick{
 		sa: sa, initiator: true, state: quickAwaits2, request: r, attempts: attempts, policy: r.QuickMode,

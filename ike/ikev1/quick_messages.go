@@ -107,10 +107,10 @@ func (q *quick) respond(now time.Time, m *message) error {
 	if err != nil {
 		return err
 	}
-	if q.nr, err = cfg.Random(cfg.NonceLength()); err != nil {
+	ps := []payload.Payload{q.choice.Reply(q.spiOf)}
+	if err := q.drawNonce(); err != nil {
 		return err
 	}
-	ps := []payload.Payload{q.choice.Reply(q.spiOf)}
 	if q.choice.Shortened {
 		for _, t := range q.choice.Proposal.Transforms {
 			spi := binary.BigEndian.AppendUint32(nil, q.spiOf(t.Protocol))
@@ -242,6 +242,10 @@ func (q *quick) message2(now time.Time, m *message) {
 			q.notify(now, n)
 		}
 		q.fail(err)
+		return
+	}
+	if err := q.weakKey(); err != nil {
+		q.again(now, err)
 		return
 	}
 	for _, p := range protocols {

@@ -23,8 +23,9 @@ import (
 // Port is the UDP port of ISAKMP, RFC 2408, Section 2.5.1.
 const Port = 500
 
-// maxAttempts is how many main modes a request is tried under, when they end
-// beneath it: by a Delete of the peer, by expiry, or because the peer is silent.
+// maxAttempts is how many quick modes a request goes through, when main modes end
+// beneath them, by a Delete of the peer, by expiry, or because the peer is silent,
+// or when their keys are weak.
 const maxAttempts = 10
 
 // peer names a pair of hosts.

@@ -43,7 +43,7 @@ const parity uint64 = 0x0101010101010101
 // desPart is the n-th DES key in a key, without its parity bits.
 func desPart(key []byte, n int) uint64 { return binary.BigEndian.Uint64(key[8*n:]) &^ parity }
 
-// newDES rejects weak and semi-weak keys (RFC 2405, Section 2.3).
+// newDES rejects weak and semi-weak keys, as RFC 2405 and RFC 2451, Section 2.3, ask.
 func newDES(key []byte) (cipher.Block, error) {
 	if weakDES[desPart(key, 0)] {
 		return nil, keyError("des-cbc: the key is one of the weak or semi-weak keys of DES")
