@@ -17,6 +17,8 @@
 // noise at the responder, which drops it, tells the initiator so in the clear
 // (within a budget), and gives up after its schedule with "the pre-shared keys
 // differ". The initiator gives up with "no response" and the hint.
+// MS-IKEE, 3.1.5 has notifications of the last round trip protected; but then
+// whoever forges message 5 could have the responder end the main mode at the initiator.
 //
 // # Outcomes
 //
