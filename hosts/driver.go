@@ -130,6 +130,8 @@ func (d *driver) outbound(buf []byte, at int, r *stack.Route) *note {
 			d.tooBig(out, mtu, r)
 		case out.family == ip6 && len(packet) > mtu:
 			d.send(packet, mtu, link, v, r)
+		case d.straightOut(n, buf, packet, v, r):
+			d.buf = nil
 		default:
 			return d.noted(packet, link, v)
 		}

@@ -8,9 +8,10 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// Most protected datagrams need nothing of netstack's IP layer, in which they would
-// take longer than in the cryptography: they are whole, fit the link, and the address
-// of the next hop is known. These go straight to the wire and come straight from it.
+// Most datagrams need nothing of netstack's IP layer below the driver, in which they
+// would take longer than in the cryptography: they are whole, fit the link, and the
+// address of the next hop is known. These go straight to the wire, and when they are
+// protected come straight from it.
 
 // straightIn takes an IPv4 packet from the wire that is a whole ESP or AH datagram for
 // an interface. What was inside enters the stack, in the memory of the packet. false
@@ -42,14 +43,14 @@ func (d *driver) opened(n *nic, decision esp.Decision) {
 	d.inject(n, decision.Packet)
 }
 
-// straightOut puts a protected datagram that fits the link on the wire, with the
-// Ethernet header in front of it in the memory where it was made. It asks netstack
-// for the next hop as netstack would, so that addresses are resolved and stay so;
-// false when that takes time, or there is no memory in front.
+// straightOut puts a datagram that was judged and fits the link on the wire, with the
+// Ethernet header in front of it in the buffer where it is; the buffer is given away.
+// It asks netstack for the next hop as netstack would, so that addresses are resolved
+// and stay so; false when that takes time, or there is no room in front.
 func (d *driver) straightOut(n *nic, buf, packet []byte, v *note, r *stack.Route) bool {
 	whole := buf[:cap(buf)]
 	at := cap(buf) - cap(packet)
-	if at < header.EthernetMinimumSize || &whole[at] != &packet[0] || r.Loop() != stack.PacketOut {
+	if at < header.EthernetMinimumSize || &whole[at] != &packet[0] || len(packet) > n.port.MTU() || r.Loop() != stack.PacketOut {
 		return false
 	}
 	d.hop = stack.ResolvedFieldsResult{}
