@@ -31,26 +31,35 @@ type driver struct {
 	ids     *sim.Stream // identifications of IPv6 fragments
 
 	gate      fragmentGate
-	injecting bool   // a packet that was judged already enters the stack again
-	scratch   []byte // see copied
+	injecting bool    // a packet that was judged already enters the stack again
+	buf       []byte  // see copied
+	inside    excerpt // of the datagram that is judged
+
+	hop      stack.ResolvedFieldsResult // what netstack said last about a next hop
+	resolved func(stack.ResolvedFieldsResult)
 }
 
 var _ stack.NFTablesInterface = (*driver)(nil)
 
 func newDriver(h *Host, c Config) (*driver, error) {
 	broadcasts := policy.Broadcasts(prefixesOf(c.Interfaces)...)
-	pipeline, err := esp.New(esp.Config{
+	boundary := esp.Config{
 		Rand:      h.world.Rand(h.name, "esp"),
-		Trace:     h.record,
 		Rekey:     c.Rekey,
 		TrustSPI:  c.TrustSPI,
 		Window:    c.ReplayWindow,
 		Broadcast: func(a netip.Addr) bool { return slices.Contains(broadcasts, a) },
-	})
+	}
+	if h.world.Traced() {
+		boundary.Trace = h.record
+	}
+	pipeline, err := esp.New(boundary)
 	if err != nil {
 		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
-	return &driver{host: h, esp: pipeline, faults: c.Faults, ids: h.world.Rand(h.name, "ipv6 fragments")}, nil
+	d := &driver{host: h, esp: pipeline, faults: c.Faults, ids: h.world.Rand(h.name, "ipv6 fragments")}
+	d.resolved = func(r stack.ResolvedFieldsResult) { d.hop = r }
+	return d, nil
 }
 
 // prefixesOf are the prefixes of all interfaces.
@@ -67,7 +76,8 @@ func (d *driver) CheckPostrouting(pkt *stack.PacketBuffer, r *stack.Route, famil
 	if n, ok := pkt.Owner.(*note); ok && n.written || family != stack.IP && family != stack.IP6 {
 		return true
 	}
-	n := d.outbound(d.copied(pkt), r)
+	buf, at := d.copied(pkt)
+	n := d.outbound(buf, at, r)
 	if n == nil {
 		return false
 	}
@@ -76,18 +86,27 @@ func (d *driver) CheckPostrouting(pkt *stack.PacketBuffer, r *stack.Route, famil
 }
 
 // outbound applies policy to a clear datagram. It returns the note of one that the
-// caller may send as it is; nil for one that was protected and sent, kept, or dropped here.
-func (d *driver) outbound(packet []byte, r *stack.Route) *note {
+// caller may send as it is; nil for one that was protected and sent, kept, or dropped
+// here. The datagram is buf[at:]; what is in front and behind is room to protect it.
+func (d *driver) outbound(buf []byte, at int, r *stack.Route) *note {
+	packet := buf[at:]
 	out, ok := readDatagram(packet)
 	if !ok {
 		d.dropped("ipsec outbound", packet, "no IP packet")
 		return nil
 	}
 	now := d.host.world.Time()
-	link := d.host.nics[r.NICID()-1].port.MTU()
+	n := d.host.nics[r.NICID()-1]
+	link := n.port.MTU()
 	mtu := d.paths.mtu(now, out.dst, link)
 	d.fitOutbound(out, mtu)
-	decision := d.esp.Outbound(now, packet, mtu)
+	d.inside.take(d.host.world, packet)
+	var decision esp.Decision
+	if d.faults.PassClear != 0 {
+		decision = d.esp.Outbound(now, packet, mtu) // the datagram itself may be sent all the same
+	} else {
+		decision = d.esp.OutboundInPlace(now, buf, at, mtu)
+	}
 	if d.esp.Pending() {
 		d.host.keying.kick()
 	}
@@ -96,16 +115,25 @@ func (d *driver) outbound(packet []byte, r *stack.Route) *note {
 		if d.failOpen() {
 			return d.noted(packet, link, &note{comment: "fault: sent in the clear, against " + decision.Rule})
 		}
-		d.send(decision.Packet, mtu, link, protectedNote(decision, packet), r)
+		d.buf = nil // the datagram that is sent is in it
+		v := d.protectedNote(&decision)
+		if len(decision.Packet) > mtu || !d.straightOut(n, buf, decision.Packet, v, r) {
+			d.send(decision.Packet, mtu, link, v, r)
+		}
 	case esp.Passed:
-		n := &note{comment: verdictComment(decision), policy: d.policy.number}
+		v := &note{policy: d.policy.number}
+		if d.host.world.Watched() {
+			v.comment = verdictComment(decision)
+		}
 		switch {
 		case out.tooBig(mtu):
 			d.tooBig(out, mtu, r)
 		case out.family == ip6 && len(packet) > mtu:
-			d.send(packet, mtu, link, n, r)
+			d.send(packet, mtu, link, v, r)
+		case d.straightOut(n, buf, packet, v, r):
+			d.buf = nil
 		default:
-			return d.noted(packet, link, n)
+			return d.noted(packet, link, v)
 		}
 	case esp.TooBig:
 		d.tooBig(out, decision.MTU, r)
@@ -156,7 +184,7 @@ func (d *driver) resend(packet []byte) {
 		return
 	}
 	defer r.Release()
-	if n := d.outbound(packet, r); n != nil {
+	if n := d.outbound(packet, 0, r); n != nil {
 		d.write(packet, n, r)
 	}
 }
@@ -238,6 +266,11 @@ func (d *driver) transmit(n *nic, pkt *stack.PacketBuffer) {
 			return
 		}
 	}
+	d.put(n, frame, v)
+}
+
+// put sends a frame and records what it carries.
+func (d *driver) put(n *nic, frame []byte, v note) {
 	number := n.port.Send(frame, v.comment)
 	if v.inner != nil {
 		inner := *v.inner

@@ -68,7 +68,7 @@ func (n *nic) receive(frame []byte) {
 		return
 	}
 	eth := header.Ethernet(frame)
-	if eth.Type() == ip4 && eth.DestinationAddress() == n.address && n.host.driver.straight(n, frame[header.EthernetMinimumSize:]) {
+	if eth.Type() == ip4 && eth.DestinationAddress() == n.address && n.host.driver.straightIn(n, frame[header.EthernetMinimumSize:]) {
 		return
 	}
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(frame)})

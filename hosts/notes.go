@@ -1,14 +1,17 @@
 package hosts
 
 import (
+	"bytes"
 	"encoding/binary"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/ipv6"
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/sim"
 )
 
 // A note is what the driver knew about a datagram when it decided. It has to reach
@@ -126,18 +129,37 @@ func ruleSuffix(rule string) string {
 // to read a conversation, without copying bulk data that the capture holds anyway.
 const innersPerSA = 256
 
-func protectedNote(d esp.Decision, clear []byte) *note {
-	v := &note{comment: "protected: rule " + d.Rule + ", " + d.Layers()}
-	if d.Sequence > innersPerSA {
-		return v
+// excerpt is what the trace may want of a datagram that is about to be protected in
+// its place, and so to be overwritten.
+type excerpt struct {
+	flow   ipsec.Flow
+	err    error // that there is no flow
+	length int
+	start  [trace.InnerLimit]byte
+}
+
+// take keeps what a trace may want; without a trace nothing.
+func (e *excerpt) take(w *sim.World, packet []byte) {
+	if w.Traced() {
+		e.flow, e.err = esp.FlowOf(packet)
+		e.length = len(packet)
+		copy(e.start[:], packet)
 	}
-	inner := &trace.Inner{
-		Protocol: d.Protocols(), SPI: d.SPI, Sequence: d.Sequence, Length: len(clear),
-		Data: append(trace.Hex(nil), clear[:min(len(clear), trace.InnerLimit)]...),
+}
+
+func (d *driver) protectedNote(decision *esp.Decision) *note {
+	v := new(note)
+	if d.host.world.Watched() {
+		v.comment = "protected: rule " + decision.Rule + ", " + decision.Layers()
 	}
-	if f, err := esp.FlowOf(clear); err == nil {
-		inner.Packet = f.String()
+	if e := &d.inside; decision.Sequence <= innersPerSA && d.host.world.Traced() {
+		v.inner = &trace.Inner{
+			Protocol: decision.Protocols(), SPI: decision.SPI, Sequence: decision.Sequence,
+			Length: e.length, Data: bytes.Clone(e.start[:min(e.length, len(e.start))]),
+		}
+		if e.err == nil {
+			v.inner.Packet = e.flow.String()
+		}
 	}
-	v.inner = inner
 	return v
 }

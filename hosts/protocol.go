@@ -2,11 +2,9 @@ package hosts
 
 import (
 	"gvisor.dev/gvisor/pkg/tcpip"
-	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/waiter"
 
-	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/ipv6"
 )
@@ -46,41 +44,8 @@ func (p securityProtocol) Parse(pkt *stack.PacketBuffer) bool {
 func (p securityProtocol) HandleUnknownDestinationPacket(_ stack.TransportEndpointID, pkt *stack.PacketBuffer) stack.UnknownDestinationPacketDisposition {
 	d := p.driver
 	n := d.host.nics[pkt.NICID-1]
-	d.open(n, wholeOf(d.peek(pkt)))
+	d.opened(n, d.esp.InboundProtected(d.host.world.Time(), wholeOf(d.peek(pkt))))
 	return stack.UnknownDestinationPacketHandled
-}
-
-// open takes an ESP or AH datagram that came to an interface. What was inside
-// enters the stack as an event.
-func (d *driver) open(n *nic, packet []byte) {
-	now := d.host.world.Time()
-	decision := d.esp.InboundProtected(now, packet)
-	if d.esp.Pending() { // bytes were counted: a lifetime may have ended
-		d.host.keying.kick()
-	}
-	if decision.Outcome != esp.Opened {
-		return
-	}
-	if in, ok := readDatagram(decision.Packet); ok {
-		d.fitInbound(in, d.paths.mtu(now, in.src, n.port.MTU()))
-	}
-	d.inject(n, decision.Packet)
-}
-
-// straight takes an IPv4 packet from the wire that is a whole ESP or AH datagram for
-// an interface, and puts what was inside into the stack: such a one needs nothing of
-// netstack's IP layer, in which it would take as long as in the cryptography. false
-// for all others: fragments, headers with options or mistakes, foreign addresses.
-func (d *driver) straight(n *nic, packet []byte) bool {
-	const plainHeader = 4<<4 | header.IPv4MinimumSize/4 // version, and length in words
-	ip := header.IPv4(packet)
-	if len(packet) < header.IPv4MinimumSize || packet[0] != plainHeader || !ip.IsValid(len(packet)) || !ip.IsChecksumValid() ||
-		ip.Protocol() != ipsec.ProtoESP && ip.Protocol() != ipsec.ProtoAH || ip.More() || ip.FragmentOffset() != 0 ||
-		!n.has(addrOf(ip.DestinationAddress())) {
-		return false
-	}
-	d.open(n, packet[:ip.TotalLength()])
-	return true
 }
 
 // wholeOf is a datagram that netstack has put together of fragments, or that came

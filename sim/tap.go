@@ -30,6 +30,14 @@ func (w *World) Tap(f func(Frame)) {
 	w.observer = append(w.observer, f)
 }
 
+// Watched reports whether there is a capture or an observer: without either nobody
+// reads the comments of frames.
+func (w *World) Watched() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.capture != nil || len(w.observer) > 0
+}
+
 // Frames is how many frames have been sent so far.
 func (w *World) Frames() int {
 	w.mu.Lock()

@@ -128,6 +128,9 @@ func New(c Config) (*World, error) {
 	return w, nil
 }
 
+// Traced reports whether the world has a trace: without one nobody reads what Record is given.
+func (w *World) Traced() bool { return w.cfg.Trace != nil }
+
 // Record adds an event at the present time to the world's trace. An observer of
 // the trace may record in turn: its event follows the one that it observes. A
 // closed world records nothing.
