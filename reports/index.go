@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"slices"
@@ -88,15 +89,14 @@ func newIndex(run *result.Run) *indexView {
 
 // together is the line of a file: the worst outcome of its cells, and their sums.
 func together(file string, cells []result.Entry) result.Entry {
-	sum := result.Entry{Name: file, Title: cells[0].Title, Claims: cells[0].Claims, Seed: cells[0].Seed, Long: cells[0].Long}
+	sum := result.Entry{Name: file, Claims: cells[0].Claims, Seed: cells[0].Seed, Long: cells[0].Long}
 	bad := 0
+	var titles []string
 	for _, c := range cells {
+		titles = append(titles, c.Title)
 		sum.Virtual += c.Virtual
 		sum.Wall += c.Wall
 		sum.Frames += c.Frames
-		if c.Title != sum.Title { // a parameter stands in it
-			sum.Title = file
-		}
 		if c.Outcome != result.Passed {
 			bad++
 		}
@@ -107,6 +107,7 @@ func together(file string, cells []result.Entry) result.Entry {
 			}
 		}
 	}
+	sum.Title = cmp.Or(result.CommonTitle(titles), file)
 	if bad > 1 {
 		sum.Reason = strings.TrimSpace(fmt.Sprintf("%s … and %s did not pass", sum.Reason, plural(bad-1, "other cell")))
 	}

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/ipseclab/ipseclab/internal/result"
 )
 
 type listCmd struct {
@@ -17,8 +20,8 @@ func (listCmd) Help() string {
   ipseclab list ./tests`
 }
 
-// listed is a scenario file in the list, as JSON. What differs from cell to cell
-// is that of the first cell.
+// listed is a scenario file in the list, as JSON. The title is what those of the
+// cells have in common; what else differs is that of the first cell.
 type listed struct {
 	Name   string   `json:"name"`            // of a file
 	Cells  []string `json:"cells,omitempty"` // of a file with parameters
@@ -34,6 +37,7 @@ func (c listCmd) Run(s streams) error {
 		return err
 	}
 	list := []listed{}
+	titles := map[string][]string{}
 	for _, x := range all {
 		file, cell, isCell := strings.Cut(x.Name, "/")
 		if n := len(list); !isCell || n == 0 || list[n-1].Name != file {
@@ -42,6 +46,8 @@ func (c listCmd) Run(s streams) error {
 		if isCell {
 			last := &list[len(list)-1]
 			last.Cells = append(last.Cells, cell)
+			titles[file] = append(titles[file], x.Title)
+			last.Title = cmp.Or(result.CommonTitle(titles[file]), file)
 		}
 	}
 	if c.Format == "json" {
