@@ -25,7 +25,7 @@ type Announcement struct {
 // coroutine. The error says that the stack would not send; what the driver keeps
 // back is no error, as an application does not hear of it.
 //
-// There is no IGMP: a segment floods what goes to groups, and routers forward none of it.
+// A broadcast is heard by listeners of the host itself, too. There is no IGMP: a segment floods what goes to groups, and routers forward none of it.
 func (h *Host) Announce(p *sim.Proc, c Announcement) error {
 	s, err := h.bindUDP(netip.AddrPortFrom(unspecified(familyOf(c.To.Addr())), 0))
 	if err != nil {
