@@ -24,7 +24,7 @@ func TestScenarioReferenceIsComplete(t *testing.T) {
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
 	documented := map[string]bool{}
-	for _, m := range regexp.MustCompile("`([a-z-]+)[`:]").FindAllSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile("`([a-z0-9-]+)[`:]").FindAllSubmatch(text, -1) {
 		documented[string(m[1])] = true
 	}
 	for _, key := range []string{"parameters", "matrix", "vary", "include", "exclude"} { // of a file, not of each scenario in it
