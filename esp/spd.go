@@ -25,15 +25,14 @@ func (s *spd) lookup(f ipsec.Flow) *ipsec.Policy {
 // candidates are the entries of which one decides about the datagram that a
 // non-first fragment belongs to, in order. Each entry up to the first that leaves
 // open what the fragment hides may be the one: ports, and the protocol of an IPv6
-// fragment that goes on with extension headers. nil stands for no match at all.
+// fragment that goes on with extension headers. An entry for ICMP types is never
+// it: what such entries are for, neighbour discovery, is not fragmented (RFC 6980,
+// Section 5). nil stands for no match at all.
 func (s *spd) candidates(f ipsec.Flow) []*ipsec.Policy {
 	var found []*ipsec.Policy
 	opaque := f.Proto == ipsec.ProtoAny
 	for i := range s.entries {
 		sel := s.entries[i].Selector
-		if sel.ICMP != (ipsec.ICMPTypes{}) {
-			continue // neighbour discovery, which is never fragmented (RFC 6980, Section 5)
-		}
 		open := sel.SrcPort == 0 && sel.DstPort == 0
 		sel.SrcPort, sel.DstPort = 0, 0
 		if opaque {

@@ -283,6 +283,19 @@ func TestTiesAreConfigurable(t *testing.T) {
 	}
 }
 
+// "Me" is not expanded to addresses that cannot meet the filter's other end.
+func TestMeOfTheOtherEndsFamily(t *testing.T) {
+	p := policyOf(rule("four", Block, "any me > 10.0.0.9 once"), rule("six", Permit, "any me > 2001:db8:2::/64 once"))
+	require.Equal(t, []string{
+		"outbound udp any:500 > any: exempt, exempt: isakmp",
+		"outbound udp any:4500 > any: exempt, exempt: isakmp",
+		"outbound icmpv6 types 133 to 137 any > any: exempt, exempt: neighbour discovery",
+		"outbound any 2001:db8:1::1 > 2001:db8:2::/64: permit, p/six",
+		"outbound any 10.0.0.1 > 10.0.0.9: block, p/four",
+	}, compile(t, p, "10.0.0.1", "2001:db8:1::1").Specific()[:5])
+	require.Empty(t, compile(t, policyOf(p.Rules[1]), "10.0.0.1").Outbound[2:], "a host without IPv6")
+}
+
 // Neighbour discovery passes a policy that blocks everything, and nothing else of
 // ICMPv6 does. A host without IPv6 has no such exemption.
 func TestNeighbourDiscoveryIsExempt(t *testing.T) {
