@@ -142,16 +142,22 @@ func TestSpoof(t *testing.T) {
 	b := newBench(t)
 	toBob, toAlice := Forgery{Segment: "lan", To: b.bob.MAC(), As: alice, Victim: bob}, Forgery{Segment: "lan", To: b.bob.MAC(), As: bob, Victim: alice}
 	for message, want := range map[string]string{
-		"unreachable": "attack: mallory cannot forge unreachable: he has overheard no packet of 10.0.0.1 that it could be about",
-		"ike-notify":  "attack: mallory cannot forge ike-notify: he has overheard no IKE between 10.0.0.2 and 10.0.0.1",
-		"ike-delete":  "attack: mallory cannot forge ike-delete: he has overheard no ESP from 10.0.0.1 to 10.0.0.2",
-		"poem":        `attack: nobody can forge "poem"`,
+		"unreachable":   "attack: mallory cannot forge unreachable: he has overheard no packet of 10.0.0.1 that it could be about",
+		"ike-notify":    "attack: mallory cannot forge ike-notify: he has overheard no IKE between 10.0.0.2 and 10.0.0.1",
+		"ike-delete":    "attack: mallory cannot forge ike-delete: he has overheard no ESP from 10.0.0.1 to 10.0.0.2",
+		"ike-main-mode": "attack: mallory cannot forge ike-main-mode: he has overheard no main mode that 10.0.0.2 began with 10.0.0.1",
+		"poem":          `attack: nobody can forge "poem"`,
 	} {
 		require.EqualError(t, b.mallory.Spoof(message, toAlice), want)
 	}
 	for _, p := range samples {
 		b.send(p)
 	}
+	mainMode := append([]byte{0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x10, 2, 0, 0, 0, 0, 0, 0, 0, 0, 32}, "an offer"...)
+	mainMode[27] = byte(len(mainMode))
+	b.send(Packet{UDP: &UDP{SrcPort: 500, DstPort: 500}, Data: mainMode})
+	b.send(samples["ike"])
+	b.send(samples["esp"])
 	for _, tc := range []struct {
 		message string
 		f       Forgery
@@ -189,6 +195,11 @@ func TestSpoof(t *testing.T) {
 			require.Equal(t, bytes.Repeat([]byte{7}, 16), m[:16], "the cookies overheard")
 			require.Equal(t, []byte{11, 0x10, 5, 0}, m[16:20], "N, version 1.0, informational, in the clear")
 		}},
+		{"ike-main-mode", toBob, func(p gopacket.Packet) {
+			m := p.Layer(layers.LayerTypeUDP).LayerPayload()
+			require.NotEqual(t, [8]byte{0, 1, 2, 3, 4, 5, 6, 7}, [8]byte(m[:8]), "a cookie of his own")
+			require.Equal(t, mainMode[8:], m[8:], "and all else as overheard")
+		}},
 		{"ike-delete", toAlice, func(p gopacket.Packet) {
 			m := p.Layer(layers.LayerTypeUDP).LayerPayload()
 			require.Equal(t, []byte{0, 0, 0x12, 0x34}, m[len(m)-4:], "the SPI of alice's ESP")
@@ -208,7 +219,7 @@ func TestSpoof(t *testing.T) {
 		require.Equal(t, rebuilt(t, b.got[0]), b.got[0], "%s: checksums", tc.message)
 		tc.check(p)
 	}
-	require.Equal(t, []string{"fragmentation-needed", "ike-delete", "ike-notify", "ping", "tcp-ack", "tcp-reset", "tcp-syn", "udp", "unreachable"}, Messages())
+	require.Equal(t, []string{"fragmentation-needed", "ike-delete", "ike-main-mode", "ike-notify", "ping", "tcp-ack", "tcp-reset", "tcp-syn", "udp", "unreachable"}, Messages())
 }
 
 // What is remembered is bounded, and the oldest goes first.

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"net/netip"
 
+	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
@@ -12,6 +13,7 @@ import (
 type overheard struct {
 	tcp  latest[[2]netip.AddrPort, segment]
 	ike  latest[[2]netip.Addr, cookies] // both directions alike
+	main latest[[2]netip.Addr, []byte]  // first messages of main mode, by source and destination
 	spis latest[[2]netip.Addr, uint32]  // of ESP, by source and destination
 	last latest[netip.Addr, []byte]     // the latest packet of a sender, its first bytes
 	kind latest[senderOf, []byte]       // likewise of one protocol
@@ -59,7 +61,11 @@ func (o *overheard) note(f []byte) {
 		}
 		o.tcp.put(key, segment{next, binary.BigEndian.Uint32(t[8:])})
 	case v.isIKE(f) && v.transportEnd-v.data >= 28:
-		o.ike.put(pairOf(src, dst), cookies(f[v.data:v.data+16]))
+		m := f[v.data:v.transportEnd]
+		o.ike.put(pairOf(src, dst), cookies(m[:16]))
+		if h, err := payload.ParseHeader(m); err == nil && h.Exchange == payload.MainMode && h.CookieR == [8]byte{} {
+			o.main.put([2]netip.Addr{src, dst}, bytes.Clone(m))
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"maps"
@@ -38,6 +39,7 @@ var messages = map[string]func(*Attacker, *Forgery, *Packet) error{
 	"fragmentation-needed": (*Attacker).fragmentationNeeded,
 	"ike-notify":           (*Attacker).ikeNotify,
 	"ike-delete":           (*Attacker).ikeDelete,
+	"ike-main-mode":        (*Attacker).ikeMainMode,
 }
 
 // Spoof forges a message, named by one of the words of Messages.
@@ -180,6 +182,20 @@ func (a *Attacker) ikeDelete(f *Forgery, p *Packet) error {
 	return a.informational(f, p, payload.Delete{
 		DOI: payload.DOIIPsec, Protocol: payload.ProtocolID(ipsec.ESP), SPISize: 4, SPIs: [][]byte{binary.BigEndian.AppendUint32(nil, spi)},
 	})
+}
+
+// ikeMainMode begins a main mode with the offer that was overheard and a cookie
+// of his own, so that it is no copy.
+func (a *Attacker) ikeMainMode(f *Forgery, p *Packet) error {
+	m, ok := a.heard.main.get([2]netip.Addr{f.As, f.Victim})
+	if !ok {
+		return fmt.Errorf("he has overheard no main mode that %s began with %s", f.As, f.Victim)
+	}
+	const isakmp = 500
+	p.UDP, p.Data = &UDP{SrcPort: isakmp, DstPort: isakmp}, bytes.Clone(m)
+	a.rand.Read(p.Data[:8]) // never fails
+	p.Words += " with the offer overheard"
+	return nil
 }
 
 // Messages are the words for what can be forged, sorted.

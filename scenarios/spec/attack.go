@@ -120,7 +120,7 @@ type Spoof struct {
 	Via      string `yaml:"via"`                      // the router that gets the frame; default: the receiver, or the only router on the segment
 	As       string `yaml:"as" jsonschema:"required"` // in whose name: a node or an address
 	To       string `yaml:"to" jsonschema:"required"` // who gets it
-	Message  string `yaml:"message" jsonschema:"required,enum=udp,enum=ping,enum=tcp-syn,enum=tcp-ack,enum=tcp-reset,enum=unreachable,enum=fragmentation-needed,enum=ike-notify,enum=ike-delete"`
+	Message  string `yaml:"message" jsonschema:"required,enum=udp,enum=ping,enum=tcp-syn,enum=tcp-ack,enum=tcp-reset,enum=unreachable,enum=fragmentation-needed,enum=ike-notify,enum=ike-delete,enum=ike-main-mode"`
 	Port     int    `yaml:"port" jsonschema:"minimum=0,maximum=65535"`      // with udp and tcp-…
 	FromPort int    `yaml:"from-port" jsonschema:"minimum=0,maximum=65535"` // 0: of the conversation overheard, or any
 	Size     int    `yaml:"size" jsonschema:"minimum=0,maximum=65000"`      // bytes of data, with udp and ping; 0: 64

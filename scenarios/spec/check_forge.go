@@ -105,7 +105,7 @@ var Forgeries = map[string][]string{
 	"udp": {"port", "from-port", "size"}, "ping": {"size"},
 	"tcp-syn": {"port", "from-port"}, "tcp-ack": {"port", "from-port"}, "tcp-reset": {"port", "from-port"},
 	"unreachable": {"code", "about"}, "fragmentation-needed": {"mtu", "about"},
-	"ike-notify": {"notify"}, "ike-delete": nil,
+	"ike-notify": {"notify"}, "ike-delete": nil, "ike-main-mode": nil,
 }
 
 func (c *checker) spoof(path string, s *Spoof) {
