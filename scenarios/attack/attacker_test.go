@@ -145,7 +145,7 @@ func TestSpoof(t *testing.T) {
 		"unreachable":   "attack: mallory cannot forge unreachable: he has overheard no packet of 10.0.0.1 that it could be about",
 		"ike-notify":    "attack: mallory cannot forge ike-notify: he has overheard no IKE between 10.0.0.2 and 10.0.0.1",
 		"ike-delete":    "attack: mallory cannot forge ike-delete: he has overheard no ESP from 10.0.0.1 to 10.0.0.2",
-		"ike-main-mode": "attack: mallory cannot forge ike-main-mode: he has overheard no main mode that 10.0.0.2 began with 10.0.0.1",
+		"ike-main-mode": "attack: mallory cannot forge ike-main-mode: he has overheard no main mode that anybody began with 10.0.0.1",
 		"poem":          `attack: nobody can forge "poem"`,
 	} {
 		require.EqualError(t, b.mallory.Spoof(message, toAlice), want)

@@ -13,7 +13,7 @@ import (
 type overheard struct {
 	tcp  latest[[2]netip.AddrPort, segment]
 	ike  latest[[2]netip.Addr, cookies] // both directions alike
-	main latest[[2]netip.Addr, []byte]  // first messages of main mode, by source and destination
+	main latest[netip.Addr, []byte] // first messages of main mode, by who got them
 	spis latest[[2]netip.Addr, uint32]  // of ESP, by source and destination
 	last latest[netip.Addr, []byte]     // the latest packet of a sender, its first bytes
 	kind latest[senderOf, []byte]       // likewise of one protocol
@@ -64,7 +64,7 @@ func (o *overheard) note(f []byte) {
 		m := f[v.data:v.transportEnd]
 		o.ike.put(pairOf(src, dst), cookies(m[:16]))
 		if h, err := payload.ParseHeader(m); err == nil && h.Exchange == payload.MainMode && h.CookieR == [8]byte{} {
-			o.main.put([2]netip.Addr{src, dst}, bytes.Clone(m))
+			o.main.put(dst, bytes.Clone(m))
 		}
 	}
 }

@@ -59,10 +59,13 @@ func (a *Attacker) Spoof(message string, f Forgery) error {
 func (a *Attacker) number16() uint16 { return uint16(a.rand.Uint64()) }
 func (a *Attacker) number32() uint32 { return uint32(a.rand.Uint64()) }
 
-// Noise is data of the attacker's own.
+// Noise is data of the attacker's own: letters at random, which programs that
+// guess at protocols take for none.
 func (a *Attacker) Noise(n int) []byte {
 	b := make([]byte, n)
-	a.rand.Read(b) // never fails
+	for i := range b {
+		b[i] = 'a' + byte(a.rand.IntN(26))
+	}
 	return b
 }
 
@@ -187,9 +190,9 @@ func (a *Attacker) ikeDelete(f *Forgery, p *Packet) error {
 // ikeMainMode begins a main mode with the offer that was overheard and a cookie
 // of his own, so that it is no copy.
 func (a *Attacker) ikeMainMode(f *Forgery, p *Packet) error {
-	m, ok := a.heard.main.get([2]netip.Addr{f.As, f.Victim})
+	m, ok := a.heard.main.get(f.Victim)
 	if !ok {
-		return fmt.Errorf("he has overheard no main mode that %s began with %s", f.As, f.Victim)
+		return fmt.Errorf("he has overheard no main mode that anybody began with %s", f.Victim)
 	}
 	const isakmp = 500
 	p.UDP, p.Data = &UDP{SrcPort: isakmp, DstPort: isakmp}, bytes.Clone(m)
