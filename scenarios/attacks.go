@@ -80,26 +80,27 @@ func (l *lab) change(c *spec.Change) (attack.Change, error) {
 
 // act performs the steps in which an attacker sends something, as often as the
 // step says, and then lets what comes of it happen.
-func (s *stepRun) act(p *sim.Proc, r *spec.Repeat, once func() error) {
+func (s *stepRun) act(p *sim.Proc, r *spec.Repeat, once func() (frames int, err error)) {
+	sent := 0
 	for i := range r.Times() {
 		if i > 0 {
 			p.Sleep(r.Gap())
 		}
-		if s.broken = once(); s.broken != nil {
+		n, err := once()
+		if sent, s.broken = sent+n, err; err != nil {
 			return
 		}
 	}
+	s.got = append(s.got, fmt.Sprintf("%d sent", sent))
 	p.Sleep(r.Watching())
 }
 
-func (s *stepRun) replay(v *spec.Replay) error {
+func (s *stepRun) replay(v *spec.Replay) (int, error) {
 	l := s.lab
-	n, err := l.attackers[v.By].Replay(l.tapes[s.index], l.spec.AttackSegment(v.By, v.Segment))
-	s.got = append(s.got, fmt.Sprintf("%d frames sent again", n))
-	return err
+	return l.attackers[v.By].Replay(l.tapes[s.index], l.spec.AttackSegment(v.By, v.Segment))
 }
 
-func (s *stepRun) inject(v *spec.Inject) error {
+func (s *stepRun) inject(v *spec.Inject) (int, error) {
 	l, by := s.lab, s.lab.attackers[v.By]
 	src, _ := l.spec.Resolve(v.Source)
 	dst, _ := l.spec.Resolve(v.Destination)
@@ -132,15 +133,15 @@ func (s *stepRun) inject(v *spec.Inject) error {
 	if p.Data = b.Contents(); p.Data == nil {
 		p.Data = by.Noise(b.Size)
 	}
-	return by.Inject(p)
+	return 1, by.Inject(p)
 }
 
-func (s *stepRun) spoof(v *spec.Spoof) error {
+func (s *stepRun) spoof(v *spec.Spoof) (int, error) {
 	l := s.lab
 	as, _ := l.spec.Resolve(v.As)
 	to, _ := l.spec.Resolve(v.To)
 	segment := l.spec.AttackSegment(v.By, v.Segment)
-	return l.attackers[v.By].Spoof(v.Message, attack.Forgery{
+	return 1, l.attackers[v.By].Spoof(v.Message, attack.Forgery{
 		Segment: segment, To: l.firstHop(segment, v.Via, to), As: as, Victim: to,
 		FromPort: uint16(v.FromPort), Port: uint16(v.Port), Size: v.DataBytes(), MTU: uint16(v.MTU), Code: uint8(v.Code),
 		Quote: v.Quoted(), Notify: uint16(v.Notify),

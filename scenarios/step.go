@@ -142,11 +142,11 @@ func (s *stepRun) perform(p *sim.Proc) {
 		now, err := l.tamper(v.Tamper)
 		s.got, s.broken = append(s.got, now), err
 	case v.Replay != nil:
-		s.act(p, &v.Replay.Repeat, func() error { return s.replay(v.Replay) })
+		s.act(p, &v.Replay.Repeat, func() (int, error) { return s.replay(v.Replay) })
 	case v.Inject != nil:
-		s.act(p, &v.Inject.Repeat, func() error { return s.inject(v.Inject) })
+		s.act(p, &v.Inject.Repeat, func() (int, error) { return s.inject(v.Inject) })
 	case v.Spoof != nil:
-		s.act(p, &v.Spoof.Repeat, func() error { return s.spoof(v.Spoof) })
+		s.act(p, &v.Spoof.Repeat, func() (int, error) { return s.spoof(v.Spoof) })
 	}
 }
 

@@ -13,7 +13,7 @@ import (
 type overheard struct {
 	tcp  latest[[2]netip.AddrPort, segment]
 	ike  latest[[2]netip.Addr, cookies] // both directions alike
-	main latest[netip.Addr, []byte] // first messages of main mode, by who got them
+	main latest[netip.Addr, []byte]     // first messages of main mode, by who got them
 	spis latest[[2]netip.Addr, uint32]  // of ESP, by source and destination
 	last latest[netip.Addr, []byte]     // the latest packet of a sender, its first bytes
 	kind latest[senderOf, []byte]       // likewise of one protocol
