@@ -21,7 +21,8 @@ const imports = `
 cmd/ipseclab             -> reports, scenarios, hosts/policy
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
-scenarios                -> hosts, natbox, scenarios/spec, internal/result, internal/wireshark
+scenarios                -> hosts, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
+scenarios/attack         -> sim, ike/payload
 hosts                    -> hosts/policy, natbox, ike/mux, esp, internal/ipv6, internal/tcprun
 hosts/policy             -> ike, internal/ipsec
 natbox                   -> sim, internal/ipv6
@@ -59,6 +60,7 @@ ike/payload              uses golang.org/x/crypto/cryptobyte
 
 # Files, frames as an observer decodes them, and people.
 scenarios                uses github.com/google/gopacket
+scenarios/attack         uses github.com/google/gopacket
 scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2
 cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term

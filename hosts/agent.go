@@ -22,6 +22,9 @@ type agent struct {
 // AssignPolicy makes p the host's only IPsec policy; nil unassigns. All SAs end,
 // and peers are told.
 func (h *Host) AssignPolicy(p *policy.Policy) error {
+	if h.off {
+		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, ErrOff)
+	}
 	compiled, err := policy.Compile(p, h.Addrs(), h.agent.options)
 	if err != nil {
 		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, err)

@@ -21,6 +21,7 @@ import (
 // the answer.
 type driver struct {
 	host   *Host
+	boot   int // of the host, to which it belongs
 	faults Faults
 
 	esp     *esp.Pipeline
@@ -44,7 +45,7 @@ var _ stack.NFTablesInterface = (*driver)(nil)
 func newDriver(h *Host, c Config) (*driver, error) {
 	broadcasts := policy.Broadcasts(prefixesOf(c.Interfaces)...)
 	boundary := esp.Config{
-		Rand:      h.world.Rand(h.name, "esp"),
+		Rand:      h.rand("esp"),
 		Rekey:     c.Rekey,
 		TrustSPI:  c.TrustSPI,
 		Window:    c.ReplayWindow,
@@ -57,7 +58,7 @@ func newDriver(h *Host, c Config) (*driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
-	d := &driver{host: h, esp: pipeline, faults: c.Faults, ids: h.world.Rand(h.name, "ipv6 fragments")}
+	d := &driver{host: h, boot: h.boots, esp: pipeline, faults: c.Faults, ids: h.rand("ipv6 fragments")}
 	d.resolved = func(r stack.ResolvedFieldsResult) { d.hop = r }
 	return d, nil
 }
@@ -75,6 +76,9 @@ func prefixesOf(interfaces []Interface) (all []netip.Prefix) {
 func (d *driver) CheckPostrouting(pkt *stack.PacketBuffer, r *stack.Route, family stack.AddressFamily) bool {
 	if n, ok := pkt.Owner.(*note); ok && n.written || family != stack.IP && family != stack.IP6 {
 		return true
+	}
+	if d.gone() {
+		return false
 	}
 	buf, at := d.copied(pkt)
 	n := d.outbound(buf, at, r)

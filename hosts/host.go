@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"container/list"
 	"fmt"
 	"net/netip"
 	"time"
@@ -30,6 +31,8 @@ type Config struct {
 	SilentResponder bool // see ike.Config
 	ResponderOrder  bool // see ike.Preference
 	ShortenMainMode bool // see ike.Config
+
+	NoInitialContact bool // likewise
 }
 
 // Interface joins a host to a segment.
@@ -69,17 +72,19 @@ type Host struct {
 	driver   *driver
 	agent    *agent
 	keying   *keying
+	config   Config
+	ports    []*sim.Port
+
+	boots  int // how often it was restarted; see restart.go
+	off    bool
+	parked list.List // of *sim.Proc: programs that wait for something
 
 	listeners map[listenKey]*Listener
 }
 
 // New builds a host and attaches it to its segments.
 func New(w *sim.World, c Config) (*Host, error) {
-	h := &Host{name: c.Name, world: w, names: c.Names, listeners: map[listenKey]*Listener{}}
-	var err error
-	if h.driver, err = newDriver(h, c); err != nil {
-		return nil, err
-	}
+	h := &Host{name: c.Name, world: w, config: c, names: c.Names, listeners: map[listenKey]*Listener{}}
 	if err := h.start(c); err != nil {
 		if h.stack != nil {
 			h.Close()
@@ -91,6 +96,9 @@ func New(w *sim.World, c Config) (*Host, error) {
 
 // start builds what a host consists of, from the stack up.
 func (h *Host) start(c Config) (err error) {
+	if h.driver, err = newDriver(h, c); err != nil {
+		return err
+	}
 	if err := h.newStack(c); err != nil {
 		return fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
@@ -154,12 +162,30 @@ func (h *Host) Settle() { h.tcp.Run() }
 // Close tears the stack down. Close the world first: what a stack sends while it
 // ends is in no particular order.
 func (h *Host) Close() {
+	if h.off {
+		return
+	}
 	h.stack.Close()
 	h.stack.Wait()
 }
 
-// after schedules f as an event of this host.
-func (h *Host) after(d time.Duration, f func()) *sim.Timer { return h.world.After(h, d, f) }
+// after schedules f as an event of this host, unless it has been restarted by then.
+func (h *Host) after(d time.Duration, f func()) *sim.Timer {
+	boot := h.boots
+	return h.world.After(h, d, func() {
+		if h.boots == boot {
+			f()
+		}
+	})
+}
+
+// rand is a random stream of the host, another one after each restart.
+func (h *Host) rand(purpose string) *sim.Stream {
+	if n := h.boots; n > 0 {
+		return h.world.Rand(h.name, purpose, fmt.Sprintf("restart %d", n))
+	}
+	return h.world.Rand(h.name, purpose)
+}
 
 // soon schedules f as an event of this host, behind those of the present time.
 func (h *Host) soon(f func()) { h.world.Soon(h, f) }

@@ -17,6 +17,7 @@ import (
 // IKE and UDP port 500 of each address. Everything happens in one event, pump.
 type keying struct {
 	host    *Host
+	boot    int // of the host, to which it belongs
 	mux     *mux.Mux
 	sockets map[netip.Addr]*udpSocket
 
@@ -41,14 +42,14 @@ var windows2003VendorID = []byte{
 }
 
 func newKeying(h *Host, c Config) (*keying, error) {
-	k := &keying{host: h, sockets: map[netip.Addr]*udpSocket{}, nextRekey: firstRekey}
+	k := &keying{host: h, boot: h.boots, sockets: map[netip.Addr]*udpSocket{}, nextRekey: firstRekey}
 	var preference ike.Preference
 	if c.ResponderOrder {
 		preference = ike.ResponderOrder
 	}
 	var err error
 	k.mux, err = mux.New(ike.Config{
-		Rand:      h.world.Rand(h.name, "ike"),
+		Rand:      h.rand("ike"),
 		Policy:    h.agent,
 		SPIs:      h.driver.esp,
 		Trace:     h.record,
@@ -57,6 +58,8 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		SilentResponder: c.SilentResponder,
 		Preference:      preference,
 		ShortenMainMode: c.ShortenMainMode,
+
+		NoInitialContact: c.NoInitialContact,
 	})
 	if err != nil {
 		return nil, err
@@ -102,7 +105,9 @@ func (k *keying) kick() {
 
 // pump carries events between the data plane and IKE until both are quiet.
 func (k *keying) pump() {
-	k.scheduled = false
+	if k.scheduled = false; k.gone() {
+		return
+	}
 	now := k.host.world.Time()
 	k.mux.Advance(now)
 	k.host.driver.esp.Advance(now)

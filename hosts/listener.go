@@ -16,6 +16,8 @@ type Listener struct {
 	host *Host
 	key  listenKey
 	seen Seen
+
+	groups []netip.Addr // whose datagrams it receives
 }
 
 // Seen counts what reached a listening application.
@@ -53,8 +55,12 @@ func (h *Host) Listener(proto uint8, port uint16) *Listener {
 }
 
 func (h *Host) addListener(proto uint8, port uint16) *Listener {
-	l := &Listener{host: h, key: listenKey{proto, port}}
-	h.listeners[l.key] = l
+	key := listenKey{proto, port}
+	l := h.listeners[key]
+	if l == nil { // else it listens again after a restart
+		l = &Listener{host: h, key: key}
+		h.listeners[key] = l
+	}
 	l.record("listening", netip.AddrPort{}, 0, "")
 	return l
 }

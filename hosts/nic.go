@@ -17,6 +17,7 @@ import (
 type nic struct {
 	host       *Host
 	id         tcpip.NICID
+	boot       int // of the host, to which it belongs
 	medium     sim.Medium
 	prefixes   []netip.Prefix
 	port       *sim.Port
@@ -26,11 +27,12 @@ type nic struct {
 
 var _ stack.LinkEndpoint = (*nic)(nil)
 
-func newNIC(h *Host, id tcpip.NICID, c Interface) (*nic, error) {
+// newNIC makes interface number i of a host, from 0, on the port that it had before, if any.
+func newNIC(h *Host, i int, c Interface) (*nic, error) {
 	if len(c.Prefixes) == 0 {
 		return nil, fmt.Errorf("interface on %s: it has no address", c.Segment.Name())
 	}
-	n := &nic{host: h, id: id, medium: c.Segment.Config().Medium, prefixes: slices.Clone(c.Prefixes)}
+	n := &nic{host: h, id: tcpip.NICID(i + 1), boot: h.boots, medium: c.Segment.Config().Medium, prefixes: slices.Clone(c.Prefixes)}
 	mac := sim.MACFor(h.name, c.Segment.Name())
 	if n.medium == sim.Ethernet {
 		n.address = tcpip.LinkAddress(mac[:])
@@ -39,14 +41,18 @@ func newNIC(h *Host, id tcpip.NICID, c Interface) (*nic, error) {
 	if c.has(ip6) {
 		prefixes = append(prefixes[:len(prefixes):len(prefixes)], linkLocal(mac))
 	}
-	port := sim.PortConfig{Node: h.name, Owner: h, MAC: mac, Receive: n.receive}
+	port := sim.PortConfig{Node: h.name, Owner: h, MAC: mac, Receive: func(frame []byte) { h.nics[i].receive(frame) }}
 	for _, p := range prefixes {
 		port.Addrs = append(port.Addrs, p.Addr())
 	}
-	var err error
-	if n.port, err = c.Segment.Attach(port); err != nil {
-		return nil, err
+	if i == len(h.ports) {
+		p, err := c.Segment.Attach(port)
+		if err != nil {
+			return nil, err
+		}
+		h.ports = append(h.ports, p)
 	}
+	n.port = h.ports[i]
 	return n, h.addNIC(n, prefixes)
 }
 
@@ -58,6 +64,9 @@ func linkLocal(mac [6]byte) netip.Prefix {
 
 // receive takes a frame from the segment, as an event of the host.
 func (n *nic) receive(frame []byte) {
+	if n.gone() {
+		return
+	}
 	if n.medium == sim.PointToPoint {
 		if _, ok := n.packet(frame); ok {
 			n.deliver(frame)
@@ -101,7 +110,7 @@ func (n *nic) packet(frame []byte) ([]byte, bool) {
 
 // deliver hands an IP packet to the stack as if it had arrived on the interface.
 func (n *nic) deliver(packet []byte) {
-	if n.dispatcher == nil {
+	if n.dispatcher == nil || n.gone() {
 		return
 	}
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(packet)})
@@ -112,6 +121,9 @@ func (n *nic) deliver(packet []byte) {
 
 // WritePackets implements stack.LinkWriter.
 func (n *nic) WritePackets(list stack.PacketBufferList) (int, tcpip.Error) {
+	if n.gone() {
+		return list.Len(), nil
+	}
 	for _, pkt := range list.AsSlice() {
 		n.host.driver.transmit(n, pkt)
 	}

@@ -96,11 +96,16 @@ func (h *Host) run(p *sim.Proc, c rounds) (r Report) {
 			}
 			continue
 		}
+		var err error
 		switch {
 		case room && (len(waiting) == 0 || next < waiting[0].sent+c.timeout):
-			h.wait(p, next)
+			err = h.wait(p, next)
 		case len(waiting) > 0:
-			h.wait(p, waiting[0].sent+c.timeout)
+			err = h.wait(p, waiting[0].sent+c.timeout)
+		}
+		if err == ErrRestarted {
+			r.Err = err
+			break
 		}
 	}
 	r.Latency = slices.DeleteFunc(latency, func(d time.Duration) bool { return d == unanswered })
@@ -108,13 +113,20 @@ func (h *Host) run(p *sim.Proc, c rounds) (r Report) {
 	return r
 }
 
-// wait parks the coroutine until it is woken; false once the deadline has passed.
-func (h *Host) wait(p *sim.Proc, deadline time.Duration) bool {
+// wait parks the coroutine until it is woken: ErrTimeout once the deadline has
+// passed, ErrRestarted when the host on which it ran is gone.
+func (h *Host) wait(p *sim.Proc, deadline time.Duration) error {
 	if p.Now() >= deadline {
-		return false
+		return ErrTimeout
 	}
+	boot := h.boots
 	t := h.after(deadline-p.Now(), p.Wake)
+	e := h.parked.PushBack(p)
 	p.Park()
+	h.parked.Remove(e)
 	t.Stop()
-	return true
+	if h.boots != boot {
+		return ErrRestarted
+	}
+	return nil
 }

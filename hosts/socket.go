@@ -15,6 +15,7 @@ import (
 // socket is an endpoint of the stack whose notifications become events of the host.
 type socket struct {
 	host    *Host
+	boot    int // of the host, to which it belongs
 	ep      tcpip.Endpoint
 	entry   waiter.Entry
 	ready   func()
@@ -28,6 +29,9 @@ func (h *Host) newSocket(proto tcpip.TransportProtocolNumber, f family) (*socket
 		return nil, ErrUnreachable
 	}
 	wq := new(waiter.Queue)
+	if h.off {
+		return nil, ErrOff
+	}
 	ep, err := h.stack.NewEndpoint(proto, f, wq)
 	if err != nil {
 		return nil, errorOf(err)
@@ -39,7 +43,7 @@ func (h *Host) newSocket(proto tcpip.TransportProtocolNumber, f family) (*socket
 }
 
 func (h *Host) wrap(ep tcpip.Endpoint, wq *waiter.Queue) *socket {
-	s := &socket{host: h, ep: ep}
+	s := &socket{host: h, boot: h.boots, ep: ep}
 	s.event = s.changed
 	events := waiter.ReadableEvents | waiter.WritableEvents | waiter.EventHUp | waiter.EventErr
 	// Called by netstack, perhaps under the endpoint's lock: only schedule.
@@ -49,7 +53,7 @@ func (h *Host) wrap(ep tcpip.Endpoint, wq *waiter.Queue) *socket {
 }
 
 func (s *socket) notify() {
-	if s.pending {
+	if s.pending || s.gone() {
 		return
 	}
 	s.pending = true
@@ -58,8 +62,7 @@ func (s *socket) notify() {
 
 // changed is the event.
 func (s *socket) changed() {
-	s.pending = false
-	if s.ready != nil {
+	if s.pending = false; s.ready != nil && !s.gone() {
 		s.ready()
 	}
 }
@@ -87,6 +90,8 @@ var (
 	ErrUnreachable = errors.New("unreachable")
 	ErrTimeout     = errors.New("timed out")
 	ErrReset       = errors.New("connection reset")
+	ErrOff         = errors.New("the host is off")
+	ErrRestarted   = errors.New("the host was restarted")
 )
 
 func errorOf(err tcpip.Error) error {

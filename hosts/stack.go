@@ -26,8 +26,8 @@ func (h *Host) newStack(c Config) error {
 		NetworkProtocols:   network,
 		TransportProtocols: append(transport, tcp.NewProtocolCUBIC, udp.NewProtocol, h.driver.newESP, h.driver.newAH),
 		Clock:              h.world.Clock(h),
-		SecureRNG:          h.world.Rand(h.name, "netstack"),
-		RandSource:         h.world.Rand(h.name, "netstack timers").Source(),
+		SecureRNG:          h.rand("netstack"),
+		RandSource:         h.rand("netstack timers").Source(),
 		NFTables:           h.driver,
 		// Nobody asks the tables that netstack would make: 8 KiB for each host.
 		IPTables: new(stack.IPTables),
@@ -47,8 +47,9 @@ func (h *Host) newStack(c Config) error {
 	if err := h.stack.SetTransportProtocolOption(tcp.ProtocolNumber, &recovery); err != nil {
 		return fmt.Errorf("TCP without RACK: %s", err)
 	}
+	h.nics = nil
 	for i, ifc := range c.Interfaces {
-		n, err := newNIC(h, tcpip.NICID(i+1), ifc)
+		n, err := newNIC(h, i, ifc)
 		if err != nil {
 			return err
 		}

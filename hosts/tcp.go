@@ -185,7 +185,7 @@ func (h *Host) call(p *sim.Proc, c Call) (took time.Duration, err error) {
 func (s *tcpSocket) finish(p *sim.Proc) {
 	const patience, look = 10 * time.Second, 10 * time.Millisecond
 	s.ep.Shutdown(tcpip.ShutdownWrite)
-	for end := p.Now() + patience; p.Now() < end; p.Sleep(look) {
+	for end := p.Now() + patience; p.Now() < end && !s.gone(); p.Sleep(look) {
 		switch tcp.EndpointState(s.ep.State()) {
 		case tcp.StateTimeWait, tcp.StateClose, tcp.StateError:
 			return
@@ -208,8 +208,8 @@ func (s *tcpSocket) connect(p *sim.Proc, to netip.AddrPort, deadline time.Durati
 			}
 			return ErrReset
 		}
-		if !s.host.wait(p, deadline) {
-			return ErrTimeout
+		if err := s.host.wait(p, deadline); err != nil {
+			return err
 		}
 	}
 }
@@ -223,8 +223,8 @@ func (s *tcpSocket) read(p *sim.Proc, b []byte, deadline time.Duration) (int, er
 		case nil:
 			return r.Count, nil
 		case *tcpip.ErrWouldBlock:
-			if !s.host.wait(p, deadline) {
-				return 0, ErrTimeout
+			if err := s.host.wait(p, deadline); err != nil {
+				return 0, err
 			}
 		case *tcpip.ErrClosedForReceive:
 			return 0, io.EOF
@@ -252,8 +252,8 @@ func (s *tcpSocket) write(p *sim.Proc, b []byte, deadline time.Duration) error {
 		switch err.(type) {
 		case nil:
 		case *tcpip.ErrWouldBlock:
-			if !s.host.wait(p, deadline) {
-				return ErrTimeout
+			if err := s.host.wait(p, deadline); err != nil {
+				return err
 			}
 		default:
 			return errorOf(err)

@@ -24,6 +24,7 @@ func (h *Host) ServeUDP(port uint16, groups ...netip.Addr) (*Listener, error) {
 		return nil, fmt.Errorf("hosts: %s: listening on UDP port %d: %w", h.name, port, err)
 	}
 	l := h.addListener(ipsec.ProtoUDP, port)
+	l.groups = groups
 	for _, s := range sockets {
 		s.fragment()
 		s.onReady(func() { l.echo(s) })

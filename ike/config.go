@@ -31,6 +31,9 @@ type Config struct {
 	// that is shorter, and say so with RESPONDER-LIFETIME (RFC 2407, Section 4.6.3.1).
 	// Else it takes what is offered without a word, as HP's J4256-90025, p. 44 saw Windows do.
 	ShortenMainMode bool
+	// NoInitialContact has the initiator of a main mode not say that it has no other
+	// SA with the peer, which RFC 2407, Section 4.6.3.3 lets it say; see ikev1.Env.
+	NoInitialContact bool
 
 	NonceLen  int      // bytes of a nonce, 8 to 256 (RFC 2409, Section 5); 0: 20
 	VendorIDs [][]byte // sent in the first message of each side

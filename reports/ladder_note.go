@@ -51,6 +51,19 @@ func (b *builder) note(e trace.Event) (note, bool) {
 		if m.Down {
 			n.text = fmt.Sprintf("link %s: down", m.Link)
 		}
+	case trace.Attack:
+		n.kind, n.text = noteBad, fmt.Sprintf("%s: frame %d", m.Act, m.Frame)
+		if m.Original != 0 {
+			n.text += fmt.Sprintf(", was %d", m.Original)
+		}
+		n.detail = lines(m.Packet, m.Detail)
+		n.same = m.Act + m.Packet
+	case trace.HostState:
+		n.kind, n.text = noteGone, m.State
+		if m.State == "started" {
+			n.kind = noteGood
+		}
+		n.detail = m.Detail
 	case trace.Violation:
 		n.kind, n.text = noteBad, fmt.Sprintf("wire oracle: frame %d in the clear", m.Frame)
 		n.detail = lines(m.Packet, m.Rule, m.Why)

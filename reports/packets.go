@@ -66,9 +66,13 @@ func readWire(ev *evidence) wire {
 	inner := innerPackets(ev.events)
 	kind := classifier{map[uint32]string{}, map[fragmentKey]string{}}
 	violations := map[int]string{}
+	attackers := map[int]string{} // who sent a frame in another's name
 	for _, e := range ev.events {
-		if v, ok := e.Body.(trace.Violation); ok {
+		switch v := e.Body.(type) {
+		case trace.Violation:
 			violations[v.Frame] = fmt.Sprintf("%s must be protected by %s: %s", v.Packet, v.Rule, v.Why)
+		case trace.Attack:
+			attackers[v.Frame] = e.Node
 		}
 	}
 	w.table.Total = len(ev.packets)
@@ -78,6 +82,9 @@ func readWire(ev *evidence) wire {
 		sender := names[d.mac]
 		if p.Link == pcapng.LinkRaw { // no MAC address: the interface is called node:segment
 			sender, _, _ = strings.Cut(p.Interface, ":")
+		}
+		if by := attackers[p.Number]; by != "" {
+			sender = by
 		}
 		for k := range w.table.Counts {
 			if c := &w.table.Counts[k]; c.Class == d.class {
@@ -229,7 +236,9 @@ func nodesByAddress(ev *evidence) map[string]string {
 	for _, n := range ev.Nodes {
 		for _, i := range n.Interfaces {
 			for _, a := range append([]string{i.Address}, i.Also...) {
-				m[bare(a)] = n.Name
+				if a != "" { // an attacker has none
+					m[bare(a)] = n.Name
+				}
 			}
 		}
 	}

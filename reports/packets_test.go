@@ -1,10 +1,12 @@
 package reports
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
@@ -40,4 +42,24 @@ func TestLaterFragmentsAreOfTheFirstsKind(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, s.want, f.class)
 	}
+}
+
+// A frame that an attacker sent in another's name is the attacker's, and no
+// traffic between the two whose addresses it has.
+func TestFramesOfAttackers(t *testing.T) {
+	w := newWorld(t)
+	w.esp(true, 0x1000, 1, 10)
+	w.esp(true, 0x1000, 2, 10)
+	w.record("mallory", trace.Attack{Act: "altered", Frame: 3, Original: 1, Segment: "office", Packet: "esp", Detail: "payload bit 3 flipped"})
+	w.result.Nodes = append(w.result.Nodes, result.Node{Name: "mallory", Type: "attacker", Interfaces: []result.Interface{{Segment: "office", MAC: "02:00:00:00:00:66"}}})
+	ev, err := load(w.folder())
+	require.NoError(t, err)
+	wire := readWire(ev)
+	require.Equal(t, []string{"client", "mallory"}, []string{wire.table.First[0].Sender, wire.table.First[2].Sender})
+	require.Len(t, wire.data, 1)
+	ladder := newLadder(ev.events, []string{"client", "server", "mallory"}, nodesByAddress(ev), wire.data)
+	i := slices.IndexFunc(ladder.rows, func(r row) bool { return len(r.notes) > 0 && r.notes[0].text == "altered: frame 3, was 1" })
+	require.GreaterOrEqual(t, i, 0)
+	require.Equal(t, "mallory", ladder.columns[ladder.rows[i].notes[0].column])
+	require.Equal(t, noteBad, ladder.rows[i].notes[0].kind)
 }

@@ -37,7 +37,7 @@ type bus struct {
 
 type box struct {
 	X, Y, W, H        int
-	Kind              string // host, router, more
+	Kind              string // host, router, attacker, more
 	Name, Line, Title string
 }
 
@@ -286,8 +286,8 @@ func (t *layout) extra(l lateLink) {
 func (t *layout) box(n int, b box) {
 	node := t.nodes[n]
 	b.Kind, b.Name = "host", short(node.Name, boxWidth/letter-3)
-	if node.Type == "router" {
-		b.Kind, b.Line = "router", "router"
+	if node.Type == "router" || node.Type == "attacker" {
+		b.Kind, b.Line = node.Type, node.Type
 	} else if node.Policy != "" {
 		b.Line = "policy " + node.Policy
 	} else {
@@ -334,6 +334,8 @@ func describe(segments []result.Segment, nodes []result.Node) string {
 		for _, n := range nodes {
 			if a := address(n, s.Name); a != "" {
 				members = append(members, n.Name+" at "+a)
+			} else if on(n, s.Name) {
+				members = append(members, n.Name+" without an address")
 			}
 		}
 		if len(members) > busHosts {

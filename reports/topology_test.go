@@ -97,3 +97,13 @@ func TestTopologyCountsWhatItDoesNotDraw(t *testing.T) {
 	require.Equal(t, 100-maxBuses, d.Omitted)
 	require.Contains(t, d.Text, "76 more segments.")
 }
+
+// An attacker is drawn as what it is, and has no address to show.
+func TestTopologyWithAnAttacker(t *testing.T) {
+	ss, ns := network([]string{"lan"}, hostsOn("lan", 1))
+	ns = append(ns, result.Node{Name: "mallory", Type: "attacker", Interfaces: []result.Interface{{Segment: "lan"}}})
+	d := topology(ss, ns)
+	require.Len(t, d.Boxes, 2)
+	require.Equal(t, "attacker", d.Boxes[1].Kind)
+	require.Equal(t, "Segment lan joins lan0 at 10.0.0.1/24, mallory without an address.", d.Text)
+}

@@ -59,12 +59,13 @@ func (s *stepRun) judge() []result.Check {
 	}
 	for _, host := range slices.Sorted(maps.Keys(e.Counters)) {
 		want := e.Counters[host]
-		j.counters("counters."+host, host, &want, s.before[host], s.after[host])
+		j.counters("counters."+host, host, &want, s.before[host].since(s.after[host]), s.after[host].Counters)
 	}
 	j.saCounts(e.SAs)
 	if e.Events != nil {
 		j.eventsInOrder(e.Events, s.begin, s.end)
 	}
+	j.noEvents(e.Never, s.begin, s.end)
 	return j.checks
 }
 
@@ -151,7 +152,7 @@ func (o *observer) tally(begin, end window, a, b party, proto uint8, port uint16
 	t := tally{seen: map[string]int{}}
 	for i := range o.seen[begin.frames:end.frames] {
 		s := &o.seen[begin.frames+i]
-		if !s.between(a, b) || s.isIKE() {
+		if !s.between(a, b) || s.isIKE() || s.attacker {
 			continue
 		}
 		if !s.protected() {

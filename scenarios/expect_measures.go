@@ -125,14 +125,29 @@ func (j *judgement) counters(field, host string, want *spec.Counters, before, af
 	}
 }
 
+// statistics are the counters of a host, which begin anew when it is restarted.
+type statistics struct {
+	esp.Counters
+	restarts int
+}
+
+// since are the counters from which later ones have moved.
+func (s statistics) since(later statistics) esp.Counters {
+	if s.restarts != later.restarts {
+		return esp.Counters{}
+	}
+	return s.Counters
+}
+
 // statistics are the counters of the hosts that a step's expectations name.
-func (s *stepRun) statistics() map[string]esp.Counters {
+func (s *stepRun) statistics() map[string]statistics {
 	if s.spec.Expect == nil || len(s.spec.Expect.Counters) == 0 {
 		return nil
 	}
-	now := map[string]esp.Counters{}
-	for host := range s.spec.Expect.Counters {
-		now[host] = s.lab.hosts[host].Counters()
+	now := map[string]statistics{}
+	for _, host := range slices.Sorted(maps.Keys(s.spec.Expect.Counters)) {
+		h := s.lab.hosts[host]
+		now[host] = statistics{h.Counters(), h.Restarts()}
 	}
 	return now
 }
@@ -202,6 +217,20 @@ func (j *judgement) eventsInOrder(want []spec.Event, begin, end window) {
 		events = events[at+1:]
 	}
 	j.add(true, field, "events in order", fmt.Sprint(len(want)), fmt.Sprintf("%d, from %s to %s", len(want), first, last), "")
+}
+
+// noEvents judges that nothing of the list came.
+func (j *judgement) noEvents(unwanted []spec.Event, begin, end window) {
+	events := j.in().log.Events()[begin.events:end.events]
+	for i := range unwanted {
+		at := slices.IndexFunc(events, func(e trace.Event) bool { return fits(&unwanted[i], e) })
+		got, reason := "none", ""
+		if at >= 0 {
+			got = fmt.Sprintf("one at %s", events[at].At)
+			reason = fmt.Sprintf("the trace has a %s at %s", words(&unwanted[i]), events[at].At)
+		}
+		j.add(at < 0, fmt.Sprintf("never[%d]", i), "never", words(&unwanted[i]), got, reason)
+	}
 }
 
 // fits reports whether an event is one that is wanted.

@@ -38,6 +38,8 @@ func (l *lab) invariants(steps []*stepRun) []result.Check {
 			j.counters("counters", host, &v.Counters.Counters, esp.Counters{}, l.hosts[host].Counters())
 		case v.Events != nil:
 			j.eventsInOrder(v.Events, begin, end)
+		case v.Never != nil:
+			j.noEvents(v.Never, begin, end)
 		}
 		for _, c := range j.checks {
 			c.Name = cmp.Or(v.Title, subject(v)) + ": " + c.Name
@@ -58,7 +60,7 @@ func subject(v spec.Invariant) string {
 		return fmt.Sprintf("%s and %s", v.Loss.Between[0], v.Loss.Between[1])
 	case v.Counters != nil:
 		return v.Counters.Host
-	case v.Events != nil:
+	case v.Events != nil, v.Never != nil:
 		return "the run"
 	}
 	return v.SAs.Host

@@ -12,6 +12,7 @@ import (
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/natbox"
+	"github.com/ipseclab/ipseclab/scenarios/attack"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -26,9 +27,12 @@ type lab struct {
 	hosts    map[string]*hosts.Host
 	routers  map[string]*natbox.Router
 	addrs    map[netip.Addr]string // whose an address is
-	policies map[string]*policy.Policy
-	wire     *observer
-	oracle   *oracle
+
+	attackers map[string]*attack.Attacker
+	tapes     map[int]*attack.Tape // of the steps that replay, by their index
+	policies  map[string]*policy.Policy
+	wire      *observer
+	oracle    *oracle
 }
 
 // build makes the world of a scenario. Everything is made in the order of
@@ -41,7 +45,7 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 	l := &lab{
 		spec: s, seed: seed, log: trace.New(traceTo),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
-		addrs: map[netip.Addr]string{},
+		addrs: map[netip.Addr]string{}, attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{},
 	}
 	var err error
 	if l.policies, err = policiesOf(s); err != nil {
@@ -83,6 +87,9 @@ func (l *lab) wireUp(o Options) error {
 }
 
 func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
+	if n.Attacker() {
+		return l.addAttacker(name, n)
+	}
 	path := "$.nodes." + name
 	for _, a := range l.spec.NodeAddrs(name) {
 		l.addrs[a] = name
@@ -104,7 +111,8 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 			a, err := l.spec.Destination(name, to)
 			return a, err == nil
 		},
-		Faults: faults,
+		Faults:           faults,
+		NoInitialContact: settings.NoInitialContact,
 	}
 	for _, ifc := range n.Interfaces {
 		c.Interfaces = append(c.Interfaces, hosts.Interface{Segment: l.segments[ifc.Segment], Prefixes: ifc.Prefixes()})

@@ -107,17 +107,7 @@ func (l *lab) impair(c *sim.LinkConfig, i *spec.Impairments) {
 	}
 	c.Impairments.Blackholes = nil
 	for _, b := range i.Blackholes {
-		hole := sim.Selection{Filter: l.filter(&b.FrameFilter), Since: b.Since.Span(), Until: b.Until.Span()}
-		switch b.Direction {
-		case spec.DirectionUp:
-			hole.Direction = sim.Up
-		case spec.DirectionDown:
-			hole.Direction = sim.Down
-		}
-		if b.Frames != nil {
-			hole.First, hole.Last = ordinals(b.Frames)
-		}
-		c.Impairments.Blackholes = append(c.Impairments.Blackholes, hole)
+		c.Impairments.Blackholes = append(c.Impairments.Blackholes, l.selection(&b.FrameSelection, b.Direction))
 	}
 }
 

@@ -20,6 +20,13 @@ func checked(t *testing.T, s *spec.Scenario) (*scenarios.Result, []pcapng.Packet
 	t.Helper()
 	dir := t.TempDir()
 	r := scenarios.Check(t, s, scenarios.Options{Dir: dir})
+	packets, events := evidenceOf(t, dir)
+	return r, packets, events
+}
+
+// evidenceOf reads the evidence of a run.
+func evidenceOf(t *testing.T, dir string) ([]pcapng.Packet, []trace.Event) {
+	t.Helper()
 	f, err := os.Open(filepath.Join(dir, "capture.pcapng"))
 	require.NoError(t, err)
 	defer f.Close()
@@ -30,7 +37,7 @@ func checked(t *testing.T, s *spec.Scenario) (*scenarios.Result, []pcapng.Packet
 	defer g.Close()
 	events, err := trace.Read(g)
 	require.NoError(t, err)
-	return r, packets, events
+	return packets, events
 }
 
 // Each impairment that a file can name reaches the link or segment that it names.

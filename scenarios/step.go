@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/result"
@@ -22,12 +21,12 @@ type stepRun struct {
 	spec  spec.Step
 	ended bool
 
-	begin, end window                  // what was on the wire and in the trace when it began and ended
-	report     *hosts.Report           // of a step that sends traffic
-	listener   *hosts.Listener         // at the far end, if one listens there
-	seen       hosts.Seen              // by the listener before; after the end: during the step
-	before     map[string]esp.Counters // of hosts whose statistics are judged
-	after      map[string]esp.Counters
+	begin, end window                // what was on the wire and in the trace when it began and ended
+	report     *hosts.Report         // of a step that sends traffic
+	listener   *hosts.Listener       // at the far end, if one listens there
+	seen       hosts.Seen            // by the listener before; after the end: during the step
+	before     map[string]statistics // of hosts whose statistics are judged
+	after      map[string]statistics
 	heard      map[string]int // by host: datagrams of an announcement
 	got        []string
 	broken     error
@@ -59,8 +58,10 @@ func (s *stepRun) start(done func()) {
 	var owner sim.Owner
 	if traffic {
 		owner = l.hosts[from]
-		s.listen(to)
+	} else {
+		to, _, _ = s.spec.Target()
 	}
+	s.listen(to)
 	l.world.Go(owner, s.spec.Words(), func(p *sim.Proc) {
 		s.perform(p)
 		s.end, s.after = l.moment(), s.statistics()
@@ -135,6 +136,17 @@ func (s *stepRun) perform(p *sim.Proc) {
 			next = nil
 		}
 		s.broken = l.assign(v.AssignPolicy.Host, next)
+	case v.RestartHost != nil:
+		s.restart(p, v.RestartHost)
+	case v.Tamper != nil:
+		now, err := l.tamper(v.Tamper)
+		s.got, s.broken = append(s.got, now), err
+	case v.Replay != nil:
+		s.act(p, &v.Replay.Repeat, func() (int, error) { return s.replay(v.Replay) })
+	case v.Inject != nil:
+		s.act(p, &v.Inject.Repeat, func() (int, error) { return s.inject(v.Inject) })
+	case v.Spoof != nil:
+		s.act(p, &v.Spoof.Repeat, func() (int, error) { return s.spoof(v.Spoof) })
 	}
 }
 
@@ -219,7 +231,9 @@ func (s *stepRun) protocol() (proto uint8, port uint16) {
 	case v.Announce != nil:
 		return ipsec.ProtoUDP, uint16(v.Announce.Port)
 	}
-	return ipsec.ProtoAny, 0
+	_, word, number := s.spec.Target()
+	proto, _ = spec.ProtocolNumber(word)
+	return proto, uint16(number)
 }
 
 // party is one end of a step or an invariant: a node and its addresses, or a

@@ -16,10 +16,11 @@ import (
 // without asking anybody who knows: expectations about the wire are judged from
 // its notes.
 type observer struct {
-	decoder packetDecoder
-	heads   recent[head] // of datagrams in fragments
-	seen    []sighting
-	reads   bool // looks for the applications' data, too
+	attacker func(node string) bool
+	decoder  packetDecoder
+	heads    recent[head] // of datagrams in fragments
+	seen     []sighting
+	reads    bool // looks for the applications' data, too
 }
 
 // head is what only the first fragment of a datagram shows.
@@ -43,6 +44,7 @@ type sighting struct {
 	esp              bool   // ESP stands behind AH
 	espSPI           uint32 // then, in the first fragment
 	lost             bool
+	attacker         bool   // an attacker sent it, whatever addresses it has: it is no traffic of theirs
 	readable         bool   // an application's data stand in it
 	payload          uint64 // of a UDP datagram to or from port 500, or its first fragment: equal payloads, equal sums
 }
@@ -50,7 +52,7 @@ type sighting struct {
 // newObserver makes an observer for a scenario. It reads the applications' data
 // only for one that asks, because that means to go through every byte.
 func newObserver(s *spec.Scenario) *observer {
-	return &observer{reads: slices.ContainsFunc(s.Steps, func(s spec.Step) bool {
+	return &observer{attacker: func(node string) bool { return s.Nodes[node].Attacker() }, reads: slices.ContainsFunc(s.Steps, func(s spec.Step) bool {
 		return s.Expect != nil && s.Expect.Wire != nil && s.Expect.Wire.Data != ""
 	})}
 }
@@ -62,7 +64,7 @@ func (o *observer) frame(f sim.Frame) {
 		return
 	}
 	s := sighting{
-		at: f.At, number: f.Number, segment: f.Segment, node: f.Node, lost: f.Lost != "",
+		at: f.At, number: f.Number, segment: f.Segment, node: f.Node, lost: f.Lost != "", attacker: o.attacker(f.Node),
 		src: p.flow.Src, dst: p.flow.Dst, proto: p.flow.Proto, srcPort: p.flow.SrcPort, dstPort: p.flow.DstPort,
 		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi, esp: p.esp, espSPI: p.espSPI, length: p.length,
 		readable: o.reads && hosts.ShowsTestData(f.Data),

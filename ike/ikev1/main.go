@@ -209,7 +209,7 @@ func (sa *SA) message4(now time.Time, m *message) error {
 		return nil
 	}
 	ps := sa.proof()
-	if sa.env.Alone(now, sa) {
+	if !sa.env.Config.NoInitialContact && sa.env.Alone(now, sa) {
 		ps = append(ps, payload.Notify{
 			DOI: payload.DOIIPsec, Protocol: payload.ProtocolISAKMP, NotifyType: payload.NotifyInitialContact, SPI: sa.spi(),
 		})

@@ -62,7 +62,7 @@ type Step struct {
 // Node is a node of the network as drawn.
 type Node struct {
 	Name       string      `json:"name"`
-	Type       string      `json:"type"` // host, router
+	Type       string      `json:"type"` // host, router, attacker
 	OS         string      `json:"os,omitempty"`
 	Policy     string      `json:"policy,omitempty"` // assigned at the start
 	Interfaces []Interface `json:"interfaces"`
@@ -71,7 +71,7 @@ type Node struct {
 // Interface joins a node to a segment.
 type Interface struct {
 	Segment string   `json:"segment"`
-	Address string   `json:"address"`        // with prefix length
+	Address string   `json:"address"`        // with prefix length; an attacker has none
 	Also    []string `json:"also,omitempty"` // its other addresses
 	MAC     string   `json:"mac,omitempty"`  // of an Ethernet interface
 	MTU     int      `json:"mtu"`

@@ -20,6 +20,8 @@ func init() {
 	register[LinkChanged]()
 	register[Application]()
 	register[Violation]()
+	register[Attack]()
+	register[HostState]()
 }
 
 // Hex is a byte string that JSON shows in hexadecimal.
@@ -204,6 +206,22 @@ type Violation struct {
 	Why     string `json:"why"`
 }
 
+// Attack is one act of an attacker: a frame that he put on the wire.
+type Attack struct {
+	Act      string `json:"act"`                // altered, replayed, injected, spoofed; passed on: there was nothing to alter
+	Frame    int    `json:"frame"`              // his frame's number in the capture
+	Original int    `json:"original,omitempty"` // the number of the frame that was altered or is sent again
+	Segment  string `json:"segment"`
+	Packet   string `json:"packet"`           // altered: as it was
+	Detail   string `json:"detail,omitempty"` // what was changed or sent, and from what was overheard
+}
+
+// HostState says that a computer stopped or started.
+type HostState struct {
+	State  string `json:"state"` // stopped, started
+	Detail string `json:"detail,omitempty"`
+}
+
 // The names of the kinds, as trace.jsonl spells them.
 func (Step) Kind() string           { return "scenario.step" }
 func (PolicyAssigned) Kind() string { return "policy.assigned" }
@@ -219,3 +237,5 @@ func (PacketDropped) Kind() string  { return "packet.dropped" }
 func (LinkChanged) Kind() string    { return "link.changed" }
 func (Application) Kind() string    { return "app" }
 func (Violation) Kind() string      { return "oracle.violation" }
+func (Attack) Kind() string         { return "attack" }
+func (HostState) Kind() string      { return "host.state" }

@@ -24,7 +24,13 @@ func (c *checker) addresses(name string, owners map[netip.Addr]string) {
 		if itf.Link != nil && !c.empty(child(path, "link"), itf.Link, "nothing is set") {
 			c.link(child(path, "link"), itf.Link)
 		}
-		if len(itf.texts()) == 0 {
+		switch {
+		case n.Attacker() && len(itf.texts()) > 0:
+			c.at(path, "%s is an attacker, and has no address: he uses those of others", name)
+			continue
+		case n.Attacker():
+			continue
+		case len(itf.texts()) == 0:
 			c.missing(path, "address", "an interface of %s has no address", name)
 			continue
 		}

@@ -65,7 +65,7 @@ func (c *checker) expect(path string, s *Step) {
 	fits, traffic := fitting[verb]
 	for _, key := range present(e) {
 		switch {
-		case slices.Contains(anywhere, key):
+		case slices.Contains(anywhere, key), key == "application" && s.answersTo(c.s) != "":
 		case !traffic:
 			c.key(child(path, key), "%s: %s sends nothing that could be judged: put it beside a step that does, or use an invariant", key, verb)
 		case !slices.Contains(fits.keys, key):
@@ -73,6 +73,9 @@ func (c *checker) expect(path string, s *Step) {
 		}
 	}
 	c.measures(path, e)
+	if as := s.answersTo(c.s); e.App != nil && as != "" {
+		c.application(child(path, "application"), as, e.App)
+	}
 	if !traffic {
 		return
 	}

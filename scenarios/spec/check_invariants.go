@@ -6,7 +6,7 @@ import (
 )
 
 // subjectNames are the YAML keys of what an invariant can be about.
-var subjectNames = []string{"wire", "ike", "answers", "sas", "counters", "events"}
+var subjectNames = []string{"wire", "ike", "answers", "sas", "counters", "events", "never"}
 
 func (c *checker) invariant(path string, v *Invariant) {
 	subjects := slices.DeleteFunc(present(v), func(key string) bool { return key == "title" })
@@ -31,13 +31,15 @@ func (c *checker) invariant(path string, v *Invariant) {
 		c.countersOn(child(path, "counters"), v.Counters)
 	case v.Events != nil:
 		c.events(child(path, "events"), v.Events)
+	case v.Never != nil:
+		c.events(child(path, "never"), v.Never)
 	default:
 		for _, key := range subjectNames {
 			if c.unknown(child(path, key)) {
 				return
 			}
 		}
-		c.missing(path, "wire", "an invariant needs a subject: wire, ike, answers, sas, counters or events")
+		c.missing(path, "wire", "an invariant needs a subject: wire, ike, answers, sas, counters, events or never")
 	}
 }
 
@@ -55,8 +57,8 @@ func (c *checker) pair(path string, names []string) {
 	}
 	for i, name := range names {
 		switch at := item(at, i); {
-		case c.s.Nodes[name].Router():
-			c.at(at, "between: %s is a router: it begins and ends nothing", name)
+		case c.s.Nodes[name].Router() || c.s.Nodes[name].Attacker():
+			c.at(at, "between: %s is %s: it begins and ends nothing", name, article(c.s.Nodes[name].Kind()))
 		case !slices.Contains(c.hosts(), name) && !c.unknown("$.nodes"):
 			c.at(at, "between: no host is called %q%s", shorten(name), Suggest(name, c.hosts()))
 		}

@@ -58,19 +58,19 @@ func (c *checker) impairments(path string, i *Impairments, link bool) {
 }
 
 func (c *checker) blackhole(path string, b *Blackhole, link bool) {
-	c.frameFilter(path, &b.FrameFilter)
-	switch {
-	case b.Direction != "" && b.Direction != DirectionUp && b.Direction != DirectionDown:
-		c.at(child(path, "direction"), "direction: want up or down, got %q%s", shorten(b.Direction), Suggest(b.Direction, []string{DirectionUp, DirectionDown}))
-	case b.Direction != "" && !link:
+	c.frameSelection(path, &b.FrameSelection)
+	if c.direction(path, b.Direction) && b.Direction != "" && !link {
 		c.key(child(path, "direction"), "direction: a segment has none: set the blackhole on the link of an interface, or name a source")
 	}
-	c.ordinals(path, "frames", b.Frames)
-	c.span(path, "since", b.Since)
-	c.span(path, "until", b.Until)
-	if b.Until > 0 && b.Until <= b.Since {
-		c.at(child(path, "until"), "until: %s is not after since, %s", b.Until, b.Since)
+}
+
+// direction checks the way of a link.
+func (c *checker) direction(path, word string) bool {
+	ok := word == "" || word == DirectionUp || word == DirectionDown
+	if !ok {
+		c.at(child(path, "direction"), "direction: want up or down, got %q%s", shorten(word), Suggest(word, []string{DirectionUp, DirectionDown}))
 	}
+	return ok
 }
 
 // ordinals checks a range of numbers that count from 1.

@@ -1,10 +1,13 @@
 package spec
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // anywhere are the expectations that fit every verb: they are about hosts, not
 // about the traffic of the step.
-var anywhere = []string{"counters", "sas", "events"}
+var anywhere = []string{"counters", "sas", "events", "never"}
 
 // measures checks the expectations that are numbers of hosts and packets.
 func (c *checker) measures(path string, e *Expect) {
@@ -24,13 +27,14 @@ func (c *checker) measures(path string, e *Expect) {
 		c.nothing(child(at, host), &v)
 	}
 	c.events(child(path, "events"), e.Events)
+	c.events(child(path, "never"), e.Never)
 }
 
 // hostKey checks that a key names a host.
 func (c *checker) hostKey(path, name string) {
 	switch at := child(path, name); {
-	case c.s.Nodes[name].Router():
-		c.key(at, "%s is a router and has no IPsec", name)
+	case c.s.Nodes[name].Router() || c.s.Nodes[name].Attacker():
+		c.key(at, "%s is %s and has no IPsec", name, article(c.s.Nodes[name].Kind()))
 	case !slices.Contains(c.hosts(), name) && !c.unknown("$.nodes"):
 		c.key(at, "no host is called %q%s", shorten(name), Suggest(name, c.hosts()))
 	}
@@ -38,12 +42,12 @@ func (c *checker) hostKey(path, name string) {
 
 func (c *checker) events(path string, events []Event) {
 	if len(events) == 0 && c.given(path) {
-		c.at(path, "events: the list is empty: it would hold of every run")
+		c.at(path, "%s: the list is empty: it would hold of every run", path[strings.LastIndexByte(path, '.')+1:])
 	}
 	for i := range events {
 		at, e := item(path, i), &events[i]
 		if e.Kind == "" {
-			c.missing(at, "kind", "events: there is no kind, such as sa.added")
+			c.missing(at, "kind", "%s: there is no kind, such as sa.added", path[strings.LastIndexByte(path, '.')+1:])
 		}
 		if e.Node != "" {
 			c.defined(at, "node", e.Node, "node", "$.nodes", sorted(c.s.Nodes))

@@ -82,8 +82,12 @@ func (c *checker) nodes() {
 		}
 		switch n.Type {
 		case "", TypeHost, TypeRouter:
+		case TypeAttacker:
+			c.attacker(path, name, n)
+			continue
 		default:
-			c.at(child(path, "type"), "type: %q is neither host nor router%s", shorten(n.Type), Suggest(n.Type, []string{TypeHost, TypeRouter}))
+			known := []string{TypeHost, TypeRouter, TypeAttacker}
+			c.at(child(path, "type"), "type: want %s, got %q%s", strings.Join(known, ", "), shorten(n.Type), Suggest(n.Type, known))
 		}
 		c.gateways(path, n)
 		c.routes(path, n)

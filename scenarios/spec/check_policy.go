@@ -43,7 +43,7 @@ func (c *checker) policies() {
 // hosts are the names of all nodes that are not routers.
 func (c *checker) hosts() (names []string) {
 	for _, name := range sorted(c.s.Nodes) {
-		if !c.s.Nodes[name].Router() {
+		if c.s.Nodes[name].Host() {
 			names = append(names, name)
 		}
 	}

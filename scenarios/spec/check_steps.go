@@ -45,6 +45,11 @@ func (s *Step) after(now time.Duration) time.Duration {
 		return now + time.Duration(max(s.Announce.Count-1, 0))*s.Announce.Gap()
 	case s.UDP != nil:
 		return now + time.Duration(max(s.UDP.Count-1, 0))*s.UDP.Gap()
+	case s.RestartHost != nil:
+		return now + s.RestartHost.Boots()
+	}
+	if r := s.repeat(); r != nil {
+		return now + time.Duration(max(r.Count-1, 0))*r.Gap() + r.Watching()
 	}
 	return now + s.Wait.Span()
 }
@@ -78,6 +83,10 @@ func (c *checker) step(path string, s *Step) {
 		c.setLink(child(path, "set-link"), s.SetLink)
 	case s.AssignPolicy != nil:
 		c.assignPolicy(child(path, "assign-policy"), s.AssignPolicy)
+	case s.RestartHost != nil:
+		c.restartHost(child(path, "restart-host"), s.RestartHost)
+	default:
+		c.attack(path, s)
 	}
 	if s.Expect != nil {
 		c.expect(child(path, "expect"), s)
@@ -118,6 +127,10 @@ func (c *checker) ends(path, from, to string, router bool) {
 	if c.unknown("$.nodes") || c.unknown(child(path, "to")) {
 		return
 	}
+	if c.s.Nodes[to].Attacker() {
+		c.at(child(path, "to"), "to: %s is an attacker, and answers nothing", to)
+		return
+	}
 	a, err := c.s.Destination(from, to)
 	if err != nil {
 		if _, ok := c.s.Nodes[to]; !ok || len(c.s.NodeAddrs(to)) > 0 { // else it is reported with the node
@@ -138,8 +151,8 @@ func (c *checker) ends(path, from, to string, router bool) {
 
 // host checks that a word names a host.
 func (c *checker) host(path, key, word string) bool {
-	if c.s.Nodes[word].Router() {
-		c.at(child(path, key), "%s: %s is a router, not a host", key, word)
+	if n, ok := c.s.Nodes[word]; ok && (n.Router() || n.Attacker()) {
+		c.at(child(path, key), "%s: %s is %s, not a host", key, word, article(n.Kind()))
 		return false
 	}
 	if a, err := netip.ParseAddr(word); err == nil {

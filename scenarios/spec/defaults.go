@@ -45,6 +45,14 @@ import (
 //	Announce.Size        Announce.PayloadBytes         64
 //	SetLink.Segment      (*Scenario).LinkSegment       the segment of the node's only interface
 //	AssignPolicy.Policy  AssignPolicy.Unassigns        unassign
+//	RestartHost.Boot     RestartHost.Boots             30s
+//	Tamper.Segment       (*Scenario).TamperSegment     the only one that attacker and node share
+//	Tamper.Checksums     Tamper.Repairs                all
+//	Replay.Segment       (*Scenario).AttackSegment     the only one that the attacker is on; likewise of Inject and Spoof
+//	Repeat.Count         Repeat.Times                  1
+//	Repeat.Interval      Repeat.Gap                    1ms
+//	Repeat.Watch         Repeat.Watching               1s
+//	Spoof.Size           Spoof.DataBytes               64
 //
 // Beside them stand (Step).Verb, (Step).Ends, (*Scenario).Resolve,
 // (*Scenario).Destination, (*Scenario).NodeAt and (*Scenario).FilterAddress.
@@ -52,8 +60,9 @@ import (
 // The words that Node.Type, Segment.Kind, IPsec.IPv6, FilterAction.Action, Expect.Result,
 // Wire.Protection and Wire.Data are written with.
 const (
-	TypeHost   = "host"
-	TypeRouter = "router"
+	TypeHost     = "host"
+	TypeRouter   = "router"
+	TypeAttacker = "attacker"
 
 	KindEthernet     = "ethernet"
 	KindPointToPoint = "point-to-point"
@@ -146,11 +155,17 @@ func oneOrMore(one string, more []string) []string {
 // BypassIPv6 reports whether IPv6 passes whatever the policy says.
 func (s IPsec) BypassIPv6() bool { return s.IPv6 == IPv6Bypass }
 
-// Kind is TypeHost or TypeRouter.
+// Kind is TypeHost, TypeRouter or TypeAttacker.
 func (n Node) Kind() string { return or(n.Type, TypeHost) }
 
 // Router reports whether the node is one.
 func (n Node) Router() bool { return n.Kind() == TypeRouter }
+
+// Attacker reports whether the node is one.
+func (n Node) Attacker() bool { return n.Kind() == TypeAttacker }
+
+// Host reports whether the node is a computer, with applications and IPsec.
+func (n Node) Host() bool { return n.Kind() == TypeHost }
 
 // Settings are what the sources leave open, as this node has it.
 func (n Node) Settings() IPsec {
@@ -270,7 +285,9 @@ func (s Step) Verb() string {
 }
 
 // verbNames are the YAML keys of all verbs.
-var verbNames = []string{"ping", "connect", "transfer", "udp", "announce", "wait", "set-link", "assign-policy"}
+var verbNames = []string{
+	"ping", "connect", "transfer", "udp", "announce", "wait", "set-link", "assign-policy", "restart-host", "tamper", "replay", "inject", "spoof",
+}
 
 // verbs are all that the step sets, in the order of the type.
 func (s Step) verbs() (set []string) {
@@ -281,6 +298,8 @@ func (s Step) verbs() (set []string) {
 		{"ping", s.Ping != nil}, {"connect", s.Connect != nil}, {"transfer", s.Transfer != nil}, {"udp", s.UDP != nil},
 		{"announce", s.Announce != nil},
 		{"wait", s.Wait != 0}, {"set-link", s.SetLink != nil}, {"assign-policy", s.AssignPolicy != nil},
+		{"restart-host", s.RestartHost != nil}, {"tamper", s.Tamper != nil}, {"replay", s.Replay != nil},
+		{"inject", s.Inject != nil}, {"spoof", s.Spoof != nil},
 	} {
 		if v.set {
 			set = append(set, v.name)
@@ -330,6 +349,25 @@ func (s Step) Words() string {
 		return "unassign the policy of " + s.AssignPolicy.Host
 	case s.AssignPolicy != nil:
 		return fmt.Sprintf("assign %s to %s", s.AssignPolicy.Policy, s.AssignPolicy.Host)
+	case s.RestartHost != nil:
+		return "restart " + s.RestartHost.Host
+	}
+	return s.attackWords()
+}
+
+// attackWords say what an attacker does.
+func (s Step) attackWords() string {
+	switch {
+	case s.Tamper != nil && len(s.Tamper.Change) == 0:
+		return fmt.Sprintf("%s leaves the link of %s alone", s.Tamper.By, s.Tamper.Link)
+	case s.Tamper != nil:
+		return fmt.Sprintf("%s tampers on the link of %s", s.Tamper.By, s.Tamper.Link)
+	case s.Replay != nil:
+		return s.Replay.By + " replays"
+	case s.Inject != nil:
+		return fmt.Sprintf("%s injects %s → %s", s.Inject.By, s.Inject.Source, s.Inject.Destination)
+	case s.Spoof != nil:
+		return fmt.Sprintf("%s forges %s, %s → %s", s.Spoof.By, s.Spoof.Message, s.Spoof.As, s.Spoof.To)
 	}
 	return ""
 }

@@ -44,6 +44,11 @@ func TestDefaults(t *testing.T) {
 	require.True(t, AssignPolicy{}.Unassigns())
 	require.True(t, AssignPolicy{Policy: "none"}.Unassigns())
 	require.False(t, AssignPolicy{Policy: "p"}.Unassigns())
+	require.Equal(t, 30*time.Second, RestartHost{}.Boots())
+	require.Equal(t, ChecksumsAll, Tamper{}.Repairs())
+	require.Equal(t, 64, Spoof{}.DataBytes())
+	var r Repeat
+	require.Equal(t, []time.Duration{1, time.Millisecond, time.Second}, []time.Duration{time.Duration(r.Times()), r.Gap(), r.Watching()})
 }
 
 func TestGivenBeatsDefault(t *testing.T) {
@@ -70,6 +75,12 @@ func TestSteps(t *testing.T) {
 		{Step{SetLink: &SetLink{Node: "a"}}, "set-link", "set the link of a", "", ""},
 		{Step{AssignPolicy: &AssignPolicy{Host: "a", Policy: "p"}}, "assign-policy", "assign p to a", "", ""},
 		{Step{AssignPolicy: &AssignPolicy{Host: "a"}}, "assign-policy", "unassign the policy of a", "", ""},
+		{Step{RestartHost: &RestartHost{Host: "a"}}, "restart-host", "restart a", "", ""},
+		{Step{Tamper: &Tamper{By: "m", Link: "a", Change: []Change{{}}}}, "tamper", "m tampers on the link of a", "", ""},
+		{Step{Tamper: &Tamper{By: "m", Link: "a"}}, "tamper", "m leaves the link of a alone", "", ""},
+		{Step{Replay: &Replay{By: "m"}}, "replay", "m replays", "", ""},
+		{Step{Inject: &Inject{By: "m", Source: "a", Destination: "b"}}, "inject", "m injects a → b", "", ""},
+		{Step{Spoof: &Spoof{By: "m", As: "a", To: "b", Message: "tcp-reset"}}, "spoof", "m forges tcp-reset, a → b", "", ""},
 		{Step{Title: "own words", Wait: 1}, "wait", "own words", "", ""},
 		{Step{}, "", "", "", ""},
 	} {
@@ -78,7 +89,8 @@ func TestSteps(t *testing.T) {
 		require.Equal(t, tc.from != "", ok)
 	}
 	var verbs []string
-	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Announce: &Announce{}}, {Wait: 1}, {SetLink: &SetLink{}}, {AssignPolicy: &AssignPolicy{}}} {
+	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Announce: &Announce{}}, {Wait: 1}, {SetLink: &SetLink{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
+		{Tamper: &Tamper{}}, {Replay: &Replay{}}, {Inject: &Inject{}}, {Spoof: &Spoof{}}} {
 		verbs = append(verbs, s.Verb())
 	}
 	require.Equal(t, verbNames, verbs)

@@ -37,11 +37,16 @@ type Reorder struct {
 
 // Blackhole swallows frames. All its conditions must hold.
 type Blackhole struct {
+	FrameSelection `yaml:",inline"`
+	Direction      string `yaml:"direction" jsonschema:"enum=up,enum=down"` // of a link: up (from the node) or down; default both
+}
+
+// FrameSelection selects frames by what is in them, by time and by number.
+type FrameSelection struct {
 	FrameFilter `yaml:",inline"`
-	Direction   string   `yaml:"direction" jsonschema:"enum=up,enum=down"` // of a link: up (from the node) or down; default both
-	Frames      *Range   `yaml:"frames"`                                   // which of the frames that all else selects, counted from 1
-	Since       Duration `yaml:"since"`                                    // virtual time from which on
-	Until       Duration `yaml:"until"`                                    // virtual time before which; 0: for ever
+	Frames      *Range   `yaml:"frames"` // which of the frames that all else selects, counted from 1
+	Since       Duration `yaml:"since"`  // virtual time from which on
+	Until       Duration `yaml:"until"`  // virtual time before which; 0: for ever
 }
 
 // FrameFilter selects frames by what an observer of the wire can read in them.

@@ -72,6 +72,9 @@ func (s *Scenario) addresses(word string) ([]netip.Addr, error) {
 	if len(node.Interfaces) == 0 {
 		return nil, fmt.Errorf("node %s has no interface, and so no address", word)
 	}
+	if node.Attacker() {
+		return nil, fmt.Errorf("%s is an attacker, and has no address", word)
+	}
 	all := s.NodeAddrs(word)
 	if len(all) > 0 {
 		return all, nil

@@ -18,7 +18,7 @@ const SchemaID = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/
 
 // The comments of these files are the schema's descriptions.
 //
-//go:embed spec.go values.go links.go measures.go announce.go
+//go:embed spec.go values.go links.go measures.go announce.go attack.go
 var sources embed.FS
 
 // Schema is the JSON Schema of scenario files, indented, draft 2020-12. It
@@ -98,6 +98,8 @@ func refine(s *jsonschema.Schema) {
 	oneOf(s.Definitions["Step"], verbNames...)
 	oneOf(s.Definitions["Invariant"], subjectNames...)
 	oneOf(s.Definitions["Service"], "tcp", "udp")
+	oneOf(s.Definitions["Change"], "flip", "set")
+	oneOf(s.Definitions["Inject"], packetKinds...)
 	for _, name := range []string{"Queue", "Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "SACount"} {
 		s.Definitions[name].MinProperties = &one
 	}

@@ -75,9 +75,9 @@ type Segment struct {
 	Impairments `yaml:",inline"`
 }
 
-// Node is a host or a router.
+// Node is a host, a router or an attacker.
 type Node struct {
-	Type       string      `yaml:"type" jsonschema:"enum=host,enum=router"` // host (default) or router
+	Type       string      `yaml:"type" jsonschema:"enum=host,enum=router,enum=attacker"` // host (default), router or attacker
 	Interfaces []Interface `yaml:"interfaces" jsonschema:"required,minItems=1"`
 	Gateway    string      `yaml:"gateway"`                                // next hop of the default route of its family
 	Gateways   []string    `yaml:"gateways" jsonschema:"uniqueItems=true"` // the same for both families
@@ -89,7 +89,7 @@ type Node struct {
 // Interface joins a node to a segment.
 type Interface struct {
 	Segment   string   `yaml:"segment" jsonschema:"required"`
-	Address   string   `yaml:"address"`                                 // with prefix length: 10.0.0.1/24, 2001:db8::1/64
+	Address   string   `yaml:"address"`                                 // with prefix length: 10.0.0.1/24, 2001:db8::1/64; an attacker has none
 	Addresses []string `yaml:"addresses" jsonschema:"uniqueItems=true"` // instead of address: several, of IPv4 one at most
 	Link      *Link    `yaml:"link"`                                    // as it is from the start
 }
@@ -130,6 +130,9 @@ type IPsec struct {
 	// is shorter, and say so (RFC 2407, Section 4.6.3.1). Default: it takes what is
 	// offered, as HP J4256-90025 saw Windows do.
 	ShortenMainMode bool `yaml:"shorten-main-mode"`
+	// NoInitialContact has an IKE initiator not say that it has no other SA with the
+	// peer (RFC 2407, Section 4.6.3.3), as one that has forgotten them all would. Default: it says so.
+	NoInitialContact bool `yaml:"no-initial-contact"`
 	// Ties orders equally specific filters by their action. Default: block, permit, negotiate.
 	Ties []string `yaml:"ties"`
 	// IPv6 is what the policy means for IPv6: policy (default) has it apply as to IPv4;
@@ -210,6 +213,12 @@ type Step struct {
 	Wait         Duration      `yaml:"wait"`
 	SetLink      *SetLink      `yaml:"set-link"`
 	AssignPolicy *AssignPolicy `yaml:"assign-policy"`
+	RestartHost  *RestartHost  `yaml:"restart-host"`
+
+	Tamper *Tamper `yaml:"tamper"`
+	Replay *Replay `yaml:"replay"`
+	Inject *Inject `yaml:"inject"`
+	Spoof  *Spoof  `yaml:"spoof"`
 
 	Expect *Expect `yaml:"expect"`
 }
@@ -291,6 +300,7 @@ type Expect struct {
 	Counters   map[string]Counters `yaml:"counters"`   // by host: how far the driver's statistics moved during the step
 	SAs        map[string]SACount  `yaml:"sas"`        // by host: how many SAs it had during the step
 	Events     []Event             `yaml:"events"`     // what the trace holds of the step, in this order, other events between them or not
+	Never      []Event             `yaml:"never"`      // what the trace does not hold of the step
 }
 
 // Wire is what an observer of the wire saw of a step's traffic between its two
@@ -353,6 +363,7 @@ type Invariant struct {
 
 	Counters *CountersOn `yaml:"counters"` // of the driver of one host
 	Events   []Event     `yaml:"events"`   // what the trace holds, in this order
+	Never    []Event     `yaml:"never"`    // what the trace does not hold
 }
 
 // WireBetween limits what the wire may carry between two nodes, in either direction.

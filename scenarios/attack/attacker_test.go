@@ -1,0 +1,238 @@
+package attack
+
+import (
+	"bytes"
+	"context"
+	"testing"
+	"time"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// bench is two ports on a segment and an attacker beside them.
+type bench struct {
+	*testing.T
+	world      *sim.World
+	log        *trace.Log
+	alice, bob *sim.Port
+	got        [][]byte // by bob
+	sent       []sim.Frame
+	mallory    *Attacker
+}
+
+func newBench(t *testing.T) *bench {
+	b := &bench{T: t, log: trace.New(nil)}
+	var err error
+	b.world, err = sim.New(sim.Config{Seed: 1, Trace: b.log})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, b.world.Close()) })
+	lan, err := b.world.NewSegment("lan", sim.SegmentConfig{Latency: time.Millisecond})
+	require.NoError(t, err)
+	b.alice, err = lan.Attach(sim.PortConfig{Node: "alice", Receive: func([]byte) {}})
+	require.NoError(t, err)
+	b.bob, err = lan.Attach(sim.PortConfig{Node: "bob", Receive: func(f []byte) { b.got = append(b.got, f) }})
+	require.NoError(t, err)
+	b.mallory, err = New(b.world, "mallory", lan)
+	require.NoError(t, err)
+	b.world.Tap(func(f sim.Frame) { f.Data = bytes.Clone(f.Data); b.sent = append(b.sent, f) })
+	return b
+}
+
+// send has alice send a packet to bob, and lets all happen that follows.
+func (b *bench) send(p Packet) []byte {
+	f := frame(b, p)
+	to, from := b.bob.MAC(), b.alice.MAC()
+	copy(f, to[:])
+	copy(f[6:], from[:])
+	b.alice.Send(bytes.Clone(f), "as sent")
+	b.run()
+	return f
+}
+
+func (b *bench) run() { require.NoError(b, b.world.Run(context.Background(), 0, nil)) }
+
+func (b *bench) attacks() (all []trace.Attack) {
+	for _, e := range b.log.Events() {
+		if a, ok := e.Body.(trace.Attack); ok {
+			require.Equal(b, "mallory", e.Node)
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// What is selected is altered, on either side of the segment, and goes on as a
+// frame of the attacker's; the rest passes.
+func TestTamper(t *testing.T) {
+	for _, side := range []string{"alice", "bob"} {
+		t.Run(side, func(t *testing.T) {
+			b := newBench(t)
+			link, direction := b.alice, sim.Up
+			if side == "bob" {
+				link, direction = b.bob, sim.Down
+			}
+			tape := b.mallory.Record(sim.Selection{})
+			require.NoError(t, b.mallory.Tamper(link, Tampering{
+				Select:  sim.Selection{Filter: sim.Filter{Protocol: ipsec.ProtoUDP}, Direction: direction, First: 2, Last: 2},
+				Changes: []Change{{Field: "ip.ttl", Value: []byte{3}, Words: "ip.ttl set to 3"}},
+			}))
+			udp := b.send(samples["udp"])
+			b.send(samples["icmp"])
+			b.send(samples["udp"])
+			b.send(samples["udp"])
+			require.Len(t, b.got, 4)
+			for i, ttl := range []byte{128, 128, 3, 128} {
+				require.Equal(t, ttl, b.got[i][22], "packet %d", i+1)
+			}
+			require.Equal(t, []trace.Attack{{Act: "altered", Frame: 4, Original: 3, Segment: "lan", Packet: "udp 10.0.0.1:1025 > 10.0.0.2:7", Detail: "ip.ttl set to 3"}}, b.attacks())
+			require.Equal(t, "taken by mallory on link "+side+":lan", b.sent[2].Lost)
+			require.Equal(t, "mallory", b.sent[3].Node)
+			require.Equal(t, "altered by mallory (frame 3): ip.ttl set to 3; as sent", b.sent[3].Comment)
+			require.Len(t, tape.frames, 4, "he hears each packet once")
+			require.Equal(t, udp, tape.frames[2].frame, "and what he changes as it was")
+
+			require.NoError(t, b.mallory.Tamper(link, Tampering{}))
+			require.NoError(t, b.mallory.Tamper(link, Tampering{}), "twice is no mistake")
+			b.send(samples["udp"])
+			require.Len(t, b.attacks(), 1)
+		})
+	}
+}
+
+// A frame that has not the field goes on as it is, and the trace says so.
+func TestTamperInVain(t *testing.T) {
+	b := newBench(t)
+	require.NoError(t, b.mallory.Tamper(b.alice, Tampering{Changes: []Change{{Field: "esp.spi"}}}))
+	udp := b.send(samples["udp"])
+	require.Equal(t, [][]byte{udp}, b.got)
+	require.Equal(t, []trace.Attack{{Act: "passed on", Frame: 2, Original: 1, Segment: "lan", Packet: "udp 10.0.0.1:1025 > 10.0.0.2:7", Detail: "the frame has no esp.spi that can be read"}}, b.attacks())
+}
+
+func TestReplay(t *testing.T) {
+	b := newBench(t)
+	second := b.mallory.Record(sim.Selection{Filter: sim.Filter{Protocol: ipsec.ProtoUDP}, First: 2, Last: 2})
+	_, err := b.mallory.Replay(second, "lan")
+	require.EqualError(t, err, "attack: mallory has seen no frame to replay: udp, frame 2")
+	b.send(samples["udp"])
+	b.send(samples["icmp"])
+	udp := b.send(samples["udp"])
+	n, err := b.mallory.Replay(second, "lan")
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	b.run()
+	require.Len(t, b.got, 4)
+	mac := b.mallory.ports[0].MAC()
+	require.Equal(t, mac[:], b.got[3][6:12], "the switch is not misled")
+	require.Equal(t, udp[12:], b.got[3][12:])
+	require.Equal(t, "replayed by mallory (frame 3)", b.sent[3].Comment)
+	_, err = b.mallory.Replay(second, "wan")
+	require.EqualError(t, err, "attack: mallory has no port on segment wan")
+	b.send(samples["udp"])
+	require.Len(t, b.got, 5, "bob's switch port is still known")
+}
+
+// Each message goes out as it is meant to look, by gopacket's reading.
+func TestSpoof(t *testing.T) {
+	b := newBench(t)
+	toBob, toAlice := Forgery{Segment: "lan", To: b.bob.MAC(), As: alice, Victim: bob}, Forgery{Segment: "lan", To: b.bob.MAC(), As: bob, Victim: alice}
+	for message, want := range map[string]string{
+		"unreachable":   "attack: mallory cannot forge unreachable: he has overheard no packet of 10.0.0.1 that it could be about",
+		"ike-notify":    "attack: mallory cannot forge ike-notify: he has overheard no IKE between 10.0.0.2 and 10.0.0.1",
+		"ike-delete":    "attack: mallory cannot forge ike-delete: he has overheard no ESP from 10.0.0.1 to 10.0.0.2",
+		"ike-main-mode": "attack: mallory cannot forge ike-main-mode: he has overheard no main mode that anybody began with 10.0.0.1",
+		"poem":          `attack: nobody can forge "poem"`,
+	} {
+		require.EqualError(t, b.mallory.Spoof(message, toAlice), want)
+	}
+	for _, p := range samples {
+		b.send(p)
+	}
+	mainMode := append([]byte{0, 1, 2, 3, 4, 5, 6, 7, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0x10, 2, 0, 0, 0, 0, 0, 0, 0, 0, 32}, "an offer"...)
+	mainMode[27] = byte(len(mainMode))
+	b.send(Packet{UDP: &UDP{SrcPort: 500, DstPort: 500}, Data: mainMode})
+	b.send(samples["ike"])
+	b.send(samples["esp"])
+	for _, tc := range []struct {
+		message string
+		f       Forgery
+		check   func(p gopacket.Packet)
+	}{
+		{"tcp-reset", toBob, func(p gopacket.Packet) {
+			tcp := p.Layer(layers.LayerTypeTCP).(*layers.TCP)
+			require.True(t, tcp.RST && tcp.ACK && !tcp.SYN)
+			require.Equal(t, []uint32{1e9 + 11, 2e9}, []uint32{tcp.Seq, tcp.Ack}, "what bob waits for")
+			require.Equal(t, layers.TCPPort(1025), tcp.SrcPort)
+		}},
+		{"tcp-syn", toBob, func(p gopacket.Packet) { require.True(t, p.Layer(layers.LayerTypeTCP).(*layers.TCP).SYN) }},
+		{"tcp-ack", toAlice, func(p gopacket.Packet) {
+			tcp := p.Layer(layers.LayerTypeTCP).(*layers.TCP)
+			require.True(t, tcp.ACK && !tcp.RST, "a guess: bob has said nothing to this port")
+		}},
+		{"udp", toBob, func(p gopacket.Packet) {
+			require.Equal(t, uint16(8+5), p.Layer(layers.LayerTypeUDP).(*layers.UDP).Length)
+		}},
+		{"ping", toBob, func(p gopacket.Packet) {
+			require.Equal(t, uint8(8), p.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4).TypeCode.Type())
+		}},
+		{"fragmentation-needed", toAlice, func(p gopacket.Packet) {
+			icmp := p.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4)
+			require.Equal(t, []uint16{0, 576}, []uint16{icmp.Id, icmp.Seq}, "RFC 1191, Section 4")
+			quoted := gopacket.NewPacket(icmp.Payload, layers.LayerTypeIPv4, gopacket.Default).NetworkLayer().(*layers.IPv4)
+			require.Equal(t, layers.IPProtocolESP, quoted.Protocol)
+			require.Len(t, icmp.Payload, 28)
+		}},
+		{"unreachable", toAlice, func(p gopacket.Packet) {
+			require.Equal(t, uint8(3), p.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4).TypeCode.Code())
+		}},
+		{"ike-notify", toBob, func(p gopacket.Packet) {
+			m := p.Layer(layers.LayerTypeUDP).LayerPayload()
+			require.Equal(t, bytes.Repeat([]byte{7}, 16), m[:16], "the cookies overheard")
+			require.Equal(t, []byte{11, 0x10, 5, 0}, m[16:20], "N, version 1.0, informational, in the clear")
+		}},
+		{"ike-main-mode", toBob, func(p gopacket.Packet) {
+			m := p.Layer(layers.LayerTypeUDP).LayerPayload()
+			require.NotEqual(t, [8]byte{0, 1, 2, 3, 4, 5, 6, 7}, [8]byte(m[:8]), "a cookie of his own")
+			require.Equal(t, mainMode[8:], m[8:], "and all else as overheard")
+		}},
+		{"ike-delete", toAlice, func(p gopacket.Packet) {
+			m := p.Layer(layers.LayerTypeUDP).LayerPayload()
+			require.Equal(t, []byte{0, 0, 0x12, 0x34}, m[len(m)-4:], "the SPI of alice's ESP")
+		}},
+	} {
+		tc.f.Port, tc.f.Size, tc.f.MTU, tc.f.Code, tc.f.Notify = 80, 5, 576, 3, 14
+		if tc.message == "fragmentation-needed" {
+			tc.f.Quote = ipsec.ProtoESP
+		}
+		b.got = nil
+		require.NoError(t, b.mallory.Spoof(tc.message, tc.f), tc.message)
+		b.run()
+		require.Len(t, b.got, 1, tc.message)
+		p := gopacket.NewPacket(b.got[0], layers.LayerTypeEthernet, gopacket.Default)
+		require.Nil(t, p.ErrorLayer(), tc.message)
+		require.Equal(t, tc.f.As.String(), p.NetworkLayer().NetworkFlow().Src().String())
+		require.Equal(t, rebuilt(t, b.got[0]), b.got[0], "%s: checksums", tc.message)
+		tc.check(p)
+	}
+	require.Equal(t, []string{"fragmentation-needed", "ike-delete", "ike-main-mode", "ike-notify", "ping", "tcp-ack", "tcp-reset", "tcp-syn", "udp", "unreachable"}, Messages())
+}
+
+// What is remembered is bounded, and the oldest goes first.
+func TestLatest(t *testing.T) {
+	var l latest[int, int]
+	for i := range 2 * memory {
+		l.put(i, i)
+		l.put(0, i)
+	}
+	require.Len(t, l.values, memory)
+	v, ok := l.get(0)
+	require.True(t, ok && v == 2*memory-1)
+	_, ok = l.get(memory)
+	require.False(t, ok)
+	require.Equal(t, []int{0, 2*memory - 1}, l.newest()[:2])
+}

@@ -1,0 +1,253 @@
+package attack
+
+import (
+	"bytes"
+	"encoding/binary"
+	"math/bits"
+	"math/rand/v2"
+	"net/netip"
+	"testing"
+
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
+	"github.com/stretchr/testify/require"
+)
+
+var (
+	alice = netip.MustParseAddr("10.0.0.1")
+	bob   = netip.MustParseAddr("10.0.0.2")
+)
+
+// frame is a packet from alice to bob, with Ethernet header.
+func frame(t testing.TB, p Packet) []byte {
+	t.Helper()
+	p.Src, p.Dst, p.To = alice, bob, [6]byte{2, 0, 0, 0, 0, 2}
+	f, err := p.frame()
+	require.NoError(t, err)
+	return f
+}
+
+var samples = map[string]Packet{
+	"tcp":  {TCP: &TCP{SrcPort: 1025, DstPort: 80, Sequence: 1e9, Acknowledgment: 2e9, Flags: []string{"ack", "psh"}, Window: 8192}, Data: []byte("an odd line")},
+	"udp":  {UDP: &UDP{SrcPort: 1025, DstPort: 7}, Data: []byte("even line")},
+	"icmp": {ICMP: &ICMP{Type: 8, Rest: 0x00010002}, Data: []byte("abcdefg")},
+	"ike":  {UDP: &UDP{SrcPort: 500, DstPort: 500}, Data: bytes.Repeat([]byte{7}, 60)},
+	"esp":  {ESP: &ESP{SPI: 0x1234, Sequence: 9}, Data: bytes.Repeat([]byte{9}, 80)},
+}
+
+// rebuilt is the frame with lengths as they are and checksums that gopacket has worked out.
+func rebuilt(t *testing.T, f []byte) []byte {
+	t.Helper()
+	p := gopacket.NewPacket(f, layers.LayerTypeEthernet, gopacket.Default)
+	var all []gopacket.SerializableLayer
+	for _, l := range p.Layers() {
+		switch l := l.(type) {
+		case *layers.TCP:
+			l.SetNetworkLayerForChecksum(p.NetworkLayer())
+		case *layers.UDP:
+			l.SetNetworkLayerForChecksum(p.NetworkLayer())
+		}
+		if s, ok := l.(gopacket.SerializableLayer); ok {
+			all = append(all, s)
+		} else {
+			all = append(all, gopacket.Payload(l.LayerContents()))
+		}
+	}
+	b := gopacket.NewSerializeBuffer()
+	require.NoError(t, gopacket.SerializeLayers(b, gopacket.SerializeOptions{ComputeChecksums: true}, all...))
+	return b.Bytes()[:len(f)] // without padding
+}
+
+// After any change but one of a checksum, the frame is what another
+// implementation makes of the same fields.
+func TestRepairAgreesWithGopacket(t *testing.T) {
+	for name, p := range samples {
+		for _, field := range Fields() {
+			f := frame(t, p)
+			v, ok := read(f)
+			require.True(t, ok)
+			_, has := fields[field](v, f)
+			if !has || field == "ip.protocol" || field == "udp.length" || bytes.HasSuffix([]byte(field), []byte("checksum")) {
+				continue // what follows is read otherwise afterwards
+			}
+			before := bytes.Clone(f)
+			m := Tampering{Changes: []Change{{Field: field, Flip: 0}}}
+			require.NoError(t, m.alter(f))
+			require.NotEqual(t, before, f)
+			require.Equal(t, rebuilt(t, f), f, "%s of %s", field, name)
+
+			f = bytes.Clone(before)
+			m.Repair = RepairNone
+			require.NoError(t, m.alter(f))
+			require.Equal(t, 1, differing(before, f), "%s of %s: one bit", field, name)
+			m.Repair = RepairIP
+			ip := bytes.Clone(before)
+			require.NoError(t, m.alter(ip))
+			require.Equal(t, rebuilt(t, ip)[:etherHeader+20], ip[:etherHeader+20])
+			require.Equal(t, f[etherHeader+20:], ip[etherHeader+20:], "nothing but the IP header is repaired")
+		}
+	}
+}
+
+// differing counts the bits in which two frames differ.
+func differing(a, b []byte) (n int) {
+	for i := range a {
+		n += bits.OnesCount8(a[i] ^ b[i])
+	}
+	return n
+}
+
+// The fields are where RFC 791, 793, 768, 792, 4303, 4302 and 2408 have them.
+func TestFieldsAreWhereTheStandardsSay(t *testing.T) {
+	ah := frame(t, Packet{Protocol: 51, Data: append([]byte{17, 4, 0, 0, 0, 0, 0x12, 0x34, 0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
+		frame(t, samples["udp"])[34:]...)})
+	for _, tc := range []struct {
+		field string
+		frame []byte
+		at, n int // bits, from the start of the frame
+	}{
+		{"ip.tos", nil, 15 * 8, 8}, {"ip.id", nil, 18 * 8, 16}, {"ip.dont-fragment", nil, 20*8 + 1, 1}, {"ip.ttl", nil, 22 * 8, 8},
+		{"ip.protocol", nil, 23 * 8, 8}, {"ip.checksum", nil, 24 * 8, 16}, {"ip.src", nil, 26 * 8, 32}, {"ip.dst", nil, 30 * 8, 32},
+		{"udp.source-port", nil, 34 * 8, 16}, {"udp.destination-port", nil, 36 * 8, 16}, {"udp.length", nil, 38 * 8, 16}, {"udp.checksum", nil, 40 * 8, 16},
+		{"payload", nil, 42 * 8, 9 * 8},
+		{"tcp.sequence", frame(t, samples["tcp"]), 38 * 8, 32}, {"tcp.acknowledgment", frame(t, samples["tcp"]), 42 * 8, 32},
+		{"tcp.flags", frame(t, samples["tcp"]), 47 * 8, 8}, {"tcp.window", frame(t, samples["tcp"]), 48 * 8, 16}, {"tcp.checksum", frame(t, samples["tcp"]), 50 * 8, 16},
+		{"icmp.type", frame(t, samples["icmp"]), 34 * 8, 8}, {"icmp.code", frame(t, samples["icmp"]), 35 * 8, 8},
+		{"esp.spi", frame(t, samples["esp"]), 34 * 8, 32}, {"esp.sequence", frame(t, samples["esp"]), 38 * 8, 32},
+		{"esp.payload", frame(t, samples["esp"]), 42 * 8, 80 * 8}, {"icv", frame(t, samples["esp"]), 110 * 8, 96},
+		{"ah.next-header", ah, 34 * 8, 8}, {"ah.length", ah, 35 * 8, 8}, {"ah.spi", ah, 38 * 8, 32}, {"ah.sequence", ah, 42 * 8, 32}, {"icv", ah, 46 * 8, 96},
+		{"payload", ah, (34 + 24 + 8) * 8, 9 * 8},
+		{"ike.cookie-responder", frame(t, samples["ike"]), 50 * 8, 64}, {"ike.exchange", frame(t, samples["ike"]), 60 * 8, 8},
+		{"ike.message-id", frame(t, samples["ike"]), 62 * 8, 32}, {"ike.payload", frame(t, samples["ike"]), 70 * 8, 32 * 8},
+	} {
+		f := tc.frame
+		if f == nil {
+			f = frame(t, samples["udp"])
+		}
+		v, ok := read(f)
+		require.True(t, ok)
+		p, ok := fields[tc.field](v, f)
+		require.True(t, ok, tc.field)
+		require.Equal(t, place{tc.at, tc.n}, p, tc.field)
+	}
+}
+
+// null is alice's UDP in ESP without encryption, padded to 4 bytes, with an ICV of some length.
+func null(t testing.TB, icv int) []byte {
+	inner := frame(t, samples["udp"])[34:]
+	b := bytes.Clone(inner)
+	pad := (4 - (len(b)+2)%4) % 4
+	for i := range pad {
+		b = append(b, byte(i+1))
+	}
+	b = append(append(b, byte(pad), 17), bytes.Repeat([]byte{0xaa}, icv)...)
+	return frame(t, Packet{ESP: &ESP{SPI: 0x1234, Sequence: 1}, Data: b})
+}
+
+// ESP without encryption is read, and the checksum inside repaired; ESP with it is not.
+func TestThroughESP(t *testing.T) {
+	for _, icv := range icvLengths {
+		f := null(t, icv)
+		v, ok := read(f)
+		require.True(t, ok)
+		require.False(t, v.hidden)
+		require.Equal(t, []int{42, 50, 59}, []int{v.transport, v.data, v.transportEnd}, "ICV of %d bytes", icv)
+		require.NoError(t, (&Tampering{Changes: []Change{{Field: "payload", Value: []byte("EVEN")}}}).alter(f))
+		require.Equal(t, "EVEN line", string(f[50:59]))
+		after, ok := read(f)
+		require.True(t, ok)
+		require.Equal(t, uint32(0xffff), after.transportSum(f))
+	}
+	f := null(t, 12)
+	f[50] ^= 1 // its checksum does not hold, so that it may be anything
+	v, ok := read(f)
+	require.True(t, ok)
+	require.True(t, v.hidden)
+
+	f = frame(t, samples["esp"])
+	v, ok = read(f)
+	require.True(t, ok && v.hidden)
+	p, ok := fields["payload"](v, f)
+	require.True(t, ok)
+	require.Equal(t, bytesAt(34+8+16, 80-16-32), p, "neither IV nor ICV")
+}
+
+func TestChangesThatCannotBeMade(t *testing.T) {
+	for _, tc := range []struct {
+		change Change
+		want   string
+	}{
+		{Change{Field: "tcp.flags"}, "the frame has no tcp.flags that can be read"},
+		{Change{Field: "ip.ttl", Flip: 8}, "ip.ttl has 8 bits, and none with the number 8"},
+		{Change{Field: "payload", Value: []byte("12345"), At: 5}, "payload has 9 bytes: 5 bytes from byte 5 on do not fit"},
+		{Change{Field: "colour"}, `attack: no field is called "colour"`},
+	} {
+		f := frame(t, samples["udp"])
+		before := bytes.Clone(f)
+		m := Tampering{Changes: []Change{{Field: "ip.ttl", Value: []byte{3}}, tc.change}}
+		require.EqualError(t, m.alter(f), tc.want)
+		require.Equal(t, before, f, "all changes or none")
+	}
+	require.Error(t, (&Tampering{Changes: []Change{{Field: "ip.ttl"}}}).alter([]byte{1, 2, 3}))
+}
+
+// A UDP packet without checksum has none afterwards, and what comes out as 0 is sent as 0xffff, RFC 768.
+func TestRepairOfUDP(t *testing.T) {
+	f := frame(t, samples["udp"])
+	binary.BigEndian.PutUint16(f[40:], 0)
+	require.NoError(t, (&Tampering{Changes: []Change{{Field: "payload"}}}).alter(f))
+	require.Zero(t, binary.BigEndian.Uint16(f[40:]))
+
+	f = frame(t, samples["udp"])
+	sum := binary.BigEndian.Uint16(f[40:])
+	data := binary.BigEndian.AppendUint16(nil, uint16(sumOf(uint32(binary.BigEndian.Uint16(f[42:]))+uint32(sum))))
+	require.NoError(t, (&Tampering{Changes: []Change{{Field: "payload", Value: data}}}).alter(f))
+	require.Equal(t, uint16(0xffff), binary.BigEndian.Uint16(f[40:]))
+}
+
+func sumOf(s uint32) uint32 { return sum(s, nil) }
+
+func FuzzAlter(f *testing.F) {
+	for _, p := range samples {
+		f.Add(frame(f, p))
+	}
+	f.Add(null(f, 12))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		for _, field := range Fields() {
+			for _, c := range []Change{{Field: field}, {Field: field, Value: []byte{1, 2, 3, 4}}, {Field: field, Flip: 500_000}} {
+				got := bytes.Clone(b)
+				m := Tampering{Changes: []Change{c}}
+				if m.alter(got) != nil {
+					require.Equal(t, b, got)
+				}
+				require.Len(t, got, len(b))
+			}
+		}
+		o := newOverheard()
+		o.note(b)
+		describe(b)
+	})
+}
+
+// Frames cut short anywhere, or with any byte changed, are no reason to panic.
+func TestHostileFrames(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	for _, p := range samples {
+		whole := frame(t, p)
+		for n := range len(whole) {
+			o := newOverheard()
+			o.note(whole[:n])
+			_ = (&Tampering{Changes: []Change{{Field: "payload"}}}).alter(bytes.Clone(whole[:n]))
+		}
+		for range 2000 {
+			f := bytes.Clone(whole)
+			f[rng.IntN(len(f))] = byte(rng.Uint32())
+			f[rng.IntN(len(f))] = byte(rng.Uint32())
+			o := newOverheard()
+			o.note(f)
+			for _, field := range Fields() {
+				_ = (&Tampering{Changes: []Change{{Field: field}}}).alter(bytes.Clone(f))
+			}
+		}
+	}
+}
