@@ -29,7 +29,7 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 		names=$$(go test -list '^Fuzz' $$pkg) || { echo "$$names"; exit 1; }; \
 		for name in $$(echo "$$names" | grep '^Fuzz'); do \
 			echo "== $$pkg $$name"; \
-			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) $$pkg || exit 1; \
+			go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$pkg || exit 1; \
 		done; \
 	done
 

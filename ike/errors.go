@@ -13,25 +13,21 @@ type Code int
 
 // Codes that this project reports, MS-ERREF, Section 2.2.
 const (
-	CodeAuthFailed        Code = 13801 // authentication credentials are unacceptable
-	CodeAttributes        Code = 13802 // security attributes are unacceptable
-	CodeTimedOut          Code = 13805 // negotiation timed out: the peer fell silent
-	CodeSADeleted         Code = 13807 // deleted by the peer
-	CodeNoResponse        Code = 13813 // the peer never answered
-	CodeProcessing        Code = 13816 // any other error
-	CodeNoPolicy          Code = 13825 // no policy configured
-	CodeSAPayload         Code = 13830 // error processing an SA payload; the rest of the row likewise
-	CodeKEPayload         Code = 13833
-	CodeIDPayload         Code = 13834
-	CodeHashPayload       Code = 13837
-	CodeNoncePayload      Code = 13839
-	CodePolicyChange      Code = 13849 // policy changed meanwhile
-	CodePolicyMatch       Code = 13868 // no proposal in common
-	CodeInvalidHash       Code = 13870 // hash verification failed
-	CodeResponderLifetime Code = 13879 // lifetime in a RESPONDER-LIFETIME notify is too short
-	CodeMainModeLimit     Code = 13882 // too many main modes
-	CodeQuickModeLimit    Code = 13884 // quick modes of this main mode used up
-	CodeMainModeExpired   Code = 13885 // main mode expired with the quick mode pending
+	CodeAuthFailed      Code = 13801 // authentication credentials are unacceptable
+	CodeAttributes      Code = 13802 // security attributes are unacceptable
+	CodeTimedOut        Code = 13805 // negotiation timed out: the peer fell silent
+	CodeSADeleted       Code = 13807 // deleted by the peer
+	CodeNoResponse      Code = 13813 // the peer never answered
+	CodeProcessing      Code = 13816 // any other error
+	CodeNoPolicy        Code = 13825 // no policy configured
+	CodeSAPayload       Code = 13830 // error processing an SA payload; the rest of the row likewise
+	CodeKEPayload       Code = 13833
+	CodeIDPayload       Code = 13834
+	CodePolicyChange    Code = 13849 // policy changed meanwhile
+	CodePolicyMatch     Code = 13868 // no proposal in common
+	CodeInvalidHash     Code = 13870 // hash verification failed
+	CodeQuickModeLimit  Code = 13884 // quick modes of this main mode used up
+	CodeMainModeExpired Code = 13885 // main mode expired with the quick mode pending
 )
 
 // Error is a fault that we found in a negotiation.

@@ -35,8 +35,6 @@ const (
 	TransformESP3DES  uint8 = 3
 	TransformESPNull  uint8 = 11
 	TransformESPAES   uint8 = 12 // RFC 3602, Section 5.2
-	TransformESPGCM8  uint8 = 18 // RFC 4106, Section 8.3
-	TransformESPGCM12 uint8 = 19 // RFC 4106, Section 8.3
 	TransformESPGCM16 uint8 = 20 // RFC 4106, Section 8.3
 
 	TransformAHMD5    uint8 = 2
