@@ -59,7 +59,7 @@ func linkLocal(mac [6]byte) netip.Prefix {
 // receive takes a frame from the segment, as an event of the host.
 func (n *nic) receive(frame []byte) {
 	if n.medium == sim.PointToPoint {
-		if _, ok := n.packet(frame); ok {
+		if packet, ok := n.packet(frame); ok && !n.host.driver.straightIn(n, packet) {
 			n.deliver(frame)
 		}
 		return
