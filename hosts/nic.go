@@ -68,7 +68,7 @@ func (n *nic) receive(frame []byte) {
 		return
 	}
 	if n.medium == sim.PointToPoint {
-		if _, ok := n.packet(frame); ok {
+		if packet, ok := n.packet(frame); ok && !n.host.driver.straightIn(n, packet) {
 			n.deliver(frame)
 		}
 		return

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/sim"
 )
 
 // Most datagrams need nothing of netstack's IP layer below the driver, in which they
@@ -48,9 +49,16 @@ func (d *driver) opened(n *nic, decision esp.Decision) {
 // It asks netstack for the next hop as netstack would, so that addresses are resolved
 // and stay so; false when that takes time, or there is no room in front.
 func (d *driver) straightOut(n *nic, buf, packet []byte, v *note, r *stack.Route) bool {
+	if len(packet) > n.port.MTU() || r.Loop() != stack.PacketOut {
+		return false
+	}
+	if n.medium == sim.PointToPoint {
+		d.put(n, packet, *v)
+		return true
+	}
 	whole := buf[:cap(buf)]
 	at := cap(buf) - cap(packet)
-	if at < header.EthernetMinimumSize || &whole[at] != &packet[0] || len(packet) > n.port.MTU() || r.Loop() != stack.PacketOut {
+	if at < header.EthernetMinimumSize || &whole[at] != &packet[0] {
 		return false
 	}
 	d.hop = stack.ResolvedFieldsResult{}

@@ -2,6 +2,8 @@ package sim
 
 import (
 	"container/heap"
+	"io"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -171,4 +173,71 @@ func BenchmarkBroadcast(b *testing.B) {
 		run(b, w, w.Now()+time.Second)
 	}
 	b.ReportMetric(float64(n)/time.Duration(start.now()).Seconds(), "frames/s")
+}
+
+// BenchmarkMesh has 1,000 nodes on one segment send frames of 300 bytes to each
+// other, a hundred of them under way from each; with "observed" they are captured
+// and shown to an observer. bare-events/s is the limit: the loop with as many events
+// that carry nothing.
+func BenchmarkMesh(b *testing.B) {
+	const nodes, underWay = 1000, 100
+	for _, observed := range []bool{false, true} {
+		name := "quiet"
+		if observed {
+			name = "observed"
+		}
+		b.Run(name, func(b *testing.B) {
+			c := Config{}
+			if observed {
+				c.Capture = io.Discard
+			}
+			w := newWorld(b, c)
+			if observed {
+				seen := 0
+				w.Tap(func(f Frame) { seen += len(f.Data) })
+			}
+			s := newSegment(b, w, "lan", SegmentConfig{Latency: ms})
+			rng := w.Rand("mesh")
+			ports := make([]*Port, nodes)
+			left := b.N
+			for i := range ports {
+				var err error
+				ports[i], err = s.Attach(PortConfig{Node: "n" + strconv.Itoa(i), Receive: func(f []byte) {
+					left--
+					dst, src := ports[(i+1+rng.IntN(nodes-1))%nodes].MAC(), ports[i].MAC()
+					copy(f, dst[:])
+					copy(f[6:], src[:])
+					ports[i].Send(f, "")
+				}})
+				if err != nil {
+					b.Fatal(err)
+				}
+			}
+			for range underWay {
+				for i, p := range ports {
+					p.Send(etherFrame(ports[(i+1)%nodes].MAC(), p.MAC(), string(make([]byte, 286))), "")
+				}
+			}
+			bare := newWorld(b, Config{})
+			events := b.N
+			for range nodes * underWay {
+				var f func()
+				f = func() { events--; bare.After(nil, ms, f) }
+				bare.After(nil, ms, f)
+			}
+			start := startWallClock(0)
+			if err := bare.Run(b.Context(), 0, func() bool { return events <= 0 }); err != nil {
+				b.Fatal(err)
+			}
+			reference := start.now()
+			b.ReportAllocs()
+			b.ResetTimer()
+			start = startWallClock(0)
+			if err := w.Run(b.Context(), 0, func() bool { return left <= 0 }); err != nil {
+				b.Fatal(err)
+			}
+			b.ReportMetric(float64(b.N)/time.Duration(start.now()).Seconds(), "frames/s")
+			b.ReportMetric(float64(b.N)/time.Duration(reference).Seconds(), "bare-events/s")
+		})
+	}
 }

@@ -152,7 +152,7 @@ func Read(r io.Reader) ([]Event, error) {
 	sc.Buffer(nil, 16<<20)
 	for n := 1; sc.Scan(); n++ {
 		var e Event
-		if err := json.Unmarshal(sc.Bytes(), &e); err != nil {
+		if err := e.UnmarshalJSON(sc.Bytes()); err != nil {
 			return events, fmt.Errorf("trace: line %d: %w", n, err)
 		}
 		events = append(events, e)
