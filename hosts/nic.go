@@ -10,6 +10,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
+	"github.com/ipseclab/ipseclab/internal/ipv6"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -39,7 +40,7 @@ func newNIC(h *Host, i int, c Interface) (*nic, error) {
 	}
 	prefixes := n.prefixes
 	if c.has(ip6) {
-		prefixes = append(prefixes[:len(prefixes):len(prefixes)], linkLocal(mac))
+		prefixes = append(prefixes[:len(prefixes):len(prefixes)], ipv6.LinkLocal(mac))
 	}
 	port := sim.PortConfig{Node: h.name, Owner: h, MAC: mac, Receive: func(frame []byte) { h.nics[i].receive(frame) }}
 	for _, p := range prefixes {
@@ -54,12 +55,6 @@ func newNIC(h *Host, i int, c Interface) (*nic, error) {
 	}
 	n.port = h.ports[i]
 	return n, h.addNIC(n, prefixes)
-}
-
-// linkLocal is the link-local address that an interface gives itself, made of its
-// MAC address: RFC 4291, Section 2.5.6 and Appendix A.
-func linkLocal(mac [6]byte) netip.Prefix {
-	return netip.PrefixFrom(addrOf(header.LinkLocalAddr(tcpip.LinkAddress(mac[:]))), 64)
 }
 
 // receive takes a frame from the segment, as an event of the host.

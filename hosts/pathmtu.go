@@ -3,6 +3,7 @@ package hosts
 import (
 	"encoding/binary"
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -28,6 +29,9 @@ type pathMTU struct {
 // again: RFC 1191, Section 6.3 and RFC 8201, Section 5.3.
 const pathMTUAge = 10 * time.Minute
 
+// maxPaths bounds the destinations remembered: anybody can send errors about packets to many.
+const maxPaths = 4096
+
 // minPathMTU is the least that every IPv4 link must carry, RFC 791, Section 3.2.
 const minPathMTU = 68
 
@@ -45,8 +49,15 @@ func (p *pathMTUs) learn(now time.Time, dst netip.Addr, mtu int) {
 	if p.byDst == nil {
 		p.byDst = map[netip.Addr]pathMTU{}
 	}
-	if e, ok := p.byDst[dst]; ok && now.Sub(e.learned) < pathMTUAge && e.mtu < mtu {
+	e, known := p.byDst[dst]
+	if known && now.Sub(e.learned) < pathMTUAge && e.mtu < mtu {
 		return
+	}
+	if !known && len(p.byDst) >= maxPaths {
+		maps.DeleteFunc(p.byDst, func(_ netip.Addr, e pathMTU) bool { return now.Sub(e.learned) >= pathMTUAge })
+		if len(p.byDst) >= maxPaths {
+			return
+		}
 	}
 	p.byDst[dst] = pathMTU{max(mtu, minPathMTU), now}
 }

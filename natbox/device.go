@@ -133,7 +133,7 @@ func NewRouter(w *sim.World, c RouterConfig) (*Router, error) {
 	for _, c := range c.Interfaces {
 		i := &iface{r: r, prefixes: slices.Clone(c.Prefixes), neighbours: map[netip.Addr]*neighbour{}}
 		if slices.ContainsFunc(i.prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() }) {
-			i.prefixes = append(i.prefixes, linkLocal(sim.MACFor(r.name, c.Segment.Name())))
+			i.prefixes = append(i.prefixes, ipv6.LinkLocal(sim.MACFor(r.name, c.Segment.Name())))
 		}
 		r.interfaces = append(r.interfaces, i)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/gopacket/layers"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ipseclab/ipseclab/internal/ipv6"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -110,7 +111,7 @@ func TestNotForwarded6(t *testing.T) {
 	sent := p.a.sendUDP("2001:db8:2::2", 10, nil)
 	p.wait(time.Second)
 	require.Empty(t, p.b.take())
-	p.a.icmpError(1, 2, linkLocal(p.a.router).Addr().String(), sent)
+	p.a.icmpError(1, 2, ipv6.LinkLocal(p.a.router).Addr().String(), sent)
 }
 
 // No error about an error, RFC 4443, Section 2.4(e.1).
@@ -164,9 +165,4 @@ func TestPointToPointLine(t *testing.T) {
 	l.run()
 	require.Len(t, got, 2, "the MTU of the line holds")
 	require.Len(t, b6.take(), 1)
-}
-
-func TestLinkLocalAddress(t *testing.T) {
-	m := [6]byte{0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde} // the example of RFC 2464, Section 4
-	require.Equal(t, "fe80::3656:78ff:fe9a:bcde", linkLocal(m).Addr().String())
 }

@@ -9,6 +9,8 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/internal/ipv6"
 )
 
 func TestEcho6(t *testing.T) {
@@ -115,7 +117,7 @@ func TestSolicited(t *testing.T) {
 	require.Len(t, p.a.take(), 1)
 	require.Empty(t, p.a.asked, "it knew the address from the solicitation")
 
-	ask("fe80::a", 255, linkLocal(p.a.router).Addr(), source)
+	ask("fe80::a", 255, ipv6.LinkLocal(p.a.router).Addr(), source)
 	require.Equal(t, 1, answers(), "its link-local address")
 	ask("::", 255, own, nil)
 	require.Equal(t, 1, answers(), "who looks for a duplicate hears of it")

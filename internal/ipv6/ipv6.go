@@ -1,6 +1,7 @@
 // Package ipv6 reads IPv6 packets: the fixed header and the extension headers
 // up to the upper layer (RFC 8200, Sections 3 and 4). It also does what a source
-// and a destination do to datagrams in fragments (Section 4.5).
+// and a destination do to datagrams in fragments (Section 4.5), and knows the
+// addresses that follow from others.
 //
 // ESP and AH count as upper layers here: what stands behind them is for who has
 // the keys, and policies name them as protocols.

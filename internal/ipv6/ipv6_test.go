@@ -149,6 +149,14 @@ func TestFragmentsRefused(t *testing.T) {
 	require.ErrorIs(t, err, ErrNoRoom, "a packet is not fragmented twice")
 }
 
+func TestAddressesOfALink(t *testing.T) {
+	m := [6]byte{0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde} // the example of RFC 2464, Section 4
+	require.Equal(t, "fe80::3656:78ff:fe9a:bcde/64", LinkLocal(m).String())
+	group, mac := SolicitedNode(netip.MustParseAddr("4037::01:800:200e:8c6c")) // the example of RFC 4291, Section 2.7.1
+	require.Equal(t, "ff02::1:ff0e:8c6c", group.String())
+	require.Equal(t, [6]byte{0x33, 0x33, 0xff, 0x0e, 0x8c, 0x6c}, mac)
+}
+
 // FuzzParse: no bytes make it panic, and what it finds lies within them.
 func FuzzParse(f *testing.F) {
 	f.Add(build([]uint8{HopByHop, Routing, Fragment, DestinationOptions}, []int{0, 1, 0, 2}, 6, []byte("payload")))
