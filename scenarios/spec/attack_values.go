@@ -129,3 +129,20 @@ func (s Spoof) Quoted() uint8 {
 	n, _ := frameProtocol(s.About)
 	return n
 }
+
+// attackWords say what an attacker does.
+func (s Step) attackWords() string {
+	switch {
+	case s.Tamper != nil && len(s.Tamper.Change) == 0:
+		return fmt.Sprintf("%s leaves the link of %s alone", s.Tamper.By, s.Tamper.Link)
+	case s.Tamper != nil:
+		return fmt.Sprintf("%s tampers on the link of %s", s.Tamper.By, s.Tamper.Link)
+	case s.Replay != nil:
+		return s.Replay.By + " replays"
+	case s.Inject != nil:
+		return fmt.Sprintf("%s injects %s → %s", s.Inject.By, s.Inject.Source, s.Inject.Destination)
+	case s.Spoof != nil:
+		return fmt.Sprintf("%s forges %s, %s → %s", s.Spoof.By, s.Spoof.Message, s.Spoof.As, s.Spoof.To)
+	}
+	return ""
+}
