@@ -1,7 +1,6 @@
 package spec
 
 import (
-	"fmt"
 	"net/netip"
 	"strconv"
 	"time"
@@ -274,85 +273,6 @@ func (s *Scenario) LinkSegment(l *SetLink) string {
 		return node.Interfaces[0].Segment
 	}
 	return l.Segment
-}
-
-// Verb is the YAML key of the step's verb, empty when none is set.
-func (s Step) Verb() string {
-	if v := s.verbs(); len(v) > 0 {
-		return v[0]
-	}
-	return ""
-}
-
-// verbNames are the YAML keys of all verbs.
-var verbNames = []string{
-	"ping", "connect", "transfer", "udp", "announce", "wait", "set-link", "assign-policy", "restart-host", "tamper", "replay", "inject", "spoof",
-}
-
-// verbs are all that the step sets, in the order of the type.
-func (s Step) verbs() (set []string) {
-	for _, v := range []struct {
-		name string
-		set  bool
-	}{
-		{"ping", s.Ping != nil}, {"connect", s.Connect != nil}, {"transfer", s.Transfer != nil}, {"udp", s.UDP != nil},
-		{"announce", s.Announce != nil},
-		{"wait", s.Wait != 0}, {"set-link", s.SetLink != nil}, {"assign-policy", s.AssignPolicy != nil},
-		{"restart-host", s.RestartHost != nil}, {"tamper", s.Tamper != nil}, {"replay", s.Replay != nil},
-		{"inject", s.Inject != nil}, {"spoof", s.Spoof != nil},
-	} {
-		if v.set {
-			set = append(set, v.name)
-		}
-	}
-	return set
-}
-
-// Ends are the words after from and to of a step that sends traffic; ok is false for the other verbs.
-func (s Step) Ends() (from, to string, ok bool) {
-	switch {
-	case s.Ping != nil:
-		return s.Ping.From, s.Ping.To, true
-	case s.Connect != nil:
-		return s.Connect.From, s.Connect.To, true
-	case s.Transfer != nil:
-		return s.Transfer.From, s.Transfer.To, true
-	case s.UDP != nil:
-		return s.UDP.From, s.UDP.To, true
-	case s.Announce != nil:
-		return s.Announce.From, s.Announce.To, true
-	}
-	return "", "", false
-}
-
-// Words are the step's title, or what it does in a few words.
-func (s Step) Words() string {
-	from, to, _ := s.Ends()
-	switch {
-	case s.Title != "":
-		return s.Title
-	case s.Ping != nil:
-		return fmt.Sprintf("ping %s → %s", from, to)
-	case s.Connect != nil:
-		return fmt.Sprintf("connect %s → %s, TCP port %d", from, to, s.Connect.Port)
-	case s.Transfer != nil:
-		return fmt.Sprintf("transfer %s bytes %s → %s, TCP port %d", s.Transfer.Bytes, from, to, s.Transfer.Port)
-	case s.UDP != nil:
-		return fmt.Sprintf("udp %s → %s, port %d", from, to, s.UDP.Port)
-	case s.Announce != nil:
-		return fmt.Sprintf("announce %s → %s, port %d", from, to, s.Announce.Port)
-	case s.Wait != 0:
-		return "wait " + s.Wait.String()
-	case s.SetLink != nil:
-		return "set the link of " + s.SetLink.Node
-	case s.AssignPolicy != nil && s.AssignPolicy.Unassigns():
-		return "unassign the policy of " + s.AssignPolicy.Host
-	case s.AssignPolicy != nil:
-		return fmt.Sprintf("assign %s to %s", s.AssignPolicy.Policy, s.AssignPolicy.Host)
-	case s.RestartHost != nil:
-		return "restart " + s.RestartHost.Host
-	}
-	return s.attackWords()
 }
 
 // Address is what a word in a filter's source or destination means.
