@@ -16,31 +16,32 @@ func FlowOf(packet []byte) (ipsec.Flow, error) {
 	if bad := d.parse(packet); bad != "" {
 		return ipsec.Flow{}, bad
 	}
-	f, bad := d.flow()
-	if bad != "" {
+	var f ipsec.Flow
+	if bad := d.flow(&f); bad != "" {
 		return ipsec.Flow{}, bad
 	}
 	return f, nil
 }
 
-func (d *datagram) flow() (ipsec.Flow, malformed) {
-	f := ipsec.Flow{Src: d.src(), Dst: d.dst(), Proto: d.upper}
+// flow fills in f, which is zero.
+func (d *datagram) flow(f *ipsec.Flow) malformed {
+	f.Src, f.Dst, f.Proto = d.src(), d.dst(), d.upper
 	if d.offset() > 0 {
 		f.Fragment = true
-		return f, ""
+		return ""
 	}
 	p := d.b[d.upperAt:]
 	switch {
 	case ipsec.HasPorts(f.Proto):
 		if len(p) < 4 {
-			return f, "packet ends before its ports"
+			return "packet ends before its ports"
 		}
 		f.SrcPort, f.DstPort = binary.BigEndian.Uint16(p), binary.BigEndian.Uint16(p[2:])
 	case f.Proto == ipsec.ProtoICMP, f.Proto == ipsec.ProtoICMPv6:
 		if len(p) < 1 {
-			return f, "packet ends before its ICMP type"
+			return "packet ends before its ICMP type"
 		}
 		f.ICMPType = p[0]
 	}
-	return f, ""
+	return ""
 }

@@ -17,7 +17,7 @@ const demandsProtection = "it arrived in the clear, and the policy demands prote
 // of no use to anybody. This stands in for the stateful check of RFC 4301,
 // Section 7.4, and keeps large datagrams of a permitted port whole.
 func (p *Pipeline) InboundClear(now time.Time, f ipsec.Flow) Decision {
-	decision := byEntry(p.in.lookup(f))
+	decision := byEntry(p.in.lookup(&f))
 	if f.Fragment {
 		decision = p.inboundFragment(f)
 	}
@@ -96,12 +96,13 @@ func (p *Pipeline) inbound(now time.Time, packet []byte, inPlace bool) (decision
 
 // accept judges what came out of an SA.
 func (p *Pipeline) accept(s *sa, inner *datagram, outside *ipsec.Flow, decision *Decision) {
-	f, bad := inner.flow()
+	var f ipsec.Flow
+	bad := inner.flow(&f)
 	switch {
 	case bad != "":
 		p.reject(outside, defect("inside: "+bad), decision)
 		return
-	case !p.cfg.TrustSPI && !s.Selector.Matches(f):
+	case !p.cfg.TrustSPI && !s.Selector.Matches(&f):
 		p.counters.count(otherTraffic)
 		decision.drop(string(otherTraffic))
 	default:

@@ -85,7 +85,7 @@ func (l layout) room(n int) int {
 // without options or extension headers, that fits the path MTU whichever of the policy's proposals
 // peers agree on. It is pathMTU itself for a flow that is not protected.
 func (p *Pipeline) InnerMTU(f ipsec.Flow, pathMTU int) int {
-	e := p.out.lookup(f)
+	e := p.out.lookup(&f)
 	if e == nil || e.Action != ipsec.Protect {
 		return pathMTU
 	}

@@ -56,7 +56,7 @@ func (p *Pipeline) outbound(now time.Time, packet []byte, r room, pathMTU int) (
 	var f ipsec.Flow
 	bad := d.parse(packet)
 	if bad == "" {
-		f, bad = d.flow()
+		bad = d.flow(&f)
 	}
 	if bad != "" {
 		p.dropped("ipsec outbound", "malformed packet", string(bad), "")
@@ -68,7 +68,7 @@ func (p *Pipeline) outbound(now time.Time, packet []byte, r room, pathMTU int) (
 		decision, tunnelled = p.outboundFragment(f)
 	}
 	if !f.Fragment || tunnelled {
-		e := p.out.lookup(f)
+		e := p.out.lookup(&f)
 		decision = byEntry(e)
 		switch decision.Action {
 		case ActionBlock:
@@ -202,5 +202,5 @@ func (p *Pipeline) outboundFragment(f ipsec.Flow) (d Decision, tunnelled bool) {
 			return d, false
 		}
 	}
-	return byEntry(p.out.lookup(f)), false
+	return byEntry(p.out.lookup(&f)), false
 }

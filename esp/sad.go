@@ -256,7 +256,7 @@ func (d *sad) forPacket(e *ipsec.Policy, f *ipsec.Flow) *sa {
 	}
 	list := d.byEnds[ends]
 	for i := len(list) - 1; i >= 0; i-- {
-		if s := list[i]; s.serves(e) && s.Selector.Matches(*f) {
+		if s := list[i]; s.serves(e) && s.Selector.Matches(f) {
 			return s
 		}
 	}

@@ -13,7 +13,7 @@ type spd struct{ entries []ipsec.Policy }
 func newSPD(entries []ipsec.Policy) spd { return spd{slices.Clone(entries)} }
 
 // lookup is the first entry that selects the flow; nil when none does.
-func (s *spd) lookup(f ipsec.Flow) *ipsec.Policy {
+func (s *spd) lookup(f *ipsec.Flow) *ipsec.Policy {
 	for i := range s.entries {
 		if s.entries[i].Selector.Matches(f) {
 			return &s.entries[i]
@@ -39,7 +39,7 @@ func (s *spd) candidates(f ipsec.Flow) []*ipsec.Policy {
 			open = open && sel.Proto == ipsec.ProtoAny
 			sel.Proto = ipsec.ProtoAny
 		}
-		if !sel.Matches(f) || !open && !opaque && !ipsec.HasPorts(f.Proto) {
+		if !sel.Matches(&f) || !open && !opaque && !ipsec.HasPorts(f.Proto) {
 			continue
 		}
 		found = append(found, &s.entries[i])
@@ -72,7 +72,7 @@ func (s *spd) serves(sa ipsec.SAParams) *ipsec.Policy {
 		if sa.Mode == ipsec.Tunnel {
 			f.Src, f.Dst = sa.Selector.Src.Addr(), sa.Selector.Dst.Addr()
 		}
-		e = s.lookup(f)
+		e = s.lookup(&f)
 	}
 	if e == nil || e.Action != ipsec.Protect {
 		return nil

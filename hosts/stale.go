@@ -39,7 +39,7 @@ func (d *driver) stale(packet []byte, n note) bool {
 		return n.policy != d.policy.number
 	}
 	for _, e := range d.host.agent.compiled.Outbound {
-		if e.Selector.Matches(f) {
+		if e.Selector.Matches(&f) {
 			return e.Action != ipsec.Bypass
 		}
 	}

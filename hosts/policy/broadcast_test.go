@@ -32,7 +32,7 @@ func TestFilterOfASubnetBroadcast(t *testing.T) {
 		require.NoError(t, err)
 		matched := false
 		for _, e := range c.Inbound {
-			matched = matched || e.Selector.Matches(f)
+			matched = matched || e.Selector.Matches(&f)
 		}
 		require.Equal(t, blocked, matched, prefix)
 	}

@@ -43,7 +43,7 @@ func (c *Compiled) Explain(d ipsec.Direction, f ipsec.Flow) Explanation {
 	for i, e := range c.entries(d) {
 		s := c.plumbed[d][i]
 		switch {
-		case !e.Selector.Matches(f):
+		case !e.Selector.Matches(&f):
 		case x.Action != "":
 			x.Beat = append(x.Beat, Beaten{Rule: e.Rule, Filter: s.describe(e.Selector), Why: c.lost(winner, s)})
 		case s == nil:
@@ -67,7 +67,7 @@ func (c *Compiled) Explain(d ipsec.Direction, f ipsec.Flow) Explanation {
 		x.Why += "; a non-first fragment shows no ports, so that filters with ports cannot match it"
 	}
 	for _, s := range c.all {
-		if why := c.why[s]; why != "" && s.selector.Matches(f) {
+		if why := c.why[s]; why != "" && s.selector.Matches(&f) {
 			x.Beat = append(x.Beat, Beaten{Rule: s.name, Filter: s.describe(s.selector), Why: why})
 		}
 	}

@@ -136,7 +136,7 @@ func search(c *Compiled, d ipsec.Direction, f ipsec.Flow) (action, rule string) 
 		spd = c.Inbound
 	}
 	for _, e := range spd {
-		if !e.Selector.Matches(f) {
+		if !e.Selector.Matches(&f) {
 			continue
 		}
 		switch e.Action {

@@ -182,7 +182,7 @@ func TestSPDEqualsNaiveSearch(t *testing.T) {
 			require.Equal(t, rule, x.Rule)
 			matching := 0
 			for _, e := range c.entries(d) {
-				if e.Selector.Matches(f) {
+				if e.Selector.Matches(&f) {
 					matching++
 				}
 			}
@@ -235,7 +235,7 @@ func TestQuickModeAgreesWithTheDriver(t *testing.T) {
 		require.NoError(t, err)
 		f := drawFlow(t, local, out)
 		for _, e := range c.Outbound {
-			if !e.Selector.Matches(f) {
+			if !e.Selector.Matches(&f) {
 				continue
 			}
 			if e.Action == ipsec.Protect {

@@ -117,7 +117,7 @@ type Selector struct {
 // is every type, and of protocols without types everything.
 type ICMPTypes struct{ First, Last uint8 }
 
-func (t ICMPTypes) holds(p Flow) bool {
+func (t ICMPTypes) holds(p *Flow) bool {
 	return t == ICMPTypes{} || !p.Fragment && t.First <= p.ICMPType && p.ICMPType <= t.Last
 }
 
@@ -127,7 +127,7 @@ func Host(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 // Matches reports whether a packet with these fields is in the set. A packet
 // whose ports are unknown (a non-first fragment, or no ports at all) carries 0
 // and is matched only by selectors that leave the port open.
-func (s Selector) Matches(p Flow) bool {
+func (s *Selector) Matches(p *Flow) bool {
 	return (s.Src == netip.Prefix{} || s.Src.Contains(p.Src)) &&
 		(s.Dst == netip.Prefix{} || s.Dst.Contains(p.Dst)) &&
 		(s.Proto == ProtoAny || s.Proto == p.Proto) &&
