@@ -15,12 +15,12 @@
 // # Owners
 //
 // An event may belong to an Owner, usually a host, whose Settle the loop calls
-// after it. A netstack hands TCP segments to goroutines of its own; Settle is
-// where the host waits until these are idle, and so they run inside the event.
-// For their sake all methods of World, Port and Timer that schedule, send or
-// record lock what they share. Nothing else may call them from another
-// goroutine, or the order of events is no longer determined; the way in from
-// outside is Inject.
+// after it. A netstack leaves TCP segments in a queue; Settle is where the host
+// has them handled, and so that happens inside the event. An Owner may have
+// goroutines do such work if it waits for them there: for their sake all methods
+// of World, Port and Timer that schedule, send or record lock what they share.
+// Nothing else may call them from another goroutine, or the order of events is no
+// longer determined; the way in from outside is Inject.
 //
 // # What is left out
 //
@@ -66,7 +66,7 @@ const defaultInstantLimit = 10_000_000
 // Owner is what events belong to.
 type Owner interface {
 	// Settle is called on the loop after each event of the owner, and returns
-	// when everything that the event set off on other goroutines is done. An
+	// when everything that the event left to be done is done. An
 	// Owner with a String or Name method is named so in errors.
 	Settle()
 }
