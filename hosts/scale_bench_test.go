@@ -4,6 +4,7 @@ package hosts_test
 
 import (
 	"fmt"
+	"math/rand"
 	"net/netip"
 	"os"
 	"runtime"
@@ -12,10 +13,20 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/link/channel"
+	"gvisor.dev/gvisor/pkg/tcpip/link/ethernet"
+	"gvisor.dev/gvisor/pkg/tcpip/network/arp"
+	"gvisor.dev/gvisor/pkg/tcpip/network/ipv4"
+	"gvisor.dev/gvisor/pkg/tcpip/stack"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
+	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/tcprun"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -27,8 +38,8 @@ const largestScale = "IPSECLAB_BENCH_HOSTS"
 // joins them in pairs by a TCP connection that stays open, and gives each an SA
 // pair with its partner, 3DES and SHA-1. KiB are what is in use after a collection.
 //
-// There is no raw limit for what a host takes; stack-KiB/host is an empty netstack
-// of the same protocols.
+// The limit of KiB/host is KiB/netstack: one of the same protocols with an
+// interface and an address, and nothing else.
 func BenchmarkHosts(b *testing.B) {
 	sizes := []int{100, 1000, 10_000}
 	if s := os.Getenv(largestScale); s != "" {
@@ -47,6 +58,7 @@ func BenchmarkHosts(b *testing.B) {
 
 func scale(b *testing.B, n int) {
 	g := newGauge(b)
+	netstacks(b, g, min(n, 1000))
 	crowd := newCrowd(b, n, func(int) *policy.Policy { return nil })
 	g.stage(n, "host")
 
@@ -62,6 +74,34 @@ func scale(b *testing.B, n int) {
 	g.stage(2*n, "SA")
 	b.ReportMetric(float64(g.mem.Sys-g.mem.HeapReleased)/(1<<20), "MiB")
 	crowd.close(b)
+}
+
+// netstacks measures n netstacks as hosts have them, and takes them down.
+func netstacks(b *testing.B, g *gauge, n int) {
+	w, err := sim.New(sim.Config{Name: "netstacks"})
+	require.NoError(b, err)
+	var all []*stack.Stack
+	for i := range n {
+		s := stack.New(stack.Options{
+			NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol, arp.NewProtocol},
+			TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocolCUBIC, udp.NewProtocol, icmp.NewProtocol4},
+			Clock:              w.Clock(nil), SecureRNG: w.Rand("secure", fmt.Sprint(i)), RandSource: rand.NewSource(1),
+			IPTables: new(stack.IPTables),
+		})
+		_, err := tcprun.Take(s)
+		require.NoError(b, err)
+		require.Nil(b, s.CreateNIC(1, ethernet.New(channel.New(1, 1500, tcpip.LinkAddress("\x02\x00\x00\x00\x00\x01")))))
+		require.Nil(b, s.AddProtocolAddress(1, tcpip.ProtocolAddress{
+			Protocol: ipv4.ProtocolNumber, AddressWithPrefix: tcpip.AddrFromSlice(addrOf(i).AsSlice()).WithPrefix(),
+		}, stack.AddressProperties{}))
+		all = append(all, s)
+	}
+	g.stage(n, "netstack")
+	require.NoError(b, w.Close())
+	for _, s := range all {
+		s.Destroy()
+	}
+	g.look()
 }
 
 // BenchmarkNegotiatedHosts makes hosts that demand ESP of each other and have each
