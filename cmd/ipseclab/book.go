@@ -17,12 +17,14 @@ type book struct {
 	started time.Time
 	run     *result.Run
 	done    []*finished // nil: not finished
+
+	finished, saved int // scenarios, and how many of them when last due
 }
 
 func newBook(dir *results, started time.Time, all []*spec.Scenario) *book {
 	return &book{dir: dir, started: started, done: make([]*finished, len(all)), run: &result.Run{
 		Schema: result.RunSchema, Version: version(debug.ReadBuildInfo()), GoVersion: runtime.Version(),
-		Started: started.UTC(), Outcome: result.Passed, Totals: map[result.Outcome]int{}, Scenarios: []result.Entry{},
+		Started: started.UTC(), Outcome: result.Passed, Totals: map[result.Outcome]int{},
 	}}
 }
 
@@ -31,12 +33,17 @@ func (b *book) add(f finished) {
 	b.run.Wall = time.Since(b.started)
 	b.run.Outcome = b.run.Outcome.Worse(f.result.Outcome)
 	b.run.Totals[f.result.Outcome]++
-	b.run.Scenarios = b.run.Scenarios[:0]
-	for i, d := range b.done {
-		if d != nil {
-			b.run.Scenarios = append(b.run.Scenarios, b.entry(i))
-		}
+	b.finished++
+}
+
+// due reports whether it is time for save: after each scenario at first, and ever
+// more seldom in a long run, of which all is written each time.
+func (b *book) due() bool {
+	if b.finished-b.saved <= b.saved/16 {
+		return false
 	}
+	b.saved = b.finished
+	return true
 }
 
 // entry is a finished scenario's line in the run.
@@ -48,25 +55,22 @@ func (b *book) entry(i int) result.Entry {
 	}
 }
 
-func (b *book) unfinished() (n int) {
-	for _, d := range b.done {
-		if d == nil {
-			n++
-		}
-	}
-	return n
-}
+func (b *book) unfinished() int { return len(b.done) - b.finished }
 
-// save writes results.json. A run that is still going is an interrupted one,
-// should the program not live to say otherwise.
-func (b *book) save(interrupted bool) error {
-	return writeJSON(b.dir.path(resultsFile), b.ended(interrupted))
-}
+// save writes results.json.
+func (b *book) save(run *result.Run) error { return writeJSON(b.dir.path(resultsFile), run) }
 
-// ended is the run as it is left behind. Nothing is known of what an interrupted
-// one did not finish, so that it has not passed, whatever the rest did.
+// ended is the run as it is left behind. One that is still going is an interrupted
+// one, should the program not live to say otherwise: nothing is known of what it
+// did not finish, so that it has not passed, whatever the rest did.
 func (b *book) ended(interrupted bool) *result.Run {
 	run := *b.run
+	run.Scenarios = []result.Entry{}
+	for i, d := range b.done {
+		if d != nil {
+			run.Scenarios = append(run.Scenarios, b.entry(i))
+		}
+	}
 	if run.Interrupted = interrupted; interrupted {
 		run.Outcome = result.Broken
 	}
@@ -74,8 +78,7 @@ func (b *book) ended(interrupted bool) *result.Run {
 }
 
 // close writes what the run leaves behind beside the scenarios' folders.
-func (b *book) close(interrupted bool) error {
-	run := b.ended(interrupted)
+func (b *book) close(run *result.Run) error {
 	var all []*result.Scenario
 	for _, d := range b.done {
 		if d != nil {
@@ -92,5 +95,5 @@ func (b *book) close(interrupted bool) error {
 	if err := reports.Index(b.dir.dir, run); err != nil {
 		return err
 	}
-	return b.save(interrupted)
+	return b.save(run)
 }

@@ -69,17 +69,17 @@ func line(e result.Entry, r *result.Scenario, width int) string {
 }
 
 // summary is what stands at the end of a run.
-func summary(w io.Writer, b *book, index string) {
+func summary(w io.Writer, run *result.Run, unfinished int, index string) {
 	var parts []string
 	for _, o := range []result.Outcome{result.Passed, result.Unsupported, result.Failed, result.Broken} {
-		if n := b.run.Totals[o]; n > 0 {
+		if n := run.Totals[o]; n > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", n, o))
 		}
 	}
-	if n := b.unfinished(); n > 0 {
-		parts = append(parts, fmt.Sprintf("%d not finished: interrupted", n))
+	if unfinished > 0 {
+		parts = append(parts, fmt.Sprintf("%d not finished: interrupted", unfinished))
 	}
-	fmt.Fprintf(w, "%s: %s, in %s%s\nreport: %s\n", count(len(b.done), "scenario"), strings.Join(parts, ", "), rounded(b.run.Wall), each(b.run), index)
+	fmt.Fprintf(w, "%s: %s, in %s%s\nreport: %s\n", count(len(run.Scenarios)+unfinished, "scenario"), strings.Join(parts, ", "), rounded(run.Wall), each(run), index)
 }
 
 // each says how long a scenario took on average, and the long ones apart; of one there is nothing to say.

@@ -58,7 +58,7 @@ func (c runCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	b := newBook(dir, time.Now(), all)
-	if err := b.save(true); err != nil { // from here on the folder is known as ours
+	if err := b.save(b.ended(true)); err != nil { // from here on the folder is known as ours
 		return wrong("the results folder cannot be written: %w", err)
 	}
 	lines := s.out
@@ -72,23 +72,26 @@ func (c runCmd) Run(ctx context.Context, s streams) error {
 	p := newProgress(lines, s.err, names)
 	for done := range runAll(ctx, dir, all, c.Seed, jobs) {
 		b.add(done)
-		if err := b.save(true); err != nil {
-			p.end()
-			return err
+		if b.due() {
+			if err := b.save(b.ended(true)); err != nil {
+				p.end()
+				return err
+			}
 		}
 		p.scenario(b.entry(done.index), done.result)
 	}
 	p.end()
 	interrupted := b.unfinished() > 0
-	if err := b.close(interrupted); err != nil {
+	run := b.ended(interrupted)
+	if err := b.close(run); err != nil {
 		return err
 	}
 	if c.Format == "json" {
-		if err := printJSON(s.out, b.run); err != nil {
+		if err := printJSON(s.out, run); err != nil {
 			return err
 		}
 	} else {
-		summary(s.out, b, relative(dir.index()))
+		summary(s.out, run, b.unfinished(), relative(dir.index()))
 	}
 	return outcome(interrupted, b.run.Outcome)
 }
