@@ -20,19 +20,24 @@ func sum(s uint32, b []byte) uint32 {
 	return s
 }
 
+// pseudo reports whether the transport checksum covers a pseudo-header: that of TCP
+// and UDP does (RFC 9293, Section 3.1 and RFC 768), and ICMPv6's (RFC 4443, Section 2.3).
+func (v *view) pseudo() bool { return ipsec.HasPorts(v.proto) || v.proto == ipsec.ProtoICMPv6 }
+
 // addressed is the sum of what the transport checksum covers in the IP header and
-// may change: TCP and UDP have the addresses in theirs, RFC 9293, Section 3.1 and RFC 768.
+// may change: the addresses.
 func (v *view) addressed(f []byte) uint32 {
-	if !ipsec.HasPorts(v.proto) {
+	if !v.pseudo() {
 		return 0
 	}
-	return sum(0, f[v.ip+12:v.ip+20])
+	at, length := v.addresses()
+	return sum(0, f[at:at+2*length])
 }
 
 // transportSum is the sum over a whole transport packet: 0xffff when its checksum is right.
 func (v *view) transportSum(f []byte) uint32 {
 	s := v.addressed(f)
-	if ipsec.HasPorts(v.proto) {
+	if v.pseudo() {
 		s += uint32(v.proto) + uint32(v.transportEnd-v.transport)
 	}
 	return sum(s, f[v.transport:v.transportEnd])
@@ -52,8 +57,10 @@ func (v *view) repair(before, after []byte, which Repair) {
 			binary.BigEndian.PutUint16(after[at:], ^uint16(s))
 		}
 	}
-	header := func(f []byte) uint32 { return sum(sum(0, f[v.ip:v.ip+10]), f[v.ip+12:v.ip+v.ipLen]) }
-	adjust(v.ip+10, header(before), header(after))
+	if !v.six {
+		header := func(f []byte) uint32 { return sum(sum(0, f[v.ip:v.ip+10]), f[v.ip+12:v.ip+v.ipLen]) }
+		adjust(v.ip+10, header(before), header(after))
+	}
 	if which == RepairIP || v.transport == 0 || v.proto == ipsec.ProtoUDP && binary.BigEndian.Uint16(before[v.checksum:]) == 0 {
 		return // hidden, or not used
 	}

@@ -17,15 +17,26 @@ func bytesAt(at, n int) place { return place{at * 8, n * 8} }
 // fields are what can be altered by name. A frame without the header, or that
 // hides it, does not have the field.
 var fields = map[string]func(view, []byte) (place, bool){
-	// RFC 791, Section 3.1.
-	"ip.tos":           ipv4(1, 1),
+	// RFC 791, Section 3.1, and of IPv6 what stands for it: traffic class, hop limit,
+	// the next header behind all extension headers (RFC 8200, Section 3).
+	"ip.tos": func(v view, _ []byte) (place, bool) {
+		if v.six {
+			return place{v.ip*8 + 4, 8}, true
+		}
+		return bytesAt(v.ip+1, 1), true
+	},
 	"ip.id":            ipv4(4, 2),
-	"ip.dont-fragment": func(v view, _ []byte) (place, bool) { return place{(v.ip+6)*8 + 1, 1}, true },
-	"ip.ttl":           ipv4(8, 1),
-	"ip.protocol":      ipv4(9, 1),
-	"ip.checksum":      ipv4(10, 2),
-	"ip.src":           ipv4(12, 4),
-	"ip.dst":           ipv4(16, 4),
+	"ip.dont-fragment": func(v view, _ []byte) (place, bool) { return place{(v.ip+6)*8 + 1, 1}, !v.six },
+	"ip.ttl": func(v view, _ []byte) (place, bool) {
+		if v.six {
+			return bytesAt(v.ip+7, 1), true
+		}
+		return bytesAt(v.ip+8, 1), true
+	},
+	"ip.protocol": func(v view, _ []byte) (place, bool) { return bytesAt(v.upperAt, 1), true },
+	"ip.checksum": ipv4(10, 2),
+	"ip.src":      inAddresses(0),
+	"ip.dst":      inAddresses(1),
 
 	"tcp.source-port":      inTransport(ipsec.ProtoTCP, 0, 2),
 	"tcp.destination-port": inTransport(ipsec.ProtoTCP, 2, 2),
@@ -74,12 +85,20 @@ var fields = map[string]func(view, []byte) (place, bool){
 func Fields() []string { return slices.Sorted(maps.Keys(fields)) }
 
 func ipv4(at, n int) func(view, []byte) (place, bool) {
-	return func(v view, _ []byte) (place, bool) { return bytesAt(v.ip+at, n), true }
+	return func(v view, _ []byte) (place, bool) { return bytesAt(v.ip+at, n), !v.six }
+}
+
+func inAddresses(which int) func(view, []byte) (place, bool) {
+	return func(v view, _ []byte) (place, bool) {
+		at, length := v.addresses()
+		return bytesAt(at+which*length, length), true
+	}
 }
 
 func inTransport(proto uint8, at, n int) func(view, []byte) (place, bool) {
 	return func(v view, _ []byte) (place, bool) {
-		return bytesAt(v.transport+at, n), v.transport != 0 && v.proto == proto
+		same := v.proto == proto || isICMP(v.proto) && isICMP(proto)
+		return bytesAt(v.transport+at, n), v.transport != 0 && same
 	}
 }
 
@@ -161,6 +180,13 @@ func (c *Change) apply(v view, f []byte) error {
 		if c.Value[len(c.Value)-1] != 0 {
 			f[p.at/8] |= mask
 		}
+	case p.at%8 != 0: // it begins within a byte
+		for i := range p.length {
+			at, bit := p.at+i, c.Value[len(c.Value)-1]>>(p.length-1-i)&1
+			f[at/8] = f[at/8]&^(0x80>>(at%8)) | bit<<(7-at%8)
+		}
+	case (c.Field == "ip.src" || c.Field == "ip.dst") && len(c.Value)*8 != p.length:
+		return fmt.Errorf("%s has %d bytes, and the value is of the other family", c.Field, p.length/8)
 	case (c.At+len(c.Value))*8 > p.length:
 		return fmt.Errorf("%s has %d bytes: %d bytes from byte %d on do not fit", c.Field, p.length/8, len(c.Value), c.At)
 	default:

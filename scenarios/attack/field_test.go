@@ -46,6 +46,8 @@ func rebuilt(t *testing.T, f []byte) []byte {
 			l.SetNetworkLayerForChecksum(p.NetworkLayer())
 		case *layers.UDP:
 			l.SetNetworkLayerForChecksum(p.NetworkLayer())
+		case *layers.ICMPv6:
+			l.SetNetworkLayerForChecksum(p.NetworkLayer())
 		}
 		if s, ok := l.(gopacket.SerializableLayer); ok {
 			all = append(all, s)

@@ -101,7 +101,7 @@ func (m *tampering) forward(t Tampering, f sim.Intercepted) {
 func (t *Tampering) alter(f []byte) error {
 	v, ok := read(f)
 	if !ok {
-		return fmt.Errorf("it cannot be read as an IPv4 packet")
+		return fmt.Errorf("it cannot be read as an IP packet")
 	}
 	before := bytes.Clone(f)
 	for i := range t.Changes {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/ipv6"
 )
 
 // Ethernet, RFC 894.
@@ -18,7 +19,10 @@ const (
 // from the start of the frame. 0 is a header that it does not have, or hides.
 type view struct {
 	ip, ipLen int
-	fragment  bool // a part of a datagram but the first
+	six       bool  // of IPv6; ipLen is with its extension headers
+	upper     uint8 // the protocol behind the IP headers
+	upperAt   int   // where its number stands
+	fragment  bool  // a part of a datagram but the first
 	ah, esp   int
 	end       int // of the IP packet
 
@@ -30,21 +34,52 @@ type view struct {
 	hidden         bool
 }
 
-// read looks at a frame; false for one that is no IPv4 packet.
+// read looks at a frame; false for one that is no IP packet.
 func read(f []byte) (v view, ok bool) {
-	if len(f) < etherHeader+20 || binary.BigEndian.Uint16(f[12:]) != etherTypeIPv4 {
+	if len(f) < etherHeader {
 		return v, false
+	}
+	switch binary.BigEndian.Uint16(f[12:]) {
+	case etherTypeIPv4:
+		ok = v.readIPv4(f)
+	case ipv6.EtherType:
+		ok = v.readIPv6(f)
+	}
+	if ok && !v.fragment {
+		v.protections(f)
+	}
+	return v, ok
+}
+
+// readIPv6 reads the header and the extension headers of RFC 8200.
+func (v *view) readIPv6(f []byte) bool {
+	p, err := ipv6.Parse(f[etherHeader:])
+	if err != nil {
+		return false
+	}
+	v.six, v.ip, v.ipLen, v.end = true, etherHeader, p.At, etherHeader+len(p.Bytes)
+	v.upper, v.upperAt, v.fragment = p.Proto, etherHeader+p.ProtoField(), p.Offset() > 0
+	return true
+}
+
+// readIPv4 reads the header of RFC 791, Section 3.1.
+func (v *view) readIPv4(f []byte) bool {
+	if len(f) < etherHeader+20 {
+		return false
 	}
 	v.ip = etherHeader
 	b := f[v.ip:]
 	v.ipLen, v.end = int(b[0]&15)*4, v.ip+int(binary.BigEndian.Uint16(b[2:]))
 	if b[0]>>4 != 4 || v.ipLen < 20 || v.end > len(f) || v.end < v.ip+v.ipLen {
-		return v, false
+		return false
 	}
-	if v.fragment = binary.BigEndian.Uint16(b[6:])&0x1fff != 0; v.fragment {
-		return v, true
-	}
-	proto, at := b[9], v.ip+v.ipLen
+	v.upper, v.upperAt, v.fragment = b[9], v.ip+9, binary.BigEndian.Uint16(b[6:])&0x1fff != 0
+	return true
+}
+
+// protections finds AH, ESP and what can be read behind them.
+func (v *view) protections(f []byte) {
+	proto, at := v.upper, v.ip+v.ipLen
 	if proto == ipsec.ProtoAH && v.end-at >= 12 { // RFC 4302, Section 2
 		v.ah = at
 		proto, at = f[at], at+(int(f[at+1])+2)*4
@@ -57,7 +92,6 @@ func read(f []byte) (v view, ok bool) {
 	default:
 		v.inner(f, proto, at, v.end)
 	}
-	return v, true
 }
 
 // inner finds the parts of a transport header between two places.
@@ -68,7 +102,7 @@ func (v *view) inner(f []byte, proto uint8, at, end int) (ok bool) {
 		header, checksum = int(f[at+12]>>4)*4, 16
 	case proto == ipsec.ProtoUDP && end-at >= 8: // RFC 768
 		header, checksum = 8, 6
-	case proto == ipsec.ProtoICMP && end-at >= 8: // RFC 792
+	case isICMP(proto) && end-at >= 8: // RFC 792, RFC 4443, Section 2.1
 		header, checksum = 8, 2
 	}
 	if header == 0 || at+header > end {
@@ -114,12 +148,29 @@ func counts(pad []byte) bool {
 	return true
 }
 
-func (v *view) src(f []byte) netip.Addr { return netip.AddrFrom4([4]byte(f[v.ip+12:])) }
-func (v *view) dst(f []byte) netip.Addr { return netip.AddrFrom4([4]byte(f[v.ip+16:])) }
+// isICMP reports the ICMP of either family.
+func isICMP(proto uint8) bool { return proto == ipsec.ProtoICMP || proto == ipsec.ProtoICMPv6 }
+
+// addresses is where source and destination stand, one behind the other, and how long each is.
+func (v *view) addresses() (at, length int) {
+	if v.six {
+		return v.ip + 8, 16
+	}
+	return v.ip + 12, 4
+}
+
+func (v *view) address(f []byte, n int) netip.Addr {
+	at, length := v.addresses()
+	a, _ := netip.AddrFromSlice(f[at+n*length : at+(n+1)*length])
+	return a
+}
+
+func (v *view) src(f []byte) netip.Addr { return v.address(f, 0) }
+func (v *view) dst(f []byte) netip.Addr { return v.address(f, 1) }
 
 // flow is what a filter sees of the packet.
 func (v *view) flow(f []byte) ipsec.Flow {
-	flow := ipsec.Flow{Src: v.src(f), Dst: v.dst(f), Proto: f[v.ip+9], Fragment: v.fragment}
+	flow := ipsec.Flow{Src: v.src(f), Dst: v.dst(f), Proto: v.upper, Fragment: v.fragment}
 	if v.transport != 0 && v.esp == 0 && v.ah == 0 && ipsec.HasPorts(v.proto) {
 		flow.SrcPort, flow.DstPort = binary.BigEndian.Uint16(f[v.transport:]), binary.BigEndian.Uint16(f[v.transport+2:])
 	}

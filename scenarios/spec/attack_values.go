@@ -33,9 +33,6 @@ func (s *Scenario) Value(c *Change) ([]byte, error) {
 	switch kind := FrameFields[c.Field]; {
 	case kind.Address:
 		a, err := s.Resolve(string(c.Set))
-		if err == nil && !a.Is4() {
-			err = fmt.Errorf("unsupported: %s, for attackers read IPv4 packets alone", a)
-		}
 		return a.AsSlice(), err
 	case kind.Flag:
 		n, err := number(c.Set, 1)

@@ -147,7 +147,7 @@ func (c *checker) change(path string, v *Change) {
 		most := 65535*8 - 1
 		switch {
 		case kind.Address:
-			most = 31
+			most = 127
 		case kind.Flag:
 			most = 0
 		case kind.Bytes > 0:
