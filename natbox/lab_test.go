@@ -62,6 +62,7 @@ type station struct {
 	port   *sim.Port
 	addrs  []netip.Addr
 	mute   bool // does not answer ARP
+	fuzzed bool // what others send it may be nonsense, which routers forward as it is
 	got    []gopacket.Packet
 	times  []time.Duration
 	asked  []time.Duration // ARP requests for its addresses
@@ -120,7 +121,7 @@ func (s *station) sound(p gopacket.Packet, ip *layers.IPv4) {
 	require.Equal(t, int(ip.Length), len(header)+len(ip.Payload))
 	require.Equal(t, s.port.MAC(), [6]byte(p.Data()[:6]))
 	require.Equal(t, s.router, [6]byte(p.Data()[6:12]))
-	if ip.Protocol == layers.IPProtocolICMPv4 && ip.FragOffset == 0 && ip.Flags&layers.IPv4MoreFragments == 0 {
+	if !s.fuzzed && ip.Protocol == layers.IPProtocolICMPv4 && ip.FragOffset == 0 && ip.Flags&layers.IPv4MoreFragments == 0 {
 		require.Zero(t, fold(ip.Payload), "the ICMP checksum is wrong")
 	}
 }

@@ -19,10 +19,13 @@ type source struct {
 	keys   map[string]position // by path: of the key
 }
 
+// lineBreaks makes one of the line breaks of YAML (1.2.2, 5.4), as they are counted.
+var lineBreaks = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
 func newSource(file, text string) *source {
 	return &source{
 		file:   file,
-		lines:  strings.Split(text, "\n"),
+		lines:  strings.Split(lineBreaks.Replace(text), "\n"),
 		values: map[string]position{},
 		keys:   map[string]position{},
 	}
@@ -85,7 +88,7 @@ func (s *source) excerpt(p position) string {
 // printable is a line with one visible column per character: tabs become
 // spaces, and what a terminal would obey becomes a replacement character.
 func printable(line string) []rune {
-	r := []rune(strings.TrimRight(line, "\r"))
+	r := []rune(line)
 	for i, c := range r {
 		switch {
 		case c == '\t':
