@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -230,6 +231,62 @@ func TestMainModeChoices(t *testing.T) {
 	_, err = ike.MatchMainMode(other, offer)
 	require.ErrorContains(t, err, "not offered")
 	require.Equal(t, ike.CodeAttributes, ike.CodeOf(err))
+}
+
+// RFC 2409, Appendix A: a duration that was offered in four bytes may come back in
+// two, and the other way round; any other change is no choice from the offer.
+func TestDurationsEncodedAnew(t *testing.T) {
+	short := payload.BasicAttribute
+	for _, row := range []struct {
+		name  string
+		reply func(payload.Attribute) payload.Attribute
+		ok    bool
+	}{
+		{"as basic", func(a payload.Attribute) payload.Attribute { return short(a.Type, 3600) }, true},
+		{"in eight bytes", func(a payload.Attribute) payload.Attribute {
+			return payload.Attribute{Type: a.Type, Value: []byte{0, 0, 0, 0, 0, 0, 0x0e, 0x10}}
+		}, true},
+		{"another value", func(a payload.Attribute) payload.Attribute { return short(a.Type, 3601) }, false},
+		{"in no bytes", func(a payload.Attribute) payload.Attribute { return payload.Attribute{Type: a.Type} }, false},
+	} {
+		answer := func(offer *payload.SA, duration uint16) *payload.SA {
+			p := offer.Proposals[0]
+			tr := p.Transforms[0]
+			tr.Attributes = slices.Clone(tr.Attributes)
+			for i, a := range tr.Attributes {
+				if a.Type == duration {
+					tr.Attributes[i] = row.reply(a)
+				}
+			}
+			p.Transforms = []payload.Transform{tr}
+			return payload.NewSA(p)
+		}
+		t.Run(row.name, func(t *testing.T) {
+			offer, err := ike.OfferMainMode(ike.MainMode{
+				Proposals: []ike.MainModeProposal{{Cipher: "aes256-cbc", Hash: "sha256", Group: 14}}, Lifetime: time.Hour,
+			})
+			require.NoError(t, err)
+			m, err := ike.MatchMainMode(answer(offer, payload.AttrLifeDuration), offer)
+			require.Equal(t, row.ok, err == nil, "%v", err)
+			offer, err = ike.OfferQuickMode(ike.QuickMode{Proposals: []ipsec.Proposal{{
+				Transforms: []ipsec.Transform{{Protocol: ipsec.ESP, Cipher: "3des-cbc", Auth: "hmac-sha1-96"}},
+				Mode:       ipsec.Transport, Lifetime: ipsec.Lifetime{Duration: time.Hour},
+			}}}, 0, spis)
+			require.NoError(t, err)
+			q, err := ike.MatchQuickMode(answer(offer, payload.AttrSALifeDuration), offer)
+			require.Equal(t, row.ok, err == nil, "%v", err)
+			if row.ok {
+				require.Equal(t, []time.Duration{time.Hour, time.Hour}, []time.Duration{m.Lifetime, q.Proposal.Lifetime.Duration})
+			}
+			// Of a basic attribute there is but one form: "MUST NOT be encoded as variable".
+			basic := answer(offer, 0)
+			for i, a := range basic.Proposals[0].Transforms[0].Attributes {
+				basic.Proposals[0].Transforms[0].Attributes[i].Basic = a.Basic && a.Type != payload.AttrAuth
+			}
+			_, err = ike.MatchQuickMode(basic, offer)
+			require.ErrorContains(t, err, "not offered")
+		})
+	}
 }
 
 // A long offer makes a short sentence.

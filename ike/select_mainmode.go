@@ -149,7 +149,7 @@ func MatchMainMode(reply, offer *payload.SA) (MainModeChoice, error) {
 	}
 	p := reply.Proposals[0]
 	for _, t := range offer.Proposals[0].Transforms {
-		if p.Protocol == payload.ProtocolISAKMP && sameTransform(t, p.Transforms[0]) {
+		if p.Protocol == payload.ProtocolISAKMP && sameTransform(p.Protocol, t, p.Transforms[0]) {
 			c, err := readMainMode(t)
 			if err != nil {
 				return c, Errorf(CodeAttributes, payload.NotifyAttributesNotSupported, "responder chose %v", err)
@@ -214,9 +214,20 @@ func readMainMode(t payload.Transform) (MainModeChoice, error) {
 
 // sameTransform reports whether a reply carries the attributes of an offer,
 // values and order alike: the responder must not modify them (RFC 2409, Section 5).
+// Only how a duration is encoded is up to it: what was offered as variable "MAY be
+// returned to the initiator as a basic (or variable)" attribute and the other way
+// round (RFC 2409, Appendix A; RFC 2407, Section 4.5 takes it over).
 // The transform's number is not compared, since some responders renumber their one transform.
-func sameTransform(a, b payload.Transform) bool {
-	return a.ID == b.ID && bytes.Equal(payload.AppendAttributes(nil, a.Attributes), payload.AppendAttributes(nil, b.Attributes))
+func sameTransform(p payload.ProtocolID, a, b payload.Transform) bool {
+	_, duration := lifeClasses(p)
+	return a.ID == b.ID && slices.EqualFunc(a.Attributes, b.Attributes, func(x, y payload.Attribute) bool {
+		if x.Type == duration && y.Type == duration {
+			v, ok := x.Uint()
+			w, same := y.Uint()
+			return ok && same && v == w
+		}
+		return x.Type == y.Type && x.Basic == y.Basic && bytes.Equal(x.Value, y.Value)
+	})
 }
 
 // list joins phrases for a person and keeps an overlong offer from filling the trace.

@@ -339,7 +339,7 @@ func answers(picked []chosen, bundle []payload.Proposal) bool {
 	for _, offered := range bundle {
 		if !slices.ContainsFunc(picked, func(c chosen) bool {
 			return c.protocol == offered.Protocol &&
-				slices.ContainsFunc(offered.Transforms, func(t payload.Transform) bool { return sameTransform(t, c.transform) })
+				slices.ContainsFunc(offered.Transforms, func(t payload.Transform) bool { return sameTransform(c.protocol, t, c.transform) })
 		}) {
 			return false
 		}
