@@ -111,6 +111,23 @@ func TestTripleDESPacket(t *testing.T) {
 	require.EqualValues(t, 7, d.Sequence)
 }
 
+// The same datagram under NULL and HMAC-SHA1-96, from the same two programs: no IV,
+// padding to four bytes, everything in the clear (RFC 2410, Section 2).
+func TestNullPacket(t *testing.T) {
+	in := unhex(t, "4500002942420000401124800a0000010a000002 06a506a50015150b30313233343536373839616263")
+	want := unhex(t, "0a0b0c0e00000001 06a506a50015150b30313233343536373839616263 010111 0c3f4874d509f064f10f1a22")
+	out, rx := params(ipsec.Transform{Protocol: ipsec.ESP, Cipher: "null", Auth: "hmac-sha1-96"}, alice, bob, 0x0a0b0c0e, 0x1000)
+	out.AuthKey = unhex(t, "202122232425262728292a2b2c2d2e2f30313233")
+	rx.AuthKey = out.AuthKey
+	a, b := tunnelled(t, Config{}, []ipsec.SAParams{out}, []ipsec.SAParams{rx})
+	d := a.Outbound(start, in, 0)
+	require.Equal(t, Protected, d.Outcome, d.Why)
+	require.Equal(t, want, d.Packet[20:])
+	o := b.InboundProtected(start, d.Packet)
+	require.Equal(t, Opened, o.Outcome, o.Why)
+	require.Equal(t, in, o.Packet)
+}
+
 // The IVs that the package comment promises: for CBC the block cipher over the
 // sequence number (NIST SP 800-38A, Appendix C), for GCM the number itself.
 func TestIV(t *testing.T) {

@@ -18,9 +18,11 @@ type keyError string
 func (e keyError) Error() string { return "suite: " + string(e) }
 func (keyError) Unwrap() error   { return ErrWeakKey }
 
-// weakDES are the weak and semi-weak keys of DES as RFC 2409, Appendix A lists
-// them, with the parity bits cleared: under the first four, encryption is its own
-// inverse; each following pair undoes each other.
+// weakDES are the weak and semi-weak keys of DES (FIPS 74), with the parity bits
+// cleared: under the first four, encryption is its own inverse; each following
+// pair undoes each other. RFC 2409, Appendix A lists the same, but for two weak
+// ones that it misprints as 1f1f1f1fe0e0e0e0 and e0e0e0e01f1f1f1f, which are
+// ordinary keys.
 var weakDES = func() map[uint64]bool {
 	set := map[uint64]bool{}
 	for _, k := range []uint64{
@@ -43,7 +45,7 @@ const parity uint64 = 0x0101010101010101
 // desPart is the n-th DES key in a key, without its parity bits.
 func desPart(key []byte, n int) uint64 { return binary.BigEndian.Uint64(key[8*n:]) &^ parity }
 
-// newDES rejects weak and semi-weak keys, as RFC 2405 and RFC 2451, Section 2.3, ask.
+// newDES rejects weak and semi-weak keys, as RFC 2405, Section 4 and RFC 2451, Section 2.3 ask.
 func newDES(key []byte) (cipher.Block, error) {
 	if weakDES[desPart(key, 0)] {
 		return nil, keyError("des-cbc: the key is one of the weak or semi-weak keys of DES")

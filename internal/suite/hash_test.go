@@ -13,6 +13,10 @@ func rep(b string, n int) string { return strings.Repeat(b, n) }
 
 func TestHMAC(t *testing.T) {
 	text := func(s string) string { return hex.EncodeToString([]byte(s)) }
+	const (
+		longKey        = "Test Using Larger Than Block-Size Key - Hash Key First"
+		longKeyAndData = "This is a test using a larger than block-size key and a larger than block-size data. The key needs to be hashed before being used by the HMAC algorithm."
+	)
 	for _, c := range []struct{ name, hash, key, data, want string }{
 		// RFC 2202, Section 2; case 5 only concerns truncation, see TestAuth.
 		{"RFC 2202 MD5 case 1", "md5", rep("0b", 16), text("Hi There"), "9294727a3638bb1c13f48ef8158bfc9d"},
@@ -28,7 +32,7 @@ func TestHMAC(t *testing.T) {
 		{"RFC 2202 case 4", "sha1", count(1, 0x19), rep("cd", 50), "4c9007f4026250c6bc8414f9bf50c86c2d7235da"},
 		{"RFC 2202 case 6", "sha1", rep("aa", 80), text("Test Using Larger Than Block-Size Key - Hash Key First"),
 			"aa4ae5e15272d00e95705637ce8a3b55ed402112"},
-		// RFC 4231, Sections 4.2 and 4.3.
+		// RFC 4231, Sections 4.2 and 4.3; the rest of it below.
 		{"RFC 4231 case 1", "sha256", rep("0b", 20), text("Hi There"), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
 		{"RFC 4231 case 2", "sha256", text("Jefe"), text("what do ya want for nothing?"),
 			"5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
@@ -42,6 +46,27 @@ func TestHMAC(t *testing.T) {
 		{"RFC 4231 case 2, SHA-512", "sha512", text("Jefe"), text("what do ya want for nothing?"), `
 			164b7a7bfcf819e2e395fbe73b56e0a387bd64222e831fd610270cd7ea250554
 			9758bf75c05a994a6d034f65f8f0e6fdcaeab1a34d4a6b4b636e070a38bce737`},
+		// RFC 4231, Sections 4.4, 4.5, 4.7 and 4.8; case 5 only concerns truncation.
+		{"RFC 4231 case 3, SHA-256", "sha256", rep("aa", 20), rep("dd", 50), "773ea91e36800e46854db8ebd09181a72959098b3ef8c122d9635514ced565fe"},
+		{"RFC 4231 case 4, SHA-256", "sha256", count(1, 0x19), rep("cd", 50), "82558a389a443c0ea4cc819899f2083a85f0faa3e578f8077a2e3ff46729665b"},
+		{"RFC 4231 case 6, SHA-256", "sha256", rep("aa", 131), text(longKey), "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+		{"RFC 4231 case 7, SHA-256", "sha256", rep("aa", 131), text(longKeyAndData), "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2"},
+		{"RFC 4231 case 3, SHA-384", "sha384", rep("aa", 20), rep("dd", 50), "88062608d3e6ad8a0aa2ace014c8a86f0aa635d947ac9febe83ef4e55966144b2a5ab39dc13814b94e3ab6e101a34f27"},
+		{"RFC 4231 case 4, SHA-384", "sha384", count(1, 0x19), rep("cd", 50), "3e8a69b7783c25851933ab6290af6ca77a9981480850009cc5577c6e1f573b4e6801dd23c4a7d679ccf8a386c674cffb"},
+		{"RFC 4231 case 6, SHA-384", "sha384", rep("aa", 131), text(longKey), "4ece084485813e9088d2c63a041bc5b44f9ef1012a2b588f3cd11f05033ac4c60c2ef6ab4030fe8296248df163f44952"},
+		{"RFC 4231 case 7, SHA-384", "sha384", rep("aa", 131), text(longKeyAndData), "6617178e941f020d351e2f254e8fd32c602420feb0b8fb9adccebb82461e99c5a678cc31e799176d3860e6110c46523e"},
+		{"RFC 4231 case 3, SHA-512", "sha512", rep("aa", 20), rep("dd", 50), `
+			fa73b0089d56a284efb0f0756c890be9b1b5dbdd8ee81a3655f83e33b2279d39
+			bf3e848279a722c806b485a47e67c807b946a337bee8942674278859e13292fb`},
+		{"RFC 4231 case 4, SHA-512", "sha512", count(1, 0x19), rep("cd", 50), `
+			b0ba465637458c6990e5a8c5f61d4af7e576d97ff94b872de76f8050361ee3db
+			a91ca5c11aa25eb4d679275cc5788063a5f19741120c4f2de2adebeb10a298dd`},
+		{"RFC 4231 case 6, SHA-512", "sha512", rep("aa", 131), text(longKey), `
+			80b24263c7c1a3ebb71493c1dd7be8b49b46d1f41b4aeec1121b013783f8f352
+			6b56d037e05f2598bd0fd2215d6a1e5295e64f73f63f0aec8b915a985d786598`},
+		{"RFC 4231 case 7, SHA-512", "sha512", rep("aa", 131), text(longKeyAndData), `
+			e37b6a775dc87dbaa4dfa9f96e5e3ffddebd71f8867289865df5a32d20cdc944
+			b6022cac3c4982b10d5eeb55c3e4de15134676fb6de0446065c97440fa8c6a58`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := HashNamed(c.hash)
