@@ -17,7 +17,7 @@ type Counters struct {
 	Rekeys               uint64 // SAs that succeeded an older one for the same traffic
 
 	BadSPI           uint64 // "Bad SPI Packets"
-	NotDecrypted     uint64 // "Packets Not Decrypted": malformed, expired SA, bad padding, dummy
+	NotDecrypted     uint64 // "Packets Not Decrypted": malformed, expired SA, bad padding
 	NotAuthenticated uint64 // "Packets Not Authenticated"
 	Replayed         uint64 // "Packets With Replay Detection"
 	WrongSA          uint64 // inside was traffic that the SA is not for, or a bundle was not complete (STATUS_IPSEC_WRONG_SA, 0xC0360003, MS-ERREF)
@@ -46,6 +46,7 @@ func (c *Counters) count(d defect) {
 		c.Replayed++
 	case badICV:
 		c.NotAuthenticated++
+	case dummyPacket: // "without indicating an error", RFC 4303, Section 2.6
 	case otherTraffic, missingAH, missingESP, foreignBundle:
 		c.WrongSA++
 	default:

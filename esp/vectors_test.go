@@ -136,7 +136,7 @@ func TestIV(t *testing.T) {
 		s, err := newTransform(out)
 		require.NoError(t, err)
 		if tr.Cipher == "null" {
-			require.Equal(t, espHeader, s.head, "RFC 2410, Section 2.3: no IV")
+			require.Equal(t, espHeader, s.head, "RFC 2410, Section 2.2: no IV")
 			continue
 		}
 		seen := map[string]bool{}

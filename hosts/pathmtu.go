@@ -62,7 +62,7 @@ func (p *pathMTUs) learn(now time.Time, dst netip.Addr, mtu int) {
 	p.byDst[dst] = pathMTU{max(mtu, minPathMTU), now}
 }
 
-// plateaus are the estimates to fall back to when a router names no MTU, RFC 1191, Section 7.1.
+// plateaus are the estimates to fall back to when a router names no MTU, RFC 1191, Section 5 and Table 7-1.
 var plateaus = []int{32000, 17914, 8166, 4352, 2002, 1492, 1006, 508, 296, minPathMTU}
 
 func plateauBelow(length int) int {

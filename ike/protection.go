@@ -55,7 +55,7 @@ type part struct {
 
 // encode is the transform payload of the part, without its number.
 func (p part) encode() (t payload.Transform, err error) {
-	// "Encapsulation Mode … if unspecified, the default is host-dependent", RFC 2407, Section 4.5: always sent.
+	// What its absence means is for each host to say, RFC 2407, Section 4.5: always sent.
 	t.Attributes = append(t.Attributes, payload.BasicAttribute(payload.AttrEncapsulation, uint16(p.mode)))
 	auth := -1
 	for i, a := range auths {
@@ -95,10 +95,9 @@ func (p part) encode() (t payload.Transform, err error) {
 }
 
 // integrityFits reports whether a cipher may go with an integrity algorithm, or
-// without one: a combined mode has its own (RFC 4106, Section 8.2), and NULL
-// without any would protect nothing (RFC 2410, Section 3.2). The others may go
-// without (RFC 2407, Section 4.5: no attribute, no authentication); whether they
-// do is for policy to say.
+// without one: a combined mode has its own (RFC 4303, Section 3.2.3), and NULL
+// must come with one (RFC 2407, Section 4.5). The others may go without (the same
+// section: no attribute, no authentication); whether they do is for policy to say.
 func integrityFits(cipher string, integrity bool) bool {
 	if c := suite.CipherNamed(cipher); c == nil || c.AEAD() {
 		return c != nil && !integrity
@@ -142,8 +141,8 @@ func readPart(protocol payload.ProtocolID, t payload.Transform) (p part, err err
 			return p, fmt.Errorf("%s, Authentication Algorithm %s", p.transform.Cipher, map[bool]string{true: "present", false: "absent"}[hasAuth])
 		}
 	case payload.ProtocolAH:
-		// "The value … MUST be consistent with the transform", RFC 2407, Section 4.4.3; with none, an old transform
-		// of RFC 1826 would be meant.
+		// Each transform goes with one algorithm, and with any other it "is currently undefined": RFC 2407, Sections
+		// 4.4.3.1 to 4.4.3.3. The attribute "MUST be specified", Section 4.4.3.
 		_, text := payload.AttributeName(protocol, payload.BasicAttribute(payload.AttrAuth, value))
 		switch {
 		case !hasAuth:

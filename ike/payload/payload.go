@@ -171,7 +171,7 @@ func readGeneric(s *cryptobyte.String, t Type) (raw []byte, next Type, err error
 	if !head.ReadUint8((*uint8)(&next)) || !head.ReadUint8(&reserved) || !head.ReadUint16(&length) {
 		return nil, 0, errorf(NotifyPayloadMalformed, "%v payload: no room for its header", t)
 	}
-	// "The RESERVED field contains the value zero. If not … PAYLOAD-MALFORMED", RFC 2408, Section 5.3.
+	// RFC 2408, Section 5.3 has it verified, and answered with PAYLOAD-MALFORMED.
 	if reserved != 0 {
 		return nil, 0, errorf(NotifyPayloadMalformed, "%v payload: reserved field is %#x", t, reserved)
 	}
