@@ -35,7 +35,8 @@ func gateways(t *testing.T, c Config, transforms ...ipsec.Transform) (a, b *node
 }
 
 // RFC 4301, Section 5.1.2.1: what the outer header has from the inner one, and
-// what is its own. The inner datagram comes out as it went in.
+// what is its own. The inner datagram comes out as it went in, and
+// where the SA encrypts, its header is hidden with the rest (claim C085).
 func TestTunnel(t *testing.T) {
 	for _, transforms := range everyProtection() {
 		t.Run(named(transforms), func(t *testing.T) {
@@ -56,6 +57,9 @@ func TestTunnel(t *testing.T) {
 				require.Equal(t, alice.AsSlice(), o[12:16])
 				require.Equal(t, bob.AsSlice(), o[16:20])
 				require.Zero(t, checksum(o))
+				innermost := transforms[0]
+				encrypts := innermost.Protocol == ipsec.ESP && innermost.Cipher != "null"
+				require.Equal(t, !encrypts, bytes.Contains(d.Packet, inner[12:20]), "the inner addresses are readable")
 
 				r := b.InboundProtected(start, d.Packet)
 				require.Equal(t, Opened, r.Outcome, r.Why)

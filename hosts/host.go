@@ -33,6 +33,7 @@ type Config struct {
 	ShortenMainMode bool // see ike.Config
 
 	NoInitialContact bool // likewise
+	Commit           bool // likewise
 }
 
 // Interface joins a host to a segment.

@@ -60,6 +60,7 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		ShortenMainMode: c.ShortenMainMode,
 
 		NoInitialContact: c.NoInitialContact,
+		Commit:           c.Commit,
 	})
 	if err != nil {
 		return nil, err

@@ -113,6 +113,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		},
 		Faults:           faults,
 		NoInitialContact: settings.NoInitialContact,
+		Commit:           settings.Commit,
 	}
 	for _, ifc := range n.Interfaces {
 		c.Interfaces = append(c.Interfaces, hosts.Interface{Segment: l.segments[ifc.Segment], Prefixes: ifc.Prefixes()})

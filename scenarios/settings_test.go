@@ -76,6 +76,26 @@ func TestResponderSettings(t *testing.T) {
 	}
 }
 
+// A responder that sets the commit bit ends quick mode with CONNECTED (RFC 2408, Section 3.1).
+func TestCommit(t *testing.T) {
+	for _, commit := range []bool{false, true} {
+		s := inCode("ESP[AES128,SHA1]")
+		node := s.Nodes["server"]
+		node.IPsec = &spec.IPsec{Commit: commit}
+		s.Nodes["server"] = node
+		s.Steps[0].Expect = &spec.Expect{Result: spec.ResultOK}
+		connected := 0
+		_, _, events := checked(t, s)
+		for _, e := range events {
+			m, ok := e.Body.(trace.IKEMessage)
+			if ok && !m.Sent && e.Node == "client" && slices.ContainsFunc(m.Payloads, func(f trace.Field) bool { return f.Value == "CONNECTED" }) {
+				connected++
+			}
+		}
+		require.Equal(t, commit, connected == 1, "%d CONNECTED", connected)
+	}
+}
+
 // A responder repeats its messages, as measured, or answers once, as documented.
 func TestSilentResponder(t *testing.T) {
 	sent := func(silent bool) (n int) {

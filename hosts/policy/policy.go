@@ -65,9 +65,11 @@
 //
 // # Left out
 //
-// Tunnel settings, connection types, the default response rule, inbound
-// passthrough, fall back to clear, the other values of NoDefaultExempt, DNS and
-// DHCP based addresses, certificates and Kerberos are not modelled.
+// Tunnel settings (claim C085), connection types (claim C083), the default
+// response rule, inbound passthrough, fall back to clear, the other values of
+// NoDefaultExempt, DNS and DHCP based addresses, certificates and Kerberos are not
+// modelled. Nor is the end of SAs that have carried nothing for 300 seconds
+// (SAIdleTime, MS-IKEE, product note 21): here they live as long as was agreed.
 package policy
 
 import (
@@ -99,7 +101,8 @@ const DefaultMainModeLifetime = 8 * time.Hour
 // DefaultMainModeProposals are what a policy without main-mode methods offers.
 // The list of Windows is unconfirmed: 3DES/SHA1/2, 3DES/MD5/2,
 // DES/SHA1/1, DES/MD5/1, with the 2048-bit group ahead where a policy has it
-// (MS-GPIPSEC). This is what remains of it without DES, MD5 and group 1.
+// (MS-GPIPSEC). The lab's choice is what is left of it without DES, MD5 and group 1,
+// which a policy has to name.
 func DefaultMainModeProposals() []ike.MainModeProposal {
 	return []ike.MainModeProposal{
 		{Cipher: "3des-cbc", Hash: "sha1", Group: 14},

@@ -138,7 +138,7 @@ func TestVerdicts(t *testing.T) {
 			},
 		},
 		{
-			// C064, facts 2.5: only ISAKMP passes a policy that blocks everything; the port is this host's.
+			// C064: only ISAKMP passes a policy that blocks everything; the port is this host's.
 			name:  "exemptions",
 			rules: []Rule{rule("block", Block, "any any > any")},
 			local: []string{"10.0.0.1"},
@@ -201,7 +201,7 @@ func TestVerdicts(t *testing.T) {
 			},
 		},
 		{
-			// S2:587–599: on the SQL server; C119: with the actions as printed SQL is blocked, all else negotiated.
+			// C119: on the SQL server, with the actions as printed SQL is blocked, all else negotiated.
 			name: "SQL as printed",
 			rules: []Rule{
 				rule("sql", Block, "tcp 10.0.0.20 > 10.0.0.10:1433"), rule("rest", Negotiate, "any me > any"),
@@ -215,7 +215,7 @@ func TestVerdicts(t *testing.T) {
 			},
 		},
 		{
-			// C118, S2:495–506: only TCP 1433 from the application server, protected; all else dropped, ICMP included.
+			// C118: only TCP 1433 from the application server, protected; all else dropped, ICMP included.
 			name: "SQL as corrected",
 			rules: []Rule{
 				rule("sql", Negotiate, "tcp 10.0.0.20 > 10.0.0.10:1433"), rule("rest", Block, "any me > any"),

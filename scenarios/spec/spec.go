@@ -133,6 +133,9 @@ type IPsec struct {
 	// NoInitialContact has an IKE initiator not say that it has no other SA with the
 	// peer (RFC 2407, Section 4.6.3.3), as one that has forgotten them all would. Default: it says so.
 	NoInitialContact bool `yaml:"no-initial-contact"`
+	// Commit has the responder of a quick mode set the commit bit and confirm with
+	// CONNECTED (RFC 2408, Section 3.1). Whether Windows does is unconfirmed. Default: it does not.
+	Commit bool `yaml:"commit"`
 	// Ties orders equally specific filters by their action. Default: block, permit, negotiate.
 	Ties []string `yaml:"ties"`
 	// IPv6 is what the policy means for IPv6: policy (default) has it apply as to IPv4;
