@@ -63,7 +63,7 @@ scenarios                uses github.com/google/gopacket
 scenarios/attack         uses github.com/google/gopacket
 scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2
-cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term
+cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term, gvisor.dev/gvisor/pkg/log
 
 # A real TCP/IP stack lives under hosts and is given its time and randomness by
 # sim. Protocols and evidence work on plain bytes.

@@ -44,6 +44,10 @@ func TestAnnounce(t *testing.T) {
 		require.Equal(t, hosts.Seen{Datagrams: c.heard, Bytes: int64(100 * c.heard)}, l.Seen(), c.name)
 		require.Equal(t, c.own, own.Seen().Datagrams, "%s: at the speaker", c.name)
 		require.Len(t, b.frames, 3, "%s: nobody resolves an address, and nobody answers", c.name)
+		if c.to.Is6() {
+			src := netip.AddrFrom16([16]byte(b.frames[0][14+8:]))
+			require.Equal(t, b.alice.Addrs()[0], src, "%s: not from the link-local address", c.name)
+		}
 	}
 }
 

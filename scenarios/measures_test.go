@@ -139,9 +139,19 @@ func TestMeasuresAsInvariants(t *testing.T) {
 
 func TestUnknownKindOfEvent(t *testing.T) {
 	s := inCode("ESP[3DES,SHA1]")
-	s.Steps[0].Expect = &spec.Expect{Events: []spec.Event{{Kind: "sa.addedd"}}}
-	s.Invariants = []spec.Invariant{{Events: []spec.Event{{Kind: "driver"}}}}
+	s.Steps[0].Expect = &spec.Expect{
+		Events: []spec.Event{{Kind: "sa.addedd"}, {Kind: "sa.added", With: map[string]spec.Word{"spy": "7"}}},
+		Never:  []spec.Event{{Kind: "sa.aded"}},
+	}
+	s.Invariants = []spec.Invariant{
+		{Events: []spec.Event{{Kind: "driver"}}},
+		{Never: []spec.Event{{Kind: "attack", With: map[string]spec.Word{"act": "replayed", "actor": "mallory"}}}},
+	}
 	err := scenarios.Validate(s)
 	require.ErrorContains(t, err, `in_code: $.steps[0].expect.events[0].kind: events: no event is of kind "sa.addedd"; did you mean "sa.added"?`)
 	require.ErrorContains(t, err, `$.invariants[0].events[0].kind: events: no event is of kind "driver"`)
+	require.ErrorContains(t, err, `$.steps[0].expect.events[1].with.spy: events: sa.added has no "spy"; did you mean "spi"?`)
+	require.ErrorContains(t, err, `$.steps[0].expect.never[0].kind: never: no event is of kind "sa.aded"; did you mean "sa.added"?`)
+	require.ErrorContains(t, err, `$.invariants[1].never[0].with.actor: never: attack has no "actor"`)
+	require.NotContains(t, err.Error(), "with.act:")
 }

@@ -21,10 +21,11 @@ import (
 // it knows from the lab that assigned it, not from the host.
 //
 // A frame that calls itself ESP or AH is believed only if its SPI is one that key
-// management has given this host for this destination. What else the host's
-// policy cannot be asked about, because it cannot be read, is a violation: any
-// EtherType but IPv4, IPv6 and ARP, and a fragment whose first one was never seen when
-// a filter with ports might want it protected.
+// management has given this host for this destination, or, as a fragment, if the
+// first one of its datagram was. What else the host's policy cannot be asked about,
+// because it cannot be read, is a violation: any EtherType but IPv4, IPv6 and ARP,
+// and a fragment whose first one was never seen when a filter with ports might want
+// it protected.
 type oracle struct {
 	lab        *lab
 	decoder    packetDecoder
@@ -43,9 +44,10 @@ type violation struct {
 
 // ruling is what the policy demands of a packet.
 type ruling struct {
-	leak bool // it may not leave in the clear
-	rule string
-	why  string
+	sealed bool // it is under an SA, and nothing is asked
+	leak   bool // it may not leave in the clear
+	rule   string
+	why    string
 }
 
 // outboundSPI names an SA by its sender and what the wire shows of it.
@@ -79,12 +81,14 @@ func (o *oracle) frame(f sim.Frame) {
 	}
 	p, ok := o.decoder.decode(f)
 	assigned := o.policies[f.Node]
-	if ok && p.protected() && (p.flow.Fragment || assigned == nil || o.known(f.Node, p)) {
+	if ok && (assigned == nil && p.protected() || o.sealed(f.Node, p)) {
 		return
 	}
 	o.frames++
 	packet, r := p.flow.String(), ruling{}
 	switch {
+	case ok && p.protected() && p.flow.Fragment:
+		r = ruling{leak: true, rule: assigned.Name, why: "it is a fragment, and no first one with an SPI of the host went before it"}
 	case ok && p.protected():
 		r = ruling{leak: true, rule: assigned.Name, why: fmt.Sprintf("no SA of the host has the SPI %#08x", p.spi)}
 	case ok && assigned != nil && p.flow.Src.Is6() && host.PolicyOptions().BypassIPv6:
@@ -101,6 +105,22 @@ func (o *oracle) frame(f sim.Frame) {
 	v := trace.Violation{Frame: f.Number, Segment: f.Segment, Packet: packet, Rule: r.rule, Why: r.why}
 	o.violations = append(o.violations, violation{f.Node, v})
 	o.lab.world.Record(f.Node, v)
+}
+
+// sealed reports whether a packet is protected under an SA of its sender, or is a
+// fragment of one whose first fragment was.
+func (o *oracle) sealed(node string, p decoded) bool {
+	if p.flow.Fragment {
+		r, ok := o.fragments.get(p.key())
+		return ok && r.sealed
+	}
+	if !p.protected() || !o.known(node, p) {
+		return false
+	}
+	if p.fragment {
+		o.fragments.put(p.key(), ruling{sealed: true})
+	}
+	return true
 }
 
 // known reports whether the SPI of a protected packet is one of its sender's.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/scenarios"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
 // The oracle reads IPv6, also on a line without Ethernet: a leak is caught, and
@@ -41,5 +42,28 @@ func TestWireOracleCountsWhatBypassesPolicy(t *testing.T) {
 	s.Steps[1].Expect.Wire.Protection = "esp"
 	s.Steps[1].Expect.Rule.From, s.Steps[1].Expect.Rule.To = "secure-server/all", "secure-server/all"
 	s.Steps[1].Expect.IKE = nil
+	scenarios.Check(t, s, scenarios.Options{})
+}
+
+// A policy that blocks all of the host's own keeps back also what goes to a group
+// of the link's scope, for which a stack would take its link-local address.
+func TestBlockedAnnouncementsOverIPv6(t *testing.T) {
+	s, err := spec.Parse("announce.yaml", []byte(`
+title: nothing goes to groups
+network: {segments: {lan: {}}}
+nodes:
+  alice: {interfaces: [{segment: lan, address: "2001:db8::1/64"}]}
+  bob: {interfaces: [{segment: lan, address: "2001:db8::2/64"}], serves: [{udp: 4001, group: "ff02::4321"}]}
+filter-lists: {all: [{source: me, destination: any}]}
+filter-actions: {block: {action: block}}
+policies: {closed: {rules: [{filter-list: all, filter-action: block}]}}
+steps:
+  - announce: {from: alice, to: "ff02::4321", port: 4001}
+    expect: {heard: {bob: 1}, wire: {protection: clear}, rule: {from: no match}}
+  - assign-policy: {host: alice, policy: closed}
+  - announce: {from: alice, to: "ff02::4321", port: 4001}
+    expect: {heard: {bob: 0}, wire: {protection: nothing}, rule: {from: closed/all}, counters: {alice: {policy-drops: 1}}}
+`))
+	require.NoError(t, err)
 	scenarios.Check(t, s, scenarios.Options{})
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/gopacket/layers"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
@@ -35,7 +36,17 @@ func TestWireOracleJudgesFrames(t *testing.T) {
 		require.NoError(t, err)
 		return append([]byte(nil), b.Bytes()...)
 	}
+	// A fragment of options, and what stands behind them: RFC 8200, Sections 4.5 and 4.6.
+	fragment6 := func(offset uint16, data gopacket.Payload) []gopacket.SerializableLayer {
+		head := gopacket.Payload{60, 0, byte(offset >> 5), byte(offset<<3) | 1, 0, 0, 0, 7}
+		return []gopacket.SerializableLayer{
+			&layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolIPv6Fragment, SrcIP: net.ParseIP("2001:db8::20"), DstIP: net.ParseIP("2001:db8::10")}, head, data,
+		}
+	}
 	const mine = "10.2.0.20"
+	for _, dst := range []string{"10.2.0.10", "2001:db8::10"} {
+		l.oracle.spis[outboundSPI{"sql", dst, ipsec.ESP.String(), 0x01020304}] = true
+	}
 	answer := gopacket.Payload{0x05, 0x99, 0x04, 0x01, 0, 0, 0, 0} // from port 1433
 	for _, c := range []struct {
 		name  string
@@ -50,6 +61,12 @@ func TestWireOracleJudgesFrames(t *testing.T) {
 		{"a fragment without its first", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolTCP, 100, false), gopacket.Payload("data")), "its action is"},
 		{"the clear under the name of ESP", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolESP, 0, false), gopacket.Payload("plain text")), "no SA of the host has the SPI"},
 		{"the clear under the name of AH", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolAH, 0, false), gopacket.Payload("0000plain text")), "no SA of the host has the SPI"},
+		{"the clear as a fragment of ESP", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolESP, 100, false), gopacket.Payload("plain text")), "no first one"},
+		{"the clear as a fragment of AH", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolAH, 100, false), gopacket.Payload("plain text")), "no first one"},
+		{"the first fragment of ESP", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolESP, 0, true), gopacket.Payload{1, 2, 3, 4, 0, 0, 0, 1}), ""},
+		{"another of it", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolESP, 1, false), gopacket.Payload("ciphertext")), ""},
+		{"the first fragment of ESP over IPv6, behind options", frame(layers.EthernetTypeIPv6, fragment6(0, gopacket.Payload{50, 0, 1, 4, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 1})...), ""},
+		{"another of that", frame(layers.EthernetTypeIPv6, fragment6(2, gopacket.Payload("ciphertext"))...), ""},
 		{"a VLAN tag before the packet", frame(layers.EthernetTypeDot1Q, gopacket.Payload{0, 1, 8, 0, 0x45}), "cannot be read"},
 		{"IPv6", frame(layers.EthernetTypeIPv6, gopacket.Payload(make([]byte, 40))), "cannot be read"},
 	} {

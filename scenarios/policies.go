@@ -40,23 +40,40 @@ func Validate(s *spec.Scenario) error {
 			try(fmt.Sprintf("$.steps[%d].assign-policy", i), a.Host, a.Policy)
 		}
 	}
+	return errors.Join(append(mistakes, unknownEvents(s)...)...)
+}
+
+// unknownEvents are the mistakes in the kinds of the events that a scenario
+// expects or rules out, and in the fields that those kinds have.
+func unknownEvents(s *spec.Scenario) (mistakes []error) {
 	kinds := trace.Kinds()
-	known := func(path string, events []spec.Event) {
+	known := func(path, key string, events []spec.Event) {
 		for i, e := range events {
+			at := fmt.Sprintf("%s.%s[%d]", path, key, i)
 			if !slices.Contains(kinds, e.Kind) {
-				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("%s[%d].kind", path, i), "events: no event is of kind %q%s", e.Kind, spec.Suggest(e.Kind, kinds)))
+				mistakes = append(mistakes, s.Errorf(at+".kind", "%s: no event is of kind %q%s", key, e.Kind, spec.Suggest(e.Kind, kinds)))
+				continue
+			}
+			fields := trace.FieldNames(e.Kind)
+			for _, name := range slices.Sorted(maps.Keys(e.With)) {
+				if !slices.Contains(fields, name) {
+					mistakes = append(mistakes, s.Errorf(at+".with."+name, "%s: %s has no %q%s", key, e.Kind, name, spec.Suggest(name, fields)))
+				}
 			}
 		}
 	}
 	for i, step := range s.Steps {
-		if step.Expect != nil {
-			known(fmt.Sprintf("$.steps[%d].expect.events", i), step.Expect.Events)
+		if path := fmt.Sprintf("$.steps[%d].expect", i); step.Expect != nil {
+			known(path, "events", step.Expect.Events)
+			known(path, "never", step.Expect.Never)
 		}
 	}
 	for i, v := range s.Invariants {
-		known(fmt.Sprintf("$.invariants[%d].events", i), v.Events)
+		path := fmt.Sprintf("$.invariants[%d]", i)
+		known(path, "events", v.Events)
+		known(path, "never", v.Never)
 	}
-	return errors.Join(mistakes...)
+	return mistakes
 }
 
 // ValidateAll is Validate for all cells of a file, as LoadAll gives them. A

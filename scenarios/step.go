@@ -142,6 +142,7 @@ func (s *stepRun) perform(p *sim.Proc) {
 		now, err := l.tamper(v.Tamper)
 		s.got, s.broken = append(s.got, now), err
 	case v.Replay != nil:
+		l.tapes[s.index].Stop() // else each turn would send the answers to the one before, too
 		s.act(p, &v.Replay.Repeat, func() (int, error) { return s.replay(v.Replay) })
 	case v.Inject != nil:
 		s.act(p, &v.Inject.Repeat, func() (int, error) { return s.inject(v.Inject) })

@@ -20,7 +20,7 @@ func why(r *result.Scenario) string {
 				return fmt.Sprintf("step %d, %s: %s", step.Index, step.Title, sentence(c))
 			}
 		}
-		return fmt.Sprintf("step %d, %s", step.Index, step.Title)
+		return brokenStep(step)
 	}
 	for _, c := range r.Invariants {
 		if c.Outcome == r.Outcome {
@@ -28,6 +28,19 @@ func why(r *result.Scenario) string {
 		}
 	}
 	return ""
+}
+
+// brokenStep is a step that could not be done, with its place in the file and, at
+// the end of what it got, the reason.
+func brokenStep(s result.Step) string {
+	text := fmt.Sprintf("step %d, %s", s.Index, s.Title)
+	if s.Line > 0 {
+		text += fmt.Sprintf(" (line %d)", s.Line)
+	}
+	if n := len(s.Got); n > 0 {
+		text += ": " + s.Got[n-1]
+	}
+	return text
 }
 
 // sentence is a check with its place in the file and the reason.

@@ -26,6 +26,9 @@ func TestWhy(t *testing.T) {
 			{Index: 2, Outcome: result.Failed, Title: "b", Checks: []result.Check{passed, skipped, failed}},
 		}}, "step 2, b: wire: esp (line 12): frame 7 is clear"},
 		{"a step without checks", result.Scenario{Outcome: result.Broken, Steps: []result.Step{{Index: 1, Outcome: result.Broken, Title: "a"}}}, "step 1, a"},
+		{"a step that could not be done", result.Scenario{Outcome: result.Broken, Steps: []result.Step{
+			{Index: 2, Outcome: result.Broken, Title: "m replays", Line: 7, Got: []string{"0 sent", "attack: m has seen no frame to replay"}},
+		}}, "step 2, m replays (line 7): attack: m has seen no frame to replay"},
 		{"an invariant", result.Scenario{Outcome: result.Failed, Steps: []result.Step{{Outcome: result.Passed}}, Invariants: []result.Check{passed, failed}},
 			"invariant: wire: esp (line 12): frame 7 is clear"},
 		{"what was got, for want of a reason", result.Scenario{Outcome: result.Failed, Invariants: []result.Check{{Name: "lost: 0", Outcome: result.Failed, Got: "2"}}}, "invariant: lost: 0: got 2"},

@@ -15,8 +15,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -166,6 +168,9 @@ func Read(r io.Reader) ([]Event, error) {
 // Kinds are the names of all kinds of event, sorted.
 func Kinds() []string { return slices.Sorted(maps.Keys(kinds)) }
 
+// FieldNames are the names that the data of events of a kind may have, in their order.
+func FieldNames(kind string) []string { return fieldNames[kind] }
+
 // Fields are the data of an event by the names that they have in the file:
 // texts, json.Numbers, truth values, lists and mappings.
 func Fields(b Body) map[string]any {
@@ -182,7 +187,10 @@ func Fields(b Body) map[string]any {
 	return fields
 }
 
-var kinds = map[string]func([]byte) (Body, error){}
+var (
+	kinds      = map[string]func([]byte) (Body, error){}
+	fieldNames = map[string][]string{}
+)
 
 func register[B Body]() {
 	var zero B
@@ -190,5 +198,10 @@ func register[B Body]() {
 		var body B
 		err := json.Unmarshal(b, &body)
 		return body, err
+	}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[B]()) {
+		if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" && name != "-" {
+			fieldNames[zero.Kind()] = append(fieldNames[zero.Kind()], name)
+		}
 	}
 }

@@ -131,6 +131,17 @@ func TestReplay(t *testing.T) {
 	require.Equal(t, mac[:], b.got[3][6:12], "the switch is not misled")
 	require.Equal(t, udp[12:], b.got[3][12:])
 	require.Equal(t, "replayed by mallory (frame 3)", b.sent[3].Comment)
+	all := b.mallory.Record(sim.Selection{})
+	b.send(samples["icmp"])
+	all.Stop()
+	for range 3 { // what it sends itself, or what comes of it, is not on a tape that has ended
+		b.send(samples["udp"])
+		n, err = b.mallory.Replay(all, "lan")
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+	}
+	b.run()
+	b.got = b.got[:4]
 	_, err = b.mallory.Replay(second, "wan")
 	require.EqualError(t, err, "attack: mallory has no port on segment wan")
 	b.send(samples["udp"])

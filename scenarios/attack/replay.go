@@ -17,6 +17,7 @@ type Tape struct {
 	selection sim.Selection
 	selected  int
 	frames    []taped
+	stopped   bool
 }
 
 type taped struct {
@@ -32,13 +33,16 @@ func (a *Attacker) Record(s sim.Selection) *Tape {
 }
 
 func (t *Tape) take(now time.Duration, number int, frame []byte) {
-	if len(t.frames) >= tapeLength || !t.selection.Selects(sim.BothWays, now, frame) {
+	if t.stopped || len(t.frames) >= tapeLength || !t.selection.Selects(sim.BothWays, now, frame) {
 		return
 	}
 	if t.selected++; t.selection.Counts(t.selected) {
 		t.frames = append(t.frames, taped{number, bytes.Clone(frame)})
 	}
 }
+
+// Stop ends the recording: what the attacker's own frames provoke is not heard again.
+func (t *Tape) Stop() { t.stopped = true }
 
 // Replay sends what is on a tape so far, in its order, on a segment. It reports how many frames that were.
 func (a *Attacker) Replay(t *Tape, segment string) (int, error) {

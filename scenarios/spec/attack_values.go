@@ -50,8 +50,12 @@ func (s *Scenario) Value(c *Change) ([]byte, error) {
 
 // number reads a number from 0 to most, decimal or, behind 0x, hexadecimal.
 func number(w Word, most uint64) (uint64, error) {
-	n, err := strconv.ParseUint(string(w), 0, 64)
-	if err != nil || n > most || leadingZero(string(w)) && !strings.HasPrefix(string(w), "0x") {
+	digits, base := string(w), 10
+	if hexadecimal, ok := strings.CutPrefix(digits, "0x"); ok {
+		digits, base = hexadecimal, 16
+	}
+	n, err := strconv.ParseUint(digits, base, 64)
+	if err != nil || n > most || base == 10 && leadingZero(digits) {
 		return 0, fmt.Errorf("want a number from 0 to %d, got %q", most, shorten(string(w)))
 	}
 	return n, nil

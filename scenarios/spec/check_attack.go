@@ -112,6 +112,8 @@ func (c *checker) tamper(path string, t *Tamper) {
 	case node.Attacker():
 		c.at(child(path, "link"), "link: %s is an attacker: name the node on whose link he sits", t.Link)
 	case !c.by(path, t.By, or(t.Segment, segment)):
+	case segment == "" && len(c.s.shared(t.By, t.Link)) == 0:
+		c.at(child(path, "link"), "link: %s and %s are on no segment together", t.By, t.Link)
 	case segment == "":
 		c.missing(path, "segment", "tamper: %s and %s share %d segments: say which is meant", t.By, t.Link, len(c.s.shared(t.By, t.Link)))
 	case c.s.addressOn(t.Link, segment) == nil:

@@ -29,8 +29,8 @@ func (c *checker) policies() {
 			if !c.unknown("$.nodes") {
 				c.key(path, "assignments: no host is called %q%s", shorten(host), Suggest(host, c.hosts()))
 			}
-		} else if s.Nodes[host].Router() {
-			c.key(path, "assignments: %s is a router and has no IPsec policy", host)
+		} else if n := s.Nodes[host]; !n.Host() {
+			c.key(path, "assignments: %s is %s and has no IPsec policy", host, article(n.Kind()))
 		}
 		if s.Assignments[host] == "" {
 			c.at(path, "assignments: %s has no policy: leave it out", host)

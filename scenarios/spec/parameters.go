@@ -215,6 +215,8 @@ func (d *decoder) reference(words string) (ast.Node, error) {
 	name, field, dotted := strings.Cut(words, ".")
 	v, ok := d.cell[name]
 	switch {
+	case !ok && name == pairName:
+		return nil, fmt.Errorf("${%s}: the step has no pairs: list its hosts", shorten(words))
 	case !ok && len(d.cell) == 0:
 		return nil, fmt.Errorf("${%s}: the file has no parameters; write $${ for the characters themselves", shorten(words))
 	case !ok:
