@@ -22,8 +22,11 @@ func (l *lab) addAttacker(name string, n spec.Node) error {
 	}
 	l.attackers[name] = a
 	for i, s := range l.spec.Steps {
-		if s.Replay != nil && s.Replay.By == name {
-			l.tapes[i] = a.Record(l.selection(&s.Replay.FrameSelection, ""))
+		if s.Replay == nil || s.Replay.By != name {
+			continue
+		}
+		if l.tapes[i], err = a.Record(l.spec.AttackSegment(name, s.Replay.Segment), l.selection(&s.Replay.FrameSelection, "")); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -96,18 +99,19 @@ func (s *stepRun) act(p *sim.Proc, r *spec.Repeat, once func() (frames int, err 
 }
 
 func (s *stepRun) replay(v *spec.Replay) (int, error) {
-	l := s.lab
-	return l.attackers[v.By].Replay(l.tapes[s.index], l.spec.AttackSegment(v.By, v.Segment))
+	return s.lab.attackers[v.By].Replay(s.lab.tapes[s.index])
 }
 
 func (s *stepRun) inject(v *spec.Inject) (int, error) {
 	l, by := s.lab, s.lab.attackers[v.By]
-	src, _ := l.spec.Resolve(v.Source)
-	dst, _ := l.spec.Resolve(v.Destination)
+	src, dst, err := l.spec.Ends(v.Source, v.Destination)
+	if err != nil {
+		return 0, err
+	}
 	segment := l.spec.AttackSegment(v.By, v.Segment)
 	p := attack.Packet{
 		Segment: segment, To: l.firstHop(segment, v.Via, dst), Src: src, Dst: dst,
-		TTL: uint8(v.TTL), TOS: uint8(v.TOS), ID: uint16(v.ID), DF: v.DF,
+		TTL: uint8(v.TTL), TOS: uint8(v.TOS), ID: uint16(v.ID), DF: v.DF, Flow: uint32(v.FlowLabel),
 	}
 	var b *spec.Bytes
 	switch {
@@ -138,8 +142,10 @@ func (s *stepRun) inject(v *spec.Inject) (int, error) {
 
 func (s *stepRun) spoof(v *spec.Spoof) (int, error) {
 	l := s.lab
-	as, _ := l.spec.Resolve(v.As)
-	to, _ := l.spec.Resolve(v.To)
+	as, to, err := l.spec.Ends(v.As, v.To)
+	if err != nil {
+		return 0, err
+	}
 	segment := l.spec.AttackSegment(v.By, v.Segment)
 	return 1, l.attackers[v.By].Spoof(v.Message, attack.Forgery{
 		Segment: segment, To: l.firstHop(segment, v.Via, to), As: as, Victim: to,
@@ -148,8 +154,8 @@ func (s *stepRun) spoof(v *spec.Spoof) (int, error) {
 	})
 }
 
-// firstHop is the Ethernet address to which an attacker sends a packet for an address; spec has checked it.
-func (l *lab) firstHop(segment, via string, to netip.Addr) [6]byte {
+// firstHop is the node to which an attacker sends a packet for an address; spec has checked it.
+func (l *lab) firstHop(segment, via string, to netip.Addr) string {
 	node, _ := l.spec.FirstHop(segment, via, to)
-	return sim.MACFor(node, segment)
+	return node
 }

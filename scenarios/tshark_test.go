@@ -42,7 +42,10 @@ func TestTsharkReadsEveryCapture(t *testing.T) {
 			}
 			attacks := map[string]string{}
 			for _, row := range rows {
-				packet := row["ip.src"] + " " + row["ip.dst"] + " " + row["ip.id"] + " " + row["esp.spi"]
+				packet := ""
+				for _, field := range []string{"ip.src", "ip.dst", "ip.id", "ipv6.src", "ipv6.dst", "ah.sequence", "esp.spi", "esp.sequence"} {
+					packet += row[field] + " "
+				}
 				if by := attackersWord.FindString(row["frame.comment"]); by != "" {
 					attacks[packet] = by
 				} else if row["frame.comment"] != "" {
@@ -61,7 +64,7 @@ func TestTsharkReadsEveryCapture(t *testing.T) {
 				}
 				require.Empty(t, row["_ws.malformed"], "frame %s is malformed", row["frame.number"])
 				protocols := row["frame.protocols"]
-				for _, sum := range []string{"ip.checksum.status", "tcp.checksum.status", "udp.checksum.status"} {
+				for _, sum := range []string{"ip.checksum.status", "tcp.checksum.status", "udp.checksum.status", "icmpv6.checksum.status"} {
 					if quotes.MatchString(protocols) {
 						continue // quotes a part of a packet
 					}
@@ -134,7 +137,8 @@ func dissect(t *testing.T, program, dir string) []map[string]string {
 	fields := []string{
 		"frame.number", "frame.protocols", "_ws.malformed", "ip.checksum.status", "tcp.checksum.status", "udp.checksum.status",
 		"esp.spi", "esp.icv_good", "ip.id", "frame.comment", "isakmp.flag_e", "isakmp.typepayload",
-		"isakmp.ispi", "isakmp.messageid", "ip.src", "ip.dst", "ipv6.src", "udp.payload",
+		"isakmp.ispi", "isakmp.messageid", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "ah.sequence", "esp.sequence",
+		"udp.payload", "icmpv6.checksum.status",
 	}
 	args := []string{"-r", filepath.Join(dir, "capture.pcapng"), "-T", "fields", "-E", "separator=|"}
 	for _, check := range []string{"ip", "tcp", "udp"} {

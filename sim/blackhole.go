@@ -25,7 +25,7 @@ func (b *blackholes) set(all []Selection) {
 func (b *blackholes) swallow(m Medium, d Direction, now int64, frame []byte) (why string, taken bool) {
 	for i := range b.all {
 		h := &b.all[i]
-		if !h.selects(m, d, time.Duration(now), frame) {
+		if !h.Selects(m, d, time.Duration(now), frame) {
 			continue
 		}
 		b.selected[i]++

@@ -110,7 +110,7 @@ func (c *carriage) deliver() {
 	}
 	for i := range out {
 		a := &out[i]
-		d := delivery{number: c.f.Number, data: a.data}
+		d := delivery{number: c.f.Number, from: c.from, data: a.data}
 		switch {
 		case &a.data[0] == &c.f.Data[0]:
 			d.shared = shared

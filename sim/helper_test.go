@@ -50,7 +50,8 @@ type arrival struct {
 type node struct {
 	*Port
 	got  []arrival
-	seen []int // their numbers, at a promiscuous port
+	seen []int   // their numbers, at a promiscuous port
+	from []*Port // of a tap: whose link each came along
 }
 
 func attach(t testing.TB, s *Segment, name string, addrs ...string) *node {

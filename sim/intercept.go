@@ -70,14 +70,14 @@ func (c *carriage) intercepted(on *Port, d Direction, p parcel) bool {
 }
 
 // errNoFrame is for what cannot be forwarded.
-var errNoFrame = errors.New("sim: forwarding needs an Ethernet frame, a link and the direction up or down")
+var errNoFrame = errors.New("sim: forwarding needs a frame, a link and the direction up or down")
 
 // Forward sends a frame on from the middle of a link, in the direction given, as
 // if it had come along the link: the switch takes it for the frame of the link's
 // node. In the capture and for observers it is a frame of this port. It takes the
 // data over. Forward returns the frame's number in the capture; 0 in a closed world.
 func (p *Port) Forward(f Intercepted, comment string) (number int, err error) {
-	if f.Link == nil || f.Link.segment != p.segment || len(f.Data) < etherHeader || f.Direction != Up && f.Direction != Down {
+	if f.Link == nil || f.Link.segment != p.segment || len(f.Data) < max(f.Link.segment.cfg.Medium.HeaderLen(), 1) || f.Direction != Up && f.Direction != Down {
 		return 0, errNoFrame
 	}
 	return p.send(f.Data, comment, &f), nil

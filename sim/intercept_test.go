@@ -14,10 +14,10 @@ func attachTap(t testing.TB, s *Segment, name string, o Owner) *node {
 	t.Helper()
 	n := &node{}
 	var err error
-	n.Port, err = s.Attach(PortConfig{Node: name, Owner: o, Sniff: func(number int, f []byte) {
+	n.Port, err = s.Attach(PortConfig{Node: name, Owner: o, Sniff: func(number int, from *Port, f []byte) {
 		require.LessOrEqual(t, number, s.w.Frames())
 		n.got = append(n.got, arrival{s.w.Now(), f})
-		n.seen = append(n.seen, number)
+		n.seen, n.from = append(n.seen, number), append(n.from, from)
 	}})
 	require.NoError(t, err)
 	return n

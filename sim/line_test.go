@@ -81,3 +81,43 @@ func TestPointToPointCorrupts(t *testing.T) {
 	require.Equal(t, 400, hit[0]+hit[1], "one bit each")
 	require.Greater(t, min(hit[0], hit[1]), 100)
 }
+
+// A tap on a line hears both ways and is no end of it; what it forwards along the
+// link of one end comes out at the other.
+func TestTapOnALine(t *testing.T) {
+	w := newWorld(t, Config{})
+	s := newSegment(t, w, "line", SegmentConfig{Medium: PointToPoint, Latency: ms})
+	m := attachTap(t, s, "m", nil)
+	a := attach(t, s, "a")
+	require.Nil(t, a.Opposite(), "a line with one end")
+	b := attach(t, s, "b")
+	other := attachTap(t, s, "other", nil)
+	require.Same(t, b.Port, a.Opposite())
+	require.Same(t, a.Port, b.Opposite())
+	require.Nil(t, attach(t, newSegment(t, w, "lan", SegmentConfig{}), "a").Opposite(), "a segment without ends")
+	_, err := s.Attach(PortConfig{Node: "c", Receive: func([]byte) {}})
+	require.EqualError(t, err, `sim: node "c" on segment "line": a point-to-point line has two ends, and a and b are at them`)
+
+	var lost []string
+	w.Tap(func(f Frame) { lost = append(lost, f.Lost) })
+	a.Send([]byte("from a"), "")
+	b.Send([]byte("from b"), "")
+	m.Send([]byte("from nowhere"), "")
+	_, err = m.Forward(Intercepted{Link: a.Port, Direction: Up, Data: []byte("as if from a")}, "")
+	require.NoError(t, err)
+	_, err = m.Forward(Intercepted{Link: a.Port, Direction: Up}, "")
+	require.ErrorIs(t, err, errNoFrame)
+	run(t, w, 0)
+	bodies := func(n *node) (all []string) {
+		for _, g := range n.got {
+			all = append(all, string(g.frame))
+		}
+		return all
+	}
+	require.Equal(t, []string{"from b"}, bodies(a))
+	require.Equal(t, []string{"from a", "as if from a"}, bodies(b))
+	require.Equal(t, []string{"from a", "from b", "as if from a"}, bodies(m))
+	require.Equal(t, []string{"from a", "from b", "from nowhere", "as if from a"}, bodies(other))
+	require.Equal(t, []*Port{a.Port, b.Port, a.Port}, m.from)
+	require.Equal(t, []string{"", "", "lost on segment line (no other port)", ""}, lost)
+}

@@ -20,8 +20,9 @@ type PortConfig struct {
 	// Sniff makes the port promiscuous: it is called in place of Receive, and also with
 	// a copy of each frame that passes the segment for others, as at the mirror port of
 	// a switch. Nobody else notices: a frame that only such ports got is lost. number is
-	// the frame's in the capture.
-	Sniff func(number int, frame []byte)
+	// the frame's in the capture, from the port whose link it came along. On a point-to-point
+	// line such a port is no end: what it Sends reaches nobody, what it Forwards does.
+	Sniff func(number int, from *Port, frame []byte)
 }
 
 // Port is where a node is attached to a segment.
@@ -45,12 +46,23 @@ func (p *Port) Node() string { return p.cfg.Node }
 // Segment is the segment.
 func (p *Port) Segment() *Segment { return p.segment }
 
+// Opposite is the other end of a point-to-point line; nil elsewhere, and while there is none.
+func (p *Port) Opposite() *Port {
+	p.segment.w.mu.Lock()
+	defer p.segment.w.mu.Unlock()
+	if ends := p.segment.appendEndsLocked(nil, p); p.segment.cfg.Medium == PointToPoint && len(ends) == 1 {
+		return ends[0]
+	}
+	return nil
+}
+
 // Name is "node:segment", the name of the interface in the capture and of the link.
 func (p *Port) Name() string { return p.name }
 
 // delivery is a frame on its way to one port.
 type delivery struct {
 	number int // of the frame
+	from   *Port
 	data   []byte
 	shared *int // how many of several receivers still wait for the same data; nil: one
 }
@@ -101,7 +113,7 @@ func (p *Port) send(frame []byte, comment string, from *Intercepted) (number int
 // arrive hands a frame to the node.
 func (p *Port) arrive(d *delivery) {
 	if p.cfg.Sniff != nil {
-		p.cfg.Sniff(d.number, d.take())
+		p.cfg.Sniff(d.number, d.from, d.take())
 	} else {
 		p.cfg.Receive(d.take())
 	}

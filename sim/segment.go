@@ -124,7 +124,7 @@ func (s *Segment) Ports() []*Port {
 }
 
 // Attach adds a port. A node has one port on a segment at most, and an address
-// belongs to one port. A point-to-point line has two ports.
+// belongs to one port. A point-to-point line has two ports, promiscuous ones aside.
 func (s *Segment) Attach(c PortConfig) (*Port, error) {
 	fail := func(format string, args ...any) (*Port, error) {
 		return nil, fmt.Errorf("sim: node %q on segment %q: "+format, append([]any{c.Node, s.name}, args...)...)
@@ -146,8 +146,9 @@ func (s *Segment) Attach(c PortConfig) (*Port, error) {
 		return fail("%s is a group address: no port can have it", macString(c.MAC))
 	case s.byMAC[c.MAC] != nil:
 		return fail("node %q has the MAC address %s already: give one of them another", s.byMAC[c.MAC].cfg.Node, macString(c.MAC))
-	case s.cfg.Medium == PointToPoint && len(s.ports) == 2:
-		return fail("a point-to-point line has two ends, and %s and %s are at them", s.ports[0].cfg.Node, s.ports[1].cfg.Node)
+	case s.cfg.Medium == PointToPoint && c.Sniff == nil && len(s.appendEndsLocked(nil, nil)) == 2:
+		ends := s.appendEndsLocked(nil, nil)
+		return fail("a point-to-point line has two ends, and %s and %s are at them", ends[0].cfg.Node, ends[1].cfg.Node)
 	case s.byNode[c.Node] != nil:
 		return fail("unsupported: a second port of one node on one segment")
 	}

@@ -40,12 +40,8 @@ type Selection struct {
 	Since, Until time.Duration
 }
 
-// Selects reports whether all conditions but the number hold of an Ethernet frame sent now.
-func (s *Selection) Selects(d Direction, now time.Duration, frame []byte) bool {
-	return s.selects(Ethernet, d, now, frame)
-}
-
-func (s *Selection) selects(m Medium, d Direction, now time.Duration, frame []byte) bool {
+// Selects reports whether all conditions but the number hold of a frame sent now.
+func (s *Selection) Selects(m Medium, d Direction, now time.Duration, frame []byte) bool {
 	return (s.Direction == BothWays || s.Direction == d) &&
 		now >= s.Since && (s.Until == 0 || now < s.Until) && s.Filter.matches(m, frame)
 }

@@ -74,12 +74,10 @@ func (s *Segment) receiversLocked(from *Port, frame []byte, now int64) (to, taps
 // forwardLocked appends the ports to which a switch forwards a frame.
 func (s *Segment) forwardLocked(from *Port, frame []byte, now int64, to []*Port) []*Port {
 	if s.cfg.Medium == PointToPoint {
-		for _, p := range s.ports {
-			if p != from {
-				to = append(to, p)
-			}
+		if from.cfg.Sniff != nil {
+			return to // it is at no end, and no direction leads away from it
 		}
-		return to
+		return s.appendEndsLocked(to, from)
 	}
 	dst := macAddr(frame)
 	if !group(dst) {
@@ -106,6 +104,16 @@ func (s *Segment) forwardLocked(from *Port, frame []byte, now int64, to []*Port)
 	}
 	for _, p := range s.ports {
 		if p != from {
+			to = append(to, p)
+		}
+	}
+	return to
+}
+
+// appendEndsLocked appends the ports but one that are not promiscuous: of a line, its ends.
+func (s *Segment) appendEndsLocked(to []*Port, but *Port) []*Port {
+	for _, p := range s.ports {
+		if p != but && p.cfg.Sniff == nil {
 			to = append(to, p)
 		}
 	}

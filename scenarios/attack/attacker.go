@@ -27,7 +27,9 @@ func New(w *sim.World, name string, segments ...*sim.Segment) (*Attacker, error)
 		tampering: map[*sim.Port]*tampering{}, sent: map[int]bool{},
 	}
 	for _, s := range segments {
-		p, err := s.Attach(sim.PortConfig{Node: name, MAC: sim.MACFor(name, s.Name()), Sniff: a.sniff})
+		var p *sim.Port
+		sniff := func(number int, from *sim.Port, frame []byte) { a.sniff(p, number, from, frame) }
+		p, err := s.Attach(sim.PortConfig{Node: name, MAC: sim.MACFor(name, s.Name()), Sniff: sniff})
 		if err != nil {
 			return nil, fmt.Errorf("attack: %w", err)
 		}
@@ -39,22 +41,25 @@ func New(w *sim.World, name string, segments ...*sim.Segment) (*Attacker, error)
 	return a, nil
 }
 
-// sniff takes a frame that passes one of the segments.
-func (a *Attacker) sniff(number int, frame []byte) {
+// sniff takes a frame that passes the segment of a port of his.
+func (a *Attacker) sniff(by *sim.Port, number int, from *sim.Port, frame []byte) {
 	if a.sent[number] {
 		delete(a.sent, number)
 		return
 	}
-	a.hear(number, frame)
+	a.hear(by, number, from, frame)
 }
 
 // hear takes note of a frame of others.
-func (a *Attacker) hear(number int, frame []byte) {
-	a.heard.note(frame)
+func (a *Attacker) hear(by *sim.Port, number int, from *sim.Port, frame []byte) {
+	a.heard.note(medium(by), frame)
 	for _, t := range a.tapes {
-		t.take(a.world.Now(), number, frame)
+		t.take(by, a.world.Now(), number, from, frame)
 	}
 }
+
+// medium is what the segment of a port is made of.
+func medium(p *sim.Port) sim.Medium { return p.Segment().Config().Medium }
 
 // port is his port on a segment.
 func (a *Attacker) port(segment string) (*sim.Port, error) {
@@ -66,13 +71,30 @@ func (a *Attacker) port(segment string) (*sim.Port, error) {
 	return nil, fmt.Errorf("attack: %s has no port on segment %s", a.name, segment)
 }
 
-// send puts a frame of his own on a segment, with his own Ethernet address, so
-// that the switch goes on knowing where everybody is.
-func (a *Attacker) send(p *sim.Port, frame []byte, act trace.Attack) {
-	mac := p.MAC()
-	copy(frame[6:], mac[:])
-	act.Segment, act.Packet = p.Segment().Name(), describe(frame)
-	if act.Frame = p.Send(frame, comment(a.name, act)); act.Frame != 0 {
+// neighbour is the port of a node on the segment of a port of his.
+func (a *Attacker) neighbour(by *sim.Port, node string) (*sim.Port, error) {
+	for _, p := range by.Segment().Ports() {
+		if p.Node() == node && p != by {
+			return p, nil
+		}
+	}
+	return nil, fmt.Errorf("attack: %s wants to send to %q, which is not on segment %s", a.name, node, by.Segment().Name())
+}
+
+// send puts a frame of his own on a segment. On Ethernet it goes where its header
+// says, with his own address as source, so that the switch goes on knowing where
+// everybody is; on a line it goes to one end, as if it came from the other.
+func (a *Attacker) send(by, to *sim.Port, frame []byte, act trace.Attack) {
+	act.Segment, act.Packet = by.Segment().Name(), describe(medium(by), frame)
+	if text := comment(a.name, act); medium(by) == sim.PointToPoint {
+		act.Frame, _ = by.Forward(sim.Intercepted{Link: to.Opposite(), Direction: sim.Up, Data: frame}, text) // it is a frame on the line of both
+		a.sent[act.Frame] = true
+	} else {
+		mac := by.MAC()
+		copy(frame[6:], mac[:])
+		act.Frame = by.Send(frame, text)
+	}
+	if act.Frame != 0 {
 		a.world.Record(a.name, act)
 	}
 }

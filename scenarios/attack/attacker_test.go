@@ -3,6 +3,8 @@ package attack
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"strconv"
 	"testing"
 	"time"
 
@@ -22,19 +24,22 @@ type bench struct {
 	log        *trace.Log
 	alice, bob *sim.Port
 	got        [][]byte // by bob
+	back       [][]byte // by alice
 	sent       []sim.Frame
 	mallory    *Attacker
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t *testing.T) *bench { return benchOn(t, sim.Ethernet) }
+
+func benchOn(t *testing.T, m sim.Medium) *bench {
 	b := &bench{T: t, log: trace.New(nil)}
 	var err error
 	b.world, err = sim.New(sim.Config{Seed: 1, Trace: b.log})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, b.world.Close()) })
-	lan, err := b.world.NewSegment("lan", sim.SegmentConfig{Latency: time.Millisecond})
+	lan, err := b.world.NewSegment("lan", sim.SegmentConfig{Medium: m, Latency: time.Millisecond})
 	require.NoError(t, err)
-	b.alice, err = lan.Attach(sim.PortConfig{Node: "alice", Receive: func([]byte) {}})
+	b.alice, err = lan.Attach(sim.PortConfig{Node: "alice", Receive: func(f []byte) { b.back = append(b.back, f) }})
 	require.NoError(t, err)
 	b.bob, err = lan.Attach(sim.PortConfig{Node: "bob", Receive: func(f []byte) { b.got = append(b.got, f) }})
 	require.NoError(t, err)
@@ -46,7 +51,16 @@ func newBench(t *testing.T) *bench {
 
 // send has alice send a packet to bob, and lets all happen that follows.
 func (b *bench) send(p Packet) []byte {
-	f := frame(b, p)
+	if !p.Src.IsValid() {
+		p.Src, p.Dst = alice, bob
+	}
+	if medium(b.alice) == sim.PointToPoint {
+		f := made(b, sim.PointToPoint, p)
+		b.alice.Send(bytes.Clone(f), "as sent")
+		b.run()
+		return f
+	}
+	f := made(b, sim.Ethernet, p)
 	to, from := b.bob.MAC(), b.alice.MAC()
 	copy(f, to[:])
 	copy(f[6:], from[:])
@@ -77,7 +91,8 @@ func TestTamper(t *testing.T) {
 			if side == "bob" {
 				link, direction = b.bob, sim.Down
 			}
-			tape := b.mallory.Record(sim.Selection{})
+			tape, err := b.mallory.Record("lan", sim.Selection{})
+			require.NoError(t, err)
 			require.NoError(t, b.mallory.Tamper(link, Tampering{
 				Select:  sim.Selection{Filter: sim.Filter{Protocol: ipsec.ProtoUDP}, Direction: direction, First: 2, Last: 2},
 				Changes: []Change{{Field: "ip.ttl", Value: []byte{3}, Words: "ip.ttl set to 3"}},
@@ -116,13 +131,14 @@ func TestTamperInVain(t *testing.T) {
 
 func TestReplay(t *testing.T) {
 	b := newBench(t)
-	second := b.mallory.Record(sim.Selection{Filter: sim.Filter{Protocol: ipsec.ProtoUDP}, First: 2, Last: 2})
-	_, err := b.mallory.Replay(second, "lan")
+	second, err := b.mallory.Record("lan", sim.Selection{Filter: sim.Filter{Protocol: ipsec.ProtoUDP}, First: 2, Last: 2})
+	require.NoError(t, err)
+	_, err = b.mallory.Replay(second)
 	require.EqualError(t, err, "attack: mallory has seen no frame to replay: udp, frame 2")
 	b.send(samples["udp"])
 	b.send(samples["icmp"])
 	udp := b.send(samples["udp"])
-	n, err := b.mallory.Replay(second, "lan")
+	n, err := b.mallory.Replay(second)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 	b.run()
@@ -131,18 +147,19 @@ func TestReplay(t *testing.T) {
 	require.Equal(t, mac[:], b.got[3][6:12], "the switch is not misled")
 	require.Equal(t, udp[12:], b.got[3][12:])
 	require.Equal(t, "replayed by mallory (frame 3)", b.sent[3].Comment)
-	all := b.mallory.Record(sim.Selection{})
+	all, err := b.mallory.Record("lan", sim.Selection{})
+	require.NoError(t, err)
 	b.send(samples["icmp"])
 	all.Stop()
 	for range 3 { // what it sends itself, or what comes of it, is not on a tape that has ended
 		b.send(samples["udp"])
-		n, err = b.mallory.Replay(all, "lan")
+		n, err = b.mallory.Replay(all)
 		require.NoError(t, err)
 		require.Equal(t, 1, n)
 	}
 	b.run()
 	b.got = b.got[:4]
-	_, err = b.mallory.Replay(second, "wan")
+	_, err = b.mallory.Record("wan", sim.Selection{})
 	require.EqualError(t, err, "attack: mallory has no port on segment wan")
 	b.send(samples["udp"])
 	require.Len(t, b.got, 5, "bob's switch port is still known")
@@ -151,13 +168,14 @@ func TestReplay(t *testing.T) {
 // Each message goes out as it is meant to look, by gopacket's reading.
 func TestSpoof(t *testing.T) {
 	b := newBench(t)
-	toBob, toAlice := Forgery{Segment: "lan", To: b.bob.MAC(), As: alice, Victim: bob}, Forgery{Segment: "lan", To: b.bob.MAC(), As: bob, Victim: alice}
+	toBob, toAlice := Forgery{Segment: "lan", To: "bob", As: alice, Victim: bob}, Forgery{Segment: "lan", To: "bob", As: bob, Victim: alice}
 	for message, want := range map[string]string{
-		"unreachable":   "attack: mallory cannot forge unreachable: he has overheard no packet of 10.0.0.1 that it could be about",
-		"ike-notify":    "attack: mallory cannot forge ike-notify: he has overheard no IKE between 10.0.0.2 and 10.0.0.1",
-		"ike-delete":    "attack: mallory cannot forge ike-delete: he has overheard no ESP from 10.0.0.1 to 10.0.0.2",
-		"ike-main-mode": "attack: mallory cannot forge ike-main-mode: he has overheard no main mode that anybody began with 10.0.0.1",
-		"poem":          `attack: nobody can forge "poem"`,
+		"unreachable":    "attack: mallory cannot forge unreachable: he has overheard no packet of 10.0.0.1 that it could be about",
+		"ike-notify":     "attack: mallory cannot forge ike-notify: he has overheard no IKE between 10.0.0.2 and 10.0.0.1",
+		"ike-delete":     "attack: mallory cannot forge ike-delete: he has overheard no ESP from 10.0.0.1 to 10.0.0.2",
+		"ike-main-mode":  "attack: mallory cannot forge ike-main-mode: he has overheard no main mode that anybody began with 10.0.0.1",
+		"packet-too-big": "attack: mallory cannot forge packet-too-big: this version of IP has no such message",
+		"poem":           `attack: nobody can forge "poem"`,
 	} {
 		require.EqualError(t, b.mallory.Spoof(message, toAlice), want)
 	}
@@ -227,10 +245,138 @@ func TestSpoof(t *testing.T) {
 		p := gopacket.NewPacket(b.got[0], layers.LayerTypeEthernet, gopacket.Default)
 		require.Nil(t, p.ErrorLayer(), tc.message)
 		require.Equal(t, tc.f.As.String(), p.NetworkLayer().NetworkFlow().Src().String())
-		require.Equal(t, rebuilt(t, b.got[0]), b.got[0], "%s: checksums", tc.message)
+		require.Equal(t, rebuilt(t, sim.Ethernet, b.got[0]), b.got[0], "%s: checksums", tc.message)
 		tc.check(p)
 	}
-	require.Equal(t, []string{"fragmentation-needed", "ike-delete", "ike-main-mode", "ike-notify", "ping", "tcp-ack", "tcp-reset", "tcp-syn", "udp", "unreachable"}, Messages())
+	require.Equal(t, []string{"fragmentation-needed", "ike-delete", "ike-main-mode", "ike-notify", "packet-too-big", "ping", "tcp-ack", "tcp-reset", "tcp-syn", "udp", "unreachable"}, Messages())
+}
+
+// Over IPv6 each message has the form that RFC 4443 gives it, or none, by gopacket's reading.
+func TestSpoofOverIPv6(t *testing.T) {
+	b := newBench(t)
+	toBob, toAlice := Forgery{Segment: "lan", To: "bob", As: alice6, Victim: bob6}, Forgery{Segment: "lan", To: "bob", As: bob6, Victim: alice6}
+	require.EqualError(t, b.mallory.Spoof("fragmentation-needed", toAlice), "attack: mallory cannot forge fragmentation-needed: this version of IP has no such message")
+	require.EqualError(t, b.mallory.Spoof("packet-too-big", toAlice), "attack: mallory cannot forge packet-too-big: he has overheard no packet of 2001:db8::1 that it could be about")
+	require.EqualError(t, b.mallory.Spoof("ping", Forgery{Segment: "lan", To: "carol", As: alice6, Victim: bob6}), `attack: mallory wants to send to "carol", which is not on segment lan`)
+	require.ErrorContains(t, b.mallory.Spoof("ping", Forgery{Segment: "lan", To: "bob", As: alice, Victim: bob6}), "different versions of IP")
+	long := over6(Packet{ESP: &ESP{SPI: 0x77, Sequence: 2}, Data: make([]byte, 1400)})
+	for _, p := range samples {
+		b.send(over6(p))
+	}
+	b.send(over6(samples["ike"]))
+	longest := b.send(long)
+	for _, tc := range []struct {
+		message string
+		f       Forgery
+		kind    layers.IPProtocol
+		upper   []byte // its first bytes behind the header of IPv6, the checksum as 0
+		size    int
+	}{
+		{"unreachable", toAlice, 58, []byte{1, 4, 0, 0, 0, 0, 0, 0, 0x60}, 1240},
+		{"packet-too-big", toAlice, 58, []byte{2, 0, 0, 0, 0, 0, 0x05, 0x14, 0x60}, 1240},
+		{"ping", toBob, 58, []byte{128, 0, 0, 0}, 8 + 5},
+		{"udp", toBob, 17, nil, 8 + 5},
+		{"tcp-syn", toBob, 6, nil, 20},
+		{"tcp-ack", toBob, 6, []byte{0x04, 0x01, 0, 80, 0x3b, 0x9a, 0xca, 0x0b}, 20},
+		{"tcp-reset", toBob, 6, []byte{0x04, 0x01, 0, 80, 0x3b, 0x9a, 0xca, 0x0b}, 20},
+		{"ike-notify", toBob, 17, []byte{0x01, 0xf4, 0x01, 0xf4}, 0},
+		{"ike-delete", toAlice, 17, []byte{0x01, 0xf4, 0x01, 0xf4}, 0},
+	} {
+		tc.f.Port, tc.f.Size, tc.f.MTU, tc.f.Code, tc.f.Notify = 80, 5, 1300, 4, 14
+		b.got = nil
+		require.NoError(t, b.mallory.Spoof(tc.message, tc.f), tc.message)
+		b.run()
+		require.Len(t, b.got, 1, tc.message)
+		got := b.got[0]
+		p := gopacket.NewPacket(got, layers.LayerTypeEthernet, gopacket.Default)
+		ip := p.NetworkLayer().(*layers.IPv6)
+		require.Equal(t, []any{tc.f.As.String(), tc.f.Victim.String(), tc.kind}, []any{ip.SrcIP.String(), ip.DstIP.String(), ip.NextHeader}, tc.message)
+		require.Equal(t, rebuilt(t, sim.Ethernet, got), got, "%s: checksums", tc.message)
+		body := bytes.Clone(ip.Payload)
+		if tc.kind == 58 {
+			body[2], body[3] = 0, 0
+		}
+		require.True(t, bytes.HasPrefix(body, tc.upper), "%s: % x", tc.message, body)
+		if tc.size != 0 {
+			require.Len(t, body, tc.size, tc.message)
+		}
+		if tc.size == 1240 {
+			require.Equal(t, longest[14:14+1232], body[8:], "as much as fits 1280 bytes: RFC 4443, Section 2.4(c)")
+		}
+	}
+}
+
+// On a line he hears both ways, alters what passes on the link of either end, sends
+// again in the direction in which it went, and puts packets of his own towards
+// either end, all without an Ethernet header.
+func TestOnALine(t *testing.T) {
+	b := benchOn(t, sim.PointToPoint)
+	tape, err := b.mallory.Record("lan", sim.Selection{Filter: sim.Filter{Protocol: ipsec.ProtoUDP}})
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		link      *sim.Port
+		direction sim.Direction
+	}{{b.alice, sim.Up}, {b.bob, sim.Down}} {
+		require.NoError(t, b.mallory.Tamper(tc.link, Tampering{
+			Select:  sim.Selection{Filter: sim.Filter{Protocol: ipsec.ProtoICMPv6}, Direction: tc.direction},
+			Changes: []Change{{Field: "ip.ttl", Value: []byte{3}, Words: "ip.ttl set to 3"}},
+		}))
+	}
+	icmp, udp := b.send(over6(samples["icmp"])), b.send(over6(samples["udp"]))
+	require.Len(t, b.got, 2)
+	icmp[7] = 3
+	require.Equal(t, [][]byte{icmp, udp}, b.got)
+	require.Len(t, tape.frames, 1)
+
+	n, err := b.mallory.Replay(tape)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	b.run()
+	require.Equal(t, udp, b.got[2], "to bob, as the first time")
+	require.Empty(t, b.back)
+
+	require.NoError(t, b.mallory.Spoof("udp", Forgery{Segment: "lan", To: "alice", As: bob6, Victim: alice6, Port: 7, Size: 3}))
+	require.NoError(t, b.mallory.Spoof("ping", Forgery{Segment: "lan", To: "bob", As: alice, Victim: bob}))
+	b.run()
+	require.Len(t, b.back, 1)
+	require.Equal(t, rebuilt(t, sim.PointToPoint, b.back[0]), b.back[0])
+	require.Equal(t, byte(17), b.back[0][6])
+	require.Len(t, b.got, 4)
+	require.Equal(t, byte(0x45), b.got[3][0])
+	require.Len(t, tape.frames, 1, "he takes no note of his own frames")
+	for _, f := range b.sent {
+		require.Equal(t, sim.PointToPoint, f.Medium)
+	}
+	var acts []string
+	for _, a := range b.attacks() {
+		acts = append(acts, a.Act+" "+a.Packet)
+	}
+	require.Equal(t, []string{
+		"altered icmpv6 2001:db8::1 > 2001:db8::2", "replayed udp [2001:db8::1]:1025 > [2001:db8::2]:7",
+		"spoofed udp [2001:db8::2]:" + strconv.Itoa(int(binary.BigEndian.Uint16(b.back[0][40:]))) + " > [2001:db8::1]:7", "spoofed icmp 10.0.0.1 > 10.0.0.2",
+	}, acts)
+}
+
+// Frames of Ethernet and of lines have not the same form: what passes on one is not sent again on the other.
+func TestTapesOfEachMedium(t *testing.T) {
+	b := newBench(t)
+	line, err := b.world.NewSegment("line", sim.SegmentConfig{Medium: sim.PointToPoint})
+	require.NoError(t, err)
+	for _, name := range []string{"west", "east"} {
+		_, err := line.Attach(sim.PortConfig{Node: name, Receive: func([]byte) {}})
+		require.NoError(t, err)
+	}
+	b.mallory, err = New(b.world, "trudy", b.alice.Segment(), line)
+	require.NoError(t, err)
+	onLan, err := b.mallory.Record("lan", sim.Selection{})
+	require.NoError(t, err)
+	onLine, err := b.mallory.Record("line", sim.Selection{})
+	require.NoError(t, err)
+	b.send(samples["udp"])
+	line.Ports()[0].Send(made(t, sim.PointToPoint, over6(samples["udp"])), "")
+	b.run()
+	require.Equal(t, []int{1, 1}, []int{len(onLan.frames), len(onLine.frames)})
+	require.Equal(t, "east", onLine.frames[0].to.Node())
 }
 
 // What is remembered is bounded, and the oldest goes first.

@@ -20,18 +20,22 @@ func sum(s uint32, b []byte) uint32 {
 	return s
 }
 
-// pseudo reports whether the transport checksum covers a pseudo-header: that of TCP
-// and UDP does (RFC 9293, Section 3.1 and RFC 768), and ICMPv6's (RFC 4443, Section 2.3).
+// pseudo reports whether the transport checksum covers the addresses: those of TCP
+// and UDP do, RFC 9293, Section 3.1 and RFC 768, and that of ICMPv6, RFC 8200, Section 8.1.
 func (v *view) pseudo() bool { return ipsec.HasPorts(v.proto) || v.proto == ipsec.ProtoICMPv6 }
 
 // addressed is the sum of what the transport checksum covers in the IP header and
-// may change: the addresses.
+// may change. With a routing header the destination that counts is the final one,
+// which the lab does not look for.
 func (v *view) addressed(f []byte) uint32 {
-	if !v.pseudo() {
+	src, dst, size := v.addresses()
+	switch {
+	case !v.pseudo():
 		return 0
+	case v.routed:
+		return sum(0, f[src:src+size])
 	}
-	at, length := v.addresses()
-	return sum(0, f[at:at+2*length])
+	return sum(0, f[src:dst+size])
 }
 
 // transportSum is the sum over a whole transport packet: 0xffff when its checksum is right.
@@ -57,8 +61,8 @@ func (v *view) repair(before, after []byte, which Repair) {
 			binary.BigEndian.PutUint16(after[at:], ^uint16(s))
 		}
 	}
-	if !v.six {
-		header := func(f []byte) uint32 { return sum(sum(0, f[v.ip:v.ip+10]), f[v.ip+12:v.ip+v.ipLen]) }
+	if !v.v6 { // IPv6 has no checksum of its header
+		header := func(f []byte) uint32 { return sum(sum(0, f[v.ip:v.ip+10]), f[v.ip+12:v.upper]) }
 		adjust(v.ip+10, header(before), header(after))
 	}
 	if which == RepairIP || v.transport == 0 || v.proto == ipsec.ProtoUDP && binary.BigEndian.Uint16(before[v.checksum:]) == 0 {

@@ -17,26 +17,16 @@ func bytesAt(at, n int) place { return place{at * 8, n * 8} }
 // fields are what can be altered by name. A frame without the header, or that
 // hides it, does not have the field.
 var fields = map[string]func(view, []byte) (place, bool){
-	// RFC 791, Section 3.1, and of IPv6 what stands for it: traffic class, hop limit,
-	// the next header behind all extension headers (RFC 8200, Section 3).
-	"ip.tos": func(v view, _ []byte) (place, bool) {
-		if v.six {
-			return place{v.ip*8 + 4, 8}, true
-		}
-		return bytesAt(v.ip+1, 1), true
-	},
-	"ip.id":            ipv4(4, 2),
-	"ip.dont-fragment": func(v view, _ []byte) (place, bool) { return place{(v.ip+6)*8 + 1, 1}, !v.six },
-	"ip.ttl": func(v view, _ []byte) (place, bool) {
-		if v.six {
-			return bytesAt(v.ip+7, 1), true
-		}
-		return bytesAt(v.ip+8, 1), true
-	},
-	"ip.protocol": func(v view, _ []byte) (place, bool) { return bytesAt(v.upperAt, 1), true },
-	"ip.checksum": ipv4(10, 2),
-	"ip.src":      inAddresses(0),
-	"ip.dst":      inAddresses(1),
+	// RFC 791, Section 3.1 and RFC 8200, Section 3.
+	"ip.tos":           inIP(bytesAt(1, 1), place{4, 8}),
+	"ip.flow-label":    inIP(place{}, place{12, 20}),
+	"ip.id":            inIP(bytesAt(4, 2), place{}),
+	"ip.dont-fragment": inIP(place{6*8 + 1, 1}, place{}),
+	"ip.ttl":           inIP(bytesAt(8, 1), bytesAt(7, 1)),
+	"ip.protocol":      func(v view, _ []byte) (place, bool) { return bytesAt(v.number, 1), true },
+	"ip.checksum":      inIP(bytesAt(10, 2), place{}),
+	"ip.src":           inIP(bytesAt(12, 4), bytesAt(8, 16)),
+	"ip.dst":           inIP(bytesAt(16, 4), bytesAt(24, 16)),
 
 	"tcp.source-port":      inTransport(ipsec.ProtoTCP, 0, 2),
 	"tcp.destination-port": inTransport(ipsec.ProtoTCP, 2, 2),
@@ -49,9 +39,9 @@ var fields = map[string]func(view, []byte) (place, bool){
 	"udp.destination-port": inTransport(ipsec.ProtoUDP, 2, 2),
 	"udp.length":           inTransport(ipsec.ProtoUDP, 4, 2),
 	"udp.checksum":         inTransport(ipsec.ProtoUDP, 6, 2),
-	"icmp.type":            inTransport(ipsec.ProtoICMP, 0, 1),
-	"icmp.code":            inTransport(ipsec.ProtoICMP, 1, 1),
-	"icmp.checksum":        inTransport(ipsec.ProtoICMP, 2, 2),
+	"icmp.type":            inICMP(0, 1),
+	"icmp.code":            inICMP(1, 1),
+	"icmp.checksum":        inICMP(2, 2),
 	"payload":              anyPayload,
 
 	// RFC 4303, Section 2.
@@ -84,21 +74,26 @@ var fields = map[string]func(view, []byte) (place, bool){
 // Fields are the names of all fields, sorted.
 func Fields() []string { return slices.Sorted(maps.Keys(fields)) }
 
-func ipv4(at, n int) func(view, []byte) (place, bool) {
-	return func(v view, _ []byte) (place, bool) { return bytesAt(v.ip+at, n), !v.six }
+// inIP is a field of the IP header, counted from its start, in either version; one of no length is not in that version.
+func inIP(v4, v6 place) func(view, []byte) (place, bool) {
+	return func(v view, _ []byte) (place, bool) {
+		p := v4
+		if v.v6 {
+			p = v6
+		}
+		return place{v.ip*8 + p.at, p.length}, p.length > 0
+	}
 }
 
-func inAddresses(which int) func(view, []byte) (place, bool) {
+func inICMP(at, n int) func(view, []byte) (place, bool) {
 	return func(v view, _ []byte) (place, bool) {
-		at, length := v.addresses()
-		return bytesAt(at+which*length, length), true
+		return bytesAt(v.transport+at, n), v.transport != 0 && v.proto == v.icmp()
 	}
 }
 
 func inTransport(proto uint8, at, n int) func(view, []byte) (place, bool) {
 	return func(v view, _ []byte) (place, bool) {
-		same := v.proto == proto || isICMP(v.proto) && isICMP(proto)
-		return bytesAt(v.transport+at, n), v.transport != 0 && same
+		return bytesAt(v.transport+at, n), v.transport != 0 && v.proto == proto
 	}
 }
 
@@ -159,6 +154,18 @@ type Change struct {
 	Words string // what was done, for people
 }
 
+func (c *Change) isAddress() bool { return c.Field == "ip.src" || c.Field == "ip.dst" }
+
+// put writes the lowest bits of a number, in network order, to a place between bytes.
+func (p place) put(f, number []byte) {
+	for i := range min(p.length, len(number)*8) { // from the lowest bit up
+		at, bit := p.at+p.length-1-i, number[len(number)-1-i/8]>>(i%8)&1
+		mask := byte(0x80 >> (at % 8))
+		f[at/8] &^= mask
+		f[at/8] |= bit << (7 - at%8)
+	}
+}
+
 // apply alters a frame; the view is of the frame before any change.
 func (c *Change) apply(v view, f []byte) error {
 	find, known := fields[c.Field]
@@ -174,19 +181,10 @@ func (c *Change) apply(v view, f []byte) error {
 	case c.Value == nil:
 		at := p.at + c.Flip
 		f[at/8] ^= 0x80 >> (at % 8)
-	case p.length < 8: // a flag
-		mask := byte(0x80 >> (p.at % 8))
-		f[p.at/8] &^= mask
-		if c.Value[len(c.Value)-1] != 0 {
-			f[p.at/8] |= mask
-		}
-	case p.at%8 != 0: // it begins within a byte
-		for i := range p.length {
-			at, bit := p.at+i, c.Value[len(c.Value)-1]>>(p.length-1-i)&1
-			f[at/8] = f[at/8]&^(0x80>>(at%8)) | bit<<(7-at%8)
-		}
-	case (c.Field == "ip.src" || c.Field == "ip.dst") && len(c.Value)*8 != p.length:
-		return fmt.Errorf("%s has %d bytes, and the value is of the other family", c.Field, p.length/8)
+	case c.isAddress() && len(c.Value)*8 != p.length:
+		return fmt.Errorf("%s is an address of the other version of IP", c.Field)
+	case p.at%8 != 0 || p.length%8 != 0:
+		p.put(f, c.Value)
 	case (c.At+len(c.Value))*8 > p.length:
 		return fmt.Errorf("%s has %d bytes: %d bytes from byte %d on do not fit", c.Field, p.length/8, len(c.Value), c.At)
 	default:

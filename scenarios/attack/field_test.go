@@ -3,26 +3,53 @@ package attack
 import (
 	"bytes"
 	"encoding/binary"
+	"fmt"
 	"math/bits"
 	"math/rand/v2"
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/sim"
 )
 
 var (
 	alice = netip.MustParseAddr("10.0.0.1")
 	bob   = netip.MustParseAddr("10.0.0.2")
+
+	alice6 = netip.MustParseAddr("2001:db8::1")
+	bob6   = netip.MustParseAddr("2001:db8::2")
 )
 
-// frame is a packet from alice to bob, with Ethernet header.
+// frame is a packet from alice to bob, over IPv4 and with Ethernet header.
 func frame(t testing.TB, p Packet) []byte {
 	t.Helper()
-	p.Src, p.Dst, p.To = alice, bob, [6]byte{2, 0, 0, 0, 0, 2}
-	f, err := p.frame()
+	p.Src, p.Dst = alice, bob
+	return made(t, sim.Ethernet, p)
+}
+
+// frame6 is the packet over IPv6.
+func frame6(t testing.TB, p Packet) []byte {
+	t.Helper()
+	return made(t, sim.Ethernet, over6(p))
+}
+
+// over6 is the packet with IPv6 addresses, and echo requests of ICMPv6.
+func over6(p Packet) Packet {
+	p.Src, p.Dst = alice6, bob6
+	if p.ICMP != nil && p.ICMP.Type == 8 {
+		p.ICMP = &ICMP{Type: 128, Rest: p.ICMP.Rest}
+	}
+	return p
+}
+
+func made(t testing.TB, m sim.Medium, p Packet) []byte {
+	t.Helper()
+	f, err := p.frame(m, [6]byte{2, 0, 0, 0, 0, 2})
 	require.NoError(t, err)
 	return f
 }
@@ -36,9 +63,17 @@ var samples = map[string]Packet{
 }
 
 // rebuilt is the frame with lengths as they are and checksums that gopacket has worked out.
-func rebuilt(t *testing.T, f []byte) []byte {
+func rebuilt(t *testing.T, m sim.Medium, f []byte) []byte {
 	t.Helper()
-	p := gopacket.NewPacket(f, layers.LayerTypeEthernet, gopacket.Default)
+	first := layers.LayerTypeEthernet
+	switch {
+	case m == sim.Ethernet:
+	case f[0]>>4 == 4:
+		first = layers.LayerTypeIPv4
+	default:
+		first = layers.LayerTypeIPv6
+	}
+	p := gopacket.NewPacket(f, first, gopacket.Default)
 	var all []gopacket.SerializableLayer
 	for _, l := range p.Layers() {
 		switch l := l.(type) {
@@ -48,6 +83,10 @@ func rebuilt(t *testing.T, f []byte) []byte {
 			l.SetNetworkLayerForChecksum(p.NetworkLayer())
 		case *layers.ICMPv6:
 			l.SetNetworkLayerForChecksum(p.NetworkLayer())
+		}
+		if icmp, ok := l.(*layers.ICMPv6); ok { // gopacket does not write all bodies that it reads
+			all = append(all, icmp, gopacket.Payload(icmp.LayerPayload()))
+			break
 		}
 		if s, ok := l.(gopacket.SerializableLayer); ok {
 			all = append(all, s)
@@ -61,34 +100,51 @@ func rebuilt(t *testing.T, f []byte) []byte {
 }
 
 // After any change but one of a checksum, the frame is what another
-// implementation makes of the same fields.
+// implementation makes of the same fields, in both versions of IP and on lines.
 func TestRepairAgreesWithGopacket(t *testing.T) {
+	found := map[string]int{}
 	for name, p := range samples {
-		for _, field := range Fields() {
-			f := frame(t, p)
-			v, ok := read(f)
-			require.True(t, ok)
-			_, has := fields[field](v, f)
-			if !has || field == "ip.protocol" || field == "udp.length" || bytes.HasSuffix([]byte(field), []byte("checksum")) {
-				continue // what follows is read otherwise afterwards
+		p.Src, p.Dst = alice, bob
+		for _, p := range []Packet{p, over6(p)} {
+			for _, m := range []sim.Medium{sim.Ethernet, sim.PointToPoint} {
+				for _, field := range Fields() {
+					if repairs(t, m, p, field, fmt.Sprintf("%s of %s to %s, %s", field, name, p.Dst, m)) {
+						found[field]++
+					}
+				}
 			}
-			before := bytes.Clone(f)
-			m := Tampering{Changes: []Change{{Field: field, Flip: 0}}}
-			require.NoError(t, m.alter(f))
-			require.NotEqual(t, before, f)
-			require.Equal(t, rebuilt(t, f), f, "%s of %s", field, name)
-
-			f = bytes.Clone(before)
-			m.Repair = RepairNone
-			require.NoError(t, m.alter(f))
-			require.Equal(t, 1, differing(before, f), "%s of %s: one bit", field, name)
-			m.Repair = RepairIP
-			ip := bytes.Clone(before)
-			require.NoError(t, m.alter(ip))
-			require.Equal(t, rebuilt(t, ip)[:etherHeader+20], ip[:etherHeader+20])
-			require.Equal(t, f[etherHeader+20:], ip[etherHeader+20:], "nothing but the IP header is repaired")
 		}
 	}
+	require.Equal(t, 2*len(samples), found["ip.flow-label"])
+	require.Equal(t, 4*len(samples), found["ip.tos"])
+	require.Equal(t, 4, found["icmp.code"])
+}
+
+// repairs checks one field of one packet, if it has it and what follows is read as before afterwards.
+func repairs(t *testing.T, medium sim.Medium, p Packet, field, what string) bool {
+	f := made(t, medium, p)
+	v, ok := read(medium, f)
+	require.True(t, ok)
+	_, has := fields[field](v, f)
+	if !has || field == "ip.protocol" || field == "udp.length" || field == "icmp.type" && v.v6 || strings.HasSuffix(field, "checksum") {
+		return false
+	}
+	before := bytes.Clone(f)
+	m := Tampering{Changes: []Change{{Field: field, Flip: 0}}}
+	require.NoError(t, m.alter(medium, f))
+	require.NotEqual(t, before, f)
+	require.Equal(t, rebuilt(t, medium, f), f, what)
+
+	f = bytes.Clone(before)
+	m.Repair = RepairNone
+	require.NoError(t, m.alter(medium, f))
+	require.Equal(t, 1, differing(before, f), "%s: one bit", what)
+	m.Repair = RepairIP
+	ip := bytes.Clone(before)
+	require.NoError(t, m.alter(medium, ip))
+	require.Equal(t, rebuilt(t, medium, ip)[:v.upper], ip[:v.upper])
+	require.Equal(t, f[v.upper:], ip[v.upper:], "nothing but the IP header is repaired")
+	return true
 }
 
 // differing counts the bits in which two frames differ.
@@ -126,7 +182,7 @@ func TestFieldsAreWhereTheStandardsSay(t *testing.T) {
 		if f == nil {
 			f = frame(t, samples["udp"])
 		}
-		v, ok := read(f)
+		v, ok := read(sim.Ethernet, f)
 		require.True(t, ok)
 		p, ok := fields[tc.field](v, f)
 		require.True(t, ok, tc.field)
@@ -150,24 +206,24 @@ func null(t testing.TB, icv int) []byte {
 func TestThroughESP(t *testing.T) {
 	for _, icv := range icvLengths {
 		f := null(t, icv)
-		v, ok := read(f)
+		v, ok := read(sim.Ethernet, f)
 		require.True(t, ok)
 		require.False(t, v.hidden)
 		require.Equal(t, []int{42, 50, 59}, []int{v.transport, v.data, v.transportEnd}, "ICV of %d bytes", icv)
-		require.NoError(t, (&Tampering{Changes: []Change{{Field: "payload", Value: []byte("EVEN")}}}).alter(f))
+		require.NoError(t, (&Tampering{Changes: []Change{{Field: "payload", Value: []byte("EVEN")}}}).alter(sim.Ethernet, f))
 		require.Equal(t, "EVEN line", string(f[50:59]))
-		after, ok := read(f)
+		after, ok := read(sim.Ethernet, f)
 		require.True(t, ok)
 		require.Equal(t, uint32(0xffff), after.transportSum(f))
 	}
 	f := null(t, 12)
 	f[50] ^= 1 // its checksum does not hold, so that it may be anything
-	v, ok := read(f)
+	v, ok := read(sim.Ethernet, f)
 	require.True(t, ok)
 	require.True(t, v.hidden)
 
 	f = frame(t, samples["esp"])
-	v, ok = read(f)
+	v, ok = read(sim.Ethernet, f)
 	require.True(t, ok && v.hidden)
 	p, ok := fields["payload"](v, f)
 	require.True(t, ok)
@@ -187,23 +243,23 @@ func TestChangesThatCannotBeMade(t *testing.T) {
 		f := frame(t, samples["udp"])
 		before := bytes.Clone(f)
 		m := Tampering{Changes: []Change{{Field: "ip.ttl", Value: []byte{3}}, tc.change}}
-		require.EqualError(t, m.alter(f), tc.want)
+		require.EqualError(t, m.alter(sim.Ethernet, f), tc.want)
 		require.Equal(t, before, f, "all changes or none")
 	}
-	require.Error(t, (&Tampering{Changes: []Change{{Field: "ip.ttl"}}}).alter([]byte{1, 2, 3}))
+	require.Error(t, (&Tampering{Changes: []Change{{Field: "ip.ttl"}}}).alter(sim.Ethernet, []byte{1, 2, 3}))
 }
 
 // A UDP packet without checksum has none afterwards, and what comes out as 0 is sent as 0xffff, RFC 768.
 func TestRepairOfUDP(t *testing.T) {
 	f := frame(t, samples["udp"])
 	binary.BigEndian.PutUint16(f[40:], 0)
-	require.NoError(t, (&Tampering{Changes: []Change{{Field: "payload"}}}).alter(f))
+	require.NoError(t, (&Tampering{Changes: []Change{{Field: "payload"}}}).alter(sim.Ethernet, f))
 	require.Zero(t, binary.BigEndian.Uint16(f[40:]))
 
 	f = frame(t, samples["udp"])
 	sum := binary.BigEndian.Uint16(f[40:])
 	data := binary.BigEndian.AppendUint16(nil, uint16(sumOf(uint32(binary.BigEndian.Uint16(f[42:]))+uint32(sum))))
-	require.NoError(t, (&Tampering{Changes: []Change{{Field: "payload", Value: data}}}).alter(f))
+	require.NoError(t, (&Tampering{Changes: []Change{{Field: "payload", Value: data}}}).alter(sim.Ethernet, f))
 	require.Equal(t, uint16(0xffff), binary.BigEndian.Uint16(f[40:]))
 }
 
@@ -211,44 +267,56 @@ func sumOf(s uint32) uint32 { return sum(s, nil) }
 
 func FuzzAlter(f *testing.F) {
 	for _, p := range samples {
-		f.Add(frame(f, p))
+		p.Src, p.Dst = alice, bob
+		for _, p := range []Packet{p, over6(p)} {
+			f.Add(made(f, sim.Ethernet, p))
+			f.Add(made(f, sim.PointToPoint, p))
+		}
 	}
 	f.Add(null(f, 12))
+	for _, b := range extended(f) {
+		f.Add(b)
+	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		for _, field := range Fields() {
-			for _, c := range []Change{{Field: field}, {Field: field, Value: []byte{1, 2, 3, 4}}, {Field: field, Flip: 500_000}} {
-				got := bytes.Clone(b)
-				m := Tampering{Changes: []Change{c}}
-				if m.alter(got) != nil {
-					require.Equal(t, b, got)
+		for _, medium := range []sim.Medium{sim.Ethernet, sim.PointToPoint} {
+			for _, field := range Fields() {
+				for _, c := range []Change{{Field: field}, {Field: field, Value: []byte{1, 2, 3, 4}}, {Field: field, Value: make([]byte, 16)}, {Field: field, Flip: 500_000}} {
+					got := bytes.Clone(b)
+					m := Tampering{Changes: []Change{c}}
+					if m.alter(medium, got) != nil {
+						require.Equal(t, b, got)
+					}
+					require.Len(t, got, len(b))
 				}
-				require.Len(t, got, len(b))
 			}
+			o := newOverheard()
+			o.note(medium, b)
+			describe(medium, b)
 		}
-		o := newOverheard()
-		o.note(b)
-		describe(b)
 	})
 }
 
 // Frames cut short anywhere, or with any byte changed, are no reason to panic.
 func TestHostileFrames(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 2))
+	var all [][]byte
 	for _, p := range samples {
-		whole := frame(t, p)
+		all = append(all, frame(t, p), frame6(t, p))
+	}
+	for _, whole := range append(all, extended(t)...) {
 		for n := range len(whole) {
 			o := newOverheard()
-			o.note(whole[:n])
-			_ = (&Tampering{Changes: []Change{{Field: "payload"}}}).alter(bytes.Clone(whole[:n]))
+			o.note(sim.Ethernet, whole[:n])
+			_ = (&Tampering{Changes: []Change{{Field: "payload"}}}).alter(sim.Ethernet, bytes.Clone(whole[:n]))
 		}
 		for range 2000 {
 			f := bytes.Clone(whole)
 			f[rng.IntN(len(f))] = byte(rng.Uint32())
 			f[rng.IntN(len(f))] = byte(rng.Uint32())
 			o := newOverheard()
-			o.note(f)
+			o.note(sim.Ethernet, f)
 			for _, field := range Fields() {
-				_ = (&Tampering{Changes: []Change{{Field: field}}}).alter(bytes.Clone(f))
+				_ = (&Tampering{Changes: []Change{{Field: field}}}).alter(sim.Ethernet, bytes.Clone(f))
 			}
 		}
 	}

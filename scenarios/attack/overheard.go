@@ -7,6 +7,8 @@ import (
 
 	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/ipv6"
+	"github.com/ipseclab/ipseclab/sim"
 )
 
 // overheard is what an attacker remembers of the conversations that he can read.
@@ -15,7 +17,7 @@ type overheard struct {
 	ike  latest[[2]netip.Addr, cookies] // both directions alike
 	main latest[netip.Addr, []byte]     // first messages of main mode, by who got them
 	spis latest[[2]netip.Addr, uint32]  // of ESP, by source and destination
-	last latest[netip.Addr, []byte]     // the latest packet of a sender, its first bytes
+	last latest[netip.Addr, []byte]     // the latest packet of a sender, as an ICMP error quotes it
 	kind latest[senderOf, []byte]       // likewise of one protocol
 }
 
@@ -33,19 +35,26 @@ type cookies [16]byte
 
 func newOverheard() overheard { return overheard{} }
 
-// quotedBytes is how much of a packet is kept: the longest IP header, and as
-// many bytes of what follows as ICMP errors quote, RFC 792.
-const quotedBytes = 60 + 8
+// quoted is how much of a packet is kept, for ICMP errors to quote: the header of
+// IPv4 and 8 bytes, RFC 792, or as much as fits the least MTU of IPv6 behind the
+// header and that of ICMPv6, RFC 4443, Section 2.4(c).
+func (v *view) quoted(f []byte) []byte {
+	end := v.upper + 8
+	if v.v6 {
+		end = v.ip + ipv6.MinMTU - ipv6.HeaderLen - 8
+	}
+	return f[v.ip:min(v.end, end)]
+}
 
-func (o *overheard) note(f []byte) {
-	v, ok := read(f)
+func (o *overheard) note(m sim.Medium, f []byte) {
+	v, ok := read(m, f)
 	if !ok || v.fragment {
 		return
 	}
-	src, dst := v.src(f), v.dst(f)
-	packet := bytes.Clone(f[v.ip:min(v.end, v.ip+quotedBytes)])
+	src, dst := v.ends(f)
+	packet := bytes.Clone(v.quoted(f))
 	o.last.put(src, packet)
-	o.kind.put(senderOf{src, f[v.ip+9]}, packet)
+	o.kind.put(senderOf{src, f[v.number]}, packet)
 	switch {
 	case v.esp != 0:
 		o.spis.put([2]netip.Addr{src, dst}, binary.BigEndian.Uint32(f[v.esp:]))

@@ -12,8 +12,9 @@ import (
 // tapeLength is how many frames a tape holds: the first ones that it selects.
 const tapeLength = 4096
 
-// Tape is what an attacker keeps of the frames that pass.
+// Tape is what an attacker keeps of the frames that pass, to send it again.
 type Tape struct {
+	by        *sim.Port // by which it is sent again
 	selection sim.Selection
 	selected  int
 	frames    []taped
@@ -21,40 +22,47 @@ type Tape struct {
 }
 
 type taped struct {
-	number int // in the capture
+	number int       // in the capture
+	to     *sim.Port // on a line: the end that it goes to
 	frame  []byte
 }
 
-// Record keeps a copy of each later frame that is selected, on any of the attacker's segments.
-func (a *Attacker) Record(s sim.Selection) *Tape {
-	t := &Tape{selection: s}
+// Record keeps a copy of each later frame that is selected and can be sent again
+// on the segment: one that passes any of the attacker's Ethernet segments, or that
+// very line, where frames have neither addresses nor headers of Ethernet.
+func (a *Attacker) Record(segment string, s sim.Selection) (*Tape, error) {
+	by, err := a.port(segment)
+	if err != nil {
+		return nil, err
+	}
+	t := &Tape{by: by, selection: s}
 	a.tapes = append(a.tapes, t)
-	return t
+	return t, nil
 }
 
-func (t *Tape) take(now time.Duration, number int, frame []byte) {
-	if t.stopped || len(t.frames) >= tapeLength || !t.selection.Selects(sim.BothWays, now, frame) {
+// take keeps a frame that was heard by a port and came along the link of another.
+func (t *Tape) take(by *sim.Port, now time.Duration, number int, from *sim.Port, frame []byte) {
+	m := medium(t.by)
+	if t.stopped || m != medium(by) || m == sim.PointToPoint && by != t.by ||
+		len(t.frames) >= tapeLength || !t.selection.Selects(m, sim.BothWays, now, frame) {
 		return
 	}
 	if t.selected++; t.selection.Counts(t.selected) {
-		t.frames = append(t.frames, taped{number, bytes.Clone(frame)})
+		t.frames = append(t.frames, taped{number, from.Opposite(), bytes.Clone(frame)})
 	}
 }
 
 // Stop ends the recording: what the attacker's own frames provoke is not heard again.
 func (t *Tape) Stop() { t.stopped = true }
 
-// Replay sends what is on a tape so far, in its order, on a segment. It reports how many frames that were.
-func (a *Attacker) Replay(t *Tape, segment string) (int, error) {
-	p, err := a.port(segment)
-	if err != nil {
-		return 0, err
-	}
+// Replay sends what is on a tape so far, in its order, and on a line in the
+// direction in which it went. It reports how many frames that were.
+func (a *Attacker) Replay(t *Tape) (int, error) {
 	if len(t.frames) == 0 {
 		return 0, fmt.Errorf("attack: %s has seen no frame to replay: %s", a.name, &t.selection)
 	}
 	for _, f := range t.frames {
-		a.send(p, bytes.Clone(f.frame), trace.Attack{Act: "replayed", Original: f.number})
+		a.send(t.by, f.to, bytes.Clone(f.frame), trace.Attack{Act: "replayed", Original: f.number})
 	}
 	return len(t.frames), nil
 }

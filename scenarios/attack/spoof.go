@@ -16,13 +16,13 @@ import (
 // he has overheard.
 type Forgery struct {
 	Segment  string
-	To       [6]byte    // Ethernet address of the next hop
-	As       netip.Addr // whose name
+	To       string     // the node there that gets the frame
+	As       netip.Addr // whose name; of the family of Victim
 	Victim   netip.Addr // who gets it
 	FromPort uint16     // 0: that of the conversation overheard, or one of his own
 	Port     uint16
 	Size     int    // of data, with UDP and ping
-	MTU      uint16 // with fragmentation-needed
+	MTU      uint16 // with fragmentation-needed and packet-too-big
 	Code     uint8  // with unreachable
 	Quote    uint8  // the protocol of the packet that an ICMP error quotes; 0: any
 	Notify   uint16 // with ike-notify: the type
@@ -37,6 +37,7 @@ var messages = map[string]func(*Attacker, *Forgery, *Packet) error{
 	"tcp-reset":            (*Attacker).tcpReset,
 	"unreachable":          (*Attacker).unreachable,
 	"fragmentation-needed": (*Attacker).fragmentationNeeded,
+	"packet-too-big":       (*Attacker).packetTooBig,
 	"ike-notify":           (*Attacker).ikeNotify,
 	"ike-delete":           (*Attacker).ikeDelete,
 	"ike-main-mode":        (*Attacker).ikeMainMode,
@@ -85,8 +86,8 @@ func (a *Attacker) datagram(f *Forgery, p *Packet) error {
 }
 
 func (a *Attacker) echo(f *Forgery, p *Packet) error {
-	const echoRequest = 8
-	p.ICMP = &ICMP{Type: echoRequest, Rest: a.number32()}
+	const echo, echo6 = 8, 128 // RFC 792; RFC 4443, Section 4.1
+	p.ICMP = &ICMP{Type: byFamily(f, echo, echo6), Rest: a.number32()}
 	p.Data = a.Noise(f.Size)
 	return nil
 }
@@ -121,33 +122,6 @@ func (a *Attacker) segment(f *Forgery, p *Packet, flags ...string) {
 		p.Words += " at a guess: no such conversation was overheard"
 	}
 	p.TCP = &TCP{SrcPort: port, DstPort: f.Port, Sequence: s.next, Acknowledgment: s.ack, Flags: flags, Window: tcpWindow}
-}
-
-const destinationUnreachable = 3 // RFC 792
-
-func (a *Attacker) unreachable(f *Forgery, p *Packet) error {
-	return a.icmpError(f, p, ICMP{Type: destinationUnreachable, Code: f.Code})
-}
-
-// fragmentationNeeded names the MTU as RFC 1191, Section 4 has it.
-func (a *Attacker) fragmentationNeeded(f *Forgery, p *Packet) error {
-	const code = 4
-	p.Words += fmt.Sprintf(" with MTU %d", f.MTU)
-	return a.icmpError(f, p, ICMP{Type: destinationUnreachable, Code: code, Rest: uint32(f.MTU)})
-}
-
-// icmpError quotes the latest packet of the one who gets it: header and 8 bytes, RFC 792.
-func (a *Attacker) icmpError(f *Forgery, p *Packet, header ICMP) error {
-	quoted, ok := a.heard.last.get(f.Victim)
-	if f.Quote != 0 {
-		quoted, ok = a.heard.kind.get(senderOf{f.Victim, f.Quote})
-	}
-	if !ok {
-		return fmt.Errorf("he has overheard no packet of %s that it could be about", f.Victim)
-	}
-	p.ICMP, p.Data = &header, quoted[:min(len(quoted), int(quoted[0]&15)*4+8)]
-	p.Words += ", about a packet overheard"
-	return nil
 }
 
 // informational is an ISAKMP informational exchange in the clear, under the

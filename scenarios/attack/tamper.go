@@ -22,8 +22,8 @@ type Repair uint8
 // The choices. Under an ICV the transport checksum is better left alone: it is
 // authenticated itself.
 const (
-	RepairAll Repair = iota // of IP, and of TCP, UDP and ICMP where they can be read
-	RepairIP                // of the IP header
+	RepairAll Repair = iota // of IP, and of TCP, UDP, ICMP and ICMPv6 where they can be read
+	RepairIP                // of the IP header; IPv6 has none
 	RepairNone
 )
 
@@ -61,9 +61,11 @@ func (a *Attacker) Tamper(link *sim.Port, t Tampering) error {
 	return nil
 }
 
+func (m *tampering) medium() sim.Medium { return medium(m.by) }
+
 // takes decides about a frame when it is sent.
 func (m *tampering) takes(f sim.Intercepted) func(sim.Intercepted) {
-	if !m.t.Select.Selects(f.Direction, m.a.world.Now(), f.Data) {
+	if !m.t.Select.Selects(m.medium(), f.Direction, m.a.world.Now(), f.Data) {
 		return nil
 	}
 	if m.selected++; !m.t.Select.Counts(m.selected) {
@@ -76,12 +78,12 @@ func (m *tampering) takes(f sim.Intercepted) func(sim.Intercepted) {
 // forward alters a frame and sends it on.
 func (m *tampering) forward(t Tampering, f sim.Intercepted) {
 	act := trace.Attack{
-		Act: "altered", Original: f.Number, Segment: m.by.Segment().Name(), Packet: describe(f.Data),
+		Act: "altered", Original: f.Number, Segment: m.by.Segment().Name(), Packet: describe(m.medium(), f.Data),
 	}
 	if f.Direction == sim.Up { // else it has crossed the segment, and was heard there
-		m.a.hear(f.Number, f.Data)
+		m.a.hear(m.by, f.Number, f.Link, f.Data)
 	}
-	if err := t.alter(f.Data); err != nil {
+	if err := t.alter(m.medium(), f.Data); err != nil {
 		act.Act, act.Detail = "passed on", err.Error()
 	} else {
 		act.Detail = t.String()
@@ -98,8 +100,8 @@ func (m *tampering) forward(t Tampering, f sim.Intercepted) {
 }
 
 // alter makes all changes, or none.
-func (t *Tampering) alter(f []byte) error {
-	v, ok := read(f)
+func (t *Tampering) alter(m sim.Medium, f []byte) error {
+	v, ok := read(m, f)
 	if !ok {
 		return fmt.Errorf("it cannot be read as an IP packet")
 	}

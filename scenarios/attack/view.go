@@ -7,24 +7,23 @@ import (
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/ipv6"
+	"github.com/ipseclab/ipseclab/sim"
 )
 
-// Ethernet, RFC 894.
-const (
-	etherHeader   = 14
-	etherTypeIPv4 = 0x0800
-)
+// etherTypeIPv4 is of RFC 894.
+const etherTypeIPv4 = 0x0800
 
 // view is what an observer reads in a frame: where its headers begin, counted
 // from the start of the frame. 0 is a header that it does not have, or hides.
 type view struct {
-	ip, ipLen int
-	six       bool  // of IPv6; ipLen is with its extension headers
-	upper     uint8 // the protocol behind the IP headers
-	upperAt   int   // where its number stands
-	fragment  bool  // a part of a datagram but the first
-	ah, esp   int
-	end       int // of the IP packet
+	v6       bool
+	ip       int  // where the IP header begins, 0 on a line
+	upper    int  // where the upper layer of IP begins, behind extension headers of IPv6
+	number   int  // where the number of that layer stands
+	routed   bool // the destination is but the next one of a routing header of IPv6
+	fragment bool // a part of a datagram but the first
+	ah, esp  int
+	end      int // of the IP packet
 
 	// The transport header: in the clear, behind AH, or in ESP without encryption.
 	proto          uint8
@@ -35,51 +34,21 @@ type view struct {
 }
 
 // read looks at a frame; false for one that is no IP packet.
-func read(f []byte) (v view, ok bool) {
-	if len(f) < etherHeader {
-		return v, false
+func read(m sim.Medium, f []byte) (v view, ok bool) {
+	packet, kind, ok := m.Packet(f)
+	v.ip = m.HeaderLen()
+	switch {
+	case ok && kind == etherTypeIPv4:
+		ok = v.read4(packet)
+	case ok && kind == ipv6.EtherType:
+		ok = v.read6(packet)
+	default:
+		ok = false
 	}
-	switch binary.BigEndian.Uint16(f[12:]) {
-	case etherTypeIPv4:
-		ok = v.readIPv4(f)
-	case ipv6.EtherType:
-		ok = v.readIPv6(f)
+	if !ok || v.fragment {
+		return v, ok
 	}
-	if ok && !v.fragment {
-		v.protections(f)
-	}
-	return v, ok
-}
-
-// readIPv6 reads the header and the extension headers of RFC 8200.
-func (v *view) readIPv6(f []byte) bool {
-	p, err := ipv6.Parse(f[etherHeader:])
-	if err != nil {
-		return false
-	}
-	v.six, v.ip, v.ipLen, v.end = true, etherHeader, p.At, etherHeader+len(p.Bytes)
-	v.upper, v.upperAt, v.fragment = p.Proto, etherHeader+p.ProtoField(), p.Offset() > 0
-	return true
-}
-
-// readIPv4 reads the header of RFC 791, Section 3.1.
-func (v *view) readIPv4(f []byte) bool {
-	if len(f) < etherHeader+20 {
-		return false
-	}
-	v.ip = etherHeader
-	b := f[v.ip:]
-	v.ipLen, v.end = int(b[0]&15)*4, v.ip+int(binary.BigEndian.Uint16(b[2:]))
-	if b[0]>>4 != 4 || v.ipLen < 20 || v.end > len(f) || v.end < v.ip+v.ipLen {
-		return false
-	}
-	v.upper, v.upperAt, v.fragment = b[9], v.ip+9, binary.BigEndian.Uint16(b[6:])&0x1fff != 0
-	return true
-}
-
-// protections finds AH, ESP and what can be read behind them.
-func (v *view) protections(f []byte) {
-	proto, at := v.upper, v.ip+v.ipLen
+	proto, at := f[v.number], v.upper
 	if proto == ipsec.ProtoAH && v.end-at >= 12 { // RFC 4302, Section 2
 		v.ah = at
 		proto, at = f[at], at+(int(f[at+1])+2)*4
@@ -92,17 +61,48 @@ func (v *view) protections(f []byte) {
 	default:
 		v.inner(f, proto, at, v.end)
 	}
+	return v, true
+}
+
+// read4 reads the header of IPv4, RFC 791, Section 3.1.
+func (v *view) read4(b []byte) bool {
+	if len(b) < 20 || b[0]>>4 != 4 {
+		return false
+	}
+	size, length := int(b[0]&15)*4, int(binary.BigEndian.Uint16(b[2:]))
+	if size < 20 || length > len(b) || length < size {
+		return false
+	}
+	v.number, v.upper, v.end = v.ip+9, v.ip+size, v.ip+length
+	v.fragment = binary.BigEndian.Uint16(b[6:])&0x1fff != 0
+	return true
+}
+
+// read6 reads the header of IPv6 and its extension headers.
+func (v *view) read6(b []byte) bool {
+	p, err := ipv6.Parse(b)
+	if err != nil {
+		return false
+	}
+	v.v6, v.number, v.upper, v.end = true, v.ip+p.ProtoField(), v.ip+p.At, v.ip+len(p.Bytes)
+	v.fragment = p.Offset() > 0
+	_, v.routed = p.RouteLeft()
+	return true
 }
 
 // inner finds the parts of a transport header between two places.
 func (v *view) inner(f []byte, proto uint8, at, end int) (ok bool) {
+	// Options for the destination may stand behind AH and in ESP: RFC 4302 and RFC 4303, Section 3.1.1.
+	for v.v6 && proto == ipv6.DestinationOptions && end-at >= 8 {
+		proto, at = f[at], at+8+8*int(f[at+1])
+	}
 	header, checksum := 0, 0
 	switch {
 	case proto == ipsec.ProtoTCP && end-at >= 20: // RFC 9293, Section 3.1
 		header, checksum = int(f[at+12]>>4)*4, 16
 	case proto == ipsec.ProtoUDP && end-at >= 8: // RFC 768
 		header, checksum = 8, 6
-	case isICMP(proto) && end-at >= 8: // RFC 792, RFC 4443, Section 2.1
+	case proto == v.icmp() && end-at >= 8: // RFC 792, and RFC 4443, Section 2.1 with the first word of the body
 		header, checksum = 8, 2
 	}
 	if header == 0 || at+header > end {
@@ -110,6 +110,14 @@ func (v *view) inner(f []byte, proto uint8, at, end int) (ok bool) {
 	}
 	v.proto, v.transport, v.transportEnd, v.checksum, v.data = proto, at, end, at+checksum, at+header
 	return true
+}
+
+// icmp is the protocol number of ICMP in this version of IP.
+func (v *view) icmp() uint8 {
+	if v.v6 {
+		return ipsec.ProtoICMPv6
+	}
+	return ipsec.ProtoICMP
 }
 
 // icvLengths are those of the integrity algorithms that ESP without encryption is
@@ -148,29 +156,26 @@ func counts(pad []byte) bool {
 	return true
 }
 
-// isICMP reports the ICMP of either family.
-func isICMP(proto uint8) bool { return proto == ipsec.ProtoICMP || proto == ipsec.ProtoICMPv6 }
-
-// addresses is where source and destination stand, one behind the other, and how long each is.
-func (v *view) addresses() (at, length int) {
-	if v.six {
-		return v.ip + 8, 16
+// addresses are where source and destination stand in the IP header.
+func (v *view) addresses() (src, dst, size int) {
+	if v.v6 {
+		return v.ip + 8, v.ip + 24, 16
 	}
-	return v.ip + 12, 4
+	return v.ip + 12, v.ip + 16, 4
 }
 
-func (v *view) address(f []byte, n int) netip.Addr {
-	at, length := v.addresses()
-	a, _ := netip.AddrFromSlice(f[at+n*length : at+(n+1)*length])
-	return a
+// ends are source and destination of the packet.
+func (v *view) ends(f []byte) (src, dst netip.Addr) {
+	s, d, n := v.addresses()
+	src, _ = netip.AddrFromSlice(f[s : s+n]) // of a good length
+	dst, _ = netip.AddrFromSlice(f[d : d+n])
+	return src, dst
 }
-
-func (v *view) src(f []byte) netip.Addr { return v.address(f, 0) }
-func (v *view) dst(f []byte) netip.Addr { return v.address(f, 1) }
 
 // flow is what a filter sees of the packet.
 func (v *view) flow(f []byte) ipsec.Flow {
-	flow := ipsec.Flow{Src: v.src(f), Dst: v.dst(f), Proto: v.upper, Fragment: v.fragment}
+	flow := ipsec.Flow{Proto: f[v.number], Fragment: v.fragment}
+	flow.Src, flow.Dst = v.ends(f)
 	if v.transport != 0 && v.esp == 0 && v.ah == 0 && ipsec.HasPorts(v.proto) {
 		flow.SrcPort, flow.DstPort = binary.BigEndian.Uint16(f[v.transport:]), binary.BigEndian.Uint16(f[v.transport+2:])
 	}
@@ -178,8 +183,8 @@ func (v *view) flow(f []byte) ipsec.Flow {
 }
 
 // describe is a frame in a few words.
-func describe(f []byte) string {
-	v, ok := read(f)
+func describe(m sim.Medium, f []byte) string {
+	v, ok := read(m, f)
 	if !ok {
 		return fmt.Sprintf("%d bytes", len(f))
 	}

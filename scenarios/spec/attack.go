@@ -49,14 +49,15 @@ type Repeat struct {
 // Lengths and checksums are right.
 type Inject struct {
 	By          string `yaml:"by" jsonschema:"required"`
-	Segment     string `yaml:"segment"`                                // may be left out when he is on one
-	Via         string `yaml:"via"`                                    // the router that gets the frame; default: the destination, or the only router on the segment
-	Source      string `yaml:"source" jsonschema:"required"`           // an address or a node
-	Destination string `yaml:"destination" jsonschema:"required"`      // an address or a node
-	TTL         int    `yaml:"ttl" jsonschema:"minimum=0,maximum=255"` // 0: 128
-	TOS         int    `yaml:"tos" jsonschema:"minimum=0,maximum=255"`
-	ID          int    `yaml:"id" jsonschema:"minimum=0,maximum=65535"`
-	DF          bool   `yaml:"dont-fragment"`
+	Segment     string `yaml:"segment"`                                           // may be left out when he is on one
+	Via         string `yaml:"via"`                                               // the router that gets the frame; default: the destination, or the only router on the segment
+	Source      string `yaml:"source" jsonschema:"required"`                      // an address or a node
+	Destination string `yaml:"destination" jsonschema:"required"`                 // an address or a node
+	TTL         int    `yaml:"ttl" jsonschema:"minimum=0,maximum=255"`            // the hop limit of IPv6; 0: 128
+	TOS         int    `yaml:"tos" jsonschema:"minimum=0,maximum=255"`            // the traffic class of IPv6
+	ID          int    `yaml:"id" jsonschema:"minimum=0,maximum=65535"`           // of IPv4
+	DF          bool   `yaml:"dont-fragment"`                                     // of IPv4
+	FlowLabel   int    `yaml:"flow-label" jsonschema:"minimum=0,maximum=1048575"` // of IPv6
 
 	TCP  *TCPPacket  `yaml:"tcp"`
 	UDP  *UDPPacket  `yaml:"udp"`
@@ -91,7 +92,7 @@ type UDPPacket struct {
 	Bytes           `yaml:",inline"`
 }
 
-// ICMPPacket is an ICMP header and its data.
+// ICMPPacket is an ICMP header and its data; between IPv6 addresses it is ICMPv6.
 type ICMPPacket struct {
 	Type  int `yaml:"type" jsonschema:"minimum=0,maximum=255"`
 	Code  int `yaml:"code" jsonschema:"minimum=0,maximum=255"`
@@ -108,7 +109,7 @@ type ESPPacket struct {
 
 // RawPacket is whatever stands behind the IP header.
 type RawPacket struct {
-	Protocol string `yaml:"protocol" jsonschema:"required,oneof_type=string;integer"` // icmp, tcp, udp, esp, ah or a number
+	Protocol string `yaml:"protocol" jsonschema:"required,oneof_type=string;integer"` // icmp, icmpv6, tcp, udp, esp, ah or a number
 	Bytes    `yaml:",inline"`
 }
 
@@ -120,12 +121,12 @@ type Spoof struct {
 	Via      string `yaml:"via"`                      // the router that gets the frame; default: the receiver, or the only router on the segment
 	As       string `yaml:"as" jsonschema:"required"` // in whose name: a node or an address
 	To       string `yaml:"to" jsonschema:"required"` // who gets it
-	Message  string `yaml:"message" jsonschema:"required,enum=udp,enum=ping,enum=tcp-syn,enum=tcp-ack,enum=tcp-reset,enum=unreachable,enum=fragmentation-needed,enum=ike-notify,enum=ike-delete,enum=ike-main-mode"`
+	Message  string `yaml:"message" jsonschema:"required,enum=udp,enum=ping,enum=tcp-syn,enum=tcp-ack,enum=tcp-reset,enum=unreachable,enum=fragmentation-needed,enum=packet-too-big,enum=ike-notify,enum=ike-delete,enum=ike-main-mode"`
 	Port     int    `yaml:"port" jsonschema:"minimum=0,maximum=65535"`      // with udp and tcp-…
 	FromPort int    `yaml:"from-port" jsonschema:"minimum=0,maximum=65535"` // 0: of the conversation overheard, or any
 	Size     int    `yaml:"size" jsonschema:"minimum=0,maximum=65000"`      // bytes of data, with udp and ping; 0: 64
-	MTU      int    `yaml:"mtu" jsonschema:"minimum=0,maximum=65535"`       // with fragmentation-needed
-	Code     int    `yaml:"code" jsonschema:"minimum=0,maximum=15"`         // with unreachable: 0 network, 1 host, 2 protocol, 3 port
+	MTU      int    `yaml:"mtu" jsonschema:"minimum=0,maximum=65535"`       // with fragmentation-needed and packet-too-big
+	Code     int    `yaml:"code" jsonschema:"minimum=0,maximum=15"`         // with unreachable: 0 network, 1 host, 2 protocol, 3 port; of ICMPv6 0 no route, 1 prohibited, 3 address, 4 port
 	About    string `yaml:"about" jsonschema:"oneof_type=string;integer"`   // the protocol of the packet that an ICMP error quotes; default: the latest one of any
 	Notify   int    `yaml:"notify" jsonschema:"minimum=0,maximum=65535"`    // with ike-notify: the type
 

@@ -10,22 +10,21 @@ import (
 // FieldKind is what a field of a frame holds, and so what it can be set to.
 type FieldKind struct {
 	Address bool // of IP
-	Flag    bool // one bit
-	Bytes   int  // of a number; 0: any number of bytes
+	Bits    int  // of a number; 0: any number of bytes
 }
 
 // FrameFields are the fields that tamper can change.
 var FrameFields = map[string]FieldKind{
-	"ip.tos": {Bytes: 1}, "ip.id": {Bytes: 2}, "ip.dont-fragment": {Flag: true}, "ip.ttl": {Bytes: 1}, "ip.protocol": {Bytes: 1},
-	"ip.checksum": {Bytes: 2}, "ip.src": {Address: true}, "ip.dst": {Address: true},
-	"tcp.source-port": {Bytes: 2}, "tcp.destination-port": {Bytes: 2}, "tcp.sequence": {Bytes: 4}, "tcp.acknowledgment": {Bytes: 4},
-	"tcp.flags": {Bytes: 1}, "tcp.window": {Bytes: 2}, "tcp.checksum": {Bytes: 2},
-	"udp.source-port": {Bytes: 2}, "udp.destination-port": {Bytes: 2}, "udp.length": {Bytes: 2}, "udp.checksum": {Bytes: 2},
-	"icmp.type": {Bytes: 1}, "icmp.code": {Bytes: 1}, "icmp.checksum": {Bytes: 2}, "payload": {},
-	"esp.spi": {Bytes: 4}, "esp.sequence": {Bytes: 4}, "esp.payload": {},
-	"ah.next-header": {Bytes: 1}, "ah.length": {Bytes: 1}, "ah.reserved": {Bytes: 2}, "ah.spi": {Bytes: 4}, "ah.sequence": {Bytes: 4}, "icv": {},
-	"ike.cookie-initiator": {}, "ike.cookie-responder": {}, "ike.next-payload": {Bytes: 1}, "ike.version": {Bytes: 1}, "ike.exchange": {Bytes: 1},
-	"ike.flags": {Bytes: 1}, "ike.message-id": {Bytes: 4}, "ike.length": {Bytes: 4}, "ike.payload": {},
+	"ip.tos": {Bits: 8}, "ip.flow-label": {Bits: 20}, "ip.id": {Bits: 16}, "ip.dont-fragment": {Bits: 1}, "ip.ttl": {Bits: 8}, "ip.protocol": {Bits: 8},
+	"ip.checksum": {Bits: 16}, "ip.src": {Address: true}, "ip.dst": {Address: true},
+	"tcp.source-port": {Bits: 16}, "tcp.destination-port": {Bits: 16}, "tcp.sequence": {Bits: 32}, "tcp.acknowledgment": {Bits: 32},
+	"tcp.flags": {Bits: 8}, "tcp.window": {Bits: 16}, "tcp.checksum": {Bits: 16},
+	"udp.source-port": {Bits: 16}, "udp.destination-port": {Bits: 16}, "udp.length": {Bits: 16}, "udp.checksum": {Bits: 16},
+	"icmp.type": {Bits: 8}, "icmp.code": {Bits: 8}, "icmp.checksum": {Bits: 16}, "payload": {},
+	"esp.spi": {Bits: 32}, "esp.sequence": {Bits: 32}, "esp.payload": {},
+	"ah.next-header": {Bits: 8}, "ah.length": {Bits: 8}, "ah.reserved": {Bits: 16}, "ah.spi": {Bits: 32}, "ah.sequence": {Bits: 32}, "icv": {},
+	"ike.cookie-initiator": {}, "ike.cookie-responder": {}, "ike.next-payload": {Bits: 8}, "ike.version": {Bits: 8}, "ike.exchange": {Bits: 8},
+	"ike.flags": {Bits: 8}, "ike.message-id": {Bits: 32}, "ike.length": {Bits: 32}, "ike.payload": {},
 }
 
 // Value is what a field is set to, in network order.
@@ -34,14 +33,11 @@ func (s *Scenario) Value(c *Change) ([]byte, error) {
 	case kind.Address:
 		a, err := s.Resolve(string(c.Set))
 		return a.AsSlice(), err
-	case kind.Flag:
-		n, err := number(c.Set, 1)
-		return []byte{byte(n)}, err
-	case kind.Bytes > 0:
-		n, err := number(c.Set, 1<<(8*kind.Bytes)-1)
-		b := make([]byte, kind.Bytes)
+	case kind.Bits > 0:
+		n, err := number(c.Set, 1<<kind.Bits-1)
+		b := make([]byte, (kind.Bits+7)/8)
 		for i := range b {
-			b[i] = byte(n >> (8 * (kind.Bytes - 1 - i)))
+			b[i] = byte(n >> (8 * (len(b) - 1 - i)))
 		}
 		return b, err
 	}

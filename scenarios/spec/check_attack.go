@@ -22,11 +22,6 @@ func (c *checker) attacker(path, name string, n Node) {
 			c.key(child(path, key), "%s: %s is an attacker, and has only interfaces", key, name)
 		}
 	}
-	for i, itf := range n.Interfaces {
-		if c.s.Network.Segments[itf.Segment].PointToPoint() {
-			c.at(child(item(child(path, "interfaces"), i), "segment"), "segment: unsupported: an attacker on %s, a line between two nodes", itf.Segment)
-		}
-	}
 }
 
 func (c *checker) attackers() (names []string) {
@@ -149,11 +144,9 @@ func (c *checker) change(path string, v *Change) {
 		most := 65535*8 - 1
 		switch {
 		case kind.Address:
-			most = 127
-		case kind.Flag:
-			most = 0
-		case kind.Bytes > 0:
-			most = kind.Bytes*8 - 1
+			most = 127 // of IPv6; which version a frame is of shows when it passes
+		case kind.Bits > 0:
+			most = kind.Bits - 1
 		}
 		c.between(path, "flip", *v.Flip, 0, most)
 	} else if _, err := c.s.Value(v); err != nil && !c.unknown("$.nodes") {

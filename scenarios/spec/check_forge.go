@@ -15,13 +15,18 @@ var tcpFlags = []string{"syn", "ack", "rst", "fin", "psh", "urg"}
 func (c *checker) inject(path string, i *Inject) {
 	acts := c.by(path, i.By, i.Segment)
 	c.named(path, "source", i.Source, "the address that the packet claims to come from")
-	to, ok := c.named(path, "destination", i.Destination, "the address that it goes to")
+	c.named(path, "destination", i.Destination, "the address that it goes to")
+	to, ok := c.oneFamily(path, "destination", i.Source, i.Destination)
 	if acts && ok {
 		c.hop(path, "destination", i.By, i.Segment, i.Via, to)
+	}
+	if ok {
+		c.ofFamily(path, i, to)
 	}
 	c.between(path, "ttl", i.TTL, 0, 255)
 	c.between(path, "tos", i.TOS, 0, 255)
 	c.between(path, "id", i.ID, 0, 65535)
+	c.between(path, "flow-label", i.FlowLabel, 0, 1<<20-1)
 	var kinds []string
 	for _, key := range present(i) {
 		if slices.Contains(packetKinds, key) {
@@ -35,6 +40,18 @@ func (c *checker) inject(path string, i *Inject) {
 		c.missing(path, packetKinds[0], "inject: the packet has nothing in it: give it one of %s", strings.Join(packetKinds, ", "))
 	default:
 		c.packet(child(path, kinds[0]), i)
+	}
+}
+
+// ofFamily checks that a packet has only what its version of IP knows.
+func (c *checker) ofFamily(path string, i *Inject, to netip.Addr) {
+	for _, key := range present(i) {
+		switch {
+		case to.Is6() && (key == "id" || key == "dont-fragment"):
+			c.key(child(path, key), "%s: it is of IPv4, and %s is IPv6", key, to)
+		case to.Is4() && key == "flow-label":
+			c.key(child(path, key), "%s: it is of IPv6, and %s is IPv4", key, to)
+		}
 	}
 }
 
@@ -71,7 +88,7 @@ func (c *checker) packet(path string, i *Inject) {
 		c.contents(path, &i.ESP.Bytes)
 	case i.Raw != nil:
 		if n, ok := frameProtocol(i.Raw.Protocol); !ok || n == 0 {
-			c.at(child(path, "protocol"), "protocol: want icmp, tcp, udp, esp, ah or a number from 1 to 255, got %q", shorten(i.Raw.Protocol))
+			c.at(child(path, "protocol"), "protocol: want icmp, icmpv6, tcp, udp, esp, ah or a number from 1 to 255, got %q", shorten(i.Raw.Protocol))
 		}
 		c.contents(path, &i.Raw.Bytes)
 	}
@@ -104,14 +121,15 @@ func (c *checker) contents(path string, b *Bytes) {
 var Forgeries = map[string][]string{
 	"udp": {"port", "from-port", "size"}, "ping": {"size"},
 	"tcp-syn": {"port", "from-port"}, "tcp-ack": {"port", "from-port"}, "tcp-reset": {"port", "from-port"},
-	"unreachable": {"code", "about"}, "fragmentation-needed": {"mtu", "about"},
+	"unreachable": {"code", "about"}, "fragmentation-needed": {"mtu", "about"}, "packet-too-big": {"mtu", "about"},
 	"ike-notify": {"notify"}, "ike-delete": nil, "ike-main-mode": nil,
 }
 
 func (c *checker) spoof(path string, s *Spoof) {
 	acts := c.by(path, s.By, s.Segment)
 	c.named(path, "as", s.As, "the node or address in whose name he speaks")
-	to, ok := c.named(path, "to", s.To, "the node or address that gets it")
+	c.named(path, "to", s.To, "the node or address that gets it")
+	to, ok := c.oneFamily(path, "to", s.As, s.To)
 	if acts && ok {
 		c.hop(path, "to", s.By, s.Segment, s.Via, to)
 	}
@@ -123,6 +141,10 @@ func (c *checker) spoof(path string, s *Spoof) {
 	case !known:
 		c.at(child(path, "message"), "message: want one of %s, got %q%s", strings.Join(words, ", "), shorten(s.Message), Suggest(s.Message, words))
 		return
+	case ok && to.Is6() && s.Message == "fragmentation-needed":
+		c.at(child(path, "message"), "message: %s is IPv6, which routers never fragment: want packet-too-big", to)
+	case ok && to.Is4() && s.Message == "packet-too-big":
+		c.at(child(path, "message"), "message: %s is IPv4, which has no such message: want fragmentation-needed", to)
 	}
 	for _, key := range present(s) {
 		if slices.Contains([]string{"port", "from-port", "size", "code", "about", "mtu", "notify"}, key) && !slices.Contains(keys, key) {
@@ -137,25 +159,32 @@ func (c *checker) spoof(path string, s *Spoof) {
 	c.between(path, "code", s.Code, 0, 15)
 	c.between(path, "mtu", s.MTU, 0, 65535)
 	if n, ok := frameProtocol(s.About); !ok || n == 0 && s.About != "" {
-		c.at(child(path, "about"), "about: want icmp, tcp, udp, esp, ah or a number from 1 to 255, got %q", shorten(s.About))
+		c.at(child(path, "about"), "about: want icmp, icmpv6, tcp, udp, esp, ah or a number from 1 to 255, got %q", shorten(s.About))
 	}
 	c.between(path, "notify", s.Notify, 0, 65535)
 }
 
-// named checks a word that has to be a node or an address, and is its address.
-func (c *checker) named(path, key, word, what string) (netip.Addr, bool) {
+// named checks a word that has to be a node or an address.
+func (c *checker) named(path, key, word, what string) {
 	if word == "" {
 		c.missing(path, key, "%s: there is no %s: %s", path[strings.LastIndexByte(path, '.')+1:], key, what)
-		return netip.Addr{}, false
-	}
-	a, err := c.s.Resolve(word)
-	switch {
-	case err != nil && !c.unknown("$.nodes"):
+	} else if _, err := c.s.Resolve(word); err != nil && !c.unknown("$.nodes") {
 		c.at(child(path, key), "%s: %s", key, err)
-	case err == nil && !a.Is4():
-		c.at(child(path, key), "%s: unsupported: %s, for attackers make IPv4 packets alone", key, a)
 	}
-	return a, err == nil && a.Is4()
+}
+
+// oneFamily checks that a packet can go from one word to another, and is the address that it goes to.
+func (c *checker) oneFamily(path, key, from, to string) (netip.Addr, bool) {
+	_, wrongFrom := c.s.Resolve(from)
+	a, wrongTo := c.s.Resolve(to)
+	if wrongFrom != nil || wrongTo != nil {
+		return a, wrongTo == nil // the rest is told elsewhere
+	}
+	_, a, err := c.s.Ends(from, to)
+	if err != nil {
+		c.at(child(path, key), "%s: %s and %s have no family of addresses in common", key, from, to)
+	}
+	return a, err == nil
 }
 
 // hop checks that the attacker's frame for an address has somewhere to go.

@@ -46,10 +46,10 @@ func (c *checker) segments() {
 	}
 }
 
-// nodesOn are the nodes with an interface on a segment.
+// nodesOn are the nodes with an interface on a segment, attackers aside.
 func (s *Scenario) nodesOn(segment string) (names []string) {
 	for _, name := range sorted(s.Nodes) {
-		if slices.ContainsFunc(s.Nodes[name].Interfaces, func(i Interface) bool { return i.Segment == segment }) {
+		if n := s.Nodes[name]; !n.Attacker() && slices.ContainsFunc(n.Interfaces, func(i Interface) bool { return i.Segment == segment }) {
 			names = append(names, name)
 		}
 	}

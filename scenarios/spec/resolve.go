@@ -51,6 +51,14 @@ func (s *Scenario) Source(from string, to netip.Addr) (netip.Addr, error) {
 	return a, nil
 }
 
+// Ends are source and destination of a packet between two nodes or addresses, of one family.
+func (s *Scenario) Ends(from, to string) (src, dst netip.Addr, err error) {
+	if dst, err = s.Destination(from, to); err == nil {
+		src, err = s.Source(from, dst)
+	}
+	return src, dst, err
+}
+
 // ofFamily is the first of the addresses that is of the family of a.
 func ofFamily(all []netip.Addr, a netip.Addr) (netip.Addr, bool) {
 	i := slices.IndexFunc(all, func(b netip.Addr) bool { return b.Is4() == a.Is4() })
