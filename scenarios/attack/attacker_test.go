@@ -357,23 +357,30 @@ func TestOnALine(t *testing.T) {
 	}, acts)
 }
 
-// Frames of Ethernet and of lines have not the same form: what passes on one is not sent again on the other.
+// Frames of Ethernet and of lines have not the same form: what passes on one is not sent again on the other,
+// nor on another line, which has other ends.
 func TestTapesOfEachMedium(t *testing.T) {
 	b := newBench(t)
-	line, err := b.world.NewSegment("line", sim.SegmentConfig{Medium: sim.PointToPoint})
-	require.NoError(t, err)
-	for _, name := range []string{"west", "east"} {
-		_, err := line.Attach(sim.PortConfig{Node: name, Receive: func([]byte) {}})
+	on := []*sim.Segment{b.alice.Segment()}
+	for _, name := range []string{"line", "other"} {
+		s, err := b.world.NewSegment(name, sim.SegmentConfig{Medium: sim.PointToPoint})
 		require.NoError(t, err)
+		for _, name := range []string{"west", "east"} {
+			_, err := s.Attach(sim.PortConfig{Node: name, Receive: func([]byte) {}})
+			require.NoError(t, err)
+		}
+		on = append(on, s)
 	}
-	b.mallory, err = New(b.world, "trudy", b.alice.Segment(), line)
+	var err error
+	b.mallory, err = New(b.world, "trudy", on...)
 	require.NoError(t, err)
 	onLan, err := b.mallory.Record("lan", sim.Selection{})
 	require.NoError(t, err)
 	onLine, err := b.mallory.Record("line", sim.Selection{})
 	require.NoError(t, err)
 	b.send(samples["udp"])
-	line.Ports()[0].Send(made(t, sim.PointToPoint, over6(samples["udp"])), "")
+	on[1].Ports()[0].Send(made(t, sim.PointToPoint, over6(samples["udp"])), "")
+	on[2].Ports()[0].Send(made(t, sim.PointToPoint, over6(samples["tcp"])), "")
 	b.run()
 	require.Equal(t, []int{1, 1}, []int{len(onLan.frames), len(onLine.frames)})
 	require.Equal(t, "east", onLine.frames[0].to.Node())

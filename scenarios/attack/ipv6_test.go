@@ -41,7 +41,10 @@ func between(f []byte, kinds ...uint8) []byte {
 
 // behindAH is alice's packet over IPv6 behind AH with an ICV of 12 bytes.
 func behindAH(t testing.TB, p Packet) []byte {
-	plain := frame6(t, p)
+	return behindAHOf(t, frame6(t, p))
+}
+
+func behindAHOf(t testing.TB, plain []byte) []byte {
 	ah := []byte{plain[20], 4, 0, 0, 0, 0, 0x12, 0x34, 0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12}
 	return frame6(t, Packet{Protocol: 51, Data: append(ah, plain[54:]...)})
 }
@@ -72,6 +75,8 @@ func TestFieldsOfIPv6(t *testing.T) {
 	far := between(frame6(t, samples["udp"]), ipv6.HopByHop, ipv6.DestinationOptions)
 	farESP := between(frame6(t, samples["esp"]), ipv6.HopByHop, ipv6.Fragment)
 	ah := between(behindAH(t, samples["udp"]), ipv6.DestinationOptions)
+	options := frame6(t, Packet{Protocol: ipv6.DestinationOptions, Data: append([]byte{17, 0, 1, 4, 0, 0, 0, 0}, udp[54:]...)})
+	within := behindAHOf(t, options) // RFC 4302, Section 3.1.1
 	for _, tc := range []struct {
 		field string
 		frame []byte
@@ -82,7 +87,7 @@ func TestFieldsOfIPv6(t *testing.T) {
 		{"ip.protocol", far, 62 * 8, 8}, {"udp.checksum", far, 76 * 8, 16}, {"payload", far, 78 * 8, 72},
 		{"icmp.type", frame6(t, samples["icmp"]), 54 * 8, 8},
 		{"esp.spi", farESP, 70 * 8, 32}, {"esp.sequence", farESP, 74 * 8, 32}, {"esp.payload", farESP, 78 * 8, 80 * 8}, {"icv", farESP, 146 * 8, 96},
-		{"ah.spi", ah, 66 * 8, 32}, {"ah.sequence", ah, 70 * 8, 32}, {"icv", ah, 74 * 8, 96}, {"payload", ah, 94 * 8, 72},
+		{"ah.spi", ah, 66 * 8, 32}, {"ah.sequence", ah, 70 * 8, 32}, {"icv", ah, 74 * 8, 96}, {"payload", ah, 94 * 8, 72}, {"payload", within, 94 * 8, 72},
 		{"payload", null6(t, samples["icmp"]), 70 * 8, 56}, {"tcp.sequence", null6(t, samples["tcp"]), 66 * 8, 32},
 	} {
 		v, ok := read(sim.Ethernet, tc.frame)
