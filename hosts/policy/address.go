@@ -83,3 +83,15 @@ func (a Address) expand(local []netip.Addr) []netip.Prefix {
 	}
 	return []netip.Prefix{a.prefix}
 }
+
+// group reports whether a prefix holds addresses that many hosts receive:
+// multicast (RFC 1112; RFC 4291, Section 2.7) and the limited broadcast (RFC 919).
+func group(p netip.Prefix) bool {
+	return p.IsValid() && (p.Overlaps(multicast4) || p.Overlaps(multicast6) || p.Contains(broadcast))
+}
+
+var (
+	multicast4 = netip.MustParsePrefix("224.0.0.0/4")
+	multicast6 = netip.MustParsePrefix("ff00::/8")
+	broadcast  = netip.MustParseAddr("255.255.255.255")
+)
