@@ -34,6 +34,7 @@ type oracle struct {
 	fragments  recent[ruling]
 	frames     int // judged
 	bypassed   int // of IPv6, from hosts whose policies are set not to concern it
+	exempt     int // let pass by the setting no-default-exempt of their hosts
 	violations []violation
 }
 
@@ -46,6 +47,7 @@ type violation struct {
 type ruling struct {
 	sealed bool // it is under an SA, and nothing is asked
 	leak   bool // it may not leave in the clear
+	exempt bool // NoDefaultExempt lets it pass before all filters
 	rule   string
 	why    string
 }
@@ -95,6 +97,9 @@ func (o *oracle) frame(f sim.Frame) {
 		o.bypassed++
 	case ok:
 		r = o.rule(assigned, host, p)
+		if r.exempt {
+			o.exempt++
+		}
 	case assigned != nil: // what cannot be read cannot be cleared of suspicion
 		packet = fmt.Sprintf("%d bytes", len(f.Data))
 		r = ruling{leak: true, rule: assigned.Name, why: "it cannot be read as an IP packet"}
@@ -135,16 +140,16 @@ func (o *oracle) known(node string, p decoded) bool {
 // rule finds what the policy demands. A non-first fragment hides its ports: the
 // ruling on the first fragment of its datagram holds.
 func (o *oracle) rule(p *policy.Policy, host *hosts.Host, packet decoded) ruling {
-	// A host is itself under whatever source address it sends.
-	local := append(host.Addrs(), packet.flow.Src)
-	ties := host.PolicyOptions().Ties
+	s := sender{
+		local: append(host.Addrs(), packet.flow.Src), ties: host.PolicyOptions().Ties, node: o.lab.spec.Nodes[host.Name()],
+	}
 	if packet.flow.Fragment {
 		if r, ok := o.fragments.get(packet.key()); ok {
 			return r
 		}
-		return judgeFragment(p, local, ties, packet.flow)
+		return judgeFragment(p, &s, packet.flow)
 	}
-	r := judge(p, local, ties, packet.flow)
+	r := judge(p, &s, packet.flow)
 	if packet.fragment {
 		o.fragments.put(packet.key(), r)
 	}
@@ -153,7 +158,7 @@ func (o *oracle) rule(p *policy.Policy, host *hosts.Host, packet decoded) ruling
 
 // judgeFragment judges a fragment of an unknown datagram: it is a leak if any
 // ports that a filter names would make it one.
-func judgeFragment(p *policy.Policy, local []netip.Addr, ties []policy.Kind, f ipsec.Flow) ruling {
+func judgeFragment(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 	if p == nil {
 		return ruling{}
 	}
@@ -167,7 +172,7 @@ func judgeFragment(p *policy.Policy, local []netip.Addr, ties []policy.Kind, f i
 		}
 	}
 	for _, f := range flows {
-		if r := judge(p, local, ties, f); r.leak {
+		if r := judge(p, s, f); r.leak {
 			return r
 		}
 	}
@@ -175,13 +180,12 @@ func judgeFragment(p *policy.Policy, local []netip.Addr, ties []policy.Kind, f i
 }
 
 // judge is the naive evaluation of a policy for a packet that leaves the host.
-func judge(p *policy.Policy, local []netip.Addr, ties []policy.Kind, f ipsec.Flow) ruling {
-	if p == nil {
+func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
+	switch {
+	case p == nil, isakmp(f):
 		return ruling{}
-	}
-	// ISAKMP is exempt under the default of Windows Server 2003 (C064).
-	if f.Proto == ipsec.ProtoUDP && (f.SrcPort == 500 || f.SrcPort == 4500) {
-		return ruling{}
+	case s.exempt(f):
+		return ruling{exempt: true}
 	}
 	var best *candidate
 	for _, rule := range p.Rules {
@@ -194,12 +198,12 @@ func judge(p *policy.Policy, local []netip.Addr, ties []policy.Kind, f ipsec.Flo
 				ways = append(ways, back)
 			}
 			for _, w := range ways {
-				c, ok := match(w, local, f)
+				c, ok := match(w, s.local, f)
 				if !ok {
 					continue
 				}
 				c.kind, c.rule, c.filter = rule.Action.Kind, p.Name+"/"+rule.Name, filter.String()
-				if best == nil || c.beats(best, ties) {
+				if best == nil || c.beats(best, s.ties) {
 					best = &c
 				}
 			}
@@ -276,6 +280,9 @@ func (o *oracle) check() result.Check {
 	}
 	if o.bypassed > 0 {
 		c.Got += fmt.Sprintf("; %d of them are of IPv6, which the hosts' setting ipv6: bypass lets pass", o.bypassed)
+	}
+	if o.exempt > 0 {
+		c.Got += fmt.Sprintf("; %d of them pass before all filters, as the hosts' setting no-default-exempt says", o.exempt)
 	}
 	if n := len(o.violations); n > 0 {
 		v := o.violations[0]

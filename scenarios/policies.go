@@ -147,8 +147,11 @@ func kindOf(word string) policy.Kind {
 
 // optionsOf are what the policy compiler has to know of a node.
 func optionsOf(n spec.Node) policy.Options {
-	o := policy.Options{BypassIPv6: n.Settings().BypassIPv6(), Broadcasts: policy.Broadcasts(n.Prefixes()...)}
-	for _, word := range n.Settings().TieOrder() {
+	settings := n.Settings()
+	exempt, _ := policy.NoDefaultExempt(settings.DefaultExempt()) // spec has checked it
+	exempt.InboundGroups = settings.ExemptInboundGroups
+	o := policy.Options{Exempt: exempt, BypassIPv6: settings.BypassIPv6(), Broadcasts: policy.Broadcasts(n.Prefixes()...)}
+	for _, word := range settings.TieOrder() {
 		o.Ties = append(o.Ties, kindOf(word))
 	}
 	return o

@@ -88,7 +88,7 @@ func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 		outbound ipsec.Selector
 	}
 	ids := map[conversation]int{}
-	next := len(c.Outbound) + 1
+	next := c.nextID()
 	for _, s := range c.all {
 		out, in, why := concerns(s.selector, local, broadcasts)
 		add := func(d ipsec.Direction, key ipsec.Selector, entries *[]ipsec.Policy) {

@@ -20,6 +20,10 @@ type Options struct {
 	// address does not tell: see Broadcasts.
 	Broadcasts []netip.Addr
 
+	// Exempt is what passes before all filters besides ISAKMP and neighbour
+	// discovery, see NoDefaultExempt.
+	Exempt Exemptions
+
 	// BypassIPv6 has IPv6 pass whatever the policy says, as on Windows Server 2003,
 	// whose IPsec policies are for IPv4 alone.
 	BypassIPv6 bool

@@ -54,6 +54,12 @@
 // had from a neighbour that cannot be found. RFC 4301 leaves it to local policy,
 // and this is a lab rule.
 //
+// [NoDefaultExempt] knows what the other values of the registry entry let pass as
+// well, in both directions (claims C063, C065): Kerberos, which is TCP and UDP with
+// port 88 at either end, and RSVP; multicast, and broadcast to 255.255.255.255 and
+// to the host's own subnets. The sources have IPv4 in mind; Kerberos, RSVP and
+// multicast of IPv6 are treated alike.
+//
 // # IPv6
 //
 // The IPsec policies of Windows Server 2003 know IPv4 alone; that a filter may
@@ -66,10 +72,10 @@
 // # Left out
 //
 // Tunnel settings (claim C085), connection types (claim C083), the default
-// response rule, inbound passthrough, fall back to clear, the other values of
-// NoDefaultExempt, DNS and DHCP based addresses, certificates and Kerberos are not
-// modelled. Nor is the end of SAs that have carried nothing for 300 seconds
-// (SAIdleTime, MS-IKEE, product note 21): here they live as long as was agreed.
+// response rule, inbound passthrough, fall back to clear, DNS and DHCP based
+// addresses, and authentication by certificates and Kerberos are not modelled. Nor
+// is the end of SAs that have carried nothing for 300 seconds (SAIdleTime, MS-IKEE,
+// product note 21): here they live as long as was agreed.
 package policy
 
 import (

@@ -28,7 +28,7 @@ func address(s string) Address {
 }
 
 // protocols are the words of the tables below.
-var protocols = map[string]uint8{"any": 0, "icmp": 1, "tcp": 6, "udp": 17, "esp": 50, "icmpv6": 58}
+var protocols = map[string]uint8{"any": 0, "icmp": 1, "tcp": 6, "udp": 17, "46": 46, "esp": 50, "icmpv6": 58, "132": 132}
 
 // filter reads "tcp me > 10.0.0.2:1433" or "tcp me > [2001:db8::1]:1433"; mirrored unless it ends in " once".
 func filter(s string) Filter {

@@ -16,7 +16,7 @@ import (
 // nothing, but tries every filter, forwards and mirrored, and keeps the best by
 // a weight of its own. Rules of one action, weight and both ends are told apart
 // by their place.
-func naive(p *Policy, local []netip.Addr, d ipsec.Direction, f ipsec.Flow) (action, rule string) {
+func naive(p *Policy, local []netip.Addr, o Options, d ipsec.Direction, f ipsec.Flow) (action, rule string) {
 	port := f.DstPort
 	if d == ipsec.Outbound {
 		port = f.SrcPort
@@ -26,6 +26,9 @@ func naive(p *Policy, local []netip.Addr, d ipsec.Direction, f ipsec.Flow) (acti
 	}
 	if f.Proto == ipsec.ProtoICMPv6 && !f.Fragment && f.ICMPType >= 133 && f.ICMPType <= 137 && slices.ContainsFunc(local, netip.Addr.Is6) {
 		return "exempt", ExemptDiscovery
+	}
+	if name := naiveExempt(o, d, f); name != "" {
+		return "exempt", name
 	}
 	// bits counts from 1; any address is less than all of a family.
 	matches := func(a Address, x netip.Addr) (bits int, ok bool) {
@@ -68,6 +71,32 @@ func naive(p *Policy, local []netip.Addr, d ipsec.Direction, f ipsec.Flow) (acti
 		}
 	}
 	return action, rule
+}
+
+// naiveExempt is the exemption that takes a packet, of those of NoDefaultExempt; empty for none.
+func naiveExempt(o Options, d ipsec.Direction, f ipsec.Flow) string {
+	four := f.Dst.As16()
+	switch transport := f.Proto == 6 || f.Proto == 17; {
+	case o.Exempt.KerberosRSVP && transport && (f.SrcPort == 88 || f.DstPort == 88):
+		return "exempt: kerberos"
+	case o.Exempt.KerberosRSVP && f.Proto == 46:
+		return "exempt: rsvp"
+	case !o.Exempt.Groups && !(o.Exempt.InboundGroups && d == ipsec.Inbound):
+		return ""
+	case f.Dst.Is4() && four[12]>>4 == 0xe, f.Dst.Is6() && four[0] == 0xff:
+		return "exempt: multicast"
+	case f.Dst.String() == "255.255.255.255", slices.Contains(o.Broadcasts, f.Dst):
+		return "exempt: broadcast"
+	}
+	return ""
+}
+
+// drawExempt draws a value of NoDefaultExempt, and what cc756041 says besides.
+func drawExempt(t *rapid.T) Exemptions {
+	e, err := NoDefaultExempt(rapid.IntRange(0, 3).Draw(t, "NoDefaultExempt"))
+	require.NoError(t, err)
+	e.InboundGroups = rapid.Bool().Draw(t, "inbound groups")
+	return e
 }
 
 // drawAddress draws one end from few values, so that filters meet.
@@ -123,7 +152,7 @@ type world struct {
 var worlds = map[bool]world{
 	false: {
 		[]netip.Addr{addr("10.0.0.2"), addr("10.0.0.3"), addr("10.0.0.77"), addr("10.0.9.9"), addr("192.0.2.1")},
-		[]netip.Addr{addr("224.0.0.5"), addr("255.255.255.255")}, ipsec.ProtoICMP,
+		[]netip.Addr{addr("224.0.0.5"), addr("255.255.255.255"), addr("10.0.0.255")}, ipsec.ProtoICMP,
 	},
 	true: {
 		[]netip.Addr{addr("2001:db8::2"), addr("2001:db8::77"), addr("2001:db8:9::9"), addr("fe80::1"), addr("2001:db9::1")},
@@ -136,7 +165,7 @@ func drawFlow(t *rapid.T, local []netip.Addr, d ipsec.Direction) ipsec.Flow {
 	mine := rapid.SampledFrom(local).Draw(t, "local")
 	w := worlds[mine.Is6()]
 	far := rapid.SampledFrom(w.far).Draw(t, "far")
-	f := ipsec.Flow{Src: mine, Dst: far, Proto: rapid.SampledFrom([]uint8{w.icmp, 6, 17, 50}).Draw(t, "protocol")}
+	f := ipsec.Flow{Src: mine, Dst: far, Proto: rapid.SampledFrom([]uint8{w.icmp, 6, 17, 46, 50}).Draw(t, "protocol")}
 	if rapid.IntRange(0, 4).Draw(t, "group") == 0 {
 		f.Dst = rapid.SampledFrom(w.groups).Draw(t, "group address")
 		if d == ipsec.Inbound {
@@ -149,7 +178,7 @@ func drawFlow(t *rapid.T, local []netip.Addr, d ipsec.Direction) ipsec.Flow {
 	switch {
 	case f.Fragment:
 	case ipsec.HasPorts(f.Proto):
-		ports := rapid.SampledFrom([]uint16{80, 500, 1433, 4500, 2000})
+		ports := rapid.SampledFrom([]uint16{80, 88, 500, 1433, 4500, 2000})
 		f.SrcPort, f.DstPort = ports.Draw(t, "source port"), ports.Draw(t, "destination port")
 	case f.Proto == w.icmp:
 		f.ICMPType = rapid.SampledFrom([]uint8{8, 128, 132, 133, 137, 138}).Draw(t, "ICMP type")
@@ -166,13 +195,17 @@ func TestSPDEqualsNaiveSearch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPolicy(t)
 		local := rapid.SampledFrom(addresses).Draw(t, "addresses")
-		c, err := Compile(p, local, Options{})
+		o := Options{Exempt: drawExempt(t)}
+		if local[0].Is4() {
+			o.Broadcasts = []netip.Addr{addr("10.0.0.255")}
+		}
+		c, err := Compile(p, local, o)
 		require.NoError(t, err)
 		for range 20 {
 			d := rapid.SampledFrom([]ipsec.Direction{out, in}).Draw(t, "direction")
 			f := drawFlow(t, local, d)
 			action, rule := search(c, d, f)
-			wantAction, wantRule := naive(p, local, d, f)
+			wantAction, wantRule := naive(p, local, o, d, f)
 			require.Equal(t, wantAction, action, "%s %s\n%v", d, f, c.Specific())
 			require.Equal(t, wantRule, rule, "%s %s\n%v", d, f, c.Specific())
 
@@ -231,7 +264,7 @@ func TestOrderIsTotal(t *testing.T) {
 func TestQuickModeAgreesWithTheDriver(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		local := rapid.SampledFrom(addresses).Draw(t, "addresses")
-		c, err := Compile(drawPolicy(t), local, Options{})
+		c, err := Compile(drawPolicy(t), local, Options{Exempt: drawExempt(t)})
 		require.NoError(t, err)
 		f := drawFlow(t, local, out)
 		for _, e := range c.Outbound {

@@ -50,12 +50,13 @@ func (p Protocol) String() string {
 }
 
 // IP protocol numbers that IPsec code has to name. RFC 792, RFC 9293, RFC 768,
-// RFC 4303, RFC 4302, RFC 4443.
+// RFC 2205, RFC 4303, RFC 4302, RFC 4443.
 const (
 	ProtoAny    uint8 = 0
 	ProtoICMP   uint8 = 1
 	ProtoTCP    uint8 = 6
 	ProtoUDP    uint8 = 17
+	ProtoRSVP   uint8 = 46
 	ProtoESP    uint8 = 50
 	ProtoAH     uint8 = 51
 	ProtoICMPv6 uint8 = 58

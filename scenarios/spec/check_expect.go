@@ -160,15 +160,24 @@ func (c *checker) sa(path string, sa *SA) {
 	c.span(path, "max-age", sa.Age)
 }
 
+// exemptions are what verdicts call traffic that passes before all filters, behind "exempt: ".
+var exemptions = []string{"isakmp", "kerberos", "rsvp", "multicast", "broadcast", "neighbour discovery", "ipv6"}
+
 // ruleName checks the name of a rule as verdicts give it.
 func (c *checker) ruleName(path, key, name string) {
-	if name == "" || name == "no match" || strings.HasPrefix(name, "exempt: ") {
+	if name == "" || name == "no match" {
 		return
 	}
 	at := child(path, key)
+	if exemption, ok := strings.CutPrefix(name, "exempt: "); ok {
+		if !slices.Contains(exemptions, exemption) {
+			c.at(at, "%s: nothing is exempt as %q%s", key, shorten(exemption), Suggest(exemption, exemptions))
+		}
+		return
+	}
 	policy, label, ok := strings.Cut(name, "/")
 	if !ok {
-		c.at(at, `%s: want "policy/rule", "exempt: isakmp", "exempt: ipv6" or "no match", got %q`, key, shorten(name))
+		c.at(at, `%s: want "policy/rule", "no match" or an exemption such as "exempt: isakmp", got %q`, key, shorten(name))
 		return
 	}
 	if !c.defined(path, key, policy, "policy", "$.policies", sorted(c.s.Policies)) {

@@ -111,6 +111,9 @@ func (c *checker) ipsec(path, name string, n Node) {
 	if n.IPsec.ReplayWindow != 0 {
 		c.between(path, "replay-window", n.IPsec.ReplayWindow, 32, 65536)
 	}
+	if n.IPsec.NoDefaultExempt != nil {
+		c.between(path, "no-default-exempt", *n.IPsec.NoDefaultExempt, 0, 3)
+	}
 	if words := []string{IPv6Policy, IPv6Bypass}; n.IPsec.IPv6 != "" && !slices.Contains(words, n.IPsec.IPv6) {
 		c.at(child(path, "ipv6"), "ipv6: want policy or bypass, got %q%s", shorten(n.IPsec.IPv6), Suggest(n.IPsec.IPv6, words))
 	}

@@ -154,6 +154,14 @@ func oneOrMore(one string, more []string) []string {
 // BypassIPv6 reports whether IPv6 passes whatever the policy says.
 func (s IPsec) BypassIPv6() bool { return s.IPv6 == IPv6Bypass }
 
+// DefaultExempt is the value of NoDefaultExempt, 0 to 3 (TechNet cc756041).
+func (s IPsec) DefaultExempt() int {
+	if s.NoDefaultExempt == nil {
+		return 3
+	}
+	return *s.NoDefaultExempt
+}
+
 // Kind is TypeHost, TypeRouter or TypeAttacker.
 func (n Node) Kind() string { return or(n.Type, TypeHost) }
 

@@ -46,7 +46,8 @@ type SA struct {
 	Age       Duration `yaml:"max-age"`                                        // not older than this at the end of the step
 }
 
-// RuleExpect names the rule that decided: "policy/rule", "exempt: isakmp", "exempt: ipv6", or "no match".
+// RuleExpect names the rule that decided: "policy/rule", "no match", or an exemption:
+// "exempt: isakmp", "exempt: kerberos", and likewise rsvp, multicast, broadcast, neighbour discovery and ipv6.
 type RuleExpect struct {
 	From string `yaml:"from"` // on the sending node, outbound
 	To   string `yaml:"to"`   // on the receiving node, inbound

@@ -138,6 +138,14 @@ type IPsec struct {
 	Commit bool `yaml:"commit"`
 	// Ties orders equally specific filters by their action. Default: block, permit, negotiate.
 	Ties []string `yaml:"ties"`
+	// NoDefaultExempt is which traffic passes before all filters, as the registry entry of that name
+	// says: 0 multicast, broadcast, RSVP, Kerberos and ISAKMP, as Windows 2000 and XP by default;
+	// 1 multicast, broadcast and ISAKMP; 2 RSVP, Kerberos and ISAKMP; 3 (default) ISAKMP alone.
+	NoDefaultExempt *int `yaml:"no-default-exempt" jsonschema:"minimum=0,maximum=3"`
+	// ExemptInboundGroups has multicast and broadcast that arrive pass before all filters whatever
+	// no-default-exempt is: TechNet cc756041 says in one place that Windows Server 2003 does so, and
+	// in another that it does not. Default: it does not.
+	ExemptInboundGroups bool `yaml:"exempt-inbound-groups"`
 	// IPv6 is what the policy means for IPv6: policy (default) has it apply as to IPv4;
 	// bypass lets IPv6 pass untouched, as on Windows Server 2003, whose IPsec policies are for IPv4 alone.
 	IPv6 string `yaml:"ipv6" jsonschema:"enum=policy,enum=bypass"`

@@ -1,0 +1,62 @@
+package scenarios
+
+import (
+	"net/netip"
+
+	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+)
+
+// sender is what the oracle knows of a host besides its policy.
+type sender struct {
+	local []netip.Addr // a host is itself under whatever source address it sends, too
+	ties  []policy.Kind
+	node  spec.Node // with the settings, and the networks that it is on
+}
+
+// isakmp reports what is exempt whatever the settings: IKE from its ports (C064).
+func isakmp(f ipsec.Flow) bool {
+	return f.Proto == ipsec.ProtoUDP && (f.SrcPort == 500 || f.SrcPort == 4500)
+}
+
+// exempt reports whether a packet that leaves the host passes before all filters by
+// the table of NoDefaultExempt (TechNet cc756041; C065), evaluated on its own:
+// nothing is asked of package policy.
+func (s *sender) exempt(f ipsec.Flow) bool {
+	var kerberos, groups bool
+	switch s.node.Settings().DefaultExempt() {
+	case 0:
+		kerberos, groups = true, true
+	case 1:
+		groups = true
+	case 2:
+		kerberos = true
+	}
+	const kdc = 88
+	switch f.Proto {
+	case ipsec.ProtoTCP, ipsec.ProtoUDP:
+		kerberos = kerberos && (f.SrcPort == kdc || f.DstPort == kdc)
+	default:
+		kerberos = kerberos && f.Proto == ipsec.ProtoRSVP
+	}
+	return kerberos || groups && (f.Dst.IsMulticast() || s.broadcast(f.Dst))
+}
+
+// broadcast reports whether an address is that of all hosts on a network of the sender: RFC 919, Section 7.
+func (s *sender) broadcast(a netip.Addr) bool {
+	if !a.Is4() {
+		return false
+	}
+	all := a.As4()
+	if all == [4]byte{255, 255, 255, 255} {
+		return true
+	}
+	for _, n := range s.node.Prefixes() {
+		// The last address of the network: it is in it, and the next one is not.
+		if n.Bits() < 31 && n.Contains(a) && !n.Contains(a.Next()) {
+			return true
+		}
+	}
+	return false
+}
