@@ -23,6 +23,7 @@ type Config struct {
 	Rekey      esp.Rekey                       // when SAs are replaced before they expire
 	Policy     *policy.Policy                  // assigned from the start; nil: none
 	Options    policy.Options                  // of the policy compiler
+	Protocols  []uint8                         // of IP, without ports: an application takes all datagrams of each
 	Names      func(string) (netip.Addr, bool) // resolves host names; nil: none is known
 	Faults     Faults
 

@@ -39,10 +39,13 @@ func (s Seen) Sub(o Seen) Seen {
 
 type listenKey struct {
 	proto uint8
-	port  uint16
+	port  uint16 // 0 of a protocol without ports
 }
 
 func (k listenKey) String() string {
+	if !ipsec.HasPorts(k.proto) {
+		return fmt.Sprintf("protocol %s server", ipsec.ProtoName(k.proto))
+	}
 	return fmt.Sprintf("%s server :%d", ipsec.ProtoName(k.proto), k.port)
 }
 

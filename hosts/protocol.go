@@ -9,30 +9,36 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipv6"
 )
 
-// securityProtocol is ESP or AH as a transport protocol of netstack, which calls
-// it with whole datagrams, after reassembly. It has no endpoints: packets go to
-// the driver.
-type securityProtocol struct {
-	driver *driver
+// ipProtocol is an IP protocol as a transport protocol of netstack, which calls it
+// with whole datagrams, after reassembly and after the driver has judged them. It
+// has no endpoints. Raw sockets of netstack would not do: they get packets before
+// the driver does.
+type ipProtocol struct {
 	number tcpip.TransportProtocolNumber
-	header int // bytes that every packet has, up to the sequence number
+	header int // bytes that every packet has
+	take   func(*stack.PacketBuffer)
 }
 
-// newESP is for netstack: IP protocol 50, RFC 4303, Section 2.
+// newESP is for netstack: IP protocol 50, RFC 4303, Section 2, up to the sequence number.
 func (d *driver) newESP(*stack.Stack) stack.TransportProtocol {
-	return securityProtocol{d, tcpip.TransportProtocolNumber(ipsec.ProtoESP), 8}
+	return ipProtocol{tcpip.TransportProtocolNumber(ipsec.ProtoESP), 8, d.takeProtected}
 }
 
-// newAH is for netstack: IP protocol 51, RFC 4302, Section 2.
+// newAH is for netstack: IP protocol 51, RFC 4302, Section 2, likewise.
 func (d *driver) newAH(*stack.Stack) stack.TransportProtocol {
-	return securityProtocol{d, tcpip.TransportProtocolNumber(ipsec.ProtoAH), 12}
+	return ipProtocol{tcpip.TransportProtocolNumber(ipsec.ProtoAH), 12, d.takeProtected}
 }
 
-func (p securityProtocol) Number() tcpip.TransportProtocolNumber { return p.number }
+func (d *driver) takeProtected(pkt *stack.PacketBuffer) {
+	n := d.host.nics[pkt.NICID-1]
+	d.opened(n, d.esp.InboundProtected(d.host.world.Time(), wholeOf(d.peek(pkt))))
+}
 
-func (p securityProtocol) MinimumPacketSize() int { return p.header }
+func (p ipProtocol) Number() tcpip.TransportProtocolNumber { return p.number }
 
-func (p securityProtocol) Parse(pkt *stack.PacketBuffer) bool {
+func (p ipProtocol) MinimumPacketSize() int { return p.header }
+
+func (p ipProtocol) Parse(pkt *stack.PacketBuffer) bool {
 	if _, ok := pkt.TransportHeader().Consume(p.header); !ok {
 		return false
 	}
@@ -41,10 +47,8 @@ func (p securityProtocol) Parse(pkt *stack.PacketBuffer) bool {
 }
 
 // HandleUnknownDestinationPacket takes every datagram of the protocol for the host.
-func (p securityProtocol) HandleUnknownDestinationPacket(_ stack.TransportEndpointID, pkt *stack.PacketBuffer) stack.UnknownDestinationPacketDisposition {
-	d := p.driver
-	n := d.host.nics[pkt.NICID-1]
-	d.opened(n, d.esp.InboundProtected(d.host.world.Time(), wholeOf(d.peek(pkt))))
+func (p ipProtocol) HandleUnknownDestinationPacket(_ stack.TransportEndpointID, pkt *stack.PacketBuffer) stack.UnknownDestinationPacketDisposition {
+	p.take(pkt)
 	return stack.UnknownDestinationPacketHandled
 }
 
@@ -60,26 +64,26 @@ func wholeOf(packet []byte) []byte {
 	return packet
 }
 
-func (securityProtocol) NewEndpoint(tcpip.NetworkProtocolNumber, *waiter.Queue) (tcpip.Endpoint, tcpip.Error) {
+func (ipProtocol) NewEndpoint(tcpip.NetworkProtocolNumber, *waiter.Queue) (tcpip.Endpoint, tcpip.Error) {
 	return nil, &tcpip.ErrNotSupported{}
 }
 
-func (securityProtocol) NewRawEndpoint(tcpip.NetworkProtocolNumber, *waiter.Queue) (tcpip.Endpoint, tcpip.Error) {
+func (ipProtocol) NewRawEndpoint(tcpip.NetworkProtocolNumber, *waiter.Queue) (tcpip.Endpoint, tcpip.Error) {
 	return nil, &tcpip.ErrNotSupported{}
 }
 
-func (securityProtocol) ParsePorts([]byte) (src, dst uint16, err tcpip.Error) { return 0, 0, nil }
+func (ipProtocol) ParsePorts([]byte) (src, dst uint16, err tcpip.Error) { return 0, 0, nil }
 
-func (securityProtocol) SetOption(tcpip.SettableTransportProtocolOption) tcpip.Error {
+func (ipProtocol) SetOption(tcpip.SettableTransportProtocolOption) tcpip.Error {
 	return &tcpip.ErrUnknownProtocolOption{}
 }
 
-func (securityProtocol) Option(tcpip.GettableTransportProtocolOption) tcpip.Error {
+func (ipProtocol) Option(tcpip.GettableTransportProtocolOption) tcpip.Error {
 	return &tcpip.ErrUnknownProtocolOption{}
 }
 
-func (securityProtocol) Close()   {}
-func (securityProtocol) Wait()    {}
-func (securityProtocol) Pause()   {}
-func (securityProtocol) Resume()  {}
-func (securityProtocol) Restore() {}
+func (ipProtocol) Close()   {}
+func (ipProtocol) Wait()    {}
+func (ipProtocol) Pause()   {}
+func (ipProtocol) Resume()  {}
+func (ipProtocol) Restore() {}

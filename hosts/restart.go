@@ -60,11 +60,12 @@ func (h *Host) boot() error {
 	order := func(a, b listenKey) int { return cmp.Or(cmp.Compare(a.proto, b.proto), cmp.Compare(a.port, b.port)) }
 	for _, k := range slices.SortedFunc(maps.Keys(h.listeners), order) {
 		var err error
-		if k.proto == ipsec.ProtoUDP {
+		switch k.proto {
+		case ipsec.ProtoUDP:
 			_, err = h.ServeUDP(k.port, h.listeners[k].groups...)
-		} else {
+		case ipsec.ProtoTCP:
 			_, err = h.ServeTCP(k.port)
-		}
+		} // those of other protocols are there since the stack is
 		if err != nil {
 			return err
 		}

@@ -22,6 +22,9 @@ func (h *Host) newStack(c Config) error {
 	}
 	h.families = familiesOf(c.Interfaces)
 	network, transport := protocols(h.families)
+	for _, number := range c.Protocols {
+		transport = append(transport, h.serveProtocol(number))
+	}
 	h.stack = stack.New(stack.Options{
 		NetworkProtocols:   network,
 		TransportProtocols: append(transport, tcp.NewProtocolCUBIC, udp.NewProtocol, h.driver.newESP, h.driver.newAH),

@@ -115,6 +115,11 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		NoInitialContact: settings.NoInitialContact,
 		Commit:           settings.Commit,
 	}
+	for _, s := range n.Serves {
+		if s.Protocol != 0 {
+			c.Protocols = append(c.Protocols, uint8(s.Protocol))
+		}
+	}
 	for _, ifc := range n.Interfaces {
 		c.Interfaces = append(c.Interfaces, hosts.Interface{Segment: l.segments[ifc.Segment], Prefixes: ifc.Prefixes()})
 	}
@@ -128,9 +133,10 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	l.hosts[name] = h
 	l.oracle.assigned(name, c.Policy)
 	for i, s := range n.Serves {
-		if s.TCP != 0 {
+		switch {
+		case s.TCP != 0:
 			_, err = h.ServeTCP(uint16(s.TCP))
-		} else {
+		case s.UDP != 0:
 			var groups []netip.Addr
 			if g, err := netip.ParseAddr(s.Group); err == nil {
 				groups = append(groups, g)

@@ -123,6 +123,8 @@ func (s *stepRun) perform(p *sim.Proc) {
 				Count: v.UDP.Datagrams(), Size: v.UDP.PayloadBytes(), Grow: v.UDP.Grow, InFlight: v.UDP.InFlight, Interval: v.UDP.Gap(), Timeout: v.UDP.Patience(),
 			})
 		})
+	case v.Raw != nil:
+		s.raw(p)
 	case v.Announce != nil:
 		s.announce(p)
 	case v.Wait != 0:
@@ -229,6 +231,8 @@ func (s *stepRun) protocol() (proto uint8, port uint16) {
 		return ipsec.ProtoTCP, uint16(v.Transfer.Port)
 	case v.UDP != nil:
 		return ipsec.ProtoUDP, uint16(v.UDP.Port)
+	case v.Raw != nil:
+		return uint8(v.Raw.Protocol), 0
 	case v.Announce != nil:
 		return ipsec.ProtoUDP, uint16(v.Announce.Port)
 	}

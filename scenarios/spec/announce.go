@@ -94,6 +94,8 @@ func (c *checker) group(path string, n Node, s Service) {
 	case s.Group == "":
 	case s.TCP != 0:
 		c.at(child(path, "group"), "group: TCP has none")
+	case s.UDP == 0:
+		c.at(child(path, "group"), "group: it goes with udp")
 	case err != nil || !a.IsMulticast():
 		c.at(child(path, "group"), "group: want a multicast group such as 224.0.0.251, got %q", shorten(s.Group))
 	case len(prefixes) > 0 && !reaches(prefixes, a):

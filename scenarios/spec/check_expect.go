@@ -24,7 +24,8 @@ var fitting = map[string]struct{ keys, results []string }{
 		[]string{"result", "received", "lost", "loss", "latency", "wire", "sa", "rule", "application", "ike", "overhead"},
 		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError}, // refused: ICMP port unreachable
 	},
-	"announce": {[]string{"heard", "wire", "rule", "ike"}, nil}, // nobody answers, and no one listener is meant
+	"raw":      {[]string{"wire", "sa", "rule", "application", "ike", "overhead"}, nil}, // nobody answers
+	"announce": {[]string{"heard", "wire", "rule", "ike"}, nil},                         // nobody answers, and no one listener is meant
 }
 
 // present are the YAML keys of a struct's fields that are not zero.
@@ -197,11 +198,13 @@ func (c *checker) application(path, verb string, a *App) {
 		return
 	}
 	for _, key := range present(a) {
-		datagrams := key == "datagrams"
+		datagrams, connections := key == "datagrams", key == "syns" || key == "connections"
 		switch {
-		case verb == "udp" && (key == "syns" || key == "connections"):
+		case verb == "udp" && connections:
 			c.key(child(path, key), "%s: UDP has none: use datagrams", key)
-		case verb != "udp" && datagrams:
+		case verb == "raw" && connections:
+			c.key(child(path, key), "%s: protocols without ports have none: use datagrams", key)
+		case verb != "udp" && verb != "raw" && datagrams:
 			c.key(child(path, key), "datagrams: TCP has none: use syns or connections")
 		}
 	}

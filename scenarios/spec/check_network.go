@@ -194,22 +194,24 @@ func (n Node) hasDefault(a netip.Addr) bool {
 }
 
 func (c *checker) services(path, name string, n Node) {
-	seen := map[Service]bool{} // by port
+	seen := map[Service]bool{} // by port or protocol
 	for i, s := range n.Serves {
 		path := item(child(path, "serves"), i)
 		switch {
 		case n.Router():
 			c.at(path, "serves: %s is a router, and routers have no applications", name)
-		case s.TCP != 0 && s.UDP != 0:
-			c.at(path, "serves: a service is tcp or udp: make two of this one")
-		case s.TCP == 0 && s.UDP == 0:
-			c.missing(path, "tcp", "serves: a service needs a port: tcp: 80 or udp: 53")
-		case seen[Service{TCP: s.TCP, UDP: s.UDP}]:
+		case s.TCP != 0 && s.UDP != 0, s.Protocol != 0 && (s.TCP != 0 || s.UDP != 0):
+			c.at(path, "serves: a service is one of tcp, udp and protocol: make two of this one")
+		case s.TCP == 0 && s.UDP == 0 && s.Protocol == 0:
+			c.missing(path, "tcp", "serves: a service needs a port, tcp: 80 or udp: 53, or a protocol of IP")
+		case s.Protocol != 0 && seen[s.sort()]:
+			c.at(path, "serves: %s has an application for protocol %d already", name, s.Protocol)
+		case seen[s.sort()]:
 			c.at(path, "serves: %s listens on this port already", name)
 		case s.UDP == 500 || s.UDP == 4500:
 			c.at(child(path, "udp"), "udp: port %d is IKE's own", s.UDP)
 		}
-		seen[Service{TCP: s.TCP, UDP: s.UDP}] = true
+		seen[s.sort()] = true
 		c.group(path, n, s)
 		if s.TCP != 0 {
 			c.port(path, "tcp", s.TCP)
@@ -217,8 +219,14 @@ func (c *checker) services(path, name string, n Node) {
 		if s.UDP != 0 {
 			c.port(path, "udp", s.UDP)
 		}
+		if s.Protocol != 0 {
+			c.free(path, s.Protocol)
+		}
 	}
 }
+
+// sort is what two services of a host may not share.
+func (s Service) sort() Service { return Service{TCP: s.TCP, UDP: s.UDP, Protocol: s.Protocol} }
 
 // port checks the number of a port that is given.
 func (c *checker) port(path, key string, v int) {

@@ -41,6 +41,8 @@ func (s *Step) after(now time.Duration) time.Duration {
 		return now
 	case s.Ping != nil:
 		return now + time.Duration(max(s.Ping.Count-1, 0))*s.Ping.Gap()
+	case s.Raw != nil:
+		return now + time.Duration(s.Raw.Datagrams())*s.Raw.Gap()
 	case s.Announce != nil:
 		return now + time.Duration(max(s.Announce.Count-1, 0))*s.Announce.Gap()
 	case s.UDP != nil:
@@ -77,6 +79,8 @@ func (c *checker) step(path string, s *Step) {
 		c.transfer(child(path, "transfer"), s.Transfer)
 	case s.UDP != nil:
 		c.udp(child(path, "udp"), s.UDP)
+	case s.Raw != nil:
+		c.raw(child(path, "raw"), s.Raw)
 	case s.Announce != nil:
 		c.announce(child(path, "announce"), s.Announce)
 	case s.SetLink != nil:

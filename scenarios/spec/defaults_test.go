@@ -70,6 +70,7 @@ func TestSteps(t *testing.T) {
 		{Step{Connect: &Connect{From: "a", To: "b", Port: 80}}, "connect", "connect a → b, TCP port 80", "a", "b"},
 		{Step{Transfer: &Transfer{From: "a", To: "b", Port: 80, Bytes: 10 << 20}}, "transfer", "transfer 10M bytes a → b, TCP port 80", "a", "b"},
 		{Step{UDP: &UDP{From: "a", To: "b", Port: 53}}, "udp", "udp a → b, port 53", "a", "b"},
+		{Step{Raw: &Raw{From: "a", To: "b", Protocol: 46}}, "raw", "raw a → b, protocol 46", "a", "b"},
 		{Step{Announce: &Announce{From: "a", To: "224.0.0.251", Port: 53}}, "announce", "announce a → 224.0.0.251, port 53", "a", "224.0.0.251"},
 		{Step{Wait: Duration(time.Hour)}, "wait", "wait 1h", "", ""},
 		{Step{SetLink: &SetLink{Node: "a"}}, "set-link", "set the link of a", "", ""},
@@ -89,7 +90,7 @@ func TestSteps(t *testing.T) {
 		require.Equal(t, tc.from != "", ok)
 	}
 	var verbs []string
-	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Announce: &Announce{}}, {Wait: 1}, {SetLink: &SetLink{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
+	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Wait: 1}, {SetLink: &SetLink{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
 		{Tamper: &Tamper{}}, {Replay: &Replay{}}, {Inject: &Inject{}}, {Spoof: &Spoof{}}} {
 		verbs = append(verbs, s.Verb())
 	}

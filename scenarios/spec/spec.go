@@ -105,6 +105,8 @@ type Service struct {
 	TCP int `yaml:"tcp" jsonschema:"minimum=1,maximum=65535"` // port; answers each request with as many bytes as it asks for
 	UDP int `yaml:"udp" jsonschema:"minimum=1,maximum=65535"` // port; echoes each datagram that was sent to the host alone
 
+	Protocol int `yaml:"protocol" jsonschema:"minimum=1,maximum=255"` // of IP, without ports: counts each datagram, and answers none
+
 	Group string `yaml:"group"` // with udp: a multicast group whose datagrams are received as well
 }
 
@@ -220,6 +222,7 @@ type Step struct {
 	Connect      *Connect      `yaml:"connect"`
 	Transfer     *Transfer     `yaml:"transfer"`
 	UDP          *UDP          `yaml:"udp"`
+	Raw          *Raw          `yaml:"raw"`
 	Announce     *Announce     `yaml:"announce"`
 	Wait         Duration      `yaml:"wait"`
 	SetLink      *SetLink      `yaml:"set-link"`

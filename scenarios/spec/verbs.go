@@ -12,7 +12,7 @@ func (s Step) Verb() string {
 
 // verbNames are the YAML keys of all verbs.
 var verbNames = []string{
-	"ping", "connect", "transfer", "udp", "announce", "wait", "set-link", "assign-policy", "restart-host", "tamper", "replay", "inject", "spoof",
+	"ping", "connect", "transfer", "udp", "raw", "announce", "wait", "set-link", "assign-policy", "restart-host", "tamper", "replay", "inject", "spoof",
 }
 
 // verbs are all that the step sets, in the order of the type.
@@ -22,7 +22,7 @@ func (s Step) verbs() (set []string) {
 		set  bool
 	}{
 		{"ping", s.Ping != nil}, {"connect", s.Connect != nil}, {"transfer", s.Transfer != nil}, {"udp", s.UDP != nil},
-		{"announce", s.Announce != nil},
+		{"raw", s.Raw != nil}, {"announce", s.Announce != nil},
 		{"wait", s.Wait != 0}, {"set-link", s.SetLink != nil}, {"assign-policy", s.AssignPolicy != nil},
 		{"restart-host", s.RestartHost != nil}, {"tamper", s.Tamper != nil}, {"replay", s.Replay != nil},
 		{"inject", s.Inject != nil}, {"spoof", s.Spoof != nil},
@@ -45,6 +45,8 @@ func (s Step) Ends() (from, to string, ok bool) {
 		return s.Transfer.From, s.Transfer.To, true
 	case s.UDP != nil:
 		return s.UDP.From, s.UDP.To, true
+	case s.Raw != nil:
+		return s.Raw.From, s.Raw.To, true
 	case s.Announce != nil:
 		return s.Announce.From, s.Announce.To, true
 	}
@@ -65,6 +67,8 @@ func (s Step) Words() string {
 		return fmt.Sprintf("transfer %s bytes %s → %s, TCP port %d", s.Transfer.Bytes, from, to, s.Transfer.Port)
 	case s.UDP != nil:
 		return fmt.Sprintf("udp %s → %s, port %d", from, to, s.UDP.Port)
+	case s.Raw != nil:
+		return fmt.Sprintf("raw %s → %s, protocol %d", from, to, s.Raw.Protocol)
 	case s.Announce != nil:
 		return fmt.Sprintf("announce %s → %s, port %d", from, to, s.Announce.Port)
 	case s.Wait != 0:
