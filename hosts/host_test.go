@@ -134,6 +134,22 @@ func TestDatagramsInFlight(t *testing.T) {
 	}
 }
 
+// A client may keep its port from one connection to the next, as port scanners do.
+func TestConnectionsFromOnePort(t *testing.T) {
+	b := newBench(t, nil, nil, hosts.Faults{})
+	for _, port := range []uint16{80, 81} {
+		_, err := b.bob.ServeTCP(port)
+		require.NoError(t, err)
+	}
+	b.on(b.alice, func(p *sim.Proc) {
+		for i, want := range []string{"ok", "ok", "refused"} {
+			to := netip.AddrPortFrom(bobAddr, 80+uint16(i))
+			r := b.alice.Call(p, hosts.Call{To: to, LocalPort: 88, Request: 10, Response: 10, Timeout: time.Minute})
+			require.Equal(t, want, r.Result(), "%s: %v", to, r.Err)
+		}
+	})
+}
+
 func TestFailuresOfApplications(t *testing.T) {
 	b := newBench(t, nil, nil, hosts.Faults{})
 	b.on(b.alice, func(p *sim.Proc) {

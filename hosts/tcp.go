@@ -119,7 +119,7 @@ func (l *Listener) serve(p *sim.Proc, c *tcpSocket, from netip.AddrPort) {
 // Call is one TCP request.
 type Call struct {
 	To        netip.AddrPort
-	LocalPort uint16 // 0: an ephemeral one
+	LocalPort uint16 // 0: an ephemeral one; several connections may have one and the same
 	Request   int64  // bytes sent, compared by the server
 	Response  int64  // bytes wanted back, compared here
 	Timeout   time.Duration
@@ -153,6 +153,8 @@ func (h *Host) call(p *sim.Proc, c Call) (took time.Duration, err error) {
 	defer k.close()
 	k.onReady(p.Wake)
 	if c.LocalPort != 0 {
+		// A connection of before from the same port to another may be closing still.
+		k.ep.SocketOptions().SetReuseAddress(true)
 		if err := k.ep.Bind(tcpip.FullAddress{Port: c.LocalPort}); err != nil {
 			return 0, errorOf(err)
 		}
