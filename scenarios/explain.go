@@ -2,6 +2,9 @@ package scenarios
 
 import (
 	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
@@ -12,7 +15,7 @@ import (
 // Question asks what the policies of two nodes, as first assigned, do with a
 // packet and its answer.
 type Question struct {
-	From, To string // nodes or addresses
+	From, To string // nodes or addresses; To may be a multicast group or a broadcast address
 	Protocol string // any word of a filter's protocol
 	Port     int    // of the server, with TCP and UDP
 	FromPort int    // of the client; 0: an ephemeral one
@@ -73,16 +76,9 @@ func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
 		f.SrcPort = ephemeralPort
 	}
 	x := &Explanation{}
-	for _, v := range []struct {
-		word string
-		d    ipsec.Direction
-		f    ipsec.Flow
-	}{
-		{q.From, ipsec.Outbound, f}, {q.To, ipsec.Inbound, f},
-		{q.To, ipsec.Outbound, f.Reverse()}, {q.From, ipsec.Inbound, f.Reverse()},
-	} {
+	for _, v := range passages(s, q, f) {
 		name, ok := s.NodeOf(v.word)
-		if !ok || s.Nodes[name].Router() {
+		if !ok || !s.Nodes[name].Host() {
 			continue // nobody there has an IPsec policy
 		}
 		compiled, err := policy.Compile(policies[s.Assignments[name]], s.NodeAddrs(name), optionsOf(s.Nodes[name]))
@@ -97,6 +93,36 @@ func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
 		return nil, fmt.Errorf("scenarios: explain: neither %s nor %s is a host of the scenario", q.From, q.To)
 	}
 	return x, nil
+}
+
+// passage is a packet where a filter may decide about it.
+type passage struct {
+	word string // whose filter: a node or an address
+	d    ipsec.Direction
+	f    ipsec.Flow
+}
+
+// passages are where a packet and its answer meet filters. What is sent to many is
+// answered by nobody; it meets those of all hosts beside the sender.
+func passages(s *spec.Scenario, q Question, f ipsec.Flow) []passage {
+	from, _ := s.NodeOf(q.From)
+	limited := netip.AddrFrom4([4]byte{255, 255, 255, 255})
+	if f.Dst != limited && !f.Dst.IsMulticast() && !slices.Contains(policy.Broadcasts(s.Nodes[from].Prefixes()...), f.Dst) {
+		return []passage{
+			{q.From, ipsec.Outbound, f}, {q.To, ipsec.Inbound, f},
+			{q.To, ipsec.Outbound, f.Reverse()}, {q.From, ipsec.Inbound, f.Reverse()},
+		}
+	}
+	all := []passage{{q.From, ipsec.Outbound, f}}
+	for _, name := range slices.Sorted(maps.Keys(s.Nodes)) {
+		beside := slices.ContainsFunc(s.Nodes[name].Interfaces, func(i spec.Interface) bool {
+			return slices.ContainsFunc(s.Nodes[from].Interfaces, func(mine spec.Interface) bool { return mine.Segment == i.Segment })
+		})
+		if _, err := s.Source(name, f.Dst); beside && name != from && err == nil { // else it is not of its family
+			all = append(all, passage{name, ipsec.Inbound, f})
+		}
+	}
+	return all
 }
 
 // String is the answer for people.

@@ -10,7 +10,7 @@ import (
 type explainCmd struct {
 	What     string `arg:"" name:"file|name" help:"A scenario file, or a name of the catalogue; behind it /CELL, where there are several."`
 	From     string `required:"" placeholder:"HOST" help:"The host that sends the first packet, or its address."`
-	To       string `required:"" placeholder:"HOST" help:"The host that it is for, or its address."`
+	To       string `required:"" placeholder:"HOST" help:"The host that it is for, or its address; or a multicast group or a broadcast address."`
 	Proto    string `default:"tcp" help:"any, icmp, icmpv6, tcp, udp or a number."`
 	Port     int    `placeholder:"N" help:"The port at --to, with tcp and udp."`
 	FromPort int    `placeholder:"N" help:"The port at --from. None: one that no filter names."`
