@@ -1,8 +1,6 @@
 package policy
 
 import (
-	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,21 +19,6 @@ const (
 	DefaultQuickModeSeconds   = 3600
 	DefaultQuickModeKilobytes = 100000
 )
-
-// maxMethod bounds what is parsed, and so what an error quotes.
-const maxMethod = 128
-
-// MethodError is a mistake in a security method.
-type MethodError struct {
-	What   string // "security method" or "main-mode method"
-	Text   string // the method, cut when too long
-	Column int    // of the mistake, in bytes from 1
-	Reason string
-}
-
-func (e *MethodError) Error() string {
-	return fmt.Sprintf("policy: %s %q, column %d: %s", e.What, e.Text, e.Column, e.Reason)
-}
 
 // algorithm is one spelling in netsh and the name in package suite. An empty
 // suite name is one that Windows knows and this project does not support.
@@ -72,69 +55,6 @@ var mainModeGroups = []struct {
 }{{"1", 1}, {"2", 2}, {"3", 14}, {"5", 5}, {"14", 14}, {"15", 15}, {"16", 16}, {"17", 17}, {"18", 18}}
 
 func aead(cipher string) bool { return strings.HasSuffix(cipher, "-gcm16") }
-
-// cursor walks a method from left to right and makes its errors.
-type cursor struct {
-	what, text string
-	at         int
-}
-
-func newCursor(what, text string) (*cursor, error) {
-	c := &cursor{what: what, text: text}
-	switch {
-	case text == "":
-		return nil, c.errorf("it is empty")
-	case len(text) > maxMethod:
-		return nil, &MethodError{What: what, Text: text[:maxMethod] + "…", Column: maxMethod + 1, Reason: fmt.Sprintf("longer than %d bytes", maxMethod)}
-	}
-	return c, nil
-}
-
-func (c *cursor) errorf(format string, args ...any) error {
-	return &MethodError{What: c.what, Text: c.text, Column: c.at + 1, Reason: fmt.Sprintf(format, args...)}
-}
-
-func (c *cursor) done() bool { return c.at == len(c.text) }
-
-// word takes everything up to the next of the delimiters, or the end.
-func (c *cursor) word(delimiters string) string {
-	rest := c.text[c.at:]
-	if i := strings.IndexAny(rest, delimiters); i >= 0 {
-		rest = rest[:i]
-	}
-	c.at += len(rest)
-	return rest
-}
-
-// take consumes b if it is next.
-func (c *cursor) take(b byte) bool {
-	if c.done() || c.text[c.at] != b {
-		return false
-	}
-	c.at++
-	return true
-}
-
-// name takes the word up to a delimiter and looks it up.
-func (c *cursor) name(what, delimiters string, known []algorithm) (string, error) {
-	start := c.at
-	word := c.word(delimiters)
-	var supported []string
-	reason := "unknown " + what + " " + strconv.Quote(word)
-	for _, a := range known {
-		if a.suite != "" {
-			supported = append(supported, a.netsh)
-		}
-		if strings.EqualFold(word, a.netsh) {
-			if a.suite != "" {
-				return a.suite, nil
-			}
-			reason = "unsupported: " + what + " " + a.netsh
-		}
-	}
-	c.at = start
-	return "", c.errorf("%s; supported: %s", reason, strings.Join(supported, ", "))
-}
 
 // ParseSecurityMethod reads one quick-mode security method in the form of
 // netsh, upper or lower case, without spaces:
@@ -338,51 +258,4 @@ func (c *cursor) group() (uint16, error) {
 		}
 	}
 	return 0, c.errorf("unknown group %q; supported: 1, 2, 3 (2048 bits, as 14), 5, 14 to 18", rest)
-}
-
-// FormatSecurityMethod prints a proposal in the form that ParseSecurityMethod
-// reads. ok is false when the form cannot express it.
-func FormatSecurityMethod(p ipsec.Proposal) (s string, ok bool) {
-	var parts []string
-	for _, t := range slices.Backward(p.Transforms) {
-		names := spell(t.Auth, ahAuths)
-		if t.Protocol == ipsec.ESP {
-			names = spell(t.Cipher, espCiphers)
-			if auth := cmp.Or(t.Auth, noIntegrity); !aead(t.Cipher) || t.Auth != "" {
-				names += "," + spell(auth, espAuths)
-			}
-		}
-		parts = append(parts, fmt.Sprintf("%v[%s]", t.Protocol, names))
-	}
-	s = fmt.Sprintf("%s:%dk/%ds", strings.Join(parts, "+"), p.Lifetime.Kilobytes, int64(p.Lifetime.Duration/time.Second))
-	back, err := ParseSecurityMethod(s)
-	if err != nil || !slices.Equal(back.Transforms, p.Transforms) || back.Lifetime != p.Lifetime || back.Mode != p.Mode {
-		return "", false
-	}
-	return s, true
-}
-
-// FormatMainModeMethod prints a proposal in the form that ParseMainModeMethod
-// reads, with netsh's group numbers where it has them. ok is false when the form cannot express it.
-func FormatMainModeMethod(p ike.MainModeProposal) (s string, ok bool) {
-	for _, g := range mainModeGroups {
-		if g.iana != p.Group {
-			continue
-		}
-		s = spell(p.Cipher, mainModeCiphers) + "-" + spell(p.Hash, mainModeHashes) + "-" + g.netsh
-		if back, err := ParseMainModeMethod(s); err == nil && back == p {
-			return s, true
-		}
-	}
-	return "", false
-}
-
-// spell is netsh's word for an algorithm of package suite, "" when it has none.
-func spell(suite string, known []algorithm) string {
-	for _, a := range known {
-		if a.suite == suite && suite != "" {
-			return a.netsh
-		}
-	}
-	return ""
 }
