@@ -130,11 +130,16 @@ func (h *timers) due(now time.Time) *timer {
 
 // NextDeadline is when Advance should be called next; false: nothing is waiting
 // for time to pass.
-func (p *Pipeline) NextDeadline() (time.Time, bool) {
-	if p.sad.timers.Len() == 0 {
-		return time.Time{}, false
+func (p *Pipeline) NextDeadline() (at time.Time, ok bool) {
+	if p.sad.timers.Len() > 0 {
+		at, ok = p.sad.timers.heap[0].at, true
 	}
-	return p.sad.timers.heap[0].at, true
+	for _, s := range p.softs {
+		if end := s.ends(p.cfg.Soft); !ok || end.Before(at) {
+			at, ok = end, true
+		}
+	}
+	return at, ok
 }
 
 // Advance lets every limit come true that now has reached.
@@ -146,6 +151,7 @@ func (p *Pipeline) Advance(now time.Time) {
 			p.soften(t.sa.head(), now)
 		}
 	}
+	p.endSofts(now)
 }
 
 // settle accounts for the packet that a bundle just carried, with what each of

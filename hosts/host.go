@@ -34,6 +34,12 @@ type Config struct {
 
 	NoInitialContact bool // likewise
 	Commit           bool // likewise
+
+	FallBack FallBack
+
+	// NoIKE leaves port 500 closed: a computer that does not know IPsec. It answers
+	// IKE with ICMP port unreachable, and takes no policy.
+	NoIKE bool
 }
 
 // Interface joins a host to a segment.

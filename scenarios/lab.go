@@ -114,6 +114,8 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		Faults:           faults,
 		NoInitialContact: settings.NoInitialContact,
 		Commit:           settings.Commit,
+		FallBack:         fallBackOf(settings),
+		NoIKE:            settings.NoIKE,
 	}
 	for _, ifc := range n.Interfaces {
 		c.Interfaces = append(c.Interfaces, hosts.Interface{Segment: l.segments[ifc.Segment], Prefixes: ifc.Prefixes()})
@@ -142,6 +144,15 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		}
 	}
 	return nil
+}
+
+// fallBackOf is how a host with these settings falls back to clear.
+func fallBackOf(settings spec.IPsec) hosts.FallBack {
+	f := settings.FallingBack()
+	return hosts.FallBack{
+		After: f.After.Span(), Soft: esp.Soft{Idle: f.Idle.Span(), Lifetime: f.Lifetime.Span()},
+		OnFailure: f.OnFailure, OnUnreachable: f.OnUnreachable,
+	}
 }
 
 func (l *lab) addRouter(path, name string, n spec.Node, routes []natbox.Route) error {
