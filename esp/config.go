@@ -28,6 +28,10 @@ type Config struct {
 	// TunnelDF is the Don't Fragment bit of the outer headers of tunnel mode.
 	TunnelDF DF
 
+	// Idle ends a pair of SAs that nothing has used for so long, in either direction;
+	// 0: none. In Windows it is SAIdleTime, 300 to 3600 seconds, 300 unless set.
+	Idle time.Duration
+
 	// Soft bounds the life of soft SAs.
 	Soft Soft
 
@@ -77,6 +81,9 @@ func (c Config) check() error {
 	}
 	if c.Rekey.Margin < 0 {
 		return fmt.Errorf("esp: Config.Rekey.Margin is negative: %v", c.Rekey.Margin)
+	}
+	if c.Idle < 0 {
+		return fmt.Errorf("esp: Config.Idle is negative: %v", c.Idle)
 	}
 	if c.Soft.Idle < 0 || c.Soft.Lifetime < 0 {
 		return fmt.Errorf("esp: Config.Soft is negative: %v, %v", c.Soft.Idle, c.Soft.Lifetime)

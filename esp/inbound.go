@@ -166,7 +166,7 @@ func (p *Pipeline) find(now time.Time, d *datagram, decision *Decision) (*sa, de
 		return nil, badSPI
 	}
 	if s.ended(now) {
-		p.expire(s)
+		p.expire(s, "expired")
 		return nil, expiredSA
 	}
 	return s, ""

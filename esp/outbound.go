@@ -159,7 +159,7 @@ func (p *Pipeline) forPacket(now time.Time, e *ipsec.Policy, f *ipsec.Flow) *sa 
 		if s == nil || !s.ended(now) {
 			return s
 		}
-		p.expire(s)
+		p.expire(s, "expired")
 	}
 }
 

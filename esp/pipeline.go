@@ -80,6 +80,9 @@ func (p *Pipeline) Add(now time.Time, sas ...ipsec.SAParams) error {
 
 func (p *Pipeline) insert(s *sa) {
 	p.sad.add(s)
+	if p.cfg.Idle > 0 && s.Direction == ipsec.Inbound && s.outer == nil {
+		s.idleTimer = p.sad.timers.set(s, s.used.Add(p.cfg.Idle), idleTimer)
+	}
 	p.counters.KeyAdditions++
 	if s.Direction == ipsec.Outbound && s.Mode == ipsec.Transport {
 		p.endSoft(softKey{s.Src, s.Dst}, "the peer has negotiated an SA")

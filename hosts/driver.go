@@ -49,6 +49,7 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		Rekey:     c.Rekey,
 		TrustSPI:  c.TrustSPI,
 		Window:    c.ReplayWindow,
+		Idle:      c.SAIdleTime,
 		Soft:      c.FallBack.Soft,
 		Broadcast: func(a netip.Addr) bool { return slices.Contains(broadcasts, a) },
 	}

@@ -114,6 +114,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		Faults:           faults,
 		NoInitialContact: settings.NoInitialContact,
 		Commit:           settings.Commit,
+		SAIdleTime:       settings.IdleAfter(),
 		FallBack:         fallBackOf(settings),
 		NoIKE:            settings.NoIKE,
 	}

@@ -67,8 +67,7 @@
 //
 // Tunnel settings (claim C085), connection types (claim C083), the default
 // response rule, the other values of NoDefaultExempt, DNS and DHCP based addresses,
-// certificates and Kerberos are not modelled. Nor is the end of SAs that have carried
-// nothing for 300 seconds (SAIdleTime, MS-IKEE, product note 21): here they live as long as was agreed.
+// certificates and Kerberos are not modelled.
 package policy
 
 import (

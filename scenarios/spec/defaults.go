@@ -20,6 +20,7 @@ import (
 //	Interface.Address    Interface.Prefixes
 //	Node.IPsec           Node.Settings                 the default of each setting
 //	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
+//	IPsec.SAIdleTime     IPsec.IdleAfter               5m
 //	IPsec.FallBack       IPsec.FallingBack             after 3s, idle 5m, no lifetime, neither on failure nor on unreachable
 //	IPsec.Ties           IPsec.TieOrder                block, permit, negotiate
 //	IPsec.IPv6           IPsec.BypassIPv6              policy
@@ -183,6 +184,9 @@ func (s IPsec) RekeyBefore() (margin time.Duration, idle bool) {
 	}
 	return s.Rekey.Margin.Span(), s.Rekey.Idle
 }
+
+// IdleAfter is how long nothing uses a pair of IPsec SAs before it ends.
+func (s IPsec) IdleAfter() time.Duration { return or(s.SAIdleTime.Span(), 5*time.Minute) }
 
 // FallingBack is how the host falls back to clear, with its defaults filled in; a
 // Lifetime of 0 is none.

@@ -136,6 +136,9 @@ type IPsec struct {
 	// Commit has the responder of a quick mode set the commit bit and confirm with
 	// CONNECTED (RFC 2408, Section 3.1). Whether Windows does is unconfirmed. Default: it does not.
 	Commit bool `yaml:"commit"`
+	// SAIdleTime ends a pair of IPsec SAs that nothing has used for so long, as the value
+	// of that name in the registry of Windows does, 300 to 3600 seconds there. Default: 5m.
+	SAIdleTime Duration `yaml:"sa-idle-time"`
 	// FallBack is when and for how long rules with soft: true fall back to clear.
 	FallBack *FallBack `yaml:"fall-back"`
 	// NoIKE makes the host one that does not know IPsec: it has no policy, and its port 500 is closed.
