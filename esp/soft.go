@@ -9,14 +9,13 @@ import (
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
-// Error codes of soft SAs, MS-ERREF, Section 2.2: ERROR_IPSEC_IKE_SOFT_SA_LOADED
-// and ERROR_IPSEC_IKE_SOFT_SA_TORN_DOWN are named there "soft SA loaded" and "torn down".
+// Error codes of soft SAs, MS-ERREF, Section 2.2.
 const (
 	codeSoftLoaded   = 13844
 	codeSoftTornDown = 13845
 )
 
-const underSoft = "in the clear, under a soft SA: the peer does not speak IKE"
+const underSoft = "in the clear, under a soft SA with the peer"
 
 // softKey is whose traffic a soft SA is for.
 type softKey struct{ local, peer netip.Addr }
