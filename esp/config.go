@@ -28,6 +28,13 @@ type Config struct {
 	// TunnelDF is the Don't Fragment bit of the outer headers of tunnel mode.
 	TunnelDF DF
 
+	// Idle ends a pair of SAs that nothing has used for so long, in either direction;
+	// 0: none. In Windows it is SAIdleTime, 300 to 3600 seconds, 300 unless set.
+	Idle time.Duration
+
+	// Soft bounds the life of soft SAs.
+	Soft Soft
+
 	// Broadcast reports whether an address is the broadcast address of one of the
 	// host's own subnets, which its value cannot tell. nil: none is.
 	Broadcast func(netip.Addr) bool
@@ -49,12 +56,37 @@ type Rekey struct {
 	Idle bool
 }
 
+// Soft says how long soft SAs live: see Pipeline.FallBack. A Windows policy can
+// give their expiry (netsh ipsec dynamic, softsaexpirationtime); what holds without it
+// is not published.
+type Soft struct {
+	Idle     time.Duration // ends one that nothing used for so long; 0: DefaultSoftIdle
+	Lifetime time.Duration // ends one in use, too; 0: no bound
+}
+
+// DefaultSoftIdle is the idle time that Windows gives quick mode SAs (SAIdleTime): a
+// design choice for soft SAs.
+const DefaultSoftIdle = 300 * time.Second
+
+func (s Soft) idle() time.Duration {
+	if s.Idle == 0 {
+		return DefaultSoftIdle
+	}
+	return s.Idle
+}
+
 func (c Config) check() error {
 	if c.Rand == nil {
 		return errors.New("esp: Config.Rand is missing: SPIs need a source of randomness")
 	}
 	if c.Rekey.Margin < 0 {
 		return fmt.Errorf("esp: Config.Rekey.Margin is negative: %v", c.Rekey.Margin)
+	}
+	if c.Idle < 0 {
+		return fmt.Errorf("esp: Config.Idle is negative: %v", c.Idle)
+	}
+	if c.Soft.Idle < 0 || c.Soft.Lifetime < 0 {
+		return fmt.Errorf("esp: Config.Soft is negative: %v, %v", c.Soft.Idle, c.Soft.Lifetime)
 	}
 	if _, err := replay.New(c.Window); err != nil {
 		return fmt.Errorf("esp: Config.Window: %w", err)

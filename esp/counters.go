@@ -25,6 +25,9 @@ type Counters struct {
 	PolicyDrops      uint64 // blocked by policy, both directions
 	HeldDiscarded    uint64 // waited for an SA in vain
 
+	SoftAssociations uint64 // "Soft Associations": soft SAs that there were
+	AcceptedClear    uint64 // arrived in the clear, and came in by inbound passthrough
+
 	PacketsProtected, BytesProtected uint64 // under ESP, AH or both; with ESP, "Confidential Bytes Sent" and its packets
 	PacketsOpened, BytesOpened       uint64 // likewise; with ESP, "Confidential Bytes Received" and its packets
 }

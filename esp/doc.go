@@ -29,8 +29,8 @@
 // against the SA's selector (RFC 4301, Section 5.2, step 4), unless Config.TrustSPI says not to,
 // as Windows does not.
 //
-// SAs come from Add, end by Remove or by their lifetimes in seconds and bytes
-// (RFC 4301, Section 4.4.2.1), and ask for a successor ahead of that with
+// SAs come from Add, end by Remove, by their lifetimes in seconds and bytes
+// (RFC 4301, Section 4.4.2.1) or idle, and ask for a successor ahead of that with
 // EventSoft. Old inbound SAs stay usable beside their successors, so that a
 // rekey loses no packet on its way.
 //
@@ -52,6 +52,13 @@
 // first, then the ESP inside is opened, which must be of the bundle's own SA; ESP
 // of a bundle that arrives alone is discarded. ESP without integrity is taken
 // inside AH only. ESP with NULL encryption is an SA like others.
+//
+// # In the clear in spite of a policy
+//
+// Two things that Windows has and RFC 4301 does not. FallBack begins a soft SA: no
+// protection, but a permit for the traffic of two addresses, both ways, under the
+// entries with FallBack; key management decides when. An inbound entry with
+// Passthrough lets in what comes in the clear, and has an SA with its sender acquired.
 //
 // # Initialisation vectors
 //

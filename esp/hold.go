@@ -25,6 +25,8 @@ type acquireKey struct {
 // acquire is a negotiation under way.
 type acquire struct {
 	key          acquireKey
+	rule         string
+	fallBack     bool                    // a soft SA may end it
 	destinations map[netip.Addr]struct{} // of packets that wait for it, or did
 }
 
@@ -79,19 +81,9 @@ func (p *Pipeline) hold(e *ipsec.Policy, f ipsec.Flow, packet []byte) bool {
 	if !displaces && len(h.packet) >= maxAcquires {
 		return false
 	}
-	key := acquireKey{e.ID, f.Src, f.Dst}
-	if e.Peer.IsValid() {
-		key = acquireKey{e.ID, netip.Addr{}, e.Peer}
-	}
-	id, ok := h.byKey[key]
+	id, ok := p.acquire(e, f)
 	if !ok {
-		if len(h.byID) >= maxAcquires {
-			return false
-		}
-		h.last++
-		id = h.last
-		h.byKey[key], h.byID[id] = id, &acquire{key, map[netip.Addr]struct{}{}}
-		p.acquire(id, e, f)
+		return false
 	}
 	if displaces {
 		p.counters.HeldDiscarded++
@@ -103,7 +95,23 @@ func (p *Pipeline) hold(e *ipsec.Policy, f ipsec.Flow, packet []byte) bool {
 	return true
 }
 
-func (p *Pipeline) acquire(id uint64, e *ipsec.Policy, f ipsec.Flow) {
+// acquire asks for an SA, if that has not been done, and gives the number of the
+// negotiation. false: too many are under way.
+func (p *Pipeline) acquire(e *ipsec.Policy, f ipsec.Flow) (id uint64, ok bool) {
+	h := &p.holds
+	key := acquireKey{e.ID, f.Src, f.Dst}
+	if e.Peer.IsValid() {
+		key = acquireKey{e.ID, netip.Addr{}, e.Peer}
+	}
+	if id, ok = h.byKey[key]; ok {
+		return id, true
+	}
+	if len(h.byID) >= maxAcquires {
+		return 0, false
+	}
+	h.last++
+	id = h.last
+	h.byKey[key], h.byID[id] = id, &acquire{key, e.Rule, e.FallBack, map[netip.Addr]struct{}{}}
 	event := EventAcquire{ID: id, Policy: *e, Selector: e.Selector, Peer: e.Peer}
 	if !e.Peer.IsValid() {
 		event.Selector.Src, event.Selector.Dst = ipsec.Host(f.Src), ipsec.Host(f.Dst)
@@ -111,7 +119,11 @@ func (p *Pipeline) acquire(id uint64, e *ipsec.Policy, f ipsec.Flow) {
 	}
 	p.events.push(event)
 	p.cfg.trace(trace.Acquire{ID: id, Selector: event.Selector.String(), Peer: event.Peer.String(), Rule: e.Rule})
+	return id, true
 }
+
+// Acquiring reports whether an acquire is open.
+func (p *Pipeline) Acquiring(acquireID uint64) bool { return p.holds.byID[acquireID] != nil }
 
 // Answer tells that the SAs of an acquire have been added. It returns the packets
 // that waited, to be sent again through Outbound; none if there are none or the ID

@@ -17,32 +17,62 @@ const demandsProtection = "it arrived in the clear, and the policy demands prote
 // of no use to anybody. This stands in for the stateful check of RFC 4301,
 // Section 7.4, and keeps large datagrams of a permitted port whole.
 func (p *Pipeline) InboundClear(now time.Time, f ipsec.Flow) Decision {
-	decision := byEntry(p.in.lookup(&f))
+	var decision Decision
 	if f.Fragment {
-		decision = p.inboundFragment(f)
+		decision = p.inboundFragment(now, f)
+	} else {
+		decision = p.clearByEntry(now, p.in.lookup(&f), f)
 	}
-	switch decision.Action {
-	case ActionBlock:
+	switch {
+	case decision.Action == ActionBlock:
 		p.counters.PolicyDrops++
-	case ActionNegotiate:
+	case decision.Outcome == Dropped:
 		p.counters.ClearTextDrops++
-		decision.drop(demandsProtection)
 	}
 	p.judged(ipsec.Inbound, &f, &decision)
 	return decision
 }
 
-func (p *Pipeline) inboundFragment(f ipsec.Flow) Decision {
+// clearByEntry is the decision of an entry about a packet that came in the clear.
+// Where the entry demands protection, the packet passes under a soft SA, and with
+// passthrough; then the sender is to negotiate.
+func (p *Pipeline) clearByEntry(now time.Time, e *ipsec.Policy, f ipsec.Flow) Decision {
+	d := byEntry(e)
+	switch {
+	case d.Action != ActionNegotiate:
+	case e.FallBack && p.useSoft(now, f.Dst, f.Src):
+		d.Outcome, d.Why = Passed, underSoft
+	case e.Passthrough:
+		d.Outcome, d.Why = Passed, "inbound passthrough: accepted in the clear"
+		p.counters.AcceptedClear++
+		p.respond(now, f.Reverse())
+	default:
+		d.drop(demandsProtection)
+	}
+	return d
+}
+
+// respond asks for an SA for the answers to a packet that came in the clear.
+func (p *Pipeline) respond(now time.Time, f ipsec.Flow) {
+	if f.Fragment || !p.cfg.unicast(f.Src) || !p.cfg.unicast(f.Dst) {
+		return
+	}
+	if e := p.out.lookup(&f); e != nil && e.Action == ipsec.Protect && p.forPacket(now, e, &f) == nil {
+		p.acquire(e, f)
+	}
+}
+
+func (p *Pipeline) inboundFragment(now time.Time, f ipsec.Flow) (d Decision) {
 	candidates := p.in.candidates(f)
 	for _, e := range candidates {
-		if d := byEntry(e); d.Outcome == Passed {
+		if d = p.clearByEntry(now, e, f); d.Outcome == Passed {
 			if len(candidates) > 1 {
 				d.Why = "a non-first fragment: the first one, with its ports, decides about the datagram"
 			}
 			return d
 		}
 	}
-	return byEntry(candidates[len(candidates)-1])
+	return d
 }
 
 // InboundProtected takes an ESP or AH datagram, reassembled: RFC 4301, Section
@@ -136,7 +166,7 @@ func (p *Pipeline) find(now time.Time, d *datagram, decision *Decision) (*sa, de
 		return nil, badSPI
 	}
 	if s.ended(now) {
-		p.expire(s)
+		p.expire(s, "expired")
 		return nil, expiredSA
 	}
 	return s, ""

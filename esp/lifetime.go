@@ -56,14 +56,22 @@ func lead[T uint64 | time.Duration](margin T, initiator bool) T {
 	return margin / 2
 }
 
-// timer is the moment at which an SA reaches a limit.
+// timer is the moment at which an SA reaches a limit, or may have been idle for too long.
 type timer struct {
 	sa    *sa
 	at    time.Time
-	hard  bool
+	kind  timerKind
 	order uint64 // breaks ties, so that equal moments come in the order of setting
 	index int    // in the heap; −1: not set
 }
+
+type timerKind uint8
+
+const (
+	softTimer timerKind = iota
+	hardTimer
+	idleTimer
+)
 
 // timers is a heap of them, the next one first.
 type timers struct {
@@ -104,8 +112,8 @@ func (h *timers) Pop() any {
 }
 
 // set arms a timer; the zero time is never.
-func (h *timers) set(s *sa, at time.Time, hard bool) *timer {
-	t := &timer{sa: s, at: at, hard: hard, index: -1}
+func (h *timers) set(s *sa, at time.Time, kind timerKind) *timer {
+	t := &timer{sa: s, at: at, kind: kind, index: -1}
 	if !at.IsZero() {
 		h.order++
 		t.order = h.order
@@ -130,22 +138,31 @@ func (h *timers) due(now time.Time) *timer {
 
 // NextDeadline is when Advance should be called next; false: nothing is waiting
 // for time to pass.
-func (p *Pipeline) NextDeadline() (time.Time, bool) {
-	if p.sad.timers.Len() == 0 {
-		return time.Time{}, false
+func (p *Pipeline) NextDeadline() (at time.Time, ok bool) {
+	if p.sad.timers.Len() > 0 {
+		at, ok = p.sad.timers.heap[0].at, true
 	}
-	return p.sad.timers.heap[0].at, true
+	for _, s := range p.softs {
+		if end := s.ends(p.cfg.Soft); !ok || end.Before(at) {
+			at, ok = end, true
+		}
+	}
+	return at, ok
 }
 
 // Advance lets every limit come true that now has reached.
 func (p *Pipeline) Advance(now time.Time) {
 	for t := p.sad.timers.due(now); t != nil; t = p.sad.timers.due(now) {
-		if t.hard {
-			p.expire(t.sa)
-		} else {
+		switch t.kind {
+		case hardTimer:
+			p.expire(t.sa, "expired")
+		case softTimer:
 			p.soften(t.sa.head(), now)
+		case idleTimer:
+			p.idle(t.sa, now)
 		}
 	}
+	p.endSofts(now)
 }
 
 // settle accounts for the packet that a bundle just carried, with what each of
@@ -153,6 +170,7 @@ func (p *Pipeline) Advance(now time.Time) {
 // Section 4.4.2.1: "the bytes to which the IPsec cryptographic algorithm is
 // applied", padding included; under AH that is the whole datagram.
 func (p *Pipeline) settle(s *sa, now time.Time) {
+	s.used = now
 	for l := s; l != nil; l = l.inner {
 		if l.due == 0 {
 			continue // the packet did not get that far
@@ -167,15 +185,29 @@ func (p *Pipeline) settle(s *sa, now time.Time) {
 		p.soften(s.pair.head(), now)
 	}
 	if s.ended(now) {
-		p.expire(s)
+		p.expire(s, "expired")
 	}
+}
+
+// idle ends an inbound SA, and with it its pair, if nothing has used either for
+// Config.Idle. Otherwise it looks again when that may be so.
+func (p *Pipeline) idle(s *sa, now time.Time) {
+	used := s.used
+	if s.pair != nil && s.pair.used.After(used) {
+		used = s.pair.used
+	}
+	if at := used.Add(p.cfg.Idle); now.Before(at) {
+		s.idleTimer = p.sad.timers.set(s, at, idleTimer)
+		return
+	}
+	p.expire(s, "idle")
 }
 
 // expire ends an SA at its hard limit, and its bundle with it. With an inbound one
 // goes the outbound one of the pair: the peer is told that the former is gone, and
 // will not keep the other half of the latter. What is on its way under it arrives
 // before it is told. An outbound one leaves the inbound one to what the peer has sent.
-func (p *Pipeline) expire(s *sa) {
+func (p *Pipeline) expire(s *sa, reason string) {
 	var pair *sa
 	if s = s.head(); s.Direction == ipsec.Inbound {
 		pair = s.pair
@@ -183,9 +215,9 @@ func (p *Pipeline) expire(s *sa) {
 	for l := s; l != nil; l = l.inner {
 		p.events.push(EventHard{SA: l.params()})
 	}
-	p.remove(s, "expired")
+	p.remove(s, reason)
 	if pair != nil {
-		p.expire(pair)
+		p.expire(pair, reason)
 	}
 }
 

@@ -254,3 +254,36 @@ func TestKilobytesDoNotOverflow(t *testing.T) {
 	require.EqualValues(t, uint64(math.MaxUint64), hard.bytes)
 	require.Greater(t, soft.bytes, uint64(math.MaxUint64)/10*9)
 }
+
+// A pair ends when nothing has used it for Config.Idle; a packet of either direction
+// is use.
+func TestIdlePairEnds(t *testing.T) {
+	const idle = 5 * time.Minute
+	a, b := secured(t, Config{Idle: idle}, tripleDES, hour)
+	now := start
+	for range 3 {
+		now = now.Add(idle - time.Second)
+		d := a.Outbound(now, toBob(1, 80), 0)
+		require.Equal(t, Opened, b.InboundProtected(now, d.Packet).Outcome)
+		a.Advance(now)
+		b.Advance(now)
+	}
+	for _, n := range []*node{a, b} {
+		n.Advance(now.Add(idle - 1))
+		require.Len(t, n.SAs(), 2)
+		at, ok := n.NextDeadline()
+		require.True(t, ok)
+		require.Equal(t, now.Add(idle), at)
+		n.Advance(now.Add(idle))
+		require.Empty(t, n.SAs())
+		require.Equal(t, []string{"hard inbound", "hard outbound"}, what(n.events()))
+		for _, r := range traced[trace.SARemoved](n) {
+			require.Equal(t, "idle", r.Reason)
+		}
+	}
+	require.Equal(t, Held, a.Outbound(now.Add(idle), toBob(1, 80), 0).Outcome)
+
+	a, _ = secured(t, Config{}, tripleDES, ipsec.Lifetime{})
+	a.Advance(start.Add(1000 * time.Hour))
+	require.Len(t, a.SAs(), 2, "without Config.Idle")
+}

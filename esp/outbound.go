@@ -103,6 +103,10 @@ func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d *datagram, f *ipsec
 	}
 	s := p.forPacket(now, e, f)
 	if s == nil {
+		if e.FallBack && p.useSoft(now, f.Src, f.Dst) {
+			decision.Outcome, decision.Why = Passed, underSoft
+			return nil
+		}
 		if !p.hold(e, *f, d.b) {
 			decision.drop("no SA, and too many negotiations are under way")
 			return nil
@@ -155,7 +159,7 @@ func (p *Pipeline) forPacket(now time.Time, e *ipsec.Policy, f *ipsec.Flow) *sa 
 		if s == nil || !s.ended(now) {
 			return s
 		}
-		p.expire(s)
+		p.expire(s, "expired")
 	}
 }
 

@@ -18,6 +18,7 @@ type Pipeline struct {
 	reserved map[spiKey]struct{}
 	tunnels  tunnels
 	holds    holds
+	softs    softs
 	events   queue
 	recorder recorder
 	counters Counters
@@ -79,7 +80,13 @@ func (p *Pipeline) Add(now time.Time, sas ...ipsec.SAParams) error {
 
 func (p *Pipeline) insert(s *sa) {
 	p.sad.add(s)
+	if p.cfg.Idle > 0 && s.Direction == ipsec.Inbound && s.outer == nil {
+		s.idleTimer = p.sad.timers.set(s, s.used.Add(p.cfg.Idle), idleTimer)
+	}
 	p.counters.KeyAdditions++
+	if s.Direction == ipsec.Outbound && s.Mode == ipsec.Transport {
+		p.endSoft(softKey{s.Src, s.Dst}, "the peer has negotiated an SA")
+	}
 	if s.outer == nil && p.sad.succeeds(s) {
 		p.counters.Rekeys++
 	}
@@ -137,8 +144,11 @@ func (p *Pipeline) Remove(now time.Time, d ipsec.Direction, proto ipsec.Protocol
 	return len(removed) > 0
 }
 
-// RemoveAll removes every SA and returns them in the order of adding.
+// RemoveAll removes every SA, soft ones too, and returns the others in the order of adding.
 func (p *Pipeline) RemoveAll(now time.Time, reason string) (removed []ipsec.SAParams) {
+	for len(p.softs) > 0 {
+		p.endSoft(p.softs[0].key, reason)
+	}
 	return p.removeWhere(func(*sa) bool { return true }, reason)
 }
 

@@ -20,8 +20,9 @@ type sa struct {
 	ah     *authHeader // with AH
 	tunnel *tunnels    // in tunnel mode
 	added  time.Time
-	order  uint64 // of adding
-	pair   *sa    // the opposite direction; nil while it is not there
+	used   time.Time // of the outermost SA: when it was added, or carried its last packet
+	order  uint64    // of adding
+	pair   *sa       // the opposite direction; nil while it is not there
 
 	// A bundle is AH around ESP. Its SAs come together, end together and never
 	// serve alone. nil: there is none on that side.
@@ -39,6 +40,7 @@ type sa struct {
 
 	hard                 limit
 	softTimer, hardTimer *timer
+	idleTimer            *timer // of an inbound, outermost SA; nil: there is none
 	packets, bytes       uint64
 	due                  int // bytes of the packet in hand, until Pipeline.settle counts them
 	gone                 bool
@@ -136,7 +138,7 @@ func newSA(p ipsec.SAParams, c Config, t *tunnels, now time.Time) (*sa, error) {
 		return nil, errors.New("unsupported: only AH can be outside in a bundle")
 	}
 	p.CipherKey, p.AuthKey = slices.Clone(p.CipherKey), slices.Clone(p.AuthKey)
-	s := &sa{SAParams: p, added: now}
+	s := &sa{SAParams: p, added: now, used: now}
 	var err error
 	if p.Protocol == ipsec.AH {
 		if s.ah, err = newAuthHeader(p); err != nil {
@@ -210,8 +212,8 @@ func (d *sad) add(s *sa) {
 	if other := d.opposite(s); other != nil {
 		s.pair, other.pair = other, s
 	}
-	s.softTimer = d.timers.set(s, s.soft.time, false)
-	s.hardTimer = d.timers.set(s, s.hard.time, true)
+	s.softTimer = d.timers.set(s, s.soft.time, softTimer)
+	s.hardTimer = d.timers.set(s, s.hard.time, hardTimer)
 }
 
 // opposite finds the other half of a pair by the SPIs that name each other.
@@ -245,6 +247,9 @@ func (d *sad) remove(s *sa) {
 	}
 	d.timers.stop(s.softTimer)
 	d.timers.stop(s.hardTimer)
+	if s.idleTimer != nil {
+		d.timers.stop(s.idleTimer)
+	}
 }
 
 // forPacket is the newest outbound SA, the outermost of its bundle, that an entry

@@ -25,6 +25,9 @@ func (h *Host) AssignPolicy(p *policy.Policy) error {
 	if h.off {
 		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, ErrOff)
 	}
+	if p != nil && h.config.NoIKE {
+		return fmt.Errorf("hosts: %s: assigning policy: the host has no IKE", h.name)
+	}
 	compiled, err := policy.Compile(p, h.Addrs(), h.agent.options)
 	if err != nil {
 		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, err)

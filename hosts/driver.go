@@ -49,6 +49,8 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		Rekey:     c.Rekey,
 		TrustSPI:  c.TrustSPI,
 		Window:    c.ReplayWindow,
+		Idle:      c.SAIdleTime,
+		Soft:      c.FallBack.Soft,
 		Broadcast: func(a netip.Addr) bool { return slices.Contains(broadcasts, a) },
 	}
 	if h.world.Traced() {
@@ -238,12 +240,16 @@ func (d *driver) admit(in datagram) bool {
 	}
 	now := d.host.world.Time()
 	decision := d.esp.InboundClear(now, flow)
+	if d.esp.Pending() {
+		d.host.keying.kick()
+	}
 	if decision.Outcome != esp.Passed {
 		return false
 	}
 	if d.learnPathMTU(in) {
 		return false
 	}
+	d.learnUnreachable(in)
 	d.host.noteSYN(in)
 	return true
 }

@@ -35,6 +35,13 @@ type Config struct {
 
 	NoInitialContact bool // likewise
 	Commit           bool // likewise
+
+	SAIdleTime time.Duration // see esp.Config.Idle
+	FallBack   FallBack
+
+	// NoIKE leaves port 500 closed: a computer that does not know IPsec. It answers
+	// IKE with ICMP port unreachable, and takes no policy.
+	NoIKE bool
 }
 
 // Interface joins a host to a segment.

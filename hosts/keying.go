@@ -29,6 +29,10 @@ type keying struct {
 	nextRekey uint64
 
 	answered []*answered
+
+	falling []fallingBack // acquires, in their order
+	refused []refusal
+	fallDue time.Time // when the next of them may be due; zero: none
 }
 
 // isakmpPort is UDP port 500, RFC 2408, Section 2.5.1.
@@ -64,6 +68,9 @@ func newKeying(h *Host, c Config) (*keying, error) {
 	})
 	if err != nil {
 		return nil, err
+	}
+	if c.NoIKE {
+		return k, nil
 	}
 	for _, a := range h.Addrs() {
 		local := netip.AddrPortFrom(a, isakmpPort)
@@ -114,6 +121,8 @@ func (k *keying) pump() {
 	k.host.driver.esp.Advance(now)
 	for k.fromDriver(now) || k.fromIKE(now) {
 	}
+	k.fallBackFrom(now)
+	k.fallBack(now)
 	k.arm(now)
 }
 
@@ -125,6 +134,7 @@ func (k *keying) fromDriver(now time.Time) bool {
 	}
 	switch e := event.(type) {
 	case esp.EventAcquire:
+		k.mayFallBack(now, e)
 		k.acquire(now, e)
 	case esp.EventSoft:
 		r := &rekey{id: k.nextRekey, peer: e.SA.Dst, policyID: e.Policy.ID, selector: e.SA.Selector}
@@ -176,7 +186,9 @@ func (k *keying) fromIKE(now time.Time) bool {
 			k.fail(now, r.waiting)
 			break
 		}
-		k.host.driver.esp.Fail(now, e.RequestID)
+		if !k.failed(now, e) {
+			k.host.driver.esp.Fail(now, e.RequestID)
+		}
 	}
 	return true
 }
@@ -185,6 +197,9 @@ func (k *keying) fromIKE(now time.Time) bool {
 func (k *keying) arm(now time.Time) {
 	due, ok := k.host.driver.esp.NextDeadline()
 	if t, more := k.mux.NextDeadline(); more && (!ok || t.Before(due)) {
+		due, ok = t, true
+	}
+	if t := k.fallDue; !t.IsZero() && (!ok || t.Before(due)) {
 		due, ok = t, true
 	}
 	if ok && k.timer != nil && due.Equal(k.due) {

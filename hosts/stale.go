@@ -35,6 +35,8 @@ func (d *driver) stale(packet []byte, n note) bool {
 	switch {
 	case err != nil || f.Proto == ipsec.ProtoESP || f.Proto == ipsec.ProtoAH:
 		return err != nil
+	case n.policy == d.policy.number:
+		return false // judged under the present one
 	case f.Fragment:
 		return n.policy != d.policy.number
 	}

@@ -39,6 +39,12 @@ func (b *builder) note(e trace.Event) (note, bool) {
 		n.text = "SA " + m.Direction + " " + spi(m.SPI) + " removed"
 		n.same = "removed " + m.Direction + m.Reason
 		n.detail = lines(m.Reason, fmt.Sprintf("%s, %s", plural(m.Packets, "packet"), size(m.Bytes)))
+	case trace.SoftSAAdded:
+		n.kind, n.text = noteSA, "soft SA with "+m.Peer
+		n.detail = lines("in the clear from now on", m.Rule, m.Reason, fmt.Sprintf("code %d", m.Code))
+	case trace.SoftSARemoved:
+		n.kind, n.text = noteGone, "soft SA with "+m.Peer+" removed"
+		n.detail = lines(m.Reason, plural(m.Packets, "packet"), fmt.Sprintf("code %d", m.Code))
 	case trace.PacketDropped:
 		n.kind, n.text = noteBad, "dropped: "+m.Reason
 		n.detail = lines(m.Packet, m.Where, m.Rule)

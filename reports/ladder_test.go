@@ -178,6 +178,16 @@ func TestStepsBreakRepetitions(t *testing.T) {
 	require.NotContains(t, text, "repetition")
 }
 
+// A host that falls back to clear, and its return, stand in the ladder.
+func TestSoftSAsAreShown(t *testing.T) {
+	text := ladderText(t, []trace.Event{
+		{At: 3 * time.Second, Node: "client", Body: trace.SoftSAAdded{Local: "10.0.0.1", Peer: "10.0.0.2", Rule: "p/all", Code: 13844, Reason: "nobody answered"}},
+		{At: 9 * time.Second, Node: "client", Body: trace.SoftSARemoved{Local: "10.0.0.1", Peer: "10.0.0.2", Code: 13845, Reason: "idle", Packets: 2}},
+	})
+	require.Contains(t, text, "soft SA with 10.0.0.2")
+	require.Contains(t, text, "soft SA with 10.0.0.2 removed")
+}
+
 func TestLadderTextKeepsTerminalsSafe(t *testing.T) {
 	text := ladderText(t, []trace.Event{
 		{Body: trace.Step{Index: 1, Verb: "ping\x1b[2J", Title: "a\nb\u009b", State: "started"}},

@@ -114,6 +114,9 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		Faults:           faults,
 		NoInitialContact: settings.NoInitialContact,
 		Commit:           settings.Commit,
+		SAIdleTime:       settings.IdleAfter(),
+		FallBack:         fallBackOf(settings),
+		NoIKE:            settings.NoIKE,
 	}
 	for _, s := range n.Serves {
 		if s.Protocol != 0 {
@@ -148,6 +151,15 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		}
 	}
 	return nil
+}
+
+// fallBackOf is how a host with these settings falls back to clear.
+func fallBackOf(settings spec.IPsec) hosts.FallBack {
+	f := settings.FallingBack()
+	return hosts.FallBack{
+		After: f.After.Span(), Soft: esp.Soft{Idle: f.Idle.Span(), Lifetime: f.Lifetime.Span()},
+		OnFailure: f.OnFailure, OnUnreachable: f.OnUnreachable,
+	}
 }
 
 func (l *lab) addRouter(path, name string, n spec.Node, routes []natbox.Route) error {

@@ -33,6 +33,8 @@ type oracle struct {
 	spis       map[outboundSPI]bool      // of all outbound SAs that there were
 	fragments  recent[ruling]
 	frames     int // judged
+	softened   int // in the clear where a rule wanted them protected, after silence on the wire
+	silences   *silences
 	bypassed   int // of IPv6, from hosts whose policies are set not to concern it
 	exempt     int // let pass by the setting no-default-exempt of their hosts
 	violations []violation
@@ -48,6 +50,7 @@ type ruling struct {
 	sealed bool // it is under an SA, and nothing is asked
 	leak   bool // it may not leave in the clear
 	exempt bool // NoDefaultExempt lets it pass before all filters
+	soft   bool // but for want of an answer to IKE it may
 	rule   string
 	why    string
 }
@@ -60,7 +63,7 @@ type outboundSPI struct {
 }
 
 func newOracle(l *lab) *oracle {
-	o := &oracle{lab: l, policies: map[string]*policy.Policy{}, spis: map[outboundSPI]bool{}}
+	o := &oracle{lab: l, policies: map[string]*policy.Policy{}, spis: map[outboundSPI]bool{}, silences: newSilences(l)}
 	l.log.Observe(func(e trace.Event) {
 		if sa, ok := e.Body.(trace.SAAdded); ok && sa.Direction == ipsec.Outbound.String() {
 			o.spis[outboundSPI{e.Node, sa.Dst, sa.Protocol, sa.SPI}] = true
@@ -70,7 +73,10 @@ func newOracle(l *lab) *oracle {
 }
 
 // assigned tells the oracle which policy a host has from now on; nil is none.
-func (o *oracle) assigned(host string, p *policy.Policy) { o.policies[host] = p }
+func (o *oracle) assigned(host string, p *policy.Policy) {
+	o.policies[host] = p
+	o.silences.forget(host)
+}
 
 // frame judges one frame, when its sender puts it on the wire.
 func (o *oracle) frame(f sim.Frame) {
@@ -97,8 +103,12 @@ func (o *oracle) frame(f sim.Frame) {
 		o.bypassed++
 	case ok:
 		r = o.rule(assigned, host, p)
-		if r.exempt {
+		switch {
+		case r.exempt:
 			o.exempt++
+		case r.leak && r.soft && o.silences.allow(f.Node, p.flow.Dst, f.At):
+			r.leak = false
+			o.softened++
 		}
 	case assigned != nil: // what cannot be read cannot be cleared of suspicion
 		packet = fmt.Sprintf("%d bytes", len(f.Data))
@@ -140,16 +150,15 @@ func (o *oracle) known(node string, p decoded) bool {
 // rule finds what the policy demands. A non-first fragment hides its ports: the
 // ruling on the first fragment of its datagram holds.
 func (o *oracle) rule(p *policy.Policy, host *hosts.Host, packet decoded) ruling {
-	s := sender{
-		local: append(host.Addrs(), packet.flow.Src), ties: host.PolicyOptions().Ties, node: o.lab.spec.Nodes[host.Name()],
-	}
+	s := o.lab.sender(host)
+	s.local = append(s.local, packet.flow.Src) // a host is itself under whatever source address it sends
 	if packet.flow.Fragment {
 		if r, ok := o.fragments.get(packet.key()); ok {
 			return r
 		}
-		return judgeFragment(p, &s, packet.flow)
+		return judgeFragment(p, s, packet.flow)
 	}
-	r := judge(p, &s, packet.flow)
+	r := judge(p, s, packet.flow)
 	if packet.fragment {
 		o.fragments.put(packet.key(), r)
 	}
@@ -202,7 +211,7 @@ func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 				if !ok {
 					continue
 				}
-				c.kind, c.rule, c.filter = rule.Action.Kind, p.Name+"/"+rule.Name, filter.String()
+				c.kind, c.soft, c.rule, c.filter = rule.Action.Kind, rule.Action.Soft, p.Name+"/"+rule.Name, filter.String()
 				if best == nil || c.beats(best, s.ties) {
 					best = &c
 				}
@@ -213,7 +222,7 @@ func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 		return ruling{}
 	}
 	return ruling{
-		leak: true, rule: best.rule,
+		leak: true, rule: best.rule, soft: best.soft,
 		why: fmt.Sprintf("the most specific filter that matches is %q, and its action is %s", best.filter, best.kind),
 	}
 }
@@ -225,6 +234,7 @@ type candidate struct {
 	protocol     int // 1 when it names one
 	ports        int // how many it names
 	kind         policy.Kind
+	soft         bool // its action is with soft: true
 	rule, filter string
 }
 
@@ -277,6 +287,9 @@ func (o *oracle) check() result.Check {
 	c := result.Check{
 		Name: "wire oracle: nothing in the clear that policy protects or blocks", Outcome: result.Passed,
 		Want: "no violation", Got: fmt.Sprintf("%d clear frames of hosts judged, no violation", o.frames),
+	}
+	if o.softened > 0 {
+		c.Got += fmt.Sprintf("; %d of them after silence of peers, where rules allow unsecured communication (soft)", o.softened)
 	}
 	if o.bypassed > 0 {
 		c.Got += fmt.Sprintf("; %d of them are of IPv6, which the hosts' setting ipv6: bypass lets pass", o.bypassed)

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"net/netip"
 
+	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -10,9 +11,13 @@ import (
 
 // sender is what the oracle knows of a host besides its policy.
 type sender struct {
-	local []netip.Addr // a host is itself under whatever source address it sends, too
+	local []netip.Addr
 	ties  []policy.Kind
 	node  spec.Node // with the settings, and the networks that it is on
+}
+
+func (l *lab) sender(h *hosts.Host) *sender {
+	return &sender{local: h.Addrs(), ties: h.PolicyOptions().Ties, node: l.spec.Nodes[h.Name()]}
 }
 
 // isakmp reports what is exempt whatever the settings: IKE from its ports (C064).

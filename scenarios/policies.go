@@ -98,7 +98,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 	actions := map[string]policy.FilterAction{}
 	for _, name := range slices.Sorted(maps.Keys(s.FilterActions)) {
 		a := s.FilterActions[name]
-		action := policy.FilterAction{Name: name, PFS: a.PFS}
+		action := policy.FilterAction{Name: name, PFS: a.PFS, InPass: a.InPass, Soft: a.Soft}
 		action.Kind = kindOf(a.Action)
 		for i, m := range a.Methods {
 			proposal, err := policy.ParseSecurityMethod(m)

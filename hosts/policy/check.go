@@ -138,6 +138,9 @@ func (c *checker) action(i int, r Rule) {
 		if len(a.Methods) > 0 || a.PFS {
 			c.rulef(i, "filter action %q is %s, which has neither security methods nor perfect forward secrecy", a.Name, a.Kind)
 		}
+		if a.InPass || a.Soft {
+			c.rulef(i, "filter action %q is %s: inbound passthrough and fall back to clear are for negotiate", a.Name, a.Kind)
+		}
 		return
 	case Negotiate:
 	default:

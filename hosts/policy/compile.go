@@ -101,6 +101,7 @@ func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 			*entries = append(*entries, ipsec.Policy{
 				ID: ids[k], Rule: s.name, Direction: d, Selector: s.selector, Action: s.kind.spd(),
 				Proposals: action.Methods, PFS: action.PFS,
+				Passthrough: action.InPass, FallBack: action.Soft,
 			})
 			c.plumbed[d] = append(c.plumbed[d], s)
 		}

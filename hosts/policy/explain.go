@@ -63,6 +63,9 @@ func (c *Compiled) Explain(d ipsec.Direction, f ipsec.Flow) Explanation {
 	default:
 		x.Why = fmt.Sprintf("it is the first in search order of %d filters that match", n+1)
 	}
+	if winner != nil {
+		x.Why += c.policy.Rules[winner.rule].Action.inClear(d)
+	}
 	if f.Fragment {
 		x.Why += "; a non-first fragment shows no ports, so that filters with ports cannot match it"
 	}
@@ -72,6 +75,20 @@ func (c *Compiled) Explain(d ipsec.Direction, f ipsec.Flow) Explanation {
 		}
 	}
 	return x
+}
+
+// inClear says when a packet of a direction may be in the clear although the action is to negotiate.
+func (a FilterAction) inClear(d ipsec.Direction) (why string) {
+	switch {
+	case d == ipsec.Inbound && a.InPass:
+		why = "; in the clear it is accepted (inpass), and an SA with its sender is asked for"
+	case d == ipsec.Outbound && a.Soft:
+		why = "; a peer that does not answer IKE gets it in the clear, under a soft SA (soft)"
+	}
+	if d == ipsec.Inbound && a.Soft && !a.InPass {
+		why = "; in the clear it is accepted only under a soft SA with its sender (soft), which outbound traffic begins"
+	}
+	return why
 }
 
 // lost says why s is not the one that decides; a nil winner is an exemption.

@@ -72,10 +72,8 @@
 // # Left out
 //
 // Tunnel settings (claim C085), connection types (claim C083), the default
-// response rule, inbound passthrough, fall back to clear, DNS and DHCP based
-// addresses, and authentication by certificates and Kerberos are not modelled. Nor
-// is the end of SAs that have carried nothing for 300 seconds (SAIdleTime, MS-IKEE,
-// product note 21): here they live as long as was agreed.
+// response rule, DNS and DHCP based addresses, and authentication by certificates
+// and Kerberos are not modelled.
 package policy
 
 import (
@@ -199,6 +197,14 @@ type FilterAction struct {
 	Kind    Kind
 	Methods []ipsec.Proposal // with Negotiate: in order of preference, see ParseSecurityMethod
 	PFS     bool             // with Negotiate: session key perfect forward secrecy, in the group of the main mode
+
+	// InPass, with Negotiate, is "Accept unsecured communication, but always respond
+	// using IPsec": inbound passthrough (MS-GPIPSEC 2.2.1.4; netsh: inpass).
+	InPass bool
+	// Soft, with Negotiate, is "Allow unsecured communication with non-IPsec-aware
+	// computers": outbound traffic to a host that does not answer IKE falls back to
+	// clear (C147 to C149; netsh: soft).
+	Soft bool
 }
 
 // AuthMethod is one way to authenticate a peer: a key that both sides know.

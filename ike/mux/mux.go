@@ -52,6 +52,8 @@ type Mux struct {
 // entry is an SA with what the mux knows of it.
 type entry struct {
 	sa          *ikev1.SA
+	started     time.Time
+	heard       bool   // while requests wait for it: the peer has sent something, whatever it was
 	serial      uint64 // order of creation
 	established uint64 // order of establishment, in the same count; 0: not yet
 	cookies     ike.Cookies
@@ -96,6 +98,7 @@ func (m *Mux) Request(now time.Time, r ike.Request) {
 
 // HandleDatagram takes the payload of one UDP datagram that arrived on port 500.
 func (m *Mux) HandleDatagram(now time.Time, d ike.Datagram) {
+	m.hear(peer{d.Local.Addr(), d.Remote.Addr()})
 	raw := append([]byte(nil), d.Payload...) // kept beyond the call
 	h, err := payload.ParseHeader(raw)
 	if err != nil {
@@ -162,7 +165,7 @@ func (m *Mux) respond(now time.Time, d ike.Datagram, h payload.Header, raw []byt
 // add takes a new SA in.
 func (m *Mux) add(now time.Time, sa *ikev1.SA) {
 	m.serial++
-	e := &entry{sa: sa, serial: m.serial, cookies: sa.Cookies(), index: -1}
+	e := &entry{sa: sa, started: now, serial: m.serial, cookies: sa.Cookies(), index: -1}
 	m.sas = append(m.sas, e)
 	m.openings[e.opening()] = e
 	if e.cookies.Responder != (payload.Cookie{}) {

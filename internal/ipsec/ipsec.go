@@ -284,6 +284,10 @@ type Policy struct {
 	PFS       bool       // with Protect: session key perfect forward secrecy, a Diffie–Hellman exchange per quick mode
 	PFSGroup  uint16     // IANA group number with PFS; 0: the group of the main mode in use
 	Peer      netip.Addr // with Protect in tunnel mode: the far end; else invalid, the packet's own address
+
+	// With Protect in transport mode, what Windows has besides RFC 4301.
+	Passthrough bool // inbound: what comes in the clear is let in, and an SA with its sender is asked for
+	FallBack    bool // under a soft SA with the peer packets pass in the clear, both ways
 }
 
 // SAParams is one security association as key management hands it to the data

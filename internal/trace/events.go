@@ -15,6 +15,8 @@ func init() {
 	register[IKEKeys]()
 	register[SAAdded]()
 	register[SARemoved]()
+	register[SoftSAAdded]()
+	register[SoftSARemoved]()
 	register[Inner]()
 	register[PacketDropped]()
 	register[LinkChanged]()
@@ -152,6 +154,25 @@ type SARemoved struct {
 	Bytes     uint64 `json:"bytes"`
 }
 
+// SoftSAAdded says that a host has fallen back to clear for its traffic with a
+// peer, as far as rules allow it.
+type SoftSAAdded struct {
+	Local  string `json:"local"`
+	Peer   string `json:"peer"`
+	Rule   string `json:"rule"`
+	Code   int    `json:"code"` // 13844, MS-ERREF, Section 2.2
+	Reason string `json:"reason"`
+}
+
+// SoftSARemoved says that it has ended.
+type SoftSARemoved struct {
+	Local   string `json:"local"`
+	Peer    string `json:"peer"`
+	Code    int    `json:"code"`   // 13845, MS-ERREF, Section 2.2
+	Reason  string `json:"reason"` // idle, expired, policy changed, the peer has negotiated an SA …
+	Packets uint64 `json:"packets"`
+}
+
 // Inner is the packet inside a protected frame, as its sender knew it before
 // sealing. Data is cut after InnerLimit bytes.
 type Inner struct {
@@ -232,6 +253,8 @@ func (Negotiation) Kind() string    { return "ike.negotiation" }
 func (IKEKeys) Kind() string        { return "ike.keys" }
 func (SAAdded) Kind() string        { return "sa.added" }
 func (SARemoved) Kind() string      { return "sa.removed" }
+func (SoftSAAdded) Kind() string    { return "sa.soft.added" }
+func (SoftSARemoved) Kind() string  { return "sa.soft.removed" }
 func (Inner) Kind() string          { return "packet.inner" }
 func (PacketDropped) Kind() string  { return "packet.dropped" }
 func (LinkChanged) Kind() string    { return "link.changed" }

@@ -108,6 +108,13 @@ func (c *checker) ipsec(path, name string, n Node) {
 	if n.IPsec.Rekey != nil {
 		c.span(child(path, "rekey"), "margin", n.IPsec.Rekey.Margin)
 	}
+	c.span(path, "sa-idle-time", n.IPsec.SAIdleTime)
+	if f := n.IPsec.FallBack; f != nil {
+		at := child(path, "fall-back")
+		c.span(at, "after", f.After)
+		c.span(at, "idle", f.Idle)
+		c.span(at, "lifetime", f.Lifetime)
+	}
 	if n.IPsec.ReplayWindow != 0 {
 		c.between(path, "replay-window", n.IPsec.ReplayWindow, 32, 65536)
 	}

@@ -32,6 +32,9 @@ func (c *checker) policies() {
 		} else if n := s.Nodes[host]; !n.Host() {
 			c.key(path, "assignments: %s is %s and has no IPsec policy", host, article(n.Kind()))
 		}
+		if s.Nodes[host].Settings().NoIKE {
+			c.key(path, "assignments: %s has no IKE (no-ike: true), and so no IPsec policy", host)
+		}
 		if s.Assignments[host] == "" {
 			c.at(path, "assignments: %s has no policy: leave it out", host)
 			continue
@@ -97,6 +100,12 @@ func (c *checker) filterAction(path, name string, a FilterAction) {
 		}
 		if a.PFS {
 			c.key(child(path, "pfs"), "pfs: action %s makes no keys: only negotiate does", a.Action)
+		}
+		if a.InPass {
+			c.key(child(path, "inpass"), "inpass: action %s asks for no security: only negotiate does", a.Action)
+		}
+		if a.Soft {
+			c.key(child(path, "soft"), "soft: action %s asks for no security: only negotiate does", a.Action)
 		}
 	case "":
 		c.missing(path, "action", "filter action %s has no action: permit, block or negotiate", name)

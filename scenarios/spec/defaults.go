@@ -20,6 +20,8 @@ import (
 //	Interface.Address    Interface.Prefixes
 //	Node.IPsec           Node.Settings                 the default of each setting
 //	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
+//	IPsec.SAIdleTime     IPsec.IdleAfter               5m
+//	IPsec.FallBack       IPsec.FallingBack             after 3s, idle 5m, no lifetime, neither on failure nor on unreachable
 //	IPsec.Ties           IPsec.TieOrder                block, permit, negotiate
 //	IPsec.IPv6           IPsec.BypassIPv6              policy
 //	Filter.Protocol      Filter.ProtocolNumber         0, any
@@ -189,6 +191,20 @@ func (s IPsec) RekeyBefore() (margin time.Duration, idle bool) {
 		return 0, false
 	}
 	return s.Rekey.Margin.Span(), s.Rekey.Idle
+}
+
+// IdleAfter is how long nothing uses a pair of IPsec SAs before it ends.
+func (s IPsec) IdleAfter() time.Duration { return or(s.SAIdleTime.Span(), 5*time.Minute) }
+
+// FallingBack is how the host falls back to clear, with its defaults filled in; a
+// Lifetime of 0 is none.
+func (s IPsec) FallingBack() FallBack {
+	var f FallBack
+	if s.FallBack != nil {
+		f = *s.FallBack
+	}
+	f.After, f.Idle = or(f.After, Duration(3*time.Second)), or(f.Idle, Duration(5*time.Minute))
+	return f
 }
 
 // TieOrder is the order of actions among equally specific filters.

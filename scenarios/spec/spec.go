@@ -138,6 +138,13 @@ type IPsec struct {
 	// Commit has the responder of a quick mode set the commit bit and confirm with
 	// CONNECTED (RFC 2408, Section 3.1). Whether Windows does is unconfirmed. Default: it does not.
 	Commit bool `yaml:"commit"`
+	// SAIdleTime ends a pair of IPsec SAs that nothing has used for so long, as the value
+	// of that name in the registry of Windows does, 300 to 3600 seconds there. Default: 5m.
+	SAIdleTime Duration `yaml:"sa-idle-time"`
+	// FallBack is when and for how long rules with soft: true fall back to clear.
+	FallBack *FallBack `yaml:"fall-back"`
+	// NoIKE makes the host one that does not know IPsec: it has no policy, and its port 500 is closed.
+	NoIKE bool `yaml:"no-ike"`
 	// Ties orders equally specific filters by their action. Default: block, permit, negotiate.
 	Ties []string `yaml:"ties"`
 	// NoDefaultExempt is which traffic passes before all filters, as the registry entry of that name
@@ -160,6 +167,15 @@ type Rekey struct {
 	Idle   bool     `yaml:"idle"`   // also when nothing was sent since the last key
 }
 
+// FallBack is how a host falls back to clear.
+type FallBack struct {
+	After         Duration `yaml:"after"`          // of silence; 0: 3s. With the Simple Policy Update 500ms (KB914841)
+	Idle          Duration `yaml:"idle"`           // a soft SA ends that nothing used for so long; 0: 5m. Not published
+	Lifetime      Duration `yaml:"lifetime"`       // a soft SA in use ends after this, too; 0: it does not. Not published
+	OnFailure     bool     `yaml:"on-failure"`     // also where the peer answers and no main mode comes of it, as with the Simple Policy Update
+	OnUnreachable bool     `yaml:"on-unreachable"` // at once, when the peer says that its port 500 is closed
+}
+
 // Filter is one line of a filter list. Addresses are me, any, an address, a
 // prefix, or the name of a node (its first address).
 type Filter struct {
@@ -178,6 +194,8 @@ type FilterAction struct {
 	Action      string   `yaml:"action" jsonschema:"required,enum=permit,enum=block,enum=negotiate"` // permit, block or negotiate
 	Methods     []string `yaml:"security-methods"`                                                   // netsh form: ESP[3DES,SHA1]:100000k/3600s
 	PFS         bool     `yaml:"pfs"`                                                                // session key perfect forward secrecy
+	InPass      bool     `yaml:"inpass"`                                                             // accept unsecured communication, but always respond using IPsec
+	Soft        bool     `yaml:"soft"`                                                               // allow unsecured communication with computers that are not IPsec-aware
 }
 
 // Policy is an IPsec policy: what netsh and the Windows snap-in call one.

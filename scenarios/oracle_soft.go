@@ -1,0 +1,183 @@
+package scenarios
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/google/gopacket/layers"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// silences are the wire oracle's own reckoning of who may fall back to clear: a
+// host whose first message of main mode has had no answer on the wire for as long as
+// its setting says. Soft SAs are what follows from that; the host is not asked about
+// its own. Only their end by an SA with the peer is taken from its word, as the SPIs of
+// the oracle are.
+type silences struct {
+	lab     *lab
+	decoder packetDecoder
+	pairs   map[string]map[netip.Addr]*silence // by the host that asks, and whom it asks
+
+	// resolving is since when a host has sent nothing but questions for addresses: a
+	// first message waits for the answer, and its time runs.
+	resolving map[string]time.Duration
+}
+
+// silence is what the wire has shown between a host and one peer. Times are since
+// the start of the world.
+type silence struct {
+	cookie  [8]byte       // of the main mode that counts
+	first   time.Duration // its first message
+	since   time.Duration // from when silence counts: then, or the end of the last soft SA
+	heard   time.Duration // when the first word of the peer to it arrived; 0: none has been sent
+	refused time.Duration // likewise of ICMP port unreachable
+
+	soft        bool
+	began, used time.Duration // of the soft SA
+}
+
+// newSilences watches a world in which rules allow to fall back; nil in others.
+func newSilences(l *lab) *silences {
+	for _, name := range slices.Sorted(maps.Keys(l.spec.FilterActions)) {
+		if l.spec.FilterActions[name].Soft {
+			s := &silences{lab: l, pairs: map[string]map[netip.Addr]*silence{}, resolving: map[string]time.Duration{}}
+			l.world.Tap(s.frame)
+			l.log.Observe(s.event)
+			return s
+		}
+	}
+	return nil
+}
+
+// resolvingSpan is longer than a host looks for an address: three questions, a second apart.
+const resolvingSpan = 4 * time.Second
+
+func (s *silences) event(e trace.Event) {
+	switch b := e.Body.(type) {
+	case trace.SAAdded:
+		if peer, err := netip.ParseAddr(b.Dst); err == nil && b.Direction == ipsec.Outbound.String() {
+			delete(s.pairs[e.Node], peer)
+		}
+	case trace.HostState:
+		s.forget(e.Node)
+	}
+}
+
+// forget begins anew with a host, which has another policy or was restarted.
+func (s *silences) forget(host string) {
+	if s != nil {
+		delete(s.pairs, host)
+	}
+}
+
+// frame notes who asks and who answers.
+func (s *silences) frame(f sim.Frame) {
+	since := f.At
+	if from, ok := s.resolving[f.Node]; ok && f.At-from < resolvingSpan {
+		since = from
+	}
+	if s.lab.hosts[f.Node] != nil && s.decoder.resolves(f) {
+		s.resolving[f.Node] = since
+		return
+	}
+	delete(s.resolving, f.Node)
+	p, ok := s.decoder.decode(f)
+	if !ok || p.flow.Fragment || p.protected() {
+		return
+	}
+	if cookie, ok := opensMainMode(p); ok && s.lab.hosts[f.Node] != nil {
+		s.asked(f.Node, p.flow.Dst, cookie, since)
+	}
+	host := s.lab.addrs[p.flow.Dst]
+	pair := s.pairs[host][p.flow.Src]
+	segments := s.lab.spec.Nodes[host].Interfaces
+	if pair == nil || f.Lost != "" || !slices.ContainsFunc(segments, func(i spec.Interface) bool { return i.Segment == f.Segment }) {
+		return
+	}
+	arrives := f.At + s.lab.spec.Network.Segments[f.Segment].Delay()
+	switch {
+	case p.flow.Proto == ipsec.ProtoUDP && p.flow.DstPort == 500:
+		if pair.heard == 0 {
+			pair.heard = arrives
+		}
+	case p.flow.Proto == ipsec.ProtoICMP && p.flow.ICMPType == layers.ICMPv4TypeDestinationUnreachable,
+		p.flow.Proto == ipsec.ProtoICMPv6 && p.flow.ICMPType == layers.ICMPv6TypeDestinationUnreachable:
+		if pair.refused == 0 {
+			pair.refused = arrives
+		}
+	}
+	if h := s.lab.hosts[host]; pair.soft && judge(s.lab.oracle.policies[host], s.lab.sender(h), p.flow.Reverse()).soft {
+		pair.used = max(pair.used, arrives)
+	}
+}
+
+// opensMainMode reads the initiator's cookie of a first message of main mode: it has
+// no cookie of a responder (RFC 2408, Section 3.1).
+func opensMainMode(p decoded) (cookie [8]byte, ok bool) {
+	const header, mainMode = 28, 2
+	if p.flow.Proto != ipsec.ProtoUDP || p.flow.DstPort != 500 || len(p.payload) < header ||
+		[8]byte(p.payload[8:16]) != [8]byte{} || p.payload[18] != mainMode {
+		return cookie, false
+	}
+	return [8]byte(p.payload[:8]), true
+}
+
+// asked notes a first message of main mode. Copies of it change nothing.
+func (s *silences) asked(host string, peer netip.Addr, cookie [8]byte, at time.Duration) {
+	pairs := s.pairs[host]
+	if pairs == nil {
+		pairs = map[netip.Addr]*silence{}
+		s.pairs[host] = pairs
+	}
+	pair := pairs[peer]
+	if pair == nil {
+		pair = &silence{}
+		pairs[peer] = pair
+	}
+	if pair.cookie != cookie {
+		pair.cookie, pair.first, pair.since, pair.heard, pair.refused = cookie, at, at, 0, 0
+	}
+}
+
+// mainModeSpan is how long a main mode goes on that nobody answers: the copies come
+// 1, 2, 4, 8, 16 and 32 seconds apart, and the last one has as long as the one before.
+const mainModeSpan = 95 * time.Second
+
+// allow reports whether a host may send to a peer in the clear, by a rule with soft:
+// true, and counts it as use of the soft SA.
+func (s *silences) allow(host string, peer netip.Addr, at time.Duration) bool {
+	if s == nil || s.pairs[host][peer] == nil {
+		return false
+	}
+	pair, c := s.pairs[host][peer], s.lab.spec.Nodes[host].Settings().FallingBack()
+	if pair.soft {
+		end := pair.used + c.Idle.Span()
+		if life := c.Lifetime.Span(); life > 0 {
+			end = min(end, pair.began+life)
+		}
+		if at < end {
+			pair.used = max(pair.used, at)
+			return true
+		}
+		pair.soft, pair.since = false, max(pair.since, end) // what comes next has to wait again
+	}
+	heard := pair.heard != 0 && pair.heard <= at
+	refused := pair.refused != 0 && pair.refused <= at
+	switch {
+	case at-pair.first > mainModeSpan:
+		return false // nobody is being asked
+	case at-pair.since >= c.After.Span() && (!heard || c.OnFailure):
+	case heard && c.OnFailure: // it may have refused
+	case refused && !heard && c.OnUnreachable:
+	default:
+		return false
+	}
+	pair.soft, pair.began, pair.used = true, at, at
+	return true
+}
