@@ -128,13 +128,11 @@ func (p *decoded) upper(body []byte) {
 		return
 	}
 	switch layers.IPProtocol(p.flow.Proto) {
-	case layers.IPProtocolTCP:
+	case layers.IPProtocolTCP, layers.IPProtocolUDP:
 		if len(body) >= 4 {
 			p.flow.SrcPort, p.flow.DstPort = be16(body), be16(body[2:])
 		}
-	case layers.IPProtocolUDP:
-		if len(body) >= 8 {
-			p.flow.SrcPort, p.flow.DstPort = be16(body), be16(body[2:])
+		if len(body) >= 8 && layers.IPProtocol(p.flow.Proto) == layers.IPProtocolUDP {
 			p.payload = body[8:]
 		}
 	case layers.IPProtocolICMPv4, layers.IPProtocolICMPv6:
