@@ -23,7 +23,7 @@ cmd/ipseclab             -> reports, scenarios, hosts/policy
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
 scenarios/attack         -> sim, ike/payload, internal/ipv6
-hosts                    -> hosts/policy, natbox, ike/mux, esp, internal/ipv6, internal/tcprun
+hosts                    -> hosts/policy, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/policy             -> ike, internal/ipsec
 natbox                   -> sim, internal/ipv6
 sim                      -> internal/trace, internal/pcapng, internal/ipv6
@@ -48,6 +48,7 @@ internal/tcprun          ->
 internal/trace           ->
 internal/result          ->
 internal/ipv6            ->
+internal/recent          ->
 internal/pcapng          ->
 internal/needs           ->
 

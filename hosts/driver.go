@@ -12,6 +12,7 @@ import (
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/recent"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -25,7 +26,7 @@ type driver struct {
 	faults Faults
 
 	esp     *esp.Pipeline
-	notes   notes
+	notes   recent.Map[noteKey, note] // of datagrams that netstack may fragment
 	policy  policyAge
 	paths   pathMTUs
 	demands int         // datagrams that policy wanted protected, for Faults.PassClear
@@ -60,7 +61,10 @@ func newDriver(h *Host, c Config) (*driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
-	d := &driver{host: h, boot: h.boots, esp: pipeline, faults: c.Faults, ids: h.rand("ipv6 fragments")}
+	d := &driver{
+		host: h, boot: h.boots, esp: pipeline, faults: c.Faults,
+		notes: recent.New[noteKey, note](maxNotes), ids: h.rand("ipv6 fragments"),
+	}
 	d.resolved = func(r stack.ResolvedFieldsResult) { d.hop = r }
 	return d, nil
 }

@@ -57,34 +57,10 @@ func keyOf(packet []byte) noteKey {
 // maxNotes bounds the datagrams whose frames may still be waiting for address resolution.
 const maxNotes = 256
 
-// notes keeps the latest notes.
-type notes struct {
-	byKey map[noteKey]note
-	order []noteKey // ring, oldest at next
-	next  int
-}
-
-func (n *notes) add(packet []byte, v note) {
-	k := keyOf(packet)
-	if n.byKey == nil {
-		n.byKey = map[noteKey]note{}
-	}
-	if _, ok := n.byKey[k]; !ok {
-		if len(n.order) < maxNotes {
-			n.order = append(n.order, k)
-		} else {
-			delete(n.byKey, n.order[n.next])
-			n.order[n.next] = k
-			n.next = (n.next + 1) % maxNotes
-		}
-	}
-	n.byKey[k] = v
-}
-
 // noted puts a datagram's note where its fragments find it, if netstack makes some.
 func (d *driver) noted(packet []byte, link int, n *note) *note {
 	if len(packet) > link && familyOfPacket(packet) == ip4 {
-		d.notes.add(packet, *n)
+		d.notes.Put(keyOf(packet), *n)
 	}
 	return n
 }
@@ -99,7 +75,7 @@ func (d *driver) noteOn(pkt *stack.PacketBuffer, packet []byte) note {
 	if n, ok := pkt.Owner.(*note); ok {
 		v = *n
 	} else if p.fragment {
-		v = d.notes.byKey[keyOf(packet)]
+		v, _ = d.notes.Get(keyOf(packet))
 	}
 	switch {
 	case !p.first:

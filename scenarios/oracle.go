@@ -8,6 +8,7 @@ import (
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/recent"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/sim"
@@ -31,7 +32,7 @@ type oracle struct {
 	decoder    packetDecoder
 	policies   map[string]*policy.Policy // assigned, by host
 	spis       map[outboundSPI]bool      // of all outbound SAs that there were
-	fragments  recent[ruling]
+	fragments  recent.Map[datagramKey, ruling]
 	frames     int // judged
 	softened   int // in the clear where a rule wanted them protected, after silence on the wire
 	silences   *silences
@@ -63,7 +64,10 @@ type outboundSPI struct {
 }
 
 func newOracle(l *lab) *oracle {
-	o := &oracle{lab: l, policies: map[string]*policy.Policy{}, spis: map[outboundSPI]bool{}, silences: newSilences(l)}
+	o := &oracle{
+		lab: l, policies: map[string]*policy.Policy{}, spis: map[outboundSPI]bool{}, silences: newSilences(l),
+		fragments: recent.New[datagramKey, ruling](recentDatagrams),
+	}
 	l.log.Observe(func(e trace.Event) {
 		if sa, ok := e.Body.(trace.SAAdded); ok && sa.Direction == ipsec.Outbound.String() {
 			o.spis[outboundSPI{e.Node, sa.Dst, sa.Protocol, sa.SPI}] = true
@@ -126,14 +130,14 @@ func (o *oracle) frame(f sim.Frame) {
 // fragment of one whose first fragment was.
 func (o *oracle) sealed(node string, p decoded) bool {
 	if p.flow.Fragment {
-		r, ok := o.fragments.get(p.key())
+		r, ok := o.fragments.Get(p.key())
 		return ok && r.sealed
 	}
 	if !p.protected() || !o.known(node, p) {
 		return false
 	}
 	if p.fragment {
-		o.fragments.put(p.key(), ruling{sealed: true})
+		o.fragments.Put(p.key(), ruling{sealed: true})
 	}
 	return true
 }
@@ -153,14 +157,14 @@ func (o *oracle) rule(p *policy.Policy, host *hosts.Host, packet decoded) ruling
 	s := o.lab.sender(host)
 	s.local = append(s.local, packet.flow.Src) // a host is itself under whatever source address it sends
 	if packet.flow.Fragment {
-		if r, ok := o.fragments.get(packet.key()); ok {
+		if r, ok := o.fragments.Get(packet.key()); ok {
 			return r
 		}
 		return judgeFragment(p, s, packet.flow)
 	}
 	r := judge(p, s, packet.flow)
 	if packet.fragment {
-		o.fragments.put(packet.key(), r)
+		o.fragments.Put(packet.key(), r)
 	}
 	return r
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/recent"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -18,7 +19,7 @@ import (
 type observer struct {
 	attacker func(node string) bool
 	decoder  packetDecoder
-	heads    recent[head] // of datagrams in fragments
+	heads    recent.Map[datagramKey, head] // of datagrams in fragments
 	seen     []sighting
 	reads    bool // looks for the applications' data, too
 }
@@ -52,9 +53,13 @@ type sighting struct {
 // newObserver makes an observer for a scenario. It reads the applications' data
 // only for one that asks, because that means to go through every byte.
 func newObserver(s *spec.Scenario) *observer {
-	return &observer{attacker: func(node string) bool { return s.Nodes[node].Attacker() }, reads: slices.ContainsFunc(s.Steps, func(s spec.Step) bool {
-		return s.Expect != nil && s.Expect.Wire != nil && s.Expect.Wire.Data != ""
-	})}
+	return &observer{
+		heads:    recent.New[datagramKey, head](recentDatagrams),
+		attacker: func(node string) bool { return s.Nodes[node].Attacker() },
+		reads: slices.ContainsFunc(s.Steps, func(s spec.Step) bool {
+			return s.Expect != nil && s.Expect.Wire != nil && s.Expect.Wire.Data != ""
+		}),
+	}
 }
 
 // frame takes a frame from the tap.
@@ -71,10 +76,10 @@ func (o *observer) frame(f sim.Frame) {
 	}
 	switch {
 	case p.flow.Fragment:
-		known, _ := o.heads.get(p.key())
+		known, _ := o.heads.Get(p.key())
 		s.srcPort, s.dstPort, s.esp = known.src, known.dst, known.esp
 	case p.fragment:
-		o.heads.put(p.key(), head{s.srcPort, s.dstPort, s.esp})
+		o.heads.Put(p.key(), head{s.srcPort, s.dstPort, s.esp})
 	}
 	if s.isIKE() && s.first {
 		sum := fnv.New64a()
