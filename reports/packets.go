@@ -166,23 +166,6 @@ func (c *classifier) frame(d decoded, hidden trace.Inner, found, own bool) (data
 	return f, true
 }
 
-// innerFrames makes data traffic of a trace alone, for a ladder without a capture.
-func innerFrames(events []trace.Event) []dataFrame {
-	var out []dataFrame
-	for _, e := range events {
-		in, ok := e.Body.(trace.Inner)
-		if !ok {
-			continue
-		}
-		d := decodeInner(in.Data)
-		if d.src == "" {
-			continue
-		}
-		out = append(out, dataFrame{at: e.At, from: d.src, to: d.dst, class: in.Protocol + " (" + d.proto + ")", length: in.Length})
-	}
-	return out
-}
-
 // innerIndex finds the packet inside a protected frame by the frame's number, and
 // by SPI and sequence number for the copies that routers forward.
 type innerIndex struct {

@@ -61,7 +61,7 @@ func (w *World) Go(o Owner, name string, f func(*Proc)) *Proc {
 		return p
 	}
 	p.next, p.end = iter.Pull(func(yield func(struct{}) bool) {
-		defer func() {
+		defer func() { // Close ends a coroutine by a panic; any other one gets the coroutine's name and stack
 			switch r := recover(); r {
 			case nil, ended{}:
 			default:

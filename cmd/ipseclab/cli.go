@@ -53,7 +53,7 @@ type exit int
 
 // ipseclab is the command: it runs with the arguments and returns the exit code.
 func ipseclab(ctx context.Context, args []string, out, stderr io.Writer) (code int) {
-	defer func() {
+	defer func() { // kong's help ends by the panic below, so that tests outlive it
 		switch r := recover().(type) {
 		case nil:
 		case exit:

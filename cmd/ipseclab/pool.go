@@ -81,7 +81,8 @@ func runOne(ctx context.Context, dir *results, s *spec.Scenario, seed uint64) *r
 // run is what runs a scenario; tests put something else here to break the lab.
 var run = scenarios.Run
 
-// guarded is run with a panic made an error.
+// guarded is run with a panic made an error: one world that breaks must not take
+// the results of the others with it.
 func guarded(ctx context.Context, s *spec.Scenario, o scenarios.Options) (r *result.Scenario, stack []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {

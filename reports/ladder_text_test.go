@@ -20,7 +20,7 @@ const (
 // Ladder writes the message ladder of a trace as text, one column per host in
 // the order in which they appear: steps, IKE messages, changes of negotiations
 // and SAs, drops, and protected traffic in runs. Repetitions are folded and
-// counted, as in the HTML report.
+// counted, as in the HTML report: what tests hold against files that people can read.
 func Ladder(w io.Writer, events []trace.Event) error {
 	t := texter{Writer: bufio.NewWriter(w), ladder: newLadder(events, nil, nil, innerFrames(events))}
 	t.heads()
@@ -199,4 +199,21 @@ func plain(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// innerFrames makes data traffic of a trace alone, for a ladder without a capture.
+func innerFrames(events []trace.Event) []dataFrame {
+	var out []dataFrame
+	for _, e := range events {
+		in, ok := e.Body.(trace.Inner)
+		if !ok {
+			continue
+		}
+		d := decodeInner(in.Data)
+		if d.src == "" {
+			continue
+		}
+		out = append(out, dataFrame{at: e.At, from: d.src, to: d.dst, class: in.Protocol + " (" + d.proto + ")", length: in.Length})
+	}
+	return out
 }
