@@ -27,8 +27,10 @@ import (
 // that sorts or collects into a map. Any other loop stands here, as
 // "file function", with the reason why nobody can see its order.
 var orderless = map[string]string{
-	"ike/select_mainmode.go readMainMode":    "finds the one name of a value",
-	"natbox/neighbour.go iface.addNeighbour": "finds a minimum, ties broken by address",
+	"esp/hold.go Pipeline.AcquiringFor":             "asks whether there is one",
+	"scenarios/oracle_response.go agreements.cover": "asks whether there is one",
+	"ike/select_mainmode.go readMainMode":           "finds the one name of a value",
+	"natbox/neighbour.go iface.addNeighbour":        "finds a minimum, ties broken by address",
 }
 
 func TestNothingDependsOnTheOrderOfMaps(t *testing.T) {

@@ -125,6 +125,16 @@ func (p *Pipeline) acquire(e *ipsec.Policy, f ipsec.Flow) (id uint64, ok bool) {
 // Acquiring reports whether an acquire is open.
 func (p *Pipeline) Acquiring(acquireID uint64) bool { return p.holds.byID[acquireID] != nil }
 
+// AcquiringFor reports whether an acquire of a policy entry is open.
+func (p *Pipeline) AcquiringFor(policyID int) bool {
+	for k := range p.holds.byKey {
+		if k.policyID == policyID {
+			return true
+		}
+	}
+	return false
+}
+
 // Answer tells that the SAs of an acquire have been added. It returns the packets
 // that waited, to be sent again through Outbound; none if there are none or the ID
 // is not that of an open acquire.

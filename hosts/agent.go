@@ -17,6 +17,9 @@ type agent struct {
 	options  policy.Options
 	policy   *policy.Policy
 	compiled *policy.Compiled
+
+	responses responses
+	inForce   *policy.Compiled // compiled, with the dynamic filters of the default response rule
 }
 
 // AssignPolicy makes p the host's only IPsec policy; nil unassigns. All SAs end,
@@ -33,7 +36,8 @@ func (h *Host) AssignPolicy(p *policy.Policy) error {
 		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, err)
 	}
 	h.keying.drop("policy changed")
-	h.agent.policy, h.agent.compiled = p, compiled
+	h.agent.policy, h.agent.compiled, h.agent.inForce = p, compiled, compiled
+	h.agent.responses.dynamic = nil
 	h.driver.esp.SetPolicy(compiled.Outbound, compiled.Inbound)
 	h.driver.policy.changed(h.world.Now())
 	event := trace.PolicyAssigned{Filters: compiled.Specific()}
@@ -52,11 +56,11 @@ func (h *Host) PolicyOptions() policy.Options { return h.agent.options }
 
 // Explain says which filter decides for a packet, and why.
 func (h *Host) Explain(d ipsec.Direction, f ipsec.Flow) policy.Explanation {
-	if h.agent.compiled == nil {
+	if h.agent.inForce == nil {
 		none, _ := policy.Compile(nil, h.Addrs(), h.agent.options)
 		return none.Explain(d, f)
 	}
-	return h.agent.compiled.Explain(d, f)
+	return h.agent.inForce.Explain(d, f)
 }
 
 // MainMode implements ike.Policy with the policy of the moment.
@@ -68,9 +72,9 @@ func (a *agent) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
 }
 
 // QuickMode implements ike.Policy with the policy of the moment.
-func (a *agent) QuickMode(outbound ipsec.Selector) (ike.QuickMode, bool) {
+func (a *agent) QuickMode(remote netip.Addr, outbound ipsec.Selector) (ike.QuickMode, bool) {
 	if a.compiled == nil {
 		return ike.QuickMode{}, false
 	}
-	return a.compiled.QuickMode(outbound)
+	return a.inForce.QuickMode(remote, outbound)
 }

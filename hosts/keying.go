@@ -121,6 +121,7 @@ func (k *keying) pump() {
 	k.host.driver.esp.Advance(now)
 	for k.fromDriver(now) || k.fromIKE(now) {
 	}
+	k.host.agent.retire(now)
 	k.fallBackFrom(now)
 	k.fallBack(now)
 	k.arm(now)
@@ -168,7 +169,7 @@ func (k *keying) fromIKE(now time.Time) bool {
 	case ike.EventInbound:
 		k.add(now, e.In)
 		for _, sa := range e.In {
-			k.answered = append(k.answered, &answered{in: sa})
+			k.answered = append(k.answered, &answered{in: k.host.agent.responded(sa)})
 		}
 	case ike.EventInboundGone:
 		k.host.driver.esp.Remove(now, ipsec.Inbound, e.Protocol, e.SPI, "quick mode failed")

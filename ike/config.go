@@ -162,9 +162,9 @@ type Policy interface {
 	// MainMode is what to offer to, or accept from, the peer. false: no rule
 	// concerns this peer, so that nothing is offered and nothing answered.
 	MainMode(local, remote netip.Addr) (MainMode, bool)
-	// QuickMode is what to accept for traffic in the selector, given as its
-	// outbound half (local to remote). false: no rule negotiates for it.
-	QuickMode(outbound ipsec.Selector) (QuickMode, bool)
+	// QuickMode is what to accept from a peer for traffic in the selector, given as its
+	// outbound half (local to remote). false: no rule negotiates for it with that peer.
+	QuickMode(remote netip.Addr, outbound ipsec.Selector) (QuickMode, bool)
 }
 
 // MainMode is the policy for phase 1 with one peer.

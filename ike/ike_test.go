@@ -18,10 +18,12 @@ import (
 
 type nobody struct{}
 
-func (nobody) MainMode(_, _ netip.Addr) (ike.MainMode, bool)  { return ike.MainMode{}, false }
-func (nobody) QuickMode(ipsec.Selector) (ike.QuickMode, bool) { return ike.QuickMode{}, false }
-func (nobody) AllocateSPI(ipsec.Protocol) uint32              { return 256 }
-func (nobody) ReleaseSPI(ipsec.Protocol, uint32)              {}
+func (nobody) MainMode(_, _ netip.Addr) (ike.MainMode, bool) { return ike.MainMode{}, false }
+func (nobody) QuickMode(netip.Addr, ipsec.Selector) (ike.QuickMode, bool) {
+	return ike.QuickMode{}, false
+}
+func (nobody) AllocateSPI(ipsec.Protocol) uint32 { return 256 }
+func (nobody) ReleaseSPI(ipsec.Protocol, uint32) {}
 
 func TestConfigCheck(t *testing.T) {
 	good := func() ike.Config { return ike.Config{Rand: strings.NewReader(""), Policy: nobody{}, SPIs: nobody{}} }

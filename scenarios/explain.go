@@ -81,7 +81,7 @@ func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
 		if !ok || !s.Nodes[name].Host() {
 			continue // nobody there has an IPsec policy
 		}
-		compiled, err := policy.Compile(policies[s.Assignments[name]], s.NodeAddrs(name), optionsOf(s.Nodes[name]))
+		compiled, err := policy.Compile(policies[s.Assignments[name]], s.NodeAddrs(name), optionsOf(s, s.Nodes[name]))
 		if err != nil {
 			return nil, fmt.Errorf("scenarios: explain: node %s: %w", name, err)
 		}

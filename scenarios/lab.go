@@ -104,7 +104,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	settings := n.Settings()
 	margin, idle := settings.RekeyBefore()
 	c := hosts.Config{
-		Name: name, Policy: l.policies[l.spec.Assignments[name]], Options: optionsOf(n),
+		Name: name, Policy: l.policies[l.spec.Assignments[name]], Options: optionsOf(l.spec, n),
 		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, ReplayWindow: settings.ReplayWindow,
 		SilentResponder: settings.SilentResponder, ResponderOrder: settings.ResponderOrder, ShortenMainMode: settings.ShortenMainMode,
 		Names: func(to string) (netip.Addr, bool) {

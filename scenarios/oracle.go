@@ -36,6 +36,7 @@ type oracle struct {
 	frames     int // judged
 	softened   int // in the clear where a rule wanted them protected, after silence on the wire
 	silences   *silences
+	agreements agreements
 	bypassed   int // of IPv6, from hosts whose policies are set not to concern it
 	exempt     int // let pass by the setting no-default-exempt of their hosts
 	violations []violation
@@ -66,8 +67,9 @@ type outboundSPI struct {
 func newOracle(l *lab) *oracle {
 	o := &oracle{
 		lab: l, policies: map[string]*policy.Policy{}, spis: map[outboundSPI]bool{}, silences: newSilences(l),
-		fragments: recent.New[datagramKey, ruling](recentDatagrams),
+		fragments: recent.New[datagramKey, ruling](recentDatagrams), agreements: agreements{},
 	}
+	l.log.Observe(o.agreements.event)
 	l.log.Observe(func(e trace.Event) {
 		if sa, ok := e.Body.(trace.SAAdded); ok && sa.Direction == ipsec.Outbound.String() {
 			o.spis[outboundSPI{e.Node, sa.Dst, sa.Protocol, sa.SPI}] = true
@@ -202,6 +204,9 @@ func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 	}
 	var best *candidate
 	for _, rule := range p.Rules {
+		if rule.Inactive || !s.connected(rule.Connections, f.Src) || rule.Tunnel.IsValid() && slices.Contains(s.local, rule.Tunnel) {
+			continue // not for what leaves by this address
+		}
 		for _, filter := range rule.Filters.Filters {
 			ways := []policy.Filter{filter}
 			if filter.Mirrored {
@@ -216,13 +221,22 @@ func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 					continue
 				}
 				c.kind, c.soft, c.rule, c.filter = rule.Action.Kind, rule.Action.Soft, p.Name+"/"+rule.Name, filter.String()
+				if rule.Tunnel.IsValid() {
+					c.tunnel = 1
+				}
 				if best == nil || c.beats(best, s.ties) {
 					best = &c
 				}
 			}
 		}
 	}
-	if best == nil || best.kind == policy.Permit {
+	switch {
+	case best == nil && p.DefaultResponse != nil && s.agreed(f):
+		return ruling{
+			leak: true, rule: p.Name + "/" + policy.DefaultResponseName,
+			why: "an SA that its default response rule has agreed on with the peer lives, and no filter decides",
+		}
+	case best == nil || best.kind == policy.Permit:
 		return ruling{}
 	}
 	return ruling{
@@ -234,6 +248,7 @@ func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 // candidate is a filter that matches, with what decides its place in the search:
 // the documented order of package policy, restated.
 type candidate struct {
+	tunnel       int // 1 when its rule has a tunnel: those are searched first
 	narrow, wide int // prefix lengths of its two ends, the longer first
 	protocol     int // 1 when it names one
 	ports        int // how many it names
@@ -245,7 +260,7 @@ type candidate struct {
 // beats reports whether c is searched before b. Of equals the earlier found stays.
 func (c *candidate) beats(b *candidate, ties []policy.Kind) bool {
 	for _, d := range []int{
-		c.narrow - b.narrow, c.wide - b.wide, c.protocol - b.protocol, c.ports - b.ports, slices.Index(ties, b.kind) - slices.Index(ties, c.kind),
+		c.tunnel - b.tunnel, c.narrow - b.narrow, c.wide - b.wide, c.protocol - b.protocol, c.ports - b.ports, slices.Index(ties, b.kind) - slices.Index(ties, c.kind),
 	} {
 		if d != 0 {
 			return d > 0

@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/policy"
@@ -14,10 +15,28 @@ type sender struct {
 	local []netip.Addr
 	ties  []policy.Kind
 	node  spec.Node // with the settings, and the networks that it is on
+
+	agreed func(ipsec.Flow) bool // with a peer, by the default response rule: see agreements
 }
 
 func (l *lab) sender(h *hosts.Host) *sender {
-	return &sender{local: h.Addrs(), ties: h.PolicyOptions().Ties, node: l.spec.Nodes[h.Name()]}
+	return &sender{
+		local: h.Addrs(), ties: h.PolicyOptions().Ties, node: l.spec.Nodes[h.Name()],
+		agreed: func(f ipsec.Flow) bool { return l.oracle.agreements.cover(h.Name(), f) },
+	}
+}
+
+// connected reports whether a rule for connections of a kind is for what the sender
+// sends from an address.
+func (s *sender) connected(c policy.ConnectionType, src netip.Addr) bool {
+	dialUp := slices.Contains(s.node.DialUp(), src)
+	switch c {
+	case policy.LANConnections:
+		return !dialUp
+	case policy.RemoteAccess:
+		return dialUp
+	}
+	return true
 }
 
 // isakmp reports what is exempt whatever the settings: IKE from its ports (C064).

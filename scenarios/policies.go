@@ -28,7 +28,7 @@ func Validate(s *spec.Scenario) error {
 		if !ok {
 			return
 		}
-		if _, err := policy.Compile(p, s.NodeAddrs(host), optionsOf(s.Nodes[host])); err != nil {
+		if _, err := policy.Compile(p, s.NodeAddrs(host), optionsOf(s, s.Nodes[host])); err != nil {
 			mistakes = append(mistakes, s.Errorf(path, "policy %s on %s: %v", name, host, err))
 		}
 	}
@@ -114,7 +114,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 		p := s.Policies[name]
 		out := &policy.Policy{Name: name, Description: p.Description, MainMode: policy.MainMode{
 			Lifetime: p.MainMode.Expiry(), QuickModes: p.MainMode.QuickModes,
-		}}
+		}, Polling: p.PollingInterval()}
 		for i, m := range p.MainMode.Methods {
 			proposal, err := policy.ParseMainModeMethod(m)
 			if err != nil {
@@ -122,16 +122,51 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 			}
 			out.MainMode.Proposals = append(out.MainMode.Proposals, proposal)
 		}
-		for _, r := range p.Rules {
-			rule := policy.Rule{Name: r.Label(), Filters: lists[r.FilterList], Action: actions[r.FilterAction]}
-			for _, a := range r.Auth {
-				rule.Auth = append(rule.Auth, policy.AuthMethod{PreSharedKey: a.PSK})
+		if d := p.DefaultResponse; d != nil {
+			out.DefaultResponse = &policy.DefaultResponse{PFS: d.PFS, Auth: authOf(d.Auth)}
+			for i, m := range d.Methods {
+				proposal, err := policy.ParseSecurityMethod(m)
+				if err != nil {
+					mistakes = append(mistakes, s.Errorf(fmt.Sprintf("$.policies.%s.default-response.security-methods[%d]", name, i), "%v", err))
+				}
+				out.DefaultResponse.Methods = append(out.DefaultResponse.Methods, proposal)
+			}
+		}
+		for i, r := range p.Rules {
+			rule := policy.Rule{
+				Name: r.Label(), Description: r.Description, Filters: lists[r.FilterList], Action: actions[r.FilterAction],
+				Auth: authOf(r.Auth), Connections: connectionsOf(r.Connections), Inactive: !r.IsActive(),
+			}
+			if r.Tunnel != "" {
+				var err error
+				if rule.Tunnel, err = s.Resolve(r.Tunnel); err != nil {
+					mistakes = append(mistakes, s.Errorf(fmt.Sprintf("$.policies.%s.rules[%d].tunnel", name, i), "tunnel: %v", err))
+				}
 			}
 			out.Rules = append(out.Rules, rule)
 		}
 		policies[name] = out
 	}
 	return policies, errors.Join(mistakes...)
+}
+
+// authOf are authentication methods as package policy has them.
+func authOf(methods []spec.Authenticate) (all []policy.AuthMethod) {
+	for _, a := range methods {
+		all = append(all, policy.AuthMethod{PreSharedKey: a.PSK, Kerberos: a.Kerberos})
+	}
+	return all
+}
+
+// connectionsOf is the kind of connections that a word means; spec has checked it.
+func connectionsOf(word string) policy.ConnectionType {
+	switch word {
+	case spec.ConnectionsLAN:
+		return policy.LANConnections
+	case spec.ConnectionsDialUp:
+		return policy.RemoteAccess
+	}
+	return policy.AllConnections
 }
 
 // kindOf is the action that a word means; spec has checked it.
@@ -146,11 +181,14 @@ func kindOf(word string) policy.Kind {
 }
 
 // optionsOf are what the policy compiler has to know of a node.
-func optionsOf(n spec.Node) policy.Options {
+func optionsOf(s *spec.Scenario, n spec.Node) policy.Options {
 	settings := n.Settings()
 	exempt, _ := policy.NoDefaultExempt(settings.DefaultExempt()) // spec has checked it
 	exempt.InboundGroups = settings.ExemptInboundGroups
-	o := policy.Options{Exempt: exempt, BypassIPv6: settings.BypassIPv6(), Broadcasts: policy.Broadcasts(n.Prefixes()...)}
+	o := policy.Options{
+		Exempt: exempt, BypassIPv6: settings.BypassIPv6(), Broadcasts: policy.Broadcasts(n.Prefixes()...),
+		RemoteAccess: n.DialUp(), KerberosKey: s.KerberosStandIn,
+	}
 	for _, word := range settings.TieOrder() {
 		o.Ties = append(o.Ties, kindOf(word))
 	}

@@ -33,8 +33,9 @@ func (e *Error) Error() string {
 
 // checker collects the mistakes of one policy.
 type checker struct {
-	policy *Policy
-	errs   []error
+	policy   *Policy
+	kerberos bool // a preshared key stands in for it
+	errs     []error
 }
 
 func (c *checker) policyf(format string, args ...any) {
@@ -50,8 +51,8 @@ func (c *checker) filterf(rule, filter int, format string, args ...any) {
 }
 
 // check finds what is wrong with a policy for a host with these addresses.
-func check(p *Policy, local []netip.Addr) error {
-	c := &checker{policy: p}
+func check(p *Policy, local []netip.Addr, o Options) error {
+	c := &checker{policy: p, kerberos: o.KerberosKey != ""}
 	if p.Name == "" {
 		c.policyf("the policy has no name")
 	}
@@ -66,13 +67,11 @@ func check(p *Policy, local []netip.Addr) error {
 		}
 		c.rule(i, r)
 	}
+	c.defaultResponse()
 	return errors.Join(c.errs...)
 }
 
 func (c *checker) local(local []netip.Addr) {
-	if len(local) == 0 {
-		c.policyf("the host has no address to apply the policy to")
-	}
 	seen := map[netip.Addr]bool{}
 	for _, a := range local {
 		switch {
@@ -94,6 +93,9 @@ func (c *checker) mainMode() {
 		c.policyf("main-mode lifetime %s is not a number of whole seconds", m.Lifetime)
 	case m.Lifetime/time.Second > math.MaxUint32:
 		c.policyf("main-mode lifetime %s does not fit the 32 bits of seconds that IKE sends", m.Lifetime)
+	}
+	if p := c.policy.Polling; p < 0 || p%time.Second != 0 {
+		c.policyf("polling interval %s is not a number of whole seconds", p)
 	}
 	if m.QuickModes < 0 {
 		c.policyf("%d quick modes per main mode: the number is 0 (unlimited) or more", m.QuickModes)
@@ -119,6 +121,10 @@ func (c *checker) rule(i int, r Rule) {
 		c.rulef(i, "filter list %q is empty: the rule would select nothing", r.Filters.Name)
 	}
 	c.action(i, r)
+	c.tunnel(i, r)
+	if r.Connections > RemoteAccess {
+		c.rulef(i, "its connections are none of all, lan and dialup")
+	}
 	seen := map[Filter]int{}
 	for n, f := range r.Filters.Filters {
 		c.filter(i, n, f)
@@ -155,14 +161,68 @@ func (c *checker) action(i int, r Rule) {
 			c.rulef(i, "security method %d of filter action %q: unsupported: %s", n+1, a.Name, reason)
 		}
 	}
+	if !r.Inactive {
+		if reason := c.unsupportedAuth(r.Auth); reason != "" {
+			c.rulef(i, "%s", reason)
+		}
+	}
+}
+
+// unsupportedAuth says why authentication methods cannot be used; "" when they can.
+func (c *checker) unsupportedAuth(auth []AuthMethod) string {
+	for _, a := range auth {
+		set := 0
+		for _, is := range []bool{a.Kerberos, a.RootCA != "", a.PreSharedKey != ""} {
+			if is {
+				set++
+			}
+		}
+		switch {
+		case set == 0:
+			return "the preshared key is empty"
+		case set > 1:
+			return "an authentication method is one of a preshared key, Kerberos and a certificate, not several"
+		case a.RootCA != "":
+			return fmt.Sprintf("unsupported: authentication by a %s; supported: a preshared key", a)
+		}
+	}
 	switch {
-	case len(r.Auth) == 0:
-		c.rulef(i, "it negotiates without an authentication method: add a preshared key")
-	case len(r.Auth) > 1:
+	case len(auth) > 1:
 		// Main mode needs the key before it learns which of them the peer has (RFC 2409, Section 5.4).
-		c.rulef(i, "unsupported: %d preshared keys; supported: one per rule", len(r.Auth))
-	case r.Auth[0].PreSharedKey == "":
-		c.rulef(i, "the preshared key is empty")
+		return fmt.Sprintf("unsupported: %d authentication methods; supported: one preshared key per rule", len(auth))
+	case c.kerberos || len(auth) == 1 && !auth[0].Kerberos:
+		return ""
+	case len(auth) == 0:
+		return "unsupported: without an authentication method of its own it authenticates by Kerberos, and there is no domain: add a preshared key, or one that stands in for Kerberos"
+	}
+	return "unsupported: it authenticates by Kerberos, and there is no domain: add a preshared key, or one that stands in for Kerberos"
+}
+
+// tunnel checks what a rule with a tunnel cannot have.
+func (c *checker) tunnel(i int, r Rule) {
+	switch t := r.Tunnel; {
+	case t == netip.Addr{}:
+	case t.IsUnspecified() || t.IsMulticast() || t.Is4In6() || t.Zone() != "":
+		c.rulef(i, "its tunnel cannot end at %s: it takes the address of a host", t)
+	case r.Action.Kind != Negotiate:
+		c.rulef(i, "a tunnel needs a filter action that negotiates, and %q is %s", r.Action.Name, r.Action.Kind)
+	case r.Action.InPass || r.Action.Soft:
+		c.rulef(i, "unsupported: a tunnel with filter action %q: inbound passthrough and fall back to clear are for transport mode", r.Action.Name)
+	}
+}
+
+func (c *checker) defaultResponse() {
+	d := c.policy.DefaultResponse
+	if d == nil {
+		return
+	}
+	for n, m := range d.methods() {
+		if reason := unsupportedMethod(m); reason != "" {
+			c.policyf("security method %d of the default response rule: unsupported: %s", n+1, reason)
+		}
+	}
+	if reason := c.unsupportedAuth(d.Auth); reason != "" {
+		c.policyf("default response rule: %s", reason)
 	}
 }
 
@@ -228,6 +288,12 @@ func (c *checker) filter(rule, n int, f Filter) {
 		case end.a.kind == addressPrefix && !end.a.prefix.IsValid():
 			bad = true
 			c.filterf(rule, n, "the %s is not an address", end.name)
+		case end.a.kind == addressName && end.a.name == "":
+			bad = true
+			c.filterf(rule, n, "the %s is a DNS name and empty", end.name)
+		case end.a.kind == addressServers && (end.a.servers == 0 || end.a.servers > DefaultGateways):
+			bad = true
+			c.filterf(rule, n, "the %s is no kind of servers", end.name)
 		}
 	}
 	if bad {

@@ -29,7 +29,7 @@ func TestCompileErrors(t *testing.T) {
 		local  []netip.Addr
 		want   string
 	}{
-		{&Policy{}, nil, "policy: \"\": the policy has no name\npolicy: \"\": the host has no address to apply the policy to"},
+		{&Policy{}, nil, "policy: \"\": the policy has no name"},
 		{policyOf(), []netip.Addr{addr("10.0.0.1"), addr("10.0.0.1")}, `policy: "p": address 10.0.0.1 of the host is given twice`},
 		{policyOf(), []netip.Addr{addr("::ffff:10.0.0.1")}, `policy: "p": ::ffff:10.0.0.1 is an address of the host in another form: write it as it stands in packets`},
 		{policyOf(), []netip.Addr{addr("fe80::1%eth0")}, `policy: "p": fe80::1%eth0 is an address of the host in another form: write it as it stands in packets`},
@@ -44,8 +44,8 @@ func TestCompileErrors(t *testing.T) {
 		{policyOf(rule("r", Permit, "icmp me:8 > 10.0.0.2")), nil, `policy: "p": rule 1 ("r"): filter 1: it names a port, but its protocol is icmp: ports need tcp or udp`},
 		{policyOf(rule("r", Kind(7), "any me > any")), nil, `policy: "p": rule 1 ("r"): filter action "kind(7)" is none of permit, block and negotiate`},
 		{policyOf(negotiate(func(r *Rule) { r.Action.Methods = nil })), nil, `policy: "p": rule 1 ("r"): filter action "negotiate" negotiates without a security method: add one, such as ESP[3DES,SHA1]`},
-		{policyOf(negotiate(func(r *Rule) { r.Auth = nil })), nil, `policy: "p": rule 1 ("r"): it negotiates without an authentication method: add a preshared key`},
-		{policyOf(negotiate(func(r *Rule) { r.Auth = append(r.Auth, r.Auth...) })), nil, `policy: "p": rule 1 ("r"): unsupported: 2 preshared keys; supported: one per rule`},
+		{policyOf(negotiate(func(r *Rule) { r.Auth = nil })), nil, `policy: "p": rule 1 ("r"): unsupported: without an authentication method of its own it authenticates by Kerberos, and there is no domain: add a preshared key, or one that stands in for Kerberos`},
+		{policyOf(negotiate(func(r *Rule) { r.Auth = append(r.Auth, r.Auth...) })), nil, `policy: "p": rule 1 ("r"): unsupported: 2 authentication methods; supported: one preshared key per rule`},
 		{policyOf(negotiate(func(r *Rule) { r.Auth[0].PreSharedKey = "" })), nil, `policy: "p": rule 1 ("r"): the preshared key is empty`},
 		{policyOf(negotiate(func(r *Rule) { r.Action.Kind = Permit })), nil, `policy: "p": rule 1 ("r"): filter action "negotiate" is permit, which has neither security methods nor perfect forward secrecy`},
 		{policyOf(negotiate(func(r *Rule) { r.Action.Methods[0].Mode = ipsec.Tunnel })), nil, `policy: "p": rule 1 ("r"): security method 1 of filter action "negotiate": unsupported: tunnel mode`},

@@ -23,6 +23,8 @@ type Compiled struct {
 	// plumbed are the specific filters behind Outbound and Inbound, one for one; nil for exemptions.
 	plumbed map[ipsec.Direction][]*specific
 	why     map[*specific]string // of those in neither list: why they do not concern the host
+
+	dynamicID int // the first ID that is free for filters of the default response rule
 }
 
 // Compile makes the SPD of a host with these addresses. A nil policy is none
@@ -37,12 +39,13 @@ func Compile(p *Policy, local []netip.Addr, o Options) (*Compiled, error) {
 	if p == nil {
 		return c, nil
 	}
-	if err := check(p, local); err != nil {
+	if err := check(p, local, o); err != nil {
 		return nil, err
 	}
 	c.policy = clone(p)
+	c.policy.standIn(o.KerberosKey)
 	c.exempt(local, o)
-	c.all = expand(c.policy, local)
+	c.all = expand(c.policy, local, &o)
 	slices.SortFunc(c.all, func(a, b *specific) int {
 		order, _ := before(a, b, c.ties)
 		return order
@@ -60,12 +63,56 @@ func clone(p *Policy) *Policy {
 		r := &q.Rules[i]
 		r.Filters.Filters = slices.Clone(r.Filters.Filters)
 		r.Auth = slices.Clone(r.Auth)
-		r.Action.Methods = slices.Clone(r.Action.Methods)
-		for m := range r.Action.Methods {
-			r.Action.Methods[m].Transforms = slices.Clone(r.Action.Methods[m].Transforms)
-		}
+		r.Action.Methods = cloneMethods(r.Action.Methods)
+	}
+	if d := p.DefaultResponse; d != nil {
+		q.DefaultResponse = &DefaultResponse{Methods: cloneMethods(d.Methods), PFS: d.PFS, Auth: slices.Clone(d.Auth)}
 	}
 	return &q
+}
+
+func cloneMethods(methods []ipsec.Proposal) []ipsec.Proposal {
+	methods = slices.Clone(methods)
+	for m := range methods {
+		methods[m].Transforms = slices.Clone(methods[m].Transforms)
+	}
+	return methods
+}
+
+// standIn puts a preshared key in the place of Kerberos, and has the methods of
+// rules with a tunnel be for tunnel mode.
+func (p *Policy) standIn(kerberosKey string) {
+	for i := range p.Rules {
+		r := &p.Rules[i]
+		if r.Action.Kind == Negotiate {
+			r.Auth = usable(r.Auth, kerberosKey)
+		}
+		if r.Tunnel.IsValid() {
+			for m := range r.Action.Methods {
+				r.Action.Methods[m].Mode = ipsec.Tunnel
+			}
+		}
+	}
+	if d := p.DefaultResponse; d != nil {
+		d.Auth = usable(d.Auth, kerberosKey)
+	}
+}
+
+// usable are the authentication methods as IKE is to use them; none is Kerberos.
+func usable(auth []AuthMethod, kerberosKey string) []AuthMethod {
+	if len(auth) == 0 {
+		auth = []AuthMethod{{Kerberos: true}}
+	}
+	if kerberosKey == "" {
+		return auth
+	}
+	auth = slices.Clone(auth)
+	for i := range auth {
+		if auth[i].Kerberos {
+			auth[i] = AuthMethod{PreSharedKey: kerberosKey}
+		}
+	}
+	return auth
 }
 
 // entries is the SPD of a direction.
@@ -91,8 +138,14 @@ func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 	next := c.nextID()
 	for _, s := range c.all {
 		out, in, why := concerns(s.selector, local, broadcasts)
+		if out && s.ending {
+			out, why = false, "does not concern this host: its tunnel ends here, and is for what arrives"
+		}
 		add := func(d ipsec.Direction, key ipsec.Selector, entries *[]ipsec.Policy) {
 			k := conversation{s.rule, key}
+			if s.tunnel.IsValid() {
+				k.rule = tunnelRules // the two rules of a tunnel, one for each direction, share its SAs
+			}
 			if ids[k] == 0 {
 				ids[k] = next
 				next++
@@ -103,6 +156,9 @@ func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 				Proposals: action.Methods, PFS: action.PFS,
 				Passthrough: action.InPass, FallBack: action.Soft,
 			})
+			if s.tunnel.IsValid() && !s.ending {
+				(*entries)[len(*entries)-1].Peer = s.tunnel
+			}
 			c.plumbed[d] = append(c.plumbed[d], s)
 		}
 		if out {
@@ -115,7 +171,11 @@ func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 			c.why[s] = why
 		}
 	}
+	c.dynamicID = next
 }
+
+// tunnelRules stands for all rules with tunnels where conversations are told apart.
+const tunnelRules = -2
 
 // concerns reports whether packets that a host sends or receives can match; why tells when neither can.
 func concerns(s ipsec.Selector, local, broadcasts []netip.Addr) (out, in bool, why string) {

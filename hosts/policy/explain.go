@@ -63,7 +63,7 @@ func (c *Compiled) Explain(d ipsec.Direction, f ipsec.Flow) Explanation {
 	default:
 		x.Why = fmt.Sprintf("it is the first in search order of %d filters that match", n+1)
 	}
-	if winner != nil {
+	if winner != nil && winner.rule != dynamicRule {
 		x.Why += c.policy.Rules[winner.rule].Action.inClear(d)
 	}
 	if f.Fragment {

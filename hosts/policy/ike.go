@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"net/netip"
 
 	"github.com/ipseclab/ipseclab/ike"
@@ -19,25 +20,44 @@ var _ ike.Policy = (*Compiled)(nil)
 // sources' "only one authentication method between a pair of hosts" (claim C117).
 func (c *Compiled) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
 	for _, s := range c.all {
-		if s.kind != Negotiate || c.why[s] != "" || !between(s.selector, local, remote) && !between(s.selector, remote, local) {
-			continue
+		if s.kind == Negotiate && c.why[s] == "" && s.concerns(local, remote) {
+			return c.mainMode(c.policy.Rules[s.rule].Auth), true
 		}
-		m := c.policy.MainMode
-		mm := ike.MainMode{
-			Proposals:    m.Proposals,
-			PreSharedKey: []byte(c.policy.Rules[s.rule].Auth[0].PreSharedKey),
-			Lifetime:     m.Lifetime,
-			QuickModes:   m.QuickModes,
-		}
-		if len(mm.Proposals) == 0 {
-			mm.Proposals = DefaultMainModeProposals()
-		}
-		if mm.Lifetime == 0 {
-			mm.Lifetime = DefaultMainModeLifetime
-		}
-		return mm, true
+	}
+	if c.responds(local, remote) {
+		return c.mainMode(c.policy.DefaultResponse.Auth), true
 	}
 	return ike.MainMode{}, false
+}
+
+func (c *Compiled) mainMode(auth []AuthMethod) ike.MainMode {
+	m := c.policy.MainMode
+	return ike.MainMode{
+		Proposals:    m.proposals(),
+		PreSharedKey: []byte(auth[0].PreSharedKey),
+		Lifetime:     cmp.Or(m.Lifetime, DefaultMainModeLifetime),
+		QuickModes:   m.QuickModes,
+	}
+}
+
+// proposals are the main mode's, or the default ones.
+func (m MainMode) proposals() []ike.MainModeProposal {
+	if len(m.Proposals) == 0 {
+		return DefaultMainModeProposals()
+	}
+	return m.Proposals
+}
+
+// concerns reports whether the filter needs a main mode between two addresses: they
+// are the ends of its packets, or of its tunnel.
+func (s *specific) concerns(local, remote netip.Addr) bool {
+	switch {
+	case s.ending:
+		return s.tunnel == local
+	case s.tunnel.IsValid():
+		return s.tunnel == remote
+	}
+	return between(s.selector, local, remote) || between(s.selector, remote, local)
 }
 
 // between reports whether the selector has packets from src to dst.
@@ -50,26 +70,35 @@ func between(s ipsec.Selector, src, dst netip.Addr) bool {
 // selector: a proposal equal to a filter or narrower is judged by that filter,
 // one wider than a filter is not, even though some of its packets would be.
 // SAs come in pairs, so that a filter which negotiates in one direction only is
-// enough; outbound is asked first. false: no rule negotiates for the selector.
-func (c *Compiled) QuickMode(outbound ipsec.Selector) (ike.QuickMode, bool) {
-	e, ok := deciding(c.Outbound, outbound)
-	if !ok {
-		e, ok = deciding(c.Inbound, outbound.Reverse())
+// enough; outbound is asked first. A tunnel is for its far end alone. Where no entry
+// decides, the default response rule does, if it is active. false: no rule negotiates
+// for the selector with that peer.
+func (c *Compiled) QuickMode(remote netip.Addr, outbound ipsec.Selector) (ike.QuickMode, bool) {
+	e := deciding(c.Outbound, outbound)
+	if e == nil || e.Action != ipsec.Protect {
+		if back := deciding(c.Inbound, outbound.Reverse()); back != nil {
+			e = back
+		}
 	}
-	if !ok {
+	switch {
+	case e == nil && c.responds(outbound.Src.Addr(), outbound.Dst.Addr()):
+		return c.responseQuickMode(), true
+	case e == nil || e.Action != ipsec.Protect || e.Peer.IsValid() && e.Peer != remote:
 		return ike.QuickMode{}, false
+	case c.IsResponse(e.Rule):
+		return c.responseQuickMode(), true
 	}
 	return ike.QuickMode{Proposals: e.Proposals, PFS: e.PFS, PFSGroup: e.PFSGroup, PolicyID: e.ID, Rule: e.Rule}, true
 }
 
-// deciding finds the first entry that holds all of a selector; ok when it protects.
-func deciding(spd []ipsec.Policy, s ipsec.Selector) (e ipsec.Policy, ok bool) {
-	for _, e := range spd {
-		if holds(e.Selector, s) {
-			return e, e.Action == ipsec.Protect
+// deciding finds the first entry that holds all of a selector; nil when none does.
+func deciding(spd []ipsec.Policy, s ipsec.Selector) *ipsec.Policy {
+	for i := range spd {
+		if holds(spd[i].Selector, s) {
+			return &spd[i]
 		}
 	}
-	return ipsec.Policy{}, false
+	return nil
 }
 
 // holds reports whether every packet of inner is one of outer.

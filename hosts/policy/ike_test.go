@@ -74,7 +74,7 @@ func TestQuickMode(t *testing.T) {
 		{"udp 10.0.0.10:53 > 10.2.0.1", "p/in"},          // negotiated inbound only
 		{"udp 10.0.0.10:500 > 10.1.0.5:500", ""},         // exempt
 	} {
-		qm, ok := c.QuickMode(sel(v.outbound))
+		qm, ok := c.QuickMode(sel(v.outbound).Dst.Addr(), sel(v.outbound))
 		require.Equal(t, v.rule != "", ok, "%s", v.outbound)
 		require.Equal(t, v.rule, qm.Rule, "%s", v.outbound)
 		if ok {

@@ -24,6 +24,20 @@ type Options struct {
 	// discovery, see NoDefaultExempt.
 	Exempt Exemptions
 
+	// Resolve gives the addresses of a DNS name when a filter is made of it; nil: no
+	// name has any. Servers gives the servers of a kind that the host is told to use;
+	// nil: none.
+	Resolve func(name string) []netip.Addr
+	Servers func(ServerKind) []netip.Addr
+
+	// RemoteAccess are the host's addresses on dial-up and VPN connections; its others
+	// are on its LAN connections.
+	RemoteAccess []netip.Addr
+
+	// KerberosKey is a preshared key that stands in for Kerberos in all rules: the lab
+	// has no domain yet. Empty: a policy that authenticates by Kerberos does not compile.
+	KerberosKey string
+
 	// BypassIPv6 has IPv6 pass whatever the policy says, as on Windows Server 2003,
 	// whose IPsec policies are for IPv4 alone.
 	BypassIPv6 bool
@@ -60,19 +74,24 @@ func (o Options) ties() ([]Kind, error) {
 // specific is one filter as the driver works on it: no "me", one way.
 type specific struct {
 	selector ipsec.Selector
+	written  ipsec.Selector // before it was confined to connections of a kind: what decides its place
 	kind     Kind
 	name     string // policy/rule
-	rule     int
+	rule     int    // its place in Policy.Rules, or dynamicRule
 	filter   int
 	generic  Filter
 	seq      int // order of expansion
+
+	tunnel netip.Addr // the end of the rule's tunnel; invalid in transport mode
+	ending bool       // which is an address of this host
 }
 
 // criterion is one step of the order in the package comment.
 type criterion uint8
 
 const (
-	byNarrowEnd criterion = iota
+	byTunnel criterion = iota
+	byNarrowEnd
 	byWideEnd
 	byProtocol
 	byPorts
@@ -82,13 +101,14 @@ const (
 
 // before compares two filters: negative when a is searched first. by is what told them apart.
 func before(a, b *specific, ties []Kind) (order int, by criterion) {
-	an, aw := ends(a.selector)
-	bn, bw := ends(b.selector)
+	an, aw := ends(a.written)
+	bn, bw := ends(b.written)
 	for by, order := range [...]int{
+		byTunnel:    b.tunnels() - a.tunnels(),
 		byNarrowEnd: bn.bits() - an.bits(),
 		byWideEnd:   bw.bits() - aw.bits(),
-		byProtocol:  named(b.selector.Proto) - named(a.selector.Proto),
-		byPorts:     portCount(b.selector) - portCount(a.selector),
+		byProtocol:  named(b.written.Proto) - named(a.written.Proto),
+		byPorts:     portCount(b.written) - portCount(a.written),
 		byAction:    slices.Index(ties, a.kind) - slices.Index(ties, b.kind),
 	} {
 		if order != 0 {
@@ -100,10 +120,15 @@ func before(a, b *specific, ties []Kind) (order int, by criterion) {
 
 // whyLost words the comparison for the one that is searched later.
 func whyLost(winner, loser *specific, ties []Kind) string {
-	w, l := winner.selector, loser.selector
+	if loser.rule == dynamicRule {
+		return "the default response rule is for traffic that no other filter is for"
+	}
+	w, l := winner.written, loser.written
 	wn, ww := ends(w)
 	ln, lw := ends(l)
 	switch _, by := before(winner, loser, ties); by {
+	case byTunnel:
+		return "tunnel filters are searched before transport filters"
 	case byNarrowEnd:
 		return lessSpecific(wn, ln)
 	case byWideEnd:
@@ -150,6 +175,14 @@ func lessSpecific(winner, loser end) string {
 	return fmt.Sprintf("less specific: %s, the winner names %s", what, names)
 }
 
+// tunnels is 1 for the filter of a tunnel.
+func (s *specific) tunnels() int {
+	if s.tunnel.IsValid() {
+		return 1
+	}
+	return 0
+}
+
 func named(proto uint8) int {
 	if proto == ipsec.ProtoAny {
 		return 0
@@ -178,39 +211,4 @@ func ports(s ipsec.Selector) string {
 		return fmt.Sprintf("destination port %d", s.DstPort)
 	}
 	return "no port"
-}
-
-// expand makes the specific filters of a policy, in the order in which it is
-// written. Those that repeat another of the same rule are left out: the mirror
-// image of "any to any" is the filter itself.
-func expand(p *Policy, local []netip.Addr) []*specific {
-	var all []*specific
-	for r, rule := range p.Rules {
-		seen := map[ipsec.Selector]bool{}
-		for f, filter := range rule.Filters.Filters {
-			add := func(s ipsec.Selector) {
-				if seen[s] {
-					return
-				}
-				seen[s] = true
-				all = append(all, &specific{
-					selector: s, kind: rule.Action.Kind, name: p.Name + "/" + rule.Name,
-					rule: r, filter: f, generic: filter, seq: len(all),
-				})
-			}
-			for _, src := range filter.Source.expand(local) {
-				for _, dst := range filter.Destination.expand(local) {
-					if src.IsValid() && dst.IsValid() && src.Addr().Is4() != dst.Addr().Is4() {
-						continue // no packet has addresses of both families
-					}
-					s := ipsec.Selector{Src: src, Dst: dst, Proto: filter.Protocol, SrcPort: filter.SourcePort, DstPort: filter.DestinationPort}
-					add(s)
-					if filter.Mirrored {
-						add(s.Reverse())
-					}
-				}
-			}
-		}
-	}
-	return all
 }

@@ -30,6 +30,8 @@
 // a mirrored filter alike. Of two filters, the earlier one is, by the first of
 // these that tells them apart:
 //
+//  0. the one of a rule with a tunnel: tunnel filters are searched before transport
+//     filters (claim C087);
 //  1. the one whose narrower end (of source and destination) has the longer
 //     prefix: a host, and so "me", is a /32, or a /128 in IPv6, and any address
 //     comes after a /0;
@@ -69,15 +71,40 @@
 // host whose family is that of the filter's other end. Comparing prefix lengths
 // below never compares two families, because no packet is of both.
 //
+// # Names and servers
+//
+// A DNS name is resolved when the policy is assigned, once (TechNet cc756984); the
+// DNS, WINS and DHCP servers and the gateways of a host are those of the moment at
+// which the policy is compiled, which the policy agent does again when they change.
+// What stands for nothing makes no specific filter.
+//
+// # Connections
+//
+// A rule for LAN or for remote access connections alone is one whose local end is
+// the host's addresses on interfaces of that kind: "any" at that end becomes those
+// addresses, too. How the driver of Windows does it is not published.
+//
+// # Tunnels
+//
+// A rule with a tunnel is for one direction. What this host sends by such a rule goes
+// through a tunnel to the rule's end; what it receives by one, whose end is an address
+// of this host, has to come through a tunnel. A mirrored filter in such a rule, which
+// the documents advise against, takes part in the other direction likewise.
+//
+// # Default response
+//
+// The default response rule answers peers that no filter is for: see DefaultResponse.
+//
 // # Left out
 //
-// Tunnel settings (claim C085), connection types (claim C083), the default
-// response rule, DNS and DHCP based addresses, and authentication by certificates
-// and Kerberos are not modelled.
+// Authentication by certificates and Kerberos is in the model and does not compile,
+// unless a preshared key stands in for Kerberos (Options.KerberosKey).
 package policy
 
 import (
+	"cmp"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike"
@@ -89,8 +116,18 @@ type Policy struct {
 	Name        string
 	Description string
 	MainMode    MainMode
+	Polling     time.Duration // how often the policy agent looks for a change; 0: DefaultPolling
 	Rules       []Rule
+
+	// DefaultResponse is the default response rule; nil where it is not active.
+	DefaultResponse *DefaultResponse
 }
+
+// DefaultPolling is 180 minutes (MS-GPIPSEC 2.2.1.1).
+const DefaultPolling = 3 * time.Hour
+
+// PollingInterval is how often the policy agent looks for a change of the policy.
+func (p *Policy) PollingInterval() time.Duration { return cmp.Or(p.Polling, DefaultPolling) }
 
 // MainMode is the key exchange part of a policy.
 type MainMode struct {
@@ -117,10 +154,45 @@ func DefaultMainModeProposals() []ike.MainModeProposal {
 // Rule joins one filter list to one filter action and the ways in which the
 // peers of that traffic may authenticate (claim C049).
 type Rule struct {
-	Name    string
-	Filters FilterList
-	Action  FilterAction
-	Auth    []AuthMethod // in order of preference; only with Negotiate
+	Name        string
+	Description string
+	Filters     FilterList
+	Action      FilterAction
+	Auth        []AuthMethod // in order of preference; with Negotiate; none: Kerberos (C004)
+
+	// Tunnel is the address at which the tunnel of this rule's packets ends: of a
+	// peer for what this host sends, of this host for what it receives. Transport mode
+	// where it is invalid. A tunnel takes two rules, one for each direction (KB252735).
+	Tunnel netip.Addr
+
+	// Connections are those to which the rule applies (claim C083).
+	Connections ConnectionType
+
+	// Inactive rules are kept in the policy and do nothing (netsh: activate=no).
+	Inactive bool
+}
+
+// ConnectionType is the kind of network connections of a host to which a rule applies.
+type ConnectionType uint8
+
+// The three of a Windows rule (MS-GPIPSEC 2.2.1.3, interface type).
+const (
+	AllConnections ConnectionType = iota
+	LANConnections
+	RemoteAccess // dial-up and VPN
+)
+
+// String is the word that netsh uses: all, lan or dialup.
+func (c ConnectionType) String() string {
+	switch c {
+	case AllConnections:
+		return "all"
+	case LANConnections:
+		return "lan"
+	case RemoteAccess:
+		return "dialup"
+	}
+	return fmt.Sprintf("connections(%d)", uint8(c))
 }
 
 // FilterList is a named set of filters. Their order decides nothing but ties.
@@ -207,7 +279,28 @@ type FilterAction struct {
 	Soft bool
 }
 
-// AuthMethod is one way to authenticate a peer: a key that both sides know.
+// AuthMethod is one way to authenticate a peer; exactly one of the three is set.
 type AuthMethod struct {
-	PreSharedKey string // its bytes are the key
+	PreSharedKey string // a key that both sides know: its bytes
+
+	// Kerberos is what Windows proposes unless told otherwise. The lab has no domain:
+	// see Options.KerberosKey.
+	Kerberos bool
+
+	// RootCA is the distinguished name of a certification authority, as written, to
+	// which the peer's certificate has to chain. Not yet negotiated: it does not compile.
+	RootCA        string
+	CertMapping   bool // with RootCA: to a computer account (Windows Server 2003)
+	ExcludeCAName bool // with RootCA: it is not named in certificate requests
+}
+
+// String names the method, without its secret.
+func (a AuthMethod) String() string {
+	switch {
+	case a.Kerberos:
+		return "Kerberos"
+	case a.RootCA != "":
+		return fmt.Sprintf("certificate of root authority %q", a.RootCA)
+	}
+	return "preshared key"
 }

@@ -165,7 +165,7 @@ func TestNoPolicy(t *testing.T) {
 	require.Equal(t, "no policy is assigned: the packet passes untouched", x.Why)
 	_, ok := c.MainMode(addr("10.0.0.1"), addr("10.0.0.2"))
 	require.False(t, ok)
-	_, ok = c.QuickMode(ipsec.Selector{})
+	_, ok = c.QuickMode(netip.Addr{}, ipsec.Selector{})
 	require.False(t, ok)
 }
 

@@ -238,7 +238,7 @@ func TestSPDEqualsNaiveSearch(t *testing.T) {
 func TestOrderIsTotal(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ties := []Kind{Block, Permit, Negotiate}
-		all := expand(drawPolicy(t), rapid.SampledFrom(addresses).Draw(t, "addresses"))
+		all := expand(drawPolicy(t), rapid.SampledFrom(addresses).Draw(t, "addresses"), &Options{})
 		for _, a := range all {
 			for _, b := range all {
 				ab, by := before(a, b, ties)
@@ -274,7 +274,7 @@ func TestQuickModeAgreesWithTheDriver(t *testing.T) {
 			if e.Action == ipsec.Protect {
 				s := e.Selector
 				s.Src, s.Dst = ipsec.Host(f.Src), ipsec.Host(f.Dst)
-				qm, ok := c.QuickMode(s)
+				qm, ok := c.QuickMode(s.Dst.Addr(), s)
 				require.True(t, ok)
 				require.Equal(t, e.ID, qm.PolicyID)
 				require.Equal(t, e.Rule, qm.Rule)

@@ -46,7 +46,7 @@ func newSide(t *testing.T, seed byte) *side {
 }
 
 func (s *side) MainMode(_, _ netip.Addr) (ike.MainMode, bool) { return s.policy, true }
-func (s *side) QuickMode(out ipsec.Selector) (ike.QuickMode, bool) {
+func (s *side) QuickMode(_ netip.Addr, out ipsec.Selector) (ike.QuickMode, bool) {
 	return s.quick, out.DstPort != 666
 }
 func (s *side) AllocateSPI(ipsec.Protocol) uint32 { s.spis++; s.next++; return s.next }

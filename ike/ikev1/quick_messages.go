@@ -92,7 +92,7 @@ func (q *quick) respond(now time.Time, m *message) error {
 	}
 	q.negotiated("started", nil)
 	var ok bool
-	if q.policy, ok = cfg.Policy.QuickMode(q.outbound); !ok {
+	if q.policy, ok = cfg.Policy.QuickMode(sa.remote.Addr(), q.outbound); !ok {
 		return ike.Errorf(ike.CodeNoPolicy, payload.NotifyInvalidIDInformation, "no rule negotiates for %v", q.outbound)
 	}
 	var err error

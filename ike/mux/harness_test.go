@@ -156,7 +156,9 @@ func (h *host) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
 	return mm, !h.deaf
 }
 
-func (h *host) QuickMode(ipsec.Selector) (ike.QuickMode, bool) { return h.quickMode, !h.refuses }
+func (h *host) QuickMode(netip.Addr, ipsec.Selector) (ike.QuickMode, bool) {
+	return h.quickMode, !h.refuses
+}
 
 func (h *host) AllocateSPI(p ipsec.Protocol) uint32 {
 	h.nextSPI[p]++

@@ -8,6 +8,7 @@ import (
 func init() {
 	register[Step]()
 	register[PolicyAssigned]()
+	register[FiltersChanged]()
 	register[Verdict]()
 	register[Acquire]()
 	register[IKEMessage]()
@@ -53,6 +54,12 @@ type Step struct {
 // PolicyAssigned says which IPsec policy a host follows from now on.
 type PolicyAssigned struct {
 	Policy  string   `json:"policy"`  // empty: none assigned
+	Filters []string `json:"filters"` // the specific filters in search order, printed
+}
+
+// FiltersChanged says that the filters of a policy in force are others from now on.
+type FiltersChanged struct {
+	Reason  string   `json:"reason"`
 	Filters []string `json:"filters"` // the specific filters in search order, printed
 }
 
@@ -246,6 +253,7 @@ type HostState struct {
 // The names of the kinds, as trace.jsonl spells them.
 func (Step) Kind() string           { return "scenario.step" }
 func (PolicyAssigned) Kind() string { return "policy.assigned" }
+func (FiltersChanged) Kind() string { return "policy.filters" }
 func (Verdict) Kind() string        { return "policy.verdict" }
 func (Acquire) Kind() string        { return "driver.acquire" }
 func (IKEMessage) Kind() string     { return "ike.message" }

@@ -80,6 +80,13 @@ func (c *checker) nodes() {
 		if name == "me" || name == "any" {
 			c.key(path, "a node cannot be called %s: filters use the word", name)
 		}
+		for i, ifc := range n.Interfaces {
+			kinds := []string{ConnectionsLAN, ConnectionsDialUp}
+			if ifc.Connection != "" && !slices.Contains(kinds, ifc.Connection) {
+				c.at(child(item(child(path, "interfaces"), i), "connection"), "connection: want lan or dialup, got %q%s",
+					shorten(ifc.Connection), Suggest(ifc.Connection, kinds))
+			}
+		}
 		switch n.Type {
 		case "", TypeHost, TypeRouter:
 		case TypeAttacker:

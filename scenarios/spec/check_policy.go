@@ -119,6 +119,10 @@ func (c *checker) policy(path, name string, p Policy) {
 	if name == PolicyNone {
 		c.key(path, "a policy cannot be called %s: assign-policy uses the word", name)
 	}
+	c.span(path, "polling", p.Polling)
+	if d := p.DefaultResponse; d != nil {
+		c.authentication(child(path, "default-response"), "the default response rule", d.Auth, true)
+	}
 	main := child(path, "main-mode")
 	c.span(main, "lifetime", p.MainMode.Lifetime)
 	c.between(main, "quick-modes", p.MainMode.QuickModes, 0, maxQuickModes)
@@ -152,12 +156,37 @@ func (c *checker) rule(path string, r Rule) {
 	} else {
 		c.defined(path, "filter-action", r.FilterAction, "filter action", "$.filter-actions", sorted(c.s.FilterActions))
 	}
-	if c.s.FilterActions[r.FilterAction].Action == ActionNegotiate && len(r.Auth) == 0 {
-		c.missing(path, "authentication", "rule %s negotiates without authentication: give it at least one method, such as psk: secret", r.Label())
+	if r.Tunnel != "" {
+		if _, err := c.s.Resolve(r.Tunnel); err != nil && !c.unknown("$.nodes") {
+			c.at(child(path, "tunnel"), "tunnel: %s", err)
+		}
 	}
-	for i, a := range r.Auth {
-		if a.PSK == "" {
-			c.missing(item(child(path, "authentication"), i), "psk", "authentication: a method has no psk")
+	switch r.Connections {
+	case "", ConnectionsAll, ConnectionsLAN, ConnectionsDialUp:
+	default:
+		c.at(child(path, "connections"), "connections: want all, lan or dialup, got %q%s",
+			shorten(r.Connections), Suggest(r.Connections, []string{ConnectionsAll, ConnectionsLAN, ConnectionsDialUp}))
+	}
+	negotiates := c.s.FilterActions[r.FilterAction].Action == ActionNegotiate && r.IsActive()
+	c.authentication(path, "rule "+r.Label(), r.Auth, negotiates)
+}
+
+// authentication checks the methods of a rule, which it needs if it negotiates; who
+// names it.
+func (c *checker) authentication(path, who string, methods []Authenticate, negotiates bool) {
+	const hint = "give it psk: SECRET, or the scenario kerberos-stand-in: SECRET"
+	if negotiates && len(methods) == 0 && c.s.KerberosStandIn == "" {
+		c.missing(path, "authentication", "%s negotiates without authentication, which is Kerberos, and there is no domain: %s", who, hint)
+	}
+	for i, a := range methods {
+		path := item(child(path, "authentication"), i)
+		switch {
+		case a.PSK == "" && !a.Kerberos:
+			c.missing(path, "psk", "authentication: a method has neither psk nor kerberos")
+		case a.PSK != "" && a.Kerberos:
+			c.at(path, "authentication: a method is psk or kerberos, not both")
+		case negotiates && a.Kerberos && c.s.KerberosStandIn == "":
+			c.at(path, "authentication: %s authenticates by Kerberos, and there is no domain: %s", who, hint)
 		}
 	}
 }

@@ -27,7 +27,10 @@ import (
 //	Filter.Protocol      Filter.ProtocolNumber         0, any
 //	Filter.Mirrored      Filter.BothWays               true
 //	MainMode.Lifetime    MainMode.Expiry               8h
+//	Policy.Polling       Policy.PollingInterval        3h
 //	Rule.Name            Rule.Label                    the name of its filter list
+//	Rule.Active          Rule.IsActive                 true
+//	Interface.Connection Node.DialUp                   lan
 //	Step.Title           Step.Words                    made of the verb: "ping alice → bob"
 //	Ping.Count           Ping.Requests                 1
 //	Ping.Interval        Ping.Gap                      1s
@@ -90,6 +93,13 @@ const (
 
 	DataReadable = "readable"
 	DataHidden   = "hidden"
+)
+
+// The words of Rule.Connections and Interface.Connection.
+const (
+	ConnectionsAll    = "all"
+	ConnectionsLAN    = "lan"
+	ConnectionsDialUp = "dialup"
 )
 
 // PolicyNone is the word for no policy in AssignPolicy.
@@ -251,6 +261,24 @@ func (m MainMode) Expiry() time.Duration { return or(m.Lifetime.Span(), 8*time.H
 
 // Label is what verdicts call the rule, behind the policy's name and a slash.
 func (r Rule) Label() string { return or(r.Name, r.FilterList) }
+
+// IsActive reports whether the rule does anything.
+func (r Rule) IsActive() bool { return r.Active == nil || *r.Active }
+
+// PollingInterval is how often the policy agent looks for a change of the policy.
+func (p Policy) PollingInterval() time.Duration { return or(p.Polling.Span(), 3*time.Hour) }
+
+// DialUp are the node's addresses on dial-up and VPN connections.
+func (n Node) DialUp() (all []netip.Addr) {
+	for _, i := range n.Interfaces {
+		for _, p := range i.Prefixes() {
+			if i.Connection == ConnectionsDialUp {
+				all = append(all, p.Addr())
+			}
+		}
+	}
+	return all
+}
 
 // Requests is the number of echo requests.
 func (p Ping) Requests() int { return or(p.Count, 1) }

@@ -30,8 +30,13 @@ type Scenario struct {
 	FilterActions map[string]FilterAction `yaml:"filter-actions"`
 	Policies      map[string]Policy       `yaml:"policies"`
 	Assignments   map[string]string       `yaml:"assignments"` // host: the policy that it starts with
-	Steps         []Step                  `yaml:"steps" jsonschema:"required,minItems=1"`
-	Invariants    []Invariant             `yaml:"invariants"`
+
+	// KerberosStandIn is a preshared key that takes the place of Kerberos, which Windows
+	// proposes where a rule names no authentication: the lab has no domain yet.
+	KerberosStandIn string `yaml:"kerberos-stand-in"`
+
+	Steps      []Step      `yaml:"steps" jsonschema:"required,minItems=1"`
+	Invariants []Invariant `yaml:"invariants"`
 
 	src *source // where each part stands; nil when built in code
 }
@@ -92,6 +97,10 @@ type Interface struct {
 	Address   string   `yaml:"address"`                                 // with prefix length: 10.0.0.1/24, 2001:db8::1/64; an attacker has none
 	Addresses []string `yaml:"addresses" jsonschema:"uniqueItems=true"` // instead of address: several, of IPv4 one at most
 	Link      *Link    `yaml:"link"`                                    // as it is from the start
+
+	// Connection is the kind of network connection, for rules that are for one kind
+	// alone: lan (default) or dialup, for dial-up and VPN.
+	Connection string `yaml:"connection" jsonschema:"enum=lan,enum=dialup"`
 }
 
 // Route is a static route.
@@ -202,7 +211,20 @@ type FilterAction struct {
 type Policy struct {
 	Description string   `yaml:"description"`
 	MainMode    MainMode `yaml:"main-mode"`
+	Polling     Duration `yaml:"polling"` // how often the policy agent looks for a change; 0: 3h
 	Rules       []Rule   `yaml:"rules"`
+
+	// DefaultResponse activates the default response rule, which Windows has in each new
+	// policy and an administrator can deactivate. Default: it is not active.
+	DefaultResponse *DefaultResponse `yaml:"default-response"`
+}
+
+// DefaultResponse is the default response rule: it answers peers that start IKE about
+// traffic that no filter of the policy is for.
+type DefaultResponse struct {
+	Methods []string       `yaml:"security-methods"` // left out: those of the documentation
+	PFS     bool           `yaml:"pfs"`              // session key perfect forward secrecy
+	Auth    []Authenticate `yaml:"authentication"`   // in order of preference; left out: Kerberos
 }
 
 // MainMode is the key exchange part of a policy.
@@ -215,14 +237,19 @@ type MainMode struct {
 // Rule joins a filter list to a filter action.
 type Rule struct {
 	Name         string         `yaml:"name"`
+	Description  string         `yaml:"description"`
 	FilterList   string         `yaml:"filter-list" jsonschema:"required"`
 	FilterAction string         `yaml:"filter-action" jsonschema:"required"`
-	Auth         []Authenticate `yaml:"authentication"` // in order of preference
+	Auth         []Authenticate `yaml:"authentication"`                                         // in order of preference; left out: Kerberos
+	Tunnel       string         `yaml:"tunnel"`                                                 // address or node at which the tunnel ends: a peer for what is sent, this host for what arrives
+	Connections  string         `yaml:"connections" jsonschema:"enum=all,enum=lan,enum=dialup"` // all (default), lan, or dialup for dial-up and VPN
+	Active       *bool          `yaml:"active"`                                                 // default true
 }
 
-// Authenticate is one authentication method.
+// Authenticate is one authentication method: exactly one of its keys.
 type Authenticate struct {
-	PSK string `yaml:"psk" jsonschema:"required,minLength=1"`
+	PSK      string `yaml:"psk" jsonschema:"minLength=1"` // preshared key
+	Kerberos bool   `yaml:"kerberos"`                     // see kerberos-stand-in
 }
 
 // Step is one thing that happens, and what must come of it. Exactly one verb is set.
