@@ -24,7 +24,7 @@ cmd/ipseclab             -> reports, scenarios, hosts/policy
 scenarios                -> hosts, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
 scenarios/attack         -> sim, ike/payload, internal/ipv6
 hosts                    -> hosts/policy, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
-hosts/policy             -> ike, internal/ipsec
+hosts/policy             -> ike, internal/classifier
 natbox                   -> sim, internal/ipv6
 sim                      -> internal/trace, internal/pcapng, internal/ipv6
 
@@ -33,11 +33,14 @@ ike/mux                  -> ike/ikev1
 ike/ikev1                -> ike
 ike                      -> ike/payload, internal/suite, internal/trace
 ike/payload              -> internal/ipsec
-esp                      -> esp/replay, internal/ipsec, internal/suite, internal/trace
+esp                      -> esp/replay, internal/classifier, internal/suite, internal/trace
 
 # Evidence, read from files: reports know nothing of the engine.
 reports                  -> scenarios/spec, internal/result, internal/trace, internal/pcapng, internal/wireshark
 internal/wireshark       -> internal/trace
+
+# Both sides of a policy search long lists of selectors: its compiler for key exchange, the data plane for packets.
+internal/classifier      -> internal/ipsec
 
 # Leaves.
 scenarios/spec           ->

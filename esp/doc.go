@@ -79,7 +79,9 @@
 // follows a source route or a routing header to its end, but policy and SAs go by
 // the destination in the header, which is the next hop. The TTL of an inner datagram is for whoever
 // forwards it. The policy is ordered and not
-// decorrelated (RFC 4301, Section 4.4.1), so it has no caches to go stale.
+// decorrelated (RFC 4301, Section 4.4.1), so it has no caches to go stale. A long one
+// is searched by the shapes of its selectors (package classifier), at a cost that
+// grows with the number of shapes and not with that of entries; a short one is walked.
 //
 // Transport mode applies to whole datagrams (RFC 4303, Section 3.3.4). Clear
 // fragments are judged without reassembly, see Pipeline.InboundClear. Checking
