@@ -46,6 +46,9 @@ func Compile(p *Policy, local []netip.Addr, o Options) (*Compiled, error) {
 	c.policy.standIn(o.KerberosKey)
 	c.exempt(local, o)
 	c.all = expand(c.policy, local, &o)
+	for _, s := range c.all {
+		s.rank = len(c.ties) - slices.Index(c.ties, s.kind)
+	}
 	slices.SortFunc(c.all, func(a, b *specific) int {
 		order, _ := before(a, b, c.ties)
 		return order
