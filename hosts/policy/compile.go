@@ -175,6 +175,24 @@ func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 		}
 	}
 	c.dynamicID = next
+	c.joinTunnels()
+}
+
+// joinTunnels tells the entries that send through a tunnel where it begins: at the
+// address at which the rule for the other direction has it end.
+func (c *Compiled) joinTunnels() {
+	ends := map[int]netip.Addr{}
+	for i, s := range c.plumbed[ipsec.Inbound] {
+		if s != nil && s.ending {
+			ends[c.Inbound[i].ID] = s.tunnel
+		}
+	}
+	for i := range c.Outbound {
+		e := &c.Outbound[i]
+		if near := ends[e.ID]; e.Peer.IsValid() && near.Is4() == e.Peer.Is4() {
+			e.Local = near
+		}
+	}
 }
 
 // tunnelRules stands for all rules with tunnels where conversations are told apart.
