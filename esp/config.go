@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/esp/replay"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
@@ -24,6 +25,12 @@ type Config struct {
 
 	// Window is the size of the anti-replay window in packets, 32 to 65536; 0: 64.
 	Window int
+
+	// PathMTU is the path MTU towards the far end of a tunnel, in bytes, 0 for not
+	// known. It is asked while Outbound and InnerMTU run, and stands in for the one
+	// that they are given, which then is for packets without a tunnel alone. nil: it is
+	// for all.
+	PathMTU func(far netip.Addr) int
 
 	// TunnelDF is the Don't Fragment bit of the outer headers of tunnel mode.
 	TunnelDF DF
@@ -101,6 +108,14 @@ func (c Config) trace(b trace.Body) {
 	if c.Trace != nil {
 		c.Trace(b)
 	}
+}
+
+// pathMTU is that of the packets of an entry.
+func (c Config) pathMTU(e *ipsec.Policy, given int) int {
+	if c.PathMTU == nil || !e.Peer.IsValid() {
+		return given
+	}
+	return c.PathMTU(e.Peer)
 }
 
 func (c Config) unicast(a netip.Addr) bool {

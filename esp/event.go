@@ -11,13 +11,13 @@ import (
 type Event interface{ event() }
 
 // EventAcquire asks for a pair of SAs. It comes once for each (entry, source,
-// destination), or once for each entry with a tunnel, until Answer or Fail is
-// called with its ID.
+// destination), or once for each entry with a tunnel and address family, until
+// Answer or Fail is called with its ID.
 type EventAcquire struct {
 	ID          uint64         // from 1
 	Policy      ipsec.Policy   // the outbound entry
-	Selector    ipsec.Selector // outbound; the packet's addresses with the entry's protocol and ports; for a tunnel the entry's own
-	Local, Peer netip.Addr     // for a tunnel, Local is invalid: the address from which the peer is reached
+	Selector    ipsec.Selector // outbound; the packet's addresses with the entry's protocol and ports; for a tunnel the entry's own, any as all of the packet's family
+	Local, Peer netip.Addr     // for a tunnel, Local may be invalid: it is the address from which the peer is reached
 }
 
 // EventSoft asks for the successor of a pair that is still good. It comes at

@@ -15,8 +15,9 @@ import (
 // packets that may wait for them.
 const maxAcquires = 16384
 
-// acquireKey is what one negotiation is for. That for a tunnel has no source,
-// and the far end as its destination: its SAs serve all packets of the entry.
+// acquireKey is what one negotiation is for. That for a tunnel has the far end as
+// its destination: its SAs serve all packets of the entry that are of one family,
+// for which the unspecified address stands as the source.
 type acquireKey struct {
 	policyID int
 	src, dst netip.Addr
@@ -101,7 +102,7 @@ func (p *Pipeline) acquire(e *ipsec.Policy, f ipsec.Flow) (id uint64, ok bool) {
 	h := &p.holds
 	key := acquireKey{e.ID, f.Src, f.Dst}
 	if e.Peer.IsValid() {
-		key = acquireKey{e.ID, netip.Addr{}, e.Peer}
+		key = acquireKey{e.ID, everything(f.Src).Addr(), e.Peer}
 	}
 	if id, ok = h.byKey[key]; ok {
 		return id, true
@@ -112,7 +113,7 @@ func (p *Pipeline) acquire(e *ipsec.Policy, f ipsec.Flow) (id uint64, ok bool) {
 	h.last++
 	id = h.last
 	h.byKey[key], h.byID[id] = id, &acquire{key, e.Rule, e.FallBack, map[netip.Addr]struct{}{}}
-	event := EventAcquire{ID: id, Policy: *e, Selector: e.Selector, Peer: e.Peer}
+	event := EventAcquire{ID: id, Policy: *e, Selector: tunnelSelector(e.Selector, f), Local: e.Local, Peer: e.Peer}
 	if !e.Peer.IsValid() {
 		event.Selector.Src, event.Selector.Dst = ipsec.Host(f.Src), ipsec.Host(f.Dst)
 		event.Local, event.Peer = f.Src, f.Dst
@@ -120,6 +121,27 @@ func (p *Pipeline) acquire(e *ipsec.Policy, f ipsec.Flow) (id uint64, ok bool) {
 	p.events.push(event)
 	p.cfg.trace(trace.Acquire{ID: id, Selector: event.Selector.String(), Peer: event.Peer.String(), Rule: e.Rule})
 	return id, true
+}
+
+// tunnelSelector is what SAs of a tunnel are for: all of an entry's traffic. Where it
+// leaves an address open, that is all addresses of the packet's family, as quick mode
+// has no name for those of both (RFC 2407, Section 4.6.2.1).
+func tunnelSelector(s ipsec.Selector, f ipsec.Flow) ipsec.Selector {
+	if s.Src == (netip.Prefix{}) {
+		s.Src = everything(f.Src)
+	}
+	if s.Dst == (netip.Prefix{}) {
+		s.Dst = everything(f.Dst)
+	}
+	return s
+}
+
+// everything is all addresses of the family of one.
+func everything(a netip.Addr) netip.Prefix {
+	if a.Is4() {
+		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 }
 
 // Acquiring reports whether an acquire is open.

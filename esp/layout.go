@@ -89,7 +89,10 @@ func (p *Pipeline) InnerMTU(f ipsec.Flow, pathMTU int) int {
 	if e == nil || e.Action != ipsec.Protect {
 		return pathMTU
 	}
-	least := pathMTU
+	least, pathMTU := pathMTU, p.cfg.pathMTU(e, pathMTU)
+	if pathMTU == 0 {
+		return least // nobody knows the way to the far end
+	}
 	outer, header := f.Dst, headerOf(f.Dst)
 	if e.Peer.IsValid() {
 		outer = e.Peer

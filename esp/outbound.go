@@ -115,6 +115,7 @@ func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d *datagram, f *ipsec
 		return nil
 	}
 	decision.Layer = Layer{Protocol: s.Protocol, SPI: s.SPI}
+	pathMTU = p.cfg.pathMTU(e, pathMTU)
 	size := s.protectedSize(d)
 	switch {
 	case pathMTU > 0 && size > pathMTU && s.dontFragment(d):

@@ -37,6 +37,7 @@ type driver struct {
 	buf       []byte  // see copied
 	inside    excerpt // of the datagram that is judged
 
+	outer    outer                      // the way of the datagram in hand, where it goes through a tunnel
 	hop      stack.ResolvedFieldsResult // what netstack said last about a next hop
 	resolved func(stack.ResolvedFieldsResult)
 }
@@ -54,6 +55,11 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		Soft:      c.FallBack.Soft,
 		Broadcast: func(a netip.Addr) bool { return slices.Contains(broadcasts, a) },
 	}
+	d := &driver{
+		host: h, boot: h.boots, faults: c.Faults,
+		notes: recent.New[noteKey, note](maxNotes), ids: h.rand("ipv6 fragments"),
+	}
+	boundary.PathMTU = d.farMTU
 	if h.world.Traced() {
 		boundary.Trace = h.record
 	}
@@ -61,10 +67,7 @@ func newDriver(h *Host, c Config) (*driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
-	d := &driver{
-		host: h, boot: h.boots, esp: pipeline, faults: c.Faults,
-		notes: recent.New[noteKey, note](maxNotes), ids: h.rand("ipv6 fragments"),
-	}
+	d.esp = pipeline
 	d.resolved = func(r stack.ResolvedFieldsResult) { d.hop = r }
 	return d, nil
 }
@@ -106,9 +109,10 @@ func (d *driver) outbound(buf []byte, at int, r *stack.Route) *note {
 		return nil
 	}
 	now := d.host.world.Time()
-	n := d.host.nics[r.NICID()-1]
+	n := d.nicOf(r)
 	link := n.port.MTU()
 	mtu := d.paths.mtu(now, out.dst, link)
+	defer d.release()
 	d.fitOutbound(out, mtu)
 	d.inside.take(d.host.world, packet)
 	var decision esp.Decision
@@ -127,6 +131,15 @@ func (d *driver) outbound(buf []byte, at int, r *stack.Route) *note {
 		}
 		d.buf = nil // the datagram that is sent is in it
 		v := d.protectedNote(&decision)
+		sealed, ok := d.sealedRoute(decision.Packet, out.dst, r)
+		if !ok {
+			return nil
+		}
+		if sealed != r {
+			r, n = sealed, d.nicOf(sealed)
+			link = n.port.MTU()
+			mtu = d.paths.mtu(now, d.outer.far, link)
+		}
 		if len(decision.Packet) > mtu || !d.straightOut(n, buf, decision.Packet, v, r) {
 			d.send(decision.Packet, mtu, link, v, r)
 		}
@@ -188,9 +201,9 @@ func (d *driver) resend(packet []byte) {
 	if !ok {
 		return // it was read before it was held
 	}
-	r, err := d.host.stack.FindRoute(0, addressOf(held.src), addressOf(held.dst), held.family, false)
-	if err != nil {
-		d.dropped("ipsec outbound", packet, "no route: "+err.String())
+	r := d.host.route(held.src, held.dst)
+	if r == nil {
+		d.dropped("ipsec outbound", packet, fmt.Sprintf("no route from %s to %s", held.src, held.dst))
 		return
 	}
 	defer r.Release()

@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -47,6 +48,15 @@ func (k *keying) acquire(now time.Time, e esp.EventAcquire) {
 }
 
 func (k *keying) request(now time.Time, e esp.EventAcquire) {
+	if !e.Local.IsValid() { // a tunnel
+		local, ok := k.host.nearEnd(e.Peer)
+		if !ok {
+			k.host.record(trace.PacketDropped{Where: "ipsec outbound", Packet: e.Selector.String(), Reason: fmt.Sprintf("no route to %s, the end of its tunnel", e.Peer), Rule: e.Policy.Rule})
+			k.host.driver.esp.Fail(now, e.ID)
+			return
+		}
+		e.Local = local
+	}
 	k.mux.Request(now, ike.Request{
 		ID: e.ID, Local: e.Local, Remote: e.Peer, Selector: e.Selector, QuickMode: quickModeOf(e.Policy),
 	})

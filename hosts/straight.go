@@ -38,10 +38,15 @@ func (d *driver) opened(n *nic, decision esp.Decision) {
 	if decision.Outcome != esp.Opened {
 		return
 	}
+	to := n
 	if in, ok := readDatagram(decision.Packet); ok {
 		d.fitInbound(in, d.paths.mtu(d.host.world.Time(), in.src, n.port.MTU()))
+		if to = d.arrives(n, in.dst); to == nil {
+			d.dropped("ipsec inbound", decision.Packet, "unsupported: it came out of a tunnel and is for another computer, and hosts do not forward")
+			return
+		}
 	}
-	d.inject(n, decision.Packet)
+	d.inject(to, decision.Packet)
 }
 
 // straightOut puts a datagram that was judged and fits the link on the wire, with the

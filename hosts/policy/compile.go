@@ -46,6 +46,9 @@ func Compile(p *Policy, local []netip.Addr, o Options) (*Compiled, error) {
 	c.policy.standIn(o.KerberosKey)
 	c.exempt(local, o)
 	c.all = expand(c.policy, local, &o)
+	for _, s := range c.all {
+		s.rank = len(c.ties) - slices.Index(c.ties, s.kind)
+	}
 	slices.SortFunc(c.all, func(a, b *specific) int {
 		order, _ := before(a, b, c.ties)
 		return order
@@ -172,6 +175,24 @@ func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 		}
 	}
 	c.dynamicID = next
+	c.joinTunnels()
+}
+
+// joinTunnels tells the entries that send through a tunnel where it begins: at the
+// address at which the rule for the other direction has it end.
+func (c *Compiled) joinTunnels() {
+	ends := map[int]netip.Addr{}
+	for i, s := range c.plumbed[ipsec.Inbound] {
+		if s != nil && s.ending {
+			ends[c.Inbound[i].ID] = s.tunnel
+		}
+	}
+	for i := range c.Outbound {
+		e := &c.Outbound[i]
+		if near := ends[e.ID]; e.Peer.IsValid() && near.Is4() == e.Peer.Is4() {
+			e.Local = near
+		}
+	}
 }
 
 // tunnelRules stands for all rules with tunnels where conversations are told apart.

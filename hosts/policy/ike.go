@@ -20,7 +20,12 @@ var _ ike.Policy = (*Compiled)(nil)
 // sources' "only one authentication method between a pair of hosts" (claim C117).
 func (c *Compiled) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
 	for _, s := range c.all {
-		if s.kind == Negotiate && c.why[s] == "" && s.concerns(local, remote) {
+		if s.kind == Negotiate && c.why[s] == "" && !s.ending && s.concerns(local, remote) {
+			return c.mainMode(c.policy.Rules[s.rule].Auth), true
+		}
+	}
+	for _, s := range c.all { // a tunnel that ends here does not say whose it is
+		if s.ending && c.why[s] == "" && s.tunnel == local {
 			return c.mainMode(c.policy.Rules[s.rule].Auth), true
 		}
 	}
@@ -49,12 +54,9 @@ func (m MainMode) proposals() []ike.MainModeProposal {
 }
 
 // concerns reports whether the filter needs a main mode between two addresses: they
-// are the ends of its packets, or of its tunnel.
+// are the ends of its packets, or of the tunnel through which it sends.
 func (s *specific) concerns(local, remote netip.Addr) bool {
-	switch {
-	case s.ending:
-		return s.tunnel == local
-	case s.tunnel.IsValid():
+	if s.tunnel.IsValid() {
 		return s.tunnel == remote
 	}
 	return between(s.selector, local, remote) || between(s.selector, remote, local)

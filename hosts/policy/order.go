@@ -81,6 +81,7 @@ type specific struct {
 	filter   int
 	generic  Filter
 	seq      int // order of expansion
+	rank     int // of the kind: 3 for the first of Options.Ties, 1 for the last; see weight
 
 	tunnel netip.Addr // the end of the rule's tunnel; invalid in transport mode
 	ending bool       // which is an address of this host

@@ -284,6 +284,7 @@ type Policy struct {
 	PFS       bool       // with Protect: session key perfect forward secrecy, a Diffie–Hellman exchange per quick mode
 	PFSGroup  uint16     // IANA group number with PFS; 0: the group of the main mode in use
 	Peer      netip.Addr // with Protect in tunnel mode: the far end; else invalid, the packet's own address
+	Local     netip.Addr // with Peer: the near end, if the policy names one; else that from which the far end is reached
 
 	// With Protect in transport mode, what Windows has besides RFC 4301.
 	Passthrough bool // inbound: what comes in the clear is let in, and an SA with its sender is asked for
