@@ -26,6 +26,7 @@ type driver struct {
 	faults Faults
 
 	esp     *esp.Pipeline
+	log     *driverLog
 	notes   recent.Map[noteKey, note] // of datagrams that netstack may fragment
 	policy  policyAge
 	paths   pathMTUs
@@ -57,12 +58,14 @@ func newDriver(h *Host, c Config) (*driver, error) {
 	if h.world.Traced() {
 		boundary.Trace = h.record
 	}
+	log := &driverLog{host: h}
+	boundary.Discarded, boundary.Ended = log.discarded, h.pairEnded
 	pipeline, err := esp.New(boundary)
 	if err != nil {
 		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
 	d := &driver{
-		host: h, boot: h.boots, esp: pipeline, faults: c.Faults,
+		host: h, boot: h.boots, esp: pipeline, log: log, faults: c.Faults,
 		notes: recent.New[noteKey, note](maxNotes), ids: h.rand("ipv6 fragments"),
 	}
 	d.resolved = func(r stack.ResolvedFieldsResult) { d.hop = r }
