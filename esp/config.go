@@ -18,6 +18,14 @@ type Config struct {
 	Trace func(trace.Body) // nil is off
 	Rekey Rekey
 
+	// Discarded is told of each packet that arrived and was discarded, with the source
+	// address that it gave; nil is off. Block filters do not count.
+	Discarded func(c Cause, from netip.Addr)
+
+	// Ended is told of each pair of SAs that has ended, by its inbound SAs, outermost
+	// first, and why; nil is off.
+	Ended func(in []ipsec.SAParams, reason string)
+
 	// TrustSPI leaves out the check that an opened packet fits the selector of
 	// its SA (RFC 4301, Section 5.2, step 4), which Windows is documented not to
 	// make (HP J4256-90025, page 42).

@@ -28,6 +28,7 @@ func (p *Pipeline) InboundClear(now time.Time, f ipsec.Flow) Decision {
 		p.counters.PolicyDrops++
 	case decision.Outcome == Dropped:
 		p.counters.ClearTextDrops++
+		p.cfg.discarded(ClearText, f.Src)
 	}
 	p.judged(ipsec.Inbound, &f, &decision)
 	return decision
@@ -93,6 +94,9 @@ func (p *Pipeline) inbound(now time.Time, packet []byte, inPlace bool) (decision
 	var d datagram
 	if bad := d.parse(packet); bad != "" {
 		p.counters.NotDecrypted++
+		if len(packet) > 0 {
+			p.cfg.discarded(BadSyntax, sourceOf(packet))
+		}
 		p.dropped("ipsec inbound", "malformed packet", string(bad), "")
 		decision.drop(string(bad))
 		return decision
@@ -115,7 +119,11 @@ func (p *Pipeline) inbound(now time.Time, packet []byte, inPlace bool) (decision
 	if out == nil {
 		out = make([]byte, len(d.b))
 	}
-	if why := s.open(out, &d, &decision.Inner); why != "" {
+	why = s.open(out, &d, &decision.Inner)
+	if s.due > 0 {
+		p.counters.ReplayDetection++ // the window has taken the sequence number
+	}
+	if why != "" {
 		p.reject(&outside, why, &decision)
 	} else {
 		p.accept(s, &d, &outside, &decision)
@@ -134,10 +142,10 @@ func (p *Pipeline) accept(s *sa, inner *datagram, outside *ipsec.Flow, decision 
 		return
 	case !p.cfg.TrustSPI && !s.Selector.Matches(&f):
 		p.counters.count(otherTraffic)
+		p.cfg.discarded(WrongSA, outside.Src)
 		decision.drop(string(otherTraffic))
 	default:
-		p.counters.PacketsOpened++
-		p.counters.BytesOpened += uint64(len(inner.payload()))
+		p.counters.carried(s, len(inner.payload()))
 		decision.Outcome, decision.Packet, decision.Why = Opened, inner.b, s.why
 	}
 	p.judged(ipsec.Inbound, &f, decision)
@@ -176,6 +184,9 @@ func (p *Pipeline) find(now time.Time, d *datagram, decision *Decision) (*sa, de
 // and RFC 4302, Section 3.4, have each of these be an auditable event.
 func (p *Pipeline) reject(outside *ipsec.Flow, why defect, decision *Decision) {
 	p.counters.count(why)
+	if c := causeOf(why); c != 0 {
+		p.cfg.discarded(c, outside.Src)
+	}
 	name := fmt.Sprintf("%s SPI 0x%08x", outside.String(), decision.SPI)
 	p.dropped("ipsec inbound", name, string(why), decision.Rule)
 	decision.drop(string(why))

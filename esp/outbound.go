@@ -138,8 +138,7 @@ func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d *datagram, f *ipsec
 		decision.Inner = Layer{s.inner.Protocol, s.inner.SPI, s.inner.sequence}
 	}
 	decision.Outcome, decision.Why = Protected, s.why
-	p.counters.PacketsProtected++
-	p.counters.BytesProtected += uint64(payload)
+	p.counters.carried(s, payload)
 	return s
 }
 

@@ -111,6 +111,9 @@ func (p *Pipeline) remove(s *sa, reason string) (removed []ipsec.SAParams) {
 		removed = append(removed, l.params())
 		p.removeOne(l, reason)
 	}
+	if h := s.head(); h.Direction == ipsec.Inbound && h.paired && p.cfg.Ended != nil {
+		p.cfg.Ended(removed, reason)
+	}
 	return removed
 }
 

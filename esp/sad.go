@@ -23,6 +23,7 @@ type sa struct {
 	used   time.Time // of the outermost SA: when it was added, or carried its last packet
 	order  uint64    // of adding
 	pair   *sa       // the opposite direction; nil while it is not there
+	paired bool      // it has been there
 
 	// A bundle is AH around ESP. Its SAs come together, end together and never
 	// serve alone. nil: there is none on that side.
@@ -211,6 +212,7 @@ func (d *sad) add(s *sa) {
 	}
 	if other := d.opposite(s); other != nil {
 		s.pair, other.pair = other, s
+		s.paired, other.paired = true, true
 	}
 	s.softTimer = d.timers.set(s, s.soft.time, softTimer)
 	s.hardTimer = d.timers.set(s, s.hard.time, hardTimer)

@@ -72,6 +72,22 @@ func (p *Pipeline) FallBack(now time.Time, local, peer netip.Addr, reason string
 	return held
 }
 
+// SoftInfo is one soft SA as it stands.
+type SoftInfo struct {
+	Local, Peer netip.Addr
+	Added, Used time.Time
+	Expires     time.Time // if nothing uses it any more
+	Packets     uint64    // that passed under it, both ways
+}
+
+// Softs are all soft SAs in the order in which they were added.
+func (p *Pipeline) Softs() (infos []SoftInfo) {
+	for _, s := range p.softs {
+		infos = append(infos, SoftInfo{s.key.local, s.key.peer, s.added, s.used, s.ends(p.cfg.Soft), s.packets})
+	}
+	return infos
+}
+
 // Soft reports whether there is a soft SA between two addresses.
 func (p *Pipeline) Soft(local, peer netip.Addr) bool { return p.softs.find(softKey{local, peer}) >= 0 }
 

@@ -26,6 +26,7 @@ type driver struct {
 	faults Faults
 
 	esp     *esp.Pipeline
+	log     *driverLog
 	notes   recent.Map[noteKey, note] // of datagrams that netstack may fragment
 	policy  policyAge
 	paths   pathMTUs
@@ -56,13 +57,14 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		Broadcast: func(a netip.Addr) bool { return slices.Contains(broadcasts, a) },
 	}
 	d := &driver{
-		host: h, boot: h.boots, faults: c.Faults,
+		host: h, boot: h.boots, log: &driverLog{host: h}, faults: c.Faults,
 		notes: recent.New[noteKey, note](maxNotes), ids: h.rand("ipv6 fragments"),
 	}
 	boundary.PathMTU = d.farMTU
 	if h.world.Traced() {
 		boundary.Trace = h.record
 	}
+	boundary.Discarded, boundary.Ended = d.log.discarded, h.pairEnded
 	pipeline, err := esp.New(boundary)
 	if err != nil {
 		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)

@@ -6,6 +6,7 @@ import (
 
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 
+	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -14,6 +15,9 @@ import (
 func (h *Host) AddSAs(sas ...ipsec.SAParams) error {
 	return h.driver.esp.Add(h.world.Time(), sas...)
 }
+
+// Discard has the driver log a packet with a bad SPI.
+func (h *Host) Discard(from netip.Addr) { h.driver.log.discarded(esp.BadSPI, from) }
 
 // Connect opens a TCP connection and leaves it open.
 func (h *Host) Connect(p *sim.Proc, to netip.AddrPort) error {

@@ -36,6 +36,8 @@ type Config struct {
 	NoInitialContact bool // likewise
 	Commit           bool // likewise
 
+	DriverLogInterval time.Duration // of the driver's entries in the System log; 0: DefaultDriverLogInterval
+
 	SAIdleTime time.Duration // see esp.Config.Idle
 	FallBack   FallBack
 
@@ -160,9 +162,6 @@ func (h *Host) Interfaces() []*sim.Port {
 
 // SAs are the IPsec SAs of both directions, in the order in which they were added.
 func (h *Host) SAs() []esp.SAInfo { return h.driver.esp.SAs() }
-
-// Counters are the driver's statistics.
-func (h *Host) Counters() esp.Counters { return h.driver.esp.Counters() }
 
 // Settle runs netstack's TCP until it has nothing left to do, so that everything
 // that an event caused has happened before the next event. It implements sim.Owner.

@@ -25,6 +25,8 @@ type keying struct {
 	timer     *sim.Timer // the next deadline of either side
 	due       time.Time
 
+	statistics ike.Statistics // what the engine does not count itself
+
 	rekeys    []*rekey
 	nextRekey uint64
 
@@ -57,6 +59,7 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		Policy:    h.agent,
 		SPIs:      h.driver.esp,
 		Trace:     h.record,
+		Audit:     h.audited,
 		VendorIDs: [][]byte{windows2003VendorID},
 
 		SilentResponder: c.SilentResponder,
@@ -93,6 +96,7 @@ func (k *keying) read(local netip.AddrPort, s *udpSocket) {
 	for {
 		payload, remote, ok, err := s.receive()
 		if err != nil {
+			k.statistics.ReceiveFailures++
 			continue // an ICMP error about an earlier datagram; retransmission deals with it
 		}
 		if !ok {
@@ -164,7 +168,9 @@ func (k *keying) fromIKE(now time.Time) bool {
 	switch e := event.(type) {
 	case ike.EventSend:
 		if s := k.sockets[e.Datagram.Local.Addr()]; s != nil {
-			s.send(e.Datagram.Remote, e.Datagram.Payload)
+			if err := s.send(e.Datagram.Remote, e.Datagram.Payload); err != nil {
+				k.statistics.SendFailures++
+			}
 		}
 	case ike.EventInbound:
 		k.add(now, e.In)

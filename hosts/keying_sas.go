@@ -134,6 +134,7 @@ func (k *keying) add(now time.Time, sas []ipsec.SAParams) bool {
 	if err != nil {
 		k.host.record(trace.PacketDropped{Where: "sad", Packet: "negotiated SAs", Reason: err.Error()})
 	}
+	k.counted(sas, err)
 	return err == nil
 }
 

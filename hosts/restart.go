@@ -37,9 +37,9 @@ func (h *Host) Restart(p *sim.Proc, boot time.Duration, graceful bool) error {
 
 // stop ends everything that runs on the host.
 func (h *Host) stop(how string) {
+	h.off = true // from here on nobody writes to a log
 	h.driver.esp.RemoveAll(h.world.Time(), how)
 	h.boots++ // what belongs to the time before is gone, see the uses of gone
-	h.off = true
 	for e := h.parked.Front(); e != nil; e = e.Next() {
 		e.Value.(*sim.Proc).Wake()
 	}

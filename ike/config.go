@@ -18,6 +18,7 @@ type Config struct {
 	Policy Policy           // what to offer and accept; mandatory
 	SPIs   SPIAllocator     // inbound SPIs; mandatory
 	Trace  func(trace.Body) // nil is off
+	Audit  func(Audit)      // told of the outcomes of negotiations; nil: nobody is
 
 	Retransmit []time.Duration // gaps between copies of an unanswered message; nil: Windows2003Retransmit
 	// SilentResponder has the responder of an exchange repeat nothing but its

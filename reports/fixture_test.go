@@ -285,6 +285,11 @@ func sqlWorld(t testing.TB) *world {
 	w.step("connect", "client asks server on port 1433", []result.Check{passed}, func() {
 		w.now += time.Millisecond
 		w.record("client", trace.Verdict{Direction: "outbound", Packet: "tcp 10.0.1.10:1025 > 10.0.2.20:1433", Action: "negotiate", Rule: "secure SQL/to the database", Outcome: "held", Why: "no SA yet"})
+		w.record("server", trace.EventLog{
+			Log: "Security", Source: "Security", ID: 541, Type: "Success Audit", Message: "IKE security association established",
+			Mode: "Data Protection Mode (Quick Mode)", Peer: "10.0.1.10",
+			Fields: []trace.Field{{Name: "Parameters", Fields: []trace.Field{{Name: "ESP Algorithm", Value: "3des-cbc"}, {Name: "AH Algorithm", Value: "None"}}}},
+		})
 		w.record("client", trace.Acquire{ID: 1, Selector: "tcp 10.0.1.10 > 10.0.2.20:1433", Peer: serverIP, Rule: "secure SQL/to the database"})
 		w.mainMode()
 		out, in := w.quickMode()

@@ -13,6 +13,7 @@ import (
 const (
 	maxVerdicts     = 300
 	maxApplications = 300
+	maxLogs         = 300
 	maxNodes        = 300
 	maxGot          = 50 // lines of what happened in a step
 )
@@ -30,6 +31,7 @@ type page struct {
 	Steps        []stepView
 	Ladder       ladderView
 	Verdicts     limited[verdictView]
+	Logs         limited[logView]
 	Applications limited[applicationView]
 	SAs          saTable
 	Packets      packetTable
@@ -83,6 +85,27 @@ func (l *limited[T]) add(v T, limit int) {
 type verdictView struct {
 	At, Node string
 	trace.Verdict
+}
+
+type logView struct {
+	At, Node string
+	trace.EventLog
+	Details []string
+}
+
+// details are the fields of an entry in one line each.
+func details(fields []trace.Field) (lines []string) {
+	for _, f := range fields {
+		line := f.Name + ": " + f.Value
+		for i, inner := range f.Fields {
+			if i > 0 {
+				line += ", "
+			}
+			line += inner.Name + " " + inner.Value
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 type applicationView struct {
@@ -209,6 +232,8 @@ func (p *page) readEvents(ev *evidence) {
 			}
 		case trace.Verdict:
 			p.Verdicts.add(verdictView{clock(e.At), e.Node, b}, maxVerdicts)
+		case trace.EventLog:
+			p.Logs.add(logView{clock(e.At), e.Node, b, details(b.Fields)}, maxLogs)
 		case trace.Application:
 			p.Applications.add(applicationView{clock(e.At), e.Node, b}, maxApplications)
 		}

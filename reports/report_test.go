@@ -69,7 +69,7 @@ func TestReportShowsTheRun(t *testing.T) {
 	for _, m := range regexp.MustCompile(`<section id="(\w+)"`).FindAllStringSubmatch(html, -1) {
 		ids = append(ids, m[1])
 	}
-	require.Equal(t, []string{"bad", "story", "network", "steps", "invariants", "ladder", "sas", "verdicts", "applications", "packets", "evidence"}, ids,
+	require.Equal(t, []string{"bad", "story", "network", "steps", "invariants", "ladder", "sas", "verdicts", "logs", "applications", "packets", "evidence"}, ids,
 		"what did not pass comes first")
 
 	for _, text := range []string{
@@ -108,6 +108,8 @@ func TestReportShowsTheRun(t *testing.T) {
 	require.Contains(t, section(t, html, "evidence"), `<a href="capture.pcapng">capture</a>`)
 	require.Contains(t, section(t, html, "evidence"), `WIRESHARK_CONFIG_DIR=`)
 	require.Contains(t, section(t, html, "verdicts"), `<span class="fate held">held</span>`)
+	require.Contains(t, section(t, html, "logs"), `<td class="num">541</td><td>IKE security association established<br><span class="dim">Data Protection Mode (Quick Mode)</span>`)
+	require.Contains(t, section(t, html, "logs"), "Parameters: ESP Algorithm 3des-cbc, AH Algorithm None")
 }
 
 func TestReportIsSelfContained(t *testing.T) {

@@ -58,8 +58,10 @@ func (s *stepRun) judge() []result.Check {
 		j.overhead(e.Overhead)
 	}
 	for _, host := range slices.Sorted(maps.Keys(e.Counters)) {
-		want := e.Counters[host]
-		j.counters("counters."+host, host, &want, s.before[host].since(s.after[host]), s.after[host].Counters)
+		j.counters("counters."+host, host, e.Counters[host], s.before[host].since(s.after[host]).driver, s.after[host].driver)
+	}
+	for _, host := range slices.Sorted(maps.Keys(e.IKECounters)) {
+		j.counters("ike-counters."+host, host, e.IKECounters[host], s.before[host].since(s.after[host]).ike, s.after[host].ike)
 	}
 	j.saCounts(e.SAs)
 	if e.Events != nil {

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
@@ -98,12 +100,16 @@ func (j *judgement) overhead(want *spec.Overhead) {
 }
 
 // gauges are the statistics that count what there is, not what happened.
-var gauges = []string{"ActiveSAs", "PendingKeyOperations"}
+var gauges = []string{
+	"ActiveSAs", "OffloadedSAs", "PendingKeyOperations", "ActiveTunnels",
+	"ActiveAcquire", "ActiveReceive", "AcquireHeapSize", "ReceiveHeapSize", "ISADBListSize", "ConnectionListSize",
+}
 
-// counters judges how far a host's statistics moved. The fields of
-// spec.Counters and esp.Counters have the same names.
-func (j *judgement) counters(field, host string, want *spec.Counters, before, after esp.Counters) {
-	wanted, was, is := reflect.ValueOf(*want), reflect.ValueOf(before), reflect.ValueOf(after)
+// counters judges how far statistics of a host moved: want is a spec.Counters with
+// two esp.Counters, or a spec.IKECounters with two ike.Statistics, whose fields have
+// the same names.
+func (j *judgement) counters(field, host string, want, before, after any) {
+	wanted, was, is := reflect.ValueOf(want), reflect.ValueOf(before), reflect.ValueOf(after)
 	for i := range wanted.NumField() {
 		bounds := wanted.Field(i).Interface().(*spec.Range)
 		if bounds == nil {
@@ -127,27 +133,34 @@ func (j *judgement) counters(field, host string, want *spec.Counters, before, af
 
 // statistics are the counters of a host, which begin anew when it is restarted.
 type statistics struct {
-	esp.Counters
+	driver   esp.Counters
+	ike      ike.Statistics
 	restarts int
 }
 
 // since are the counters from which later ones have moved.
-func (s statistics) since(later statistics) esp.Counters {
+func (s statistics) since(later statistics) statistics {
 	if s.restarts != later.restarts {
-		return esp.Counters{}
+		return statistics{}
 	}
-	return s.Counters
+	return s
+}
+
+func statisticsOf(h *hosts.Host) statistics {
+	return statistics{h.Counters(), h.IKEStatistics(), h.Restarts()}
 }
 
 // statistics are the counters of the hosts that a step's expectations name.
 func (s *stepRun) statistics() map[string]statistics {
-	if s.spec.Expect == nil || len(s.spec.Expect.Counters) == 0 {
+	if s.spec.Expect == nil || len(s.spec.Expect.Counters)+len(s.spec.Expect.IKECounters) == 0 {
 		return nil
 	}
 	now := map[string]statistics{}
-	for _, host := range slices.Sorted(maps.Keys(s.spec.Expect.Counters)) {
-		h := s.lab.hosts[host]
-		now[host] = statistics{h.Counters(), h.Restarts()}
+	for host := range s.spec.Expect.Counters {
+		now[host] = statisticsOf(s.lab.hosts[host])
+	}
+	for host := range s.spec.Expect.IKECounters {
+		now[host] = statisticsOf(s.lab.hosts[host])
 	}
 	return now
 }

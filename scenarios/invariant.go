@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -35,7 +36,10 @@ func (l *lab) invariants(steps []*stepRun) []result.Check {
 			j.sas(v.SAs)
 		case v.Counters != nil:
 			host := v.Counters.Host
-			j.counters("counters", host, &v.Counters.Counters, esp.Counters{}, l.hosts[host].Counters())
+			j.counters("counters", host, v.Counters.Counters, esp.Counters{}, l.hosts[host].Counters())
+		case v.IKECounters != nil:
+			host := v.IKECounters.Host
+			j.counters("ike-counters", host, v.IKECounters.IKECounters, ike.Statistics{}, l.hosts[host].IKEStatistics())
 		case v.Events != nil:
 			j.eventsInOrder(v.Events, begin, end)
 		case v.Never != nil:
@@ -60,6 +64,8 @@ func subject(v spec.Invariant) string {
 		return fmt.Sprintf("%s and %s", v.Loss.Between[0], v.Loss.Between[1])
 	case v.Counters != nil:
 		return v.Counters.Host
+	case v.IKECounters != nil:
+		return v.IKECounters.Host
 	case v.Events != nil, v.Never != nil:
 		return "the run"
 	}

@@ -115,8 +115,10 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		NoInitialContact: settings.NoInitialContact,
 		Commit:           settings.Commit,
 		SAIdleTime:       settings.IdleAfter(),
-		FallBack:         fallBackOf(settings),
-		NoIKE:            settings.NoIKE,
+
+		DriverLogInterval: settings.LogsEvery(),
+		FallBack:          fallBackOf(settings),
+		NoIKE:             settings.NoIKE,
 	}
 	for _, s := range n.Serves {
 		if s.Protocol != 0 {

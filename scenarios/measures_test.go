@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/scenarios"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -15,12 +16,16 @@ import (
 
 // Every statistic of the driver has a word in scenarios.
 func TestCountersHaveWords(t *testing.T) {
-	words, counters := reflect.TypeFor[spec.Counters](), reflect.TypeFor[esp.Counters]()
-	for i := range counters.NumField() {
-		_, ok := words.FieldByName(counters.Field(i).Name)
-		require.True(t, ok, "spec.Counters has no %s", counters.Field(i).Name)
+	for words, counters := range map[reflect.Type]reflect.Type{
+		reflect.TypeFor[spec.Counters]():    reflect.TypeFor[esp.Counters](),
+		reflect.TypeFor[spec.IKECounters](): reflect.TypeFor[ike.Statistics](),
+	} {
+		for i := range counters.NumField() {
+			_, ok := words.FieldByName(counters.Field(i).Name)
+			require.True(t, ok, "%s has no %s", words, counters.Field(i).Name)
+		}
+		require.Equal(t, counters.NumField(), words.NumField())
 	}
-	require.Equal(t, counters.NumField(), words.NumField())
 }
 
 func exactly(n int64) *spec.Range { return &spec.Range{Min: n, Max: n} }

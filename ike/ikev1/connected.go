@@ -26,7 +26,7 @@ func (q *quick) genuine(now time.Time, m *message) {
 func (q *quick) message3(now time.Time, m *message) {
 	sa := q.sa
 	if err := m.authenticate(sa.keys, q.iv, q.hash3); err != nil {
-		sa.heard(m, 0, "ignored: quick mode message 3: "+err.Error())
+		sa.ignore(m, 0, "quick mode message 3: "+err.Error())
 		return
 	}
 	sa.heard(m, 3, "")
@@ -69,7 +69,7 @@ func (q *quick) message4(now time.Time, m *message) {
 	sa := q.sa
 	verifies := func(iv []byte) bool { return m.authenticate(sa.keys, iv, sa.hash1(q.mid)) == nil }
 	if m.Flags&payload.Encrypted == 0 || !verifies(q.iv) && (m.Exchange != payload.Informational || !verifies(sa.firstIV(q.mid))) {
-		sa.heard(m, 0, "ignored: it is not what may follow quick mode message 3")
+		sa.ignore(m, 0, "it is not what may follow quick mode message 3")
 		return
 	}
 	q.genuine(now, m)

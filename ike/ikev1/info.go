@@ -19,7 +19,7 @@ func (sa *SA) informational(now time.Time, m *message) {
 		return
 	}
 	if sa.keys == nil || m.MessageID == 0 || m.CookieR != sa.cookies.Responder {
-		sa.heard(m, 0, "ignored: encrypted, but no keys for it")
+		sa.ignore(m, 0, "encrypted, but no keys for it")
 		return
 	}
 	for _, q := range sa.quicks {
@@ -30,11 +30,11 @@ func (sa *SA) informational(now time.Time, m *message) {
 		}
 	}
 	if _, again := sa.used[usedID{m.Exchange, m.MessageID}]; again || len(sa.used) >= maxMessageIDs {
-		sa.heard(m, 0, "ignored: its message ID has been used")
+		sa.ignore(m, 0, "its message ID has been used")
 		return
 	}
 	if err := m.authenticate(sa.keys, sa.firstIV(m.MessageID), sa.hash1(m.MessageID)); err != nil {
-		sa.heard(m, 0, "ignored: informational: "+err.Error())
+		sa.ignore(m, 0, "informational: "+err.Error())
 		return
 	}
 	sa.used[usedID{m.Exchange, m.MessageID}] = struct{}{}
@@ -61,7 +61,7 @@ func (sa *SA) informational(now time.Time, m *message) {
 // unprotected keeps what a notification in the clear says as a hint: nothing proves who sent it.
 func (sa *SA) unprotected(m *message) {
 	if err := m.parse(); err != nil {
-		sa.heard(m, 0, "ignored: unprotected and malformed")
+		sa.ignore(m, 0, "unprotected and malformed")
 		return
 	}
 	var names []string
@@ -73,7 +73,7 @@ func (sa *SA) unprotected(m *message) {
 	if len(names) > 0 {
 		sa.hint = strings.Join(names, ", ")
 	}
-	sa.heard(m, 1, "ignored: it is not protected, so it is only kept as a hint")
+	sa.ignore(m, 1, "it is not protected, so it is only kept as a hint")
 }
 
 // status takes a protected status notification.

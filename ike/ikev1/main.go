@@ -25,7 +25,7 @@ func (sa *SA) mainMode(now time.Time, m *message) {
 		return
 	}
 	if bytes.Equal(m.raw, sa.last.msg) {
-		sa.heard(m, 0, "ignored: our own message came back")
+		sa.ignore(m, 0, "our own message came back")
 		return
 	}
 	if m.Flags&payload.Encrypted != 0 && sa.state >= awaits2 && sa.state <= awaits4 {
@@ -45,10 +45,10 @@ func (sa *SA) mainMode(now time.Time, m *message) {
 	case awaits6:
 		err = sa.message6(now, m)
 	case established, lingering:
-		sa.heard(m, 0, "ignored: main mode is over")
+		sa.ignore(m, 0, "main mode is over")
 		return
 	default:
-		sa.heard(m, 0, "ignored: the offer was refused")
+		sa.ignore(m, 0, "the offer was refused")
 		return
 	}
 	if err != nil {
@@ -69,7 +69,7 @@ func (s state) number() int {
 func (sa *SA) mainModeCopy(now time.Time, m *message) {
 	number := sa.last.record.Number - 1
 	if sa.initiator {
-		sa.heard(m, 0, "ignored: a copy, which the initiator does not answer in main mode")
+		sa.ignore(m, 0, "a copy, which the initiator does not answer in main mode")
 		return
 	}
 	if sa.state == refused {
@@ -86,7 +86,7 @@ func (sa *SA) mainModeCopy(now time.Time, m *message) {
 // drop remembers what was wrong with a main mode message and leaves the state
 // alone: nothing proves who sent it.
 func (sa *SA) drop(now time.Time, m *message, err error) {
-	sa.heard(m, 0, fmt.Sprintf("ignored: message %d is awaited; %s", sa.state.number(), ike.ReasonOf(err)))
+	sa.ignore(m, 0, fmt.Sprintf("message %d is awaited; %s", sa.state.number(), ike.ReasonOf(err)))
 	e, ok := errors.AsType[*ike.Error](err)
 	if !ok {
 		e = ike.Errorf(ike.CodeProcessing, ike.NotifyOf(err), "%v", err)

@@ -40,7 +40,7 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 	}
 	offer, err := sa.message1(m)
 	if err != nil {
-		sa.heard(m, 1, "ignored: "+ike.ReasonOf(err))
+		sa.ignore(m, 1, ike.ReasonOf(err))
 		sa.err = err
 		if n := ike.NotifyOf(err); n != 0 && env.MayNotify(now) {
 			sa.notifyClear(now, &outgoing{}, n)

@@ -52,6 +52,9 @@ func (sa *SA) checkProof(m *message) error {
 	if !hmac.Equal(hash.Data, sa.keys.authHash(sa.peerKE, sa.private.Public(), own, other, sa.sai, id.Body())) {
 		return ike.Errorf(ike.CodeAuthFailed, payload.NotifyAuthenticationFailed, "the peer's hash does not verify")
 	}
+	if p, ok := id.Payload.(payload.ID); ok {
+		sa.peerID = p.String()
+	}
 	return nil
 }
 

@@ -66,10 +66,10 @@ type ownSPIs [4]uint32
 func (sa *SA) quickMode(now time.Time, m *message) {
 	switch {
 	case sa.state != established && sa.state != lingering:
-		sa.heard(m, 0, "ignored: quick mode before the end of main mode")
+		sa.ignore(m, 0, "quick mode before the end of main mode")
 		return
 	case m.Flags&payload.Encrypted == 0 || m.MessageID == 0:
-		sa.heard(m, 0, "ignored: quick mode must be encrypted and have a message ID")
+		sa.ignore(m, 0, "quick mode must be encrypted and have a message ID")
 		return
 	}
 	for _, q := range sa.quicks {
@@ -102,7 +102,7 @@ func (q *quick) receiveCopy(m *message) {
 		number = 2
 	}
 	if q.last.msg == nil || !bytes.Equal(m.raw, q.heard) {
-		q.sa.heard(m, 0, "ignored: a copy of a message that needs no answer any more")
+		q.sa.ignore(m, 0, "a copy of a message that needs no answer any more")
 		return
 	}
 	q.sa.heard(m, number, fmt.Sprintf("a copy of message %d: the stored answer goes out again", number))
@@ -210,7 +210,11 @@ func (q *quick) abandon(err error) {
 // spiOf is our inbound SPI under the protocol, allocated when it is first asked for.
 func (q *quick) spiOf(p ipsec.Protocol) uint32 {
 	if q.own[p] == 0 {
-		q.own[p] = q.sa.env.Config.SPIs.AllocateSPI(p)
+		s := &q.sa.env.Statistics
+		s.TotalGetSPI++
+		if q.own[p] = q.sa.env.Config.SPIs.AllocateSPI(p); q.own[p] == 0 {
+			s.GetSPIFailures++
+		}
 	}
 	return q.own[p]
 }
@@ -223,6 +227,7 @@ func (q *quick) release(p ipsec.Protocol) {
 }
 
 func (q *quick) negotiated(state string, err error) {
+	q.audit(state, err)
 	if q.sa.env.Config.Trace == nil {
 		return
 	}

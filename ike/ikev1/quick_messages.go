@@ -14,32 +14,32 @@ import (
 // quickMessage1 starts a quick mode as the responder. Nothing is kept unless HASH(1) verifies.
 func (sa *SA) quickMessage1(now time.Time, m *message) {
 	if _, again := sa.used[usedID{m.Exchange, m.MessageID}]; again {
-		sa.heard(m, 0, "ignored: its message ID has been used")
+		sa.ignore(m, 0, "its message ID has been used")
 		return
 	}
 	iv := sa.firstIV(m.MessageID)
 	if err := m.authenticate(sa.keys, iv, sa.hash1(m.MessageID)); err != nil {
-		sa.heard(m, 0, "ignored: quick mode message 1: "+err.Error())
+		sa.ignore(m, 0, "quick mode message 1: "+err.Error())
 		return
 	}
 	// "… a SA payload MUST immediately follow the HASH", RFC 2409, Section 5.5. This may be an informational message
 	// that somebody gave out as quick mode: no hash covers the exchange type.
 	if len(m.chain) < 2 || m.chain[1].Payload.Type() != payload.TypeSA {
-		sa.heard(m, 0, "ignored: quick mode message 1 without an SA payload behind the hash")
+		sa.ignore(m, 0, "quick mode message 1 without an SA payload behind the hash")
 		return
 	}
 	sa.genuine(now, m)
 	switch {
 	case sa.state == lingering:
 		// Our Delete crossed it, or was lost.
-		sa.heard(m, 1, "ignored: this main mode has been deleted")
+		sa.ignore(m, 1, "this main mode has been deleted")
 		if sa.farewell.msg != nil {
 			sa.sendAgain(&sa.farewell, "answers a quick mode under a main mode that has been deleted")
 		}
 		return
 	case sa.spent():
 		// The peer allows more quick modes per main mode than we do: a Delete makes it start afresh.
-		sa.heard(m, 1, "ignored: the quick modes of this main mode are used up")
+		sa.ignore(m, 1, "the quick modes of this main mode are used up")
 		sa.retire(now)
 		return
 	}
@@ -50,7 +50,7 @@ func (sa *SA) quickMessage1(now time.Time, m *message) {
 		}
 	}
 	if pending >= maxPeerQuickModes {
-		sa.heard(m, 1, "ignored: the peer has too many quick modes under way")
+		sa.ignore(m, 1, "the peer has too many quick modes under way")
 		return
 	}
 	sa.heard(m, 1, "")
@@ -232,7 +232,7 @@ func (q *quick) hash3([]byte) []byte {
 func (q *quick) message2(now time.Time, m *message) {
 	sa := q.sa
 	if err := m.authenticate(sa.keys, q.iv, q.hash2); err != nil {
-		sa.heard(m, 0, "ignored: quick mode message 2: "+err.Error())
+		sa.ignore(m, 0, "quick mode message 2: "+err.Error())
 		return
 	}
 	sa.heard(m, 2, "")

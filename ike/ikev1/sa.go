@@ -19,6 +19,8 @@ type Env struct {
 	Alone func(now time.Time, sa *SA) bool
 	// MayNotify takes one from the budget of unprotected notifications.
 	MayNotify func(now time.Time) bool
+	// Statistics count what happens under all of them.
+	Statistics ike.Statistics
 }
 
 // state is what an SA waits for. The initiator goes from awaits2 to awaits4,
@@ -56,6 +58,7 @@ type SA struct {
 	group               *suite.Group
 	private             *suite.PrivateKey
 	peerKE              []byte
+	peerID              string // what the peer calls itself, once it has proved who it is
 	ownNonce, peerNonce []byte
 	keys                *keys
 	last                outgoing // our last message of main mode
@@ -113,6 +116,19 @@ func (sa *SA) Established() bool { return sa.state == established }
 // Busy reports whether a quick mode is under way, which may end in a pair of SAs also when the SA is gone.
 func (sa *SA) Busy() bool { return slices.ContainsFunc(sa.quicks, (*quick).pending) }
 
+// Exchanges counts the quick modes under way, and those that are kept to answer copies.
+func (sa *SA) Exchanges() int { return len(sa.quicks) }
+
+// Requests counts the quick modes of ours that are under way.
+func (sa *SA) Requests() (n int) {
+	for _, q := range sa.quicks {
+		if q.initiator && q.pending() {
+			n++
+		}
+	}
+	return n
+}
+
 // Gone reports that the SA is no more for anybody but copies of messages.
 func (sa *SA) Gone() bool { return sa.state == lingering || sa.state == dead }
 
@@ -127,6 +143,12 @@ func (sa *SA) Err() error { return sa.err }
 
 // Chosen is the main mode proposal agreed on; the zero value before message 2.
 func (sa *SA) Chosen() ike.MainModeProposal { return sa.choice.Proposal }
+
+// PeerID is the identity that the peer has proved; "" until it has.
+func (sa *SA) PeerID() string { return sa.peerID }
+
+// Since is when the SA was established.
+func (sa *SA) Since() time.Time { return sa.since }
 
 // Expires is the end of an established SA.
 func (sa *SA) Expires() time.Time { return sa.expires }
@@ -179,15 +201,16 @@ func (sa *SA) HandleDatagram(now time.Time, h payload.Header, raw []byte) {
 	case h.Exchange == payload.Informational:
 		sa.informational(now, m)
 	case h.CookieR != sa.cookies.Responder && sa.state != awaits2 && !bytes.Equal(raw, sa.heardLast): // message 1 has none
+		sa.env.Statistics.InvalidCookies++
 		sa.heard(m, 0, "ignored: the responder's cookie is another one")
 	case h.Exchange == payload.MainMode && h.MessageID != 0:
-		sa.heard(m, 0, "ignored: phase 1 has no message ID") // RFC 2408, Section 3.1
+		sa.ignore(m, 0, "phase 1 has no message ID") // RFC 2408, Section 3.1
 	case h.Exchange == payload.MainMode:
 		sa.mainMode(now, m)
 	case h.Exchange == payload.QuickMode:
 		sa.quickMode(now, m)
 	default:
-		sa.heard(m, 0, "ignored: "+h.Exchange.String()+" is unsupported")
+		sa.ignore(m, 0, h.Exchange.String()+" is unsupported")
 	}
 }
 

@@ -39,6 +39,12 @@ func (sa *SA) heard(m *message, number int, note string) {
 	sa.env.Config.Record(r)
 }
 
+// ignore traces and counts a received message that changes nothing, and why.
+func (sa *SA) ignore(m *message, number int, why string) {
+	sa.env.Statistics.InvalidPackets++
+	sa.heard(m, number, "ignored: "+why)
+}
+
 // items are payloads that we built, as a chain.
 func items(ps []payload.Payload) []payload.Item {
 	chain := make([]payload.Item, len(ps))
@@ -48,8 +54,9 @@ func items(ps []payload.Payload) []payload.Item {
 	return chain
 }
 
-// negotiated traces a change of state of the main mode.
+// negotiated traces and audits a change of state of the main mode.
 func (sa *SA) negotiated(state string, err error) {
+	sa.audit(state, err)
 	if sa.env.Config.Trace == nil {
 		return
 	}

@@ -14,8 +14,26 @@ type MainModeInfo struct {
 	Initiator     bool
 	Established   bool
 	Chosen        ike.MainModeProposal // the zero value until message 2
-	Expires       time.Time            // zero until established
+	PeerID        string               // the identity that the peer has proved; "" until it has
+	Since         time.Time            // established; zero until it is
+	Expires       time.Time            // likewise
 	QuickModes    int                  // started under it, by either side
+}
+
+// Statistics are the engine's counts so far. What its driver counts, of sockets and
+// SAs, is 0 in them.
+func (m *Mux) Statistics() ike.Statistics {
+	s := m.env.Statistics
+	for _, p := range m.waitingPeers() {
+		s.AcquireHeapSize += len(m.waiting[p])
+	}
+	s.ActiveAcquire = s.AcquireHeapSize
+	for _, e := range m.sas {
+		s.ISADBListSize++
+		s.ConnectionListSize += e.sa.Exchanges()
+		s.ActiveAcquire += e.sa.Requests()
+	}
+	return s
 }
 
 // MainModes are the main modes that are up or under way, oldest first.
@@ -27,7 +45,7 @@ func (m *Mux) MainModes() []MainModeInfo {
 		}
 		infos = append(infos, MainModeInfo{
 			Local: e.sa.Local().Addr(), Remote: e.sa.Remote().Addr(), Cookies: e.cookies, Initiator: e.sa.Initiator(),
-			Established: e.sa.Established(), Chosen: e.sa.Chosen(), Expires: e.sa.Expires(), QuickModes: e.sa.QuickModes(),
+			Established: e.sa.Established(), Chosen: e.sa.Chosen(), PeerID: e.sa.PeerID(), Since: e.sa.Since(), Expires: e.sa.Expires(), QuickModes: e.sa.QuickModes(),
 		})
 	}
 	return infos

@@ -92,6 +92,7 @@ func New(c ike.Config) (*Mux, error) {
 // for another quick mode, or waits for one; if none is being started, it starts one.
 func (m *Mux) Request(now time.Time, r ike.Request) {
 	p := peer{r.Local, r.Remote}
+	m.env.Statistics.TotalAcquire++
 	m.waiting[p] = append(m.waiting[p], waiting{request: r})
 	m.pump(now, p)
 }
@@ -102,19 +103,19 @@ func (m *Mux) HandleDatagram(now time.Time, d ike.Datagram) {
 	raw := append([]byte(nil), d.Payload...) // kept beyond the call
 	h, err := payload.ParseHeader(raw)
 	if err != nil {
-		m.ignored(d, h, err.Error())
+		m.invalid(d, h, err.Error())
 		return
 	}
 	if h.Version != payload.Version1 {
-		m.ignored(d, h, fmt.Sprintf("the version is %d.%d, not 1.0", h.Major(), h.Version&0xf)) // RFC 2408, Section 5.2
+		m.invalid(d, h, fmt.Sprintf("the version is %d.%d, not 1.0", h.Major(), h.Version&0xf)) // RFC 2408, Section 5.2
 		return
 	}
 	if odd := h.Flags &^ (payload.Encrypted | payload.Commit); odd != 0 {
-		m.ignored(d, h, "unsupported flags: "+odd.String()) // RFC 2408, Section 5.2
+		m.invalid(d, h, "unsupported flags: "+odd.String()) // RFC 2408, Section 5.2
 		return
 	}
 	if h.CookieI == (payload.Cookie{}) {
-		m.ignored(d, h, "the initiator's cookie is zero")
+		m.invalid(d, h, "the initiator's cookie is zero")
 		return
 	}
 	remote := d.Remote.Addr()
@@ -141,22 +142,22 @@ func (m *Mux) HandleDatagram(now time.Time, d ike.Datagram) {
 func (m *Mux) respond(now time.Time, d ike.Datagram, h payload.Header, raw []byte) {
 	switch {
 	case h.Exchange != payload.MainMode:
-		m.ignored(d, h, h.Exchange.String()+" is unsupported as a first exchange")
+		m.invalid(d, h, h.Exchange.String()+" is unsupported as a first exchange")
 		m.notify(now, d, h, payload.NotifyUnsupportedExchangeType)
 		return
 	case h.MessageID != 0 || h.Flags&payload.Encrypted != 0:
-		m.ignored(d, h, "a first message has no message ID and is not encrypted")
+		m.invalid(d, h, "a first message has no message ID and is not encrypted")
 		return
 	case m.openings[opening{h.CookieI, d.Remote.Addr(), true}] != nil:
-		m.ignored(d, h, "our own message came back")
+		m.invalid(d, h, "our own message came back")
 		return
 	case m.halfOpen >= m.config.HalfOpenLimit():
-		m.ignored(d, h, "too many main modes of peers are unfinished")
+		m.refused(d, h, "too many main modes of peers are unfinished")
 		return
 	}
 	policy, ok := m.config.Policy.MainMode(d.Local.Addr(), d.Remote.Addr())
 	if !ok {
-		m.ignored(d, h, "no rule concerns this peer")
+		m.refused(d, h, "no rule concerns this peer")
 		return
 	}
 	m.add(now, ikev1.Respond(&m.env, now, d.Local, d.Remote, h, raw, policy))
@@ -211,6 +212,8 @@ func (m *Mux) after(now time.Time, e *entry) {
 		case ike.EventUnserved:
 			changed = true
 			m.unserved(e.peer(), ev)
+		case ike.EventFailed:
+			m.failed(ev)
 		default:
 			m.events = append(m.events, ev)
 		}
@@ -338,10 +341,14 @@ func (m *Mux) closeWhere(now time.Time, matches func(peer) bool) {
 // requests fail instead of going on under another main mode.
 func (m *Mux) closing(e *entry, reason error) {
 	for ev, ok := e.sa.NextEvent(); ok; ev, ok = e.sa.NextEvent() {
-		if u, is := ev.(ike.EventUnserved); is {
-			ev = ike.EventFailed{RequestID: u.Request.ID, Remote: u.Request.Remote, Err: reason}
+		switch ev := ev.(type) {
+		case ike.EventUnserved:
+			m.failed(ike.EventFailed{RequestID: ev.Request.ID, Remote: ev.Request.Remote, Err: reason})
+		case ike.EventFailed:
+			m.failed(ev)
+		default:
+			m.events = append(m.events, ev)
 		}
-		m.events = append(m.events, ev)
 	}
 	m.remove(e)
 }

@@ -81,10 +81,16 @@ func (m *Mux) initiating(p peer) bool {
 	})
 }
 
+// failed reports a request that came to nothing.
+func (m *Mux) failed(e ike.EventFailed) {
+	m.env.Statistics.AcquireFailures++
+	m.events = append(m.events, e)
+}
+
 // failWaiting fails all requests that wait for a main mode with the peer.
 func (m *Mux) failWaiting(p peer, err error) {
 	for _, w := range m.waiting[p] {
-		m.events = append(m.events, ike.EventFailed{RequestID: w.request.ID, Remote: p.remote, Err: err})
+		m.failed(ike.EventFailed{RequestID: w.request.ID, Remote: p.remote, Err: err})
 	}
 	delete(m.waiting, p)
 }
@@ -107,7 +113,7 @@ func (m *Mux) waitingPeers() []peer {
 // unserved puts a request back whose main mode ended beneath it.
 func (m *Mux) unserved(p peer, u ike.EventUnserved) {
 	if u.Attempts >= maxAttempts {
-		m.events = append(m.events, ike.EventFailed{RequestID: u.Request.ID, Remote: p.remote, Err: u.Err})
+		m.failed(ike.EventFailed{RequestID: u.Request.ID, Remote: p.remote, Err: u.Err})
 		return
 	}
 	m.waiting[p] = append(m.waiting[p], waiting{request: u.Request, attempts: u.Attempts})

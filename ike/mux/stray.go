@@ -10,6 +10,18 @@ import (
 
 // Messages that belong to no SA.
 
+// invalid is ignored for a datagram that is no message that anybody could act on.
+func (m *Mux) invalid(d ike.Datagram, h payload.Header, why string) {
+	m.env.Statistics.InvalidPackets++
+	m.ignored(d, h, why)
+}
+
+// refused is ignored for a sound first message that this host does not take.
+func (m *Mux) refused(d ike.Datagram, h payload.Header, why string) {
+	m.env.Statistics.ReceiveFailures++
+	m.ignored(d, h, why)
+}
+
 // ignored traces a datagram that changes nothing. h is zero when there is no header.
 func (m *Mux) ignored(d ike.Datagram, h payload.Header, why string) {
 	r := trace.IKEMessage{
@@ -30,6 +42,7 @@ func (m *Mux) ignored(d ike.Datagram, h payload.Header, why string) {
 // unknownCookies ignores a message under an SA that does not exist, and says so
 // when it is of an exchange that the peer waits for (RFC 2408, Section 5.2).
 func (m *Mux) unknownCookies(now time.Time, d ike.Datagram, h payload.Header) {
+	m.env.Statistics.InvalidCookies++
 	m.ignored(d, h, "no main mode has these cookies")
 	if h.Exchange == payload.QuickMode || h.Exchange == payload.MainMode {
 		m.notify(now, d, h, payload.NotifyInvalidCookie)

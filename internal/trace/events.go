@@ -25,6 +25,7 @@ func init() {
 	register[Violation]()
 	register[Attack]()
 	register[HostState]()
+	register[EventLog]()
 }
 
 // Hex is a byte string that JSON shows in hexadecimal.
@@ -250,6 +251,24 @@ type HostState struct {
 	Detail string `json:"detail,omitempty"`
 }
 
+// EventLog is an entry that a Windows computer writes to one of its event logs. What
+// an entry does not have is left out.
+type EventLog struct {
+	Log           string  `json:"log"`                      // Security or System
+	Source        string  `json:"source"`                   // Security, or IPSEC: the driver
+	ID            int     `json:"id,omitempty"`             // of the event; left out where no source has the number
+	Type          string  `json:"type"`                     // Success Audit, Failure Audit, Warning
+	Message       string  `json:"message"`                  // what the event says, in short
+	Mode          string  `json:"mode,omitempty"`           // Key Exchange Mode (Main Mode), Data Protection Mode (Quick Mode)
+	Peer          string  `json:"peer,omitempty"`           // its address
+	FailurePoint  string  `json:"failure_point,omitempty"`  // Me or Peer: who found the fault
+	FailureReason string  `json:"failure_reason,omitempty"` // the text of the code, and what the engine knows
+	Code          int     `json:"code,omitempty"`           // Windows error code (MS-ERREF, 138xx)
+	Count         uint64  `json:"count,omitempty"`          // packets that the entry stands for
+	Fields        []Field `json:"fields,omitempty"`         // identity, filter, parameters, SPIs
+	Unconfirmed   string  `json:"unconfirmed,omitempty"`    // what of the entry no published source confirms
+}
+
 // The names of the kinds, as trace.jsonl spells them.
 func (Step) Kind() string           { return "scenario.step" }
 func (PolicyAssigned) Kind() string { return "policy.assigned" }
@@ -270,3 +289,4 @@ func (Application) Kind() string    { return "app" }
 func (Violation) Kind() string      { return "oracle.violation" }
 func (Attack) Kind() string         { return "attack" }
 func (HostState) Kind() string      { return "host.state" }
+func (EventLog) Kind() string       { return "event.log" }

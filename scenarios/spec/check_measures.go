@@ -7,7 +7,7 @@ import (
 
 // anywhere are the expectations that fit every verb: they are about hosts, not
 // about the traffic of the step.
-var anywhere = []string{"counters", "sas", "events", "never"}
+var anywhere = []string{"counters", "ike-counters", "sas", "events", "never"}
 
 // measures checks the expectations that are numbers of hosts and packets.
 func (c *checker) measures(path string, e *Expect) {
@@ -18,6 +18,12 @@ func (c *checker) measures(path string, e *Expect) {
 		at := child(path, "counters")
 		c.hostKey(at, host)
 		v := e.Counters[host]
+		c.nothing(child(at, host), &v)
+	}
+	for _, host := range sorted(e.IKECounters) {
+		at := child(path, "ike-counters")
+		c.hostKey(at, host)
+		v := e.IKECounters[host]
 		c.nothing(child(at, host), &v)
 	}
 	for _, host := range sorted(e.SAs) {
@@ -62,4 +68,13 @@ func (c *checker) countersOn(path string, v *CountersOn) {
 		c.host(path, "host", v.Host)
 	}
 	c.limited(path, v, "bad-spi, replayed, policy-drops or another counter", "host")
+}
+
+func (c *checker) ikeCountersOn(path string, v *IKECountersOn) {
+	if v.Host == "" {
+		c.missing(path, "host", "ike-counters: there is no host")
+	} else {
+		c.host(path, "host", v.Host)
+	}
+	c.limited(path, v, "negotiation-failures, invalid-cookies, key-additions or another counter of IKE", "host")
 }

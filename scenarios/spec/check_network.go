@@ -116,6 +116,7 @@ func (c *checker) ipsec(path, name string, n Node) {
 		c.span(child(path, "rekey"), "margin", n.IPsec.Rekey.Margin)
 	}
 	c.span(path, "sa-idle-time", n.IPsec.SAIdleTime)
+	c.span(path, "log-interval", n.IPsec.LogInterval)
 	if f := n.IPsec.FallBack; f != nil {
 		at := child(path, "fall-back")
 		c.span(at, "after", f.After)

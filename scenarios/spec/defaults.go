@@ -21,6 +21,7 @@ import (
 //	Node.IPsec           Node.Settings                 the default of each setting
 //	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
 //	IPsec.SAIdleTime     IPsec.IdleAfter               5m
+//	IPsec.LogInterval    IPsec.LogsEvery               1h
 //	IPsec.FallBack       IPsec.FallingBack             after 3s, idle 5m, no lifetime, neither on failure nor on unreachable
 //	IPsec.Ties           IPsec.TieOrder                block, permit, negotiate
 //	IPsec.IPv6           IPsec.BypassIPv6              policy
@@ -202,6 +203,9 @@ func (s IPsec) RekeyBefore() (margin time.Duration, idle bool) {
 	}
 	return s.Rekey.Margin.Span(), s.Rekey.Idle
 }
+
+// LogsEvery is how often the driver writes to the System log.
+func (s IPsec) LogsEvery() time.Duration { return or(s.LogInterval.Span(), time.Hour) }
 
 // IdleAfter is how long nothing uses a pair of IPsec SAs before it ends.
 func (s IPsec) IdleAfter() time.Duration { return or(s.SAIdleTime.Span(), 5*time.Minute) }

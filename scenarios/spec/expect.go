@@ -17,9 +17,12 @@ type Expect struct {
 	Throughput *Range              `yaml:"throughput"` // of a transfer: bytes per second of virtual time, from the beginning of the step to its end
 	Overhead   *Overhead           `yaml:"overhead"`   // of the protected packets between the two nodes, both directions, the first 256 of each SA
 	Counters   map[string]Counters `yaml:"counters"`   // by host: how far the driver's statistics moved during the step
-	SAs        map[string]SACount  `yaml:"sas"`        // by host: how many SAs it had during the step
-	Events     []Event             `yaml:"events"`     // what the trace holds of the step, in this order, other events between them or not
-	Never      []Event             `yaml:"never"`      // what the trace does not hold of the step
+
+	IKECounters map[string]IKECounters `yaml:"ike-counters"` // by host: how far the statistics of IKE moved during the step
+
+	SAs    map[string]SACount `yaml:"sas"`    // by host: how many SAs it had during the step
+	Events []Event            `yaml:"events"` // what the trace holds of the step, in this order, other events between them or not
+	Never  []Event            `yaml:"never"`  // what the trace does not hold of the step
 }
 
 // Wire is what an observer of the wire saw of a step's traffic between its two
@@ -82,8 +85,10 @@ type Invariant struct {
 	SAs   *SAsOn       `yaml:"sas"`
 
 	Counters *CountersOn `yaml:"counters"` // of the driver of one host
-	Events   []Event     `yaml:"events"`   // what the trace holds, in this order
-	Never    []Event     `yaml:"never"`    // what the trace does not hold
+
+	IKECounters *IKECountersOn `yaml:"ike-counters"` // of IKE on one host
+	Events      []Event        `yaml:"events"`       // what the trace holds, in this order
+	Never       []Event        `yaml:"never"`        // what the trace does not hold
 }
 
 // WireBetween limits what the wire may carry between two nodes, in either direction.

@@ -86,6 +86,7 @@ func refine(s *jsonschema.Schema) {
 	}
 	expect := s.Definitions["Expect"]
 	names(expect, "counters")
+	names(expect, "ike-counters")
 	names(expect, "sas")
 	for _, key := range []string{"parameters", "nodes", "filter-lists", "filter-actions", "policies", "assignments"} {
 		names(s, key)
@@ -100,7 +101,7 @@ func refine(s *jsonschema.Schema) {
 	oneOf(s.Definitions["Service"], "tcp", "udp")
 	oneOf(s.Definitions["Change"], "flip", "set")
 	oneOf(s.Definitions["Inject"], packetKinds...)
-	for _, name := range []string{"Queue", "Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "SACount"} {
+	for _, name := range []string{"Queue", "Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "IKECounters", "SACount"} {
 		s.Definitions[name].MinProperties = &one
 	}
 	referring(s)

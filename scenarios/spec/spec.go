@@ -150,6 +150,10 @@ type IPsec struct {
 	// SAIdleTime ends a pair of IPsec SAs that nothing has used for so long, as the value
 	// of that name in the registry of Windows does, 300 to 3600 seconds there. Default: 5m.
 	SAIdleTime Duration `yaml:"sa-idle-time"`
+	// LogInterval is how often the driver writes what it discarded to the System log of the
+	// host, as Windows has it settable with netsh (ipsecloginterval); the default of Windows
+	// is unconfirmed. Default: 1h.
+	LogInterval Duration `yaml:"log-interval"`
 	// FallBack is when and for how long rules with soft: true fall back to clear.
 	FallBack *FallBack `yaml:"fall-back"`
 	// NoIKE makes the host one that does not know IPsec: it has no policy, and its port 500 is closed.
