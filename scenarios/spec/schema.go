@@ -87,7 +87,7 @@ func refine(s *jsonschema.Schema) {
 	expect := s.Definitions["Expect"]
 	names(expect, "counters")
 	names(expect, "sas")
-	for _, key := range []string{"parameters", "nodes", "filter-lists", "filter-actions", "policies", "assignments"} {
+	for _, key := range []string{"parameters", "nodes", "filter-lists", "filter-actions", "policies", "assignments", "persistent"} {
 		names(s, key)
 	}
 	names(s.Definitions["Network"], "segments")
