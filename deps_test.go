@@ -33,7 +33,7 @@ ike/mux                  -> ike/ikev1
 ike/ikev1                -> ike
 ike                      -> ike/payload, internal/suite, internal/trace
 ike/payload              -> internal/ipsec
-esp                      -> esp/replay, internal/classifier, internal/suite, internal/trace
+esp                      -> esp/replay, internal/classifier, internal/recent, internal/suite, internal/trace
 
 # Evidence, read from files: reports know nothing of the engine.
 reports                  -> scenarios/spec, internal/result, internal/trace, internal/pcapng, internal/wireshark

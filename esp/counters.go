@@ -28,6 +28,7 @@ type Counters struct {
 	ClearTextDrops   uint64 // arrived in the clear although policy demands protection (status "clear-text drop")
 	PolicyDrops      uint64 // blocked by policy, both directions
 	HeldDiscarded    uint64 // waited for an SA in vain
+	BootDrops        uint64 // refused by the startup mode, both directions
 
 	SoftAssociations uint64 // "Soft Associations": soft SAs that there were
 	AcceptedClear    uint64 // arrived in the clear, and came in by inbound passthrough

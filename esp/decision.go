@@ -49,6 +49,7 @@ const (
 	ActionNoMatch   = "no match"
 	ActionExempt    = "exempt" // a permit whose rule is a default exemption (TechNet cc756041)
 	ActionSA        = "sa"     // no policy was asked: the SPI decides
+	ActionBoot      = "boot"   // no policy selects it, and the startup mode decides
 )
 
 // ExemptPrefix begins the names of the rules that are default exemptions.

@@ -26,6 +26,7 @@ func (p *Pipeline) InboundClear(now time.Time, f ipsec.Flow) Decision {
 	switch {
 	case decision.Action == ActionBlock:
 		p.counters.PolicyDrops++
+	case decision.Action == ActionBoot: // counted already
 	case decision.Outcome == Dropped:
 		p.counters.ClearTextDrops++
 		p.cfg.discarded(ClearText, f.Src)
@@ -38,6 +39,9 @@ func (p *Pipeline) InboundClear(now time.Time, f ipsec.Flow) Decision {
 // Where the entry demands protection, the packet passes under a soft SA, and with
 // passthrough; then the sender is to negotiate.
 func (p *Pipeline) clearByEntry(now time.Time, e *ipsec.Policy, f ipsec.Flow) Decision {
+	if e == nil {
+		return p.unmatched(ipsec.Inbound, &f)
+	}
 	d := byEntry(e)
 	switch {
 	case d.Action != ActionNegotiate:

@@ -69,7 +69,11 @@ func (p *Pipeline) outbound(now time.Time, packet []byte, r room, pathMTU int) (
 	}
 	if !f.Fragment || tunnelled {
 		e := p.out.lookup(&f)
-		decision = byEntry(e)
+		if e == nil {
+			decision = p.unmatched(ipsec.Outbound, &f)
+		} else {
+			decision = byEntry(e)
+		}
 		switch decision.Action {
 		case ActionBlock:
 			p.counters.PolicyDrops++
@@ -206,5 +210,8 @@ func (p *Pipeline) outboundFragment(f ipsec.Flow) (d Decision, tunnelled bool) {
 			return d, false
 		}
 	}
-	return byEntry(p.out.lookup(&f)), false
+	if e := p.out.lookup(&f); e != nil {
+		return byEntry(e), false
+	}
+	return p.unmatched(ipsec.Outbound, &f), false
 }

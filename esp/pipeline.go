@@ -19,6 +19,7 @@ type Pipeline struct {
 	tunnels  tunnels
 	holds    holds
 	softs    softs
+	startup  *startup // nil: operational
 	events   queue
 	recorder recorder
 	counters Counters

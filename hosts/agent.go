@@ -10,45 +10,111 @@ import (
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
-// agent is the policy agent of a host: it compiles the assigned policy for the
-// host's addresses, gives filters to the driver and settings to IKE (C052).
+// agent is the policy agent of a host: it reads the store, compiles what is
+// assigned for the host's addresses, and gives filters to the driver and settings to
+// IKE (C052), which runs and ends with it.
 type agent struct {
-	host     *Host
-	options  policy.Options
-	policy   *policy.Policy
+	host    *Host
+	options policy.Options
+
+	running bool
+	booting bool // it starts by itself when its delay is over
+	starts  int  // since the host started
+
+	assigned
 	compiled *policy.Compiled
+	polls    polls
 
 	responses responses
 	inForce   *policy.Compiled // compiled, with the dynamic filters of the default response rule
 }
 
-// AssignPolicy makes p the host's only IPsec policy; nil unassigns. All SAs end,
-// and peers are told.
-func (h *Host) AssignPolicy(p *policy.Policy) error {
+// assigned are the policies that a driver works by.
+type assigned struct {
+	persistent *policy.Policy
+	policy     *policy.Policy // nil: none
+	from       Location       // where it was read
+}
+
+// AssignPolicy makes p the one policy of the host's local store that is assigned, and
+// has the agent read it at once; nil unassigns. If that changes what is in force, all
+// SAs end, and peers are told.
+func (h *Host) AssignPolicy(p *policy.Policy) error { return h.assign(Local, p) }
+
+// AssignPersistent is AssignPolicy for the persistent store.
+func (h *Host) AssignPersistent(p *policy.Policy) error { return h.assign(Persistent, p) }
+
+func (h *Host) assign(l Location, p *policy.Policy) error {
 	if h.off {
 		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, ErrOff)
 	}
 	if p != nil && h.config.NoIKE {
 		return fmt.Errorf("hosts: %s: assigning policy: the host has no IKE", h.name)
 	}
-	compiled, err := policy.Compile(p, h.Addrs(), h.agent.options)
+	if _, err := policy.Compile(p, h.Addrs(), h.agent.options); err != nil {
+		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, err)
+	}
+	name := ""
+	if p != nil {
+		h.store.put(l, p)
+		name = p.Name
+	}
+	if err := h.store.assign(l, name); err != nil {
+		return err
+	}
+	if !h.agent.running {
+		return nil // it reads the store when it starts
+	}
+	return h.agent.apply(h.agent.read(), policyChanged)
+}
+
+// policyChanged is why SAs end whose policy is in force no more.
+const policyChanged = "policy changed"
+
+// read is what the store has assigned now.
+func (a *agent) read() assigned {
+	s := a.host.store
+	a.polls.seen(a.host.world.Now(), s.edits)
+	next := assigned{persistent: s.Assigned(Persistent), policy: s.Assigned(Local)}
+	if next.policy != nil {
+		next.from = Local
+	}
+	return next
+}
+
+// apply puts policies in force in place of others: SAs end, and peers are told.
+func (a *agent) apply(next assigned, why string) error {
+	a.host.keying.drop(why)
+	return a.put(next)
+}
+
+// put gives the driver its filters.
+func (a *agent) put(next assigned) error {
+	h := a.host
+	compiled, err := a.compile(next)
 	if err != nil {
 		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, err)
 	}
-	h.keying.drop("policy changed")
-	h.agent.policy, h.agent.compiled, h.agent.inForce = p, compiled, compiled
-	h.agent.responses.dynamic = nil
+	a.assigned, a.compiled, a.inForce = next, compiled, compiled
+	a.responses.dynamic = nil
 	h.driver.esp.SetPolicy(compiled.Outbound, compiled.Inbound)
 	h.driver.policy.changed(h.world.Now())
 	event := trace.PolicyAssigned{Filters: compiled.Specific()}
-	if p != nil {
-		event.Policy = p.Name
+	if next.policy != nil {
+		event.Policy = next.policy.Name
 	}
 	h.record(event)
 	return nil
 }
 
-// Policy is the assigned policy; nil when there is none.
+func (a *agent) compile(p assigned) (*policy.Compiled, error) {
+	if p.persistent != nil {
+		return policy.Compile(p.persistent, a.host.Addrs(), a.options) // TODO both
+	}
+	return policy.Compile(p.policy, a.host.Addrs(), a.options)
+}
+
+// Policy is the local policy in force, or one that came from elsewhere; nil when there is none.
 func (h *Host) Policy() *policy.Policy { return h.agent.policy }
 
 // PolicyOptions are how the host's agent compiles policies.

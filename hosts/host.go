@@ -21,7 +21,8 @@ type Config struct {
 	Interfaces []Interface
 	Routes     []Route
 	Rekey      esp.Rekey                       // when SAs are replaced before they expire
-	Policy     *policy.Policy                  // assigned from the start; nil: none
+	Policy     *policy.Policy                  // assigned in the local store from the start; nil: none
+	Persistent *policy.Policy                  // likewise in the persistent store
 	Options    policy.Options                  // of the policy compiler
 	Protocols  []uint8                         // of IP, without ports: an application takes all datagrams of each
 	Names      func(string) (netip.Addr, bool) // resolves host names; nil: none is known
@@ -40,6 +41,7 @@ type Config struct {
 
 	SAIdleTime time.Duration // see esp.Config.Idle
 	FallBack   FallBack
+	Boot       Boot
 
 	// NoIKE leaves port 500 closed: a computer that does not know IPsec. It answers
 	// IKE with ICMP port unreachable, and takes no policy.
@@ -82,6 +84,7 @@ type Host struct {
 	names    func(string) (netip.Addr, bool)
 	driver   *driver
 	agent    *agent
+	store    *Store // outlives the agent
 	keying   *keying
 	config   Config
 	ports    []*sim.Port
@@ -95,7 +98,10 @@ type Host struct {
 
 // New builds a host and attaches it to its segments.
 func New(w *sim.World, c Config) (*Host, error) {
-	h := &Host{name: c.Name, world: w, config: c, names: c.Names, listeners: map[listenKey]*Listener{}}
+	h := &Host{name: c.Name, world: w, config: c, names: c.Names, listeners: map[listenKey]*Listener{}, store: &Store{}}
+	if err := h.install(c); err != nil {
+		return nil, err
+	}
 	if err := h.start(c); err != nil {
 		if h.stack != nil {
 			h.Close()
@@ -118,10 +124,7 @@ func (h *Host) start(c Config) (err error) {
 	if h.keying, err = newKeying(h, c); err != nil {
 		return fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
-	if c.Policy != nil {
-		return h.AssignPolicy(c.Policy)
-	}
-	return nil
+	return h.startAgent()
 }
 
 // Name is the host's name.

@@ -55,7 +55,7 @@ func newKeying(h *Host, c Config) (*keying, error) {
 	}
 	var err error
 	k.mux, err = mux.New(ike.Config{
-		Rand:      h.rand("ike"),
+		Rand:      h.rand(h.agent.purpose("ike")),
 		Policy:    h.agent,
 		SPIs:      h.driver.esp,
 		Trace:     h.record,
@@ -72,20 +72,37 @@ func newKeying(h *Host, c Config) (*keying, error) {
 	if err != nil {
 		return nil, err
 	}
-	if c.NoIKE {
-		return k, nil
+	return k, nil
+}
+
+// listen opens UDP port 500 of each address.
+func (k *keying) listen() error {
+	h := k.host
+	if h.config.NoIKE {
+		return nil
 	}
 	for _, a := range h.Addrs() {
 		local := netip.AddrPortFrom(a, isakmpPort)
 		s, err := h.bindUDP(local)
 		if err != nil {
-			return nil, fmt.Errorf("binding %s: %w", local, err)
+			return fmt.Errorf("hosts: %s: binding %s: %w", h.name, local, err)
 		}
 		s.fragment()
 		s.onReady(func() { k.read(local, s) })
 		k.sockets[a] = s
 	}
-	return k, nil
+	return nil
+}
+
+// close ends key exchange: SAs and main modes end, peers are told, and port 500 is closed.
+func (k *keying) close(reason string) {
+	k.drop(reason)
+	for _, a := range k.host.Addrs() {
+		if s := k.sockets[a]; s != nil {
+			s.close()
+		}
+	}
+	clear(k.sockets)
 }
 
 // firstRekey starts the numbers of requests that replace an SA pair, apart from
@@ -139,6 +156,10 @@ func (k *keying) fromDriver(now time.Time) bool {
 	}
 	switch e := event.(type) {
 	case esp.EventAcquire:
+		if !k.host.agent.running {
+			k.host.driver.esp.Fail(now, e.ID) // nobody is there to negotiate
+			break
+		}
 		k.mayFallBack(now, e)
 		k.acquire(now, e)
 	case esp.EventSoft:

@@ -15,12 +15,11 @@ import (
 // Restart cuts the host's power and starts it again after the time that booting
 // takes: sockets, programs, SAs, main modes and the driver's statistics are gone,
 // nobody is told, and what arrives meanwhile is lost. Then the applications listen
-// again, under the policy that was assigned. A host that is shut down gracefully
+// again; the store of policies is as it was. The policy agent starts with the
+// computer, or later: see Boot. A host that is shut down gracefully
 // tells its peers first that its SAs are gone.
 //
-// The mode in which the driver of Windows Server 2003 filters while the computer
-// starts is left out: policy and applications start together. Call Restart from a
-// coroutine of no owner.
+// Call Restart from a coroutine of no owner.
 func (h *Host) Restart(p *sim.Proc, boot time.Duration, graceful bool) error {
 	if h.off {
 		return fmt.Errorf("hosts: %s: restarting: %w", h.name, ErrOff)
@@ -50,11 +49,9 @@ func (h *Host) stop(how string) {
 
 // boot starts the host anew.
 func (h *Host) boot() error {
-	c := h.config
-	c.Policy = h.agent.policy
 	h.off = false
 	h.record(trace.HostState{State: "started"})
-	if err := h.start(c); err != nil {
+	if err := h.start(h.config); err != nil {
 		return err
 	}
 	order := func(a, b listenKey) int { return cmp.Or(cmp.Compare(a.proto, b.proto), cmp.Compare(a.port, b.port)) }
@@ -78,7 +75,7 @@ func (h *Host) Restarts() int { return h.boots }
 
 // What belongs to the time before a restart is gone: it neither sends nor is it told anything.
 
-func (k *keying) gone() bool { return k.boot != k.host.boots }
+func (k *keying) gone() bool { return k.boot != k.host.boots || k.host.keying != k }
 func (d *driver) gone() bool { return d.boot != d.host.boots }
 func (n *nic) gone() bool    { return n.boot != n.host.boots }
 func (s *socket) gone() bool { return s.boot != s.host.boots }

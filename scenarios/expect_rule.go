@@ -77,7 +77,7 @@ func (l *lab) verdict(begin, end window, node string, d ipsec.Direction, r reque
 			continue
 		}
 		switch v := e.Body.(type) {
-		case trace.PolicyAssigned:
+		case trace.PolicyAssigned, trace.DriverMode:
 			if i < begin.events {
 				return noDecision
 			}

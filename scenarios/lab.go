@@ -104,20 +104,20 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	settings := n.Settings()
 	margin, idle := settings.RekeyBefore()
 	c := hosts.Config{
-		Name: name, Policy: l.policies[l.spec.Assignments[name]], Options: optionsOf(l.spec, n),
+		Name: name, Policy: l.policies[l.spec.Assignments[name]], Persistent: l.policies[l.spec.Persistent[name]], Options: optionsOf(l.spec, n),
 		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, ReplayWindow: settings.ReplayWindow,
 		SilentResponder: settings.SilentResponder, ResponderOrder: settings.ResponderOrder, ShortenMainMode: settings.ShortenMainMode,
 		Names: func(to string) (netip.Addr, bool) {
 			a, err := l.spec.Destination(name, to)
 			return a, err == nil
 		},
-		Faults:           faults,
-		NoInitialContact: settings.NoInitialContact,
-		Commit:           settings.Commit,
-		SAIdleTime:       settings.IdleAfter(),
-
+		Faults:            faults,
+		NoInitialContact:  settings.NoInitialContact,
+		Commit:            settings.Commit,
+		SAIdleTime:        settings.IdleAfter(),
 		DriverLogInterval: settings.LogsEvery(),
 		FallBack:          fallBackOf(settings),
+		Boot:              bootOf(settings),
 		NoIKE:             settings.NoIKE,
 	}
 	for _, s := range n.Serves {
@@ -136,7 +136,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		return l.spec.Errorf(path, "%v", err)
 	}
 	l.hosts[name] = h
-	l.oracle.assigned(name, c.Policy)
+	l.oracle.begins(name, c.Policy, c.Persistent)
 	for i, s := range n.Serves {
 		switch {
 		case s.TCP != 0:
@@ -202,15 +202,6 @@ func (l *lab) routesOf(path string, n spec.Node) (routes []natbox.Route, err err
 		routes = append(routes, natbox.Route{To: netip.PrefixFrom(all, 0), Via: via})
 	}
 	return routes, nil
-}
-
-// assign gives a host a policy while it runs; nil takes the one it has.
-func (l *lab) assign(host string, p *policy.Policy) error {
-	err := l.hosts[host].AssignPolicy(p)
-	if err == nil {
-		l.oracle.assigned(host, p)
-	}
-	return err
 }
 
 // close ends the world first, so that what the hosts' stacks send when they are

@@ -30,8 +30,8 @@ import (
 type oracle struct {
 	lab        *lab
 	decoder    packetDecoder
-	policies   map[string]*policy.Policy // assigned, by host
-	spis       map[outboundSPI]bool      // of all outbound SAs that there were
+	terms      map[string]*terms    // what drivers work by, by host
+	spis       map[outboundSPI]bool // of all outbound SAs that there were
 	fragments  recent.Map[datagramKey, ruling]
 	frames     int // judged
 	softened   int // in the clear where a rule wanted them protected, after silence on the wire
@@ -52,6 +52,7 @@ type ruling struct {
 	sealed bool // it is under an SA, and nothing is asked
 	leak   bool // it may not leave in the clear
 	exempt bool // NoDefaultExempt lets it pass before all filters
+	free   bool // no filter selects it
 	soft   bool // but for want of an answer to IKE it may
 	rule   string
 	why    string
@@ -66,7 +67,7 @@ type outboundSPI struct {
 
 func newOracle(l *lab) *oracle {
 	o := &oracle{
-		lab: l, policies: map[string]*policy.Policy{}, spis: map[outboundSPI]bool{}, silences: newSilences(l),
+		lab: l, terms: map[string]*terms{}, spis: map[outboundSPI]bool{}, silences: newSilences(l),
 		fragments: recent.New[datagramKey, ruling](recentDatagrams), agreements: agreements{},
 	}
 	l.log.Observe(o.agreements.event)
@@ -74,14 +75,9 @@ func newOracle(l *lab) *oracle {
 		if sa, ok := e.Body.(trace.SAAdded); ok && sa.Direction == ipsec.Outbound.String() {
 			o.spis[outboundSPI{e.Node, sa.Dst, sa.Protocol, sa.SPI}] = true
 		}
+		o.event(e)
 	})
 	return o
-}
-
-// assigned tells the oracle which policy a host has from now on; nil is none.
-func (o *oracle) assigned(host string, p *policy.Policy) {
-	o.policies[host] = p
-	o.silences.forget(host)
 }
 
 // frame judges one frame, when its sender puts it on the wire.
@@ -94,21 +90,41 @@ func (o *oracle) frame(f sim.Frame) {
 		return // addresses are resolved in the clear under any policy
 	}
 	p, ok := o.decoder.decode(f)
-	assigned := o.policies[f.Node]
-	if ok && (assigned == nil && p.protected() || o.sealed(f.Node, p)) {
+	if ok && o.sealed(f.Node, p) {
+		return
+	}
+	duties := o.terms[f.Node].at(f.At)
+	if ok && p.protected() && !slices.ContainsFunc(duties, duty.demanding) {
 		return
 	}
 	o.frames++
 	packet, r := p.flow.String(), ruling{}
+	if !ok {
+		packet = fmt.Sprintf("%d bytes", len(f.Data))
+	}
+	for _, d := range duties {
+		if r = o.demand(d, host, f, p, ok); !r.leak {
+			return
+		}
+	}
+	v := trace.Violation{Frame: f.Number, Segment: f.Segment, Packet: packet, Rule: r.rule, Why: r.why}
+	o.violations = append(o.violations, violation{f.Node, v})
+	o.lab.world.Record(f.Node, v)
+}
+
+// demand is what the duty of a driver demands of a frame; ok: it was read, as p.
+func (o *oracle) demand(d duty, host *hosts.Host, f sim.Frame, p decoded, ok bool) (r ruling) {
 	switch {
 	case ok && p.protected() && p.flow.Fragment:
-		r = ruling{leak: true, rule: assigned.Name, why: "it is a fragment, and no first one with an SPI of the host went before it"}
+		r = ruling{leak: true, rule: d.name(), why: "it is a fragment, and no first one with an SPI of the host went before it"}
 	case ok && p.protected():
-		r = ruling{leak: true, rule: assigned.Name, why: fmt.Sprintf("no SA of the host has the SPI %#08x", p.spi)}
-	case ok && assigned != nil && p.flow.Src.Is6() && host.PolicyOptions().BypassIPv6:
+		r = ruling{leak: true, rule: d.name(), why: fmt.Sprintf("no SA of the host has the SPI %#08x", p.spi)}
+	case ok && d.demanding() && p.flow.Src.Is6() && host.PolicyOptions().BypassIPv6:
 		o.bypassed++
 	case ok:
-		r = o.rule(assigned, host, p)
+		if r = o.rule(d, host, p); r.free {
+			r = d.starting(o.lab.spec.Nodes[f.Node], p.flow)
+		}
 		switch {
 		case r.exempt:
 			o.exempt++
@@ -116,16 +132,10 @@ func (o *oracle) frame(f sim.Frame) {
 			r.leak = false
 			o.softened++
 		}
-	case assigned != nil: // what cannot be read cannot be cleared of suspicion
-		packet = fmt.Sprintf("%d bytes", len(f.Data))
-		r = ruling{leak: true, rule: assigned.Name, why: "it cannot be read as an IP packet"}
+	case d.demanding(): // what cannot be read cannot be cleared of suspicion
+		r = ruling{leak: true, rule: d.name(), why: "it cannot be read as an IP packet"}
 	}
-	if !r.leak {
-		return
-	}
-	v := trace.Violation{Frame: f.Number, Segment: f.Segment, Packet: packet, Rule: r.rule, Why: r.why}
-	o.violations = append(o.violations, violation{f.Node, v})
-	o.lab.world.Record(f.Node, v)
+	return r
 }
 
 // sealed reports whether a packet is protected under an SA of its sender, or is a
@@ -155,16 +165,16 @@ func (o *oracle) known(node string, p decoded) bool {
 
 // rule finds what the policy demands. A non-first fragment hides its ports: the
 // ruling on the first fragment of its datagram holds.
-func (o *oracle) rule(p *policy.Policy, host *hosts.Host, packet decoded) ruling {
+func (o *oracle) rule(d duty, host *hosts.Host, packet decoded) ruling {
 	s := o.lab.sender(host)
 	s.local = append(s.local, packet.flow.Src) // a host is itself under whatever source address it sends
 	if packet.flow.Fragment {
 		if r, ok := o.fragments.Get(packet.key()); ok {
 			return r
 		}
-		return judgeFragment(p, s, packet.flow)
+		return judgeFragment(d.policy, s, packet.flow)
 	}
-	r := judge(p, s, packet.flow)
+	r := d.judge(s, packet.flow)
 	if packet.fragment {
 		o.fragments.Put(packet.key(), r)
 	}
@@ -197,7 +207,9 @@ func judgeFragment(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 // judge is the naive evaluation of a policy for a packet that leaves the host.
 func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 	switch {
-	case p == nil, isakmp(f):
+	case p == nil:
+		return ruling{free: true}
+	case isakmp(f):
 		return ruling{}
 	case s.exempt(f):
 		return ruling{exempt: true}
@@ -236,7 +248,9 @@ func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 			leak: true, rule: p.Name + "/" + policy.DefaultResponseName,
 			why: "an SA that its default response rule has agreed on with the peer lives, and no filter decides",
 		}
-	case best == nil || best.kind == policy.Permit:
+	case best == nil:
+		return ruling{free: true}
+	case best.kind == policy.Permit:
 		return ruling{}
 	}
 	return ruling{

@@ -112,7 +112,7 @@ func (s *silences) frame(f sim.Frame) {
 			pair.refused = arrives
 		}
 	}
-	if h := s.lab.hosts[host]; pair.soft && judge(s.lab.oracle.policies[host], s.lab.sender(h), p.flow.Reverse()).soft {
+	if h := s.lab.hosts[host]; pair.soft && s.lab.oracle.terms[host].duty.judge(s.lab.sender(h), p.flow.Reverse()).soft {
 		pair.used = max(pair.used, arrives)
 	}
 }

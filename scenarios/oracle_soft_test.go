@@ -77,13 +77,13 @@ func TestOracleReckonsSoftSAs(t *testing.T) {
 			p := *l.policies["client"]
 			p.Rules = slices.Clone(p.Rules)
 			p.Rules[0].Action.Soft = false
-			l.oracle.policies["client"] = &p
+			l.oracle.terms["client"].duty.policy = &p
 		}, true},
 		{"has another policy than the oracle knows", func(l *lab) {
 			p := *l.policies["client"]
 			p.Rules = slices.Clone(p.Rules)
 			p.Rules[0].Action = policy.FilterAction{Name: "block", Kind: policy.Block}
-			l.oracle.policies["client"] = &p
+			l.oracle.terms["client"].duty.policy = &p
 		}, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {

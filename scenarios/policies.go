@@ -35,9 +35,15 @@ func Validate(s *spec.Scenario) error {
 	for _, host := range slices.Sorted(maps.Keys(s.Assignments)) {
 		try("$.assignments."+host, host, s.Assignments[host])
 	}
+	for _, host := range slices.Sorted(maps.Keys(s.Persistent)) {
+		try("$.persistent."+host, host, s.Persistent[host])
+	}
 	for i, step := range s.Steps {
 		if a := step.AssignPolicy; a != nil && !a.Unassigns() {
 			try(fmt.Sprintf("$.steps[%d].assign-policy", i), a.Host, a.Policy)
+		}
+		if a := step.StorePolicy; a != nil {
+			try(fmt.Sprintf("$.steps[%d].store-policy", i), a.Host, a.Policy)
 		}
 	}
 	return errors.Join(append(mistakes, unknownEvents(s)...)...)

@@ -133,13 +133,13 @@ func (s *stepRun) perform(p *sim.Proc) {
 		now, err := l.setLink(v.SetLink.Node, l.spec.LinkSegment(v.SetLink), &v.SetLink.Link)
 		s.got, s.broken = append(s.got, now), err
 	case v.AssignPolicy != nil:
-		var next = l.policies[v.AssignPolicy.Policy]
-		if v.AssignPolicy.Unassigns() {
-			next = nil
-		}
-		s.broken = l.assign(v.AssignPolicy.Host, next)
+		s.broken = l.assign(v.AssignPolicy)
 	case v.RestartHost != nil:
 		s.restart(p, v.RestartHost)
+	case v.PolicyAgent != nil:
+		s.broken = l.agent(v.PolicyAgent)
+	case v.StorePolicy != nil:
+		s.broken = l.store(v.StorePolicy)
 	case v.Tamper != nil:
 		now, err := l.tamper(v.Tamper)
 		s.got, s.broken = append(s.got, now), err

@@ -26,6 +26,8 @@ func init() {
 	register[Attack]()
 	register[HostState]()
 	register[EventLog]()
+	register[AgentState]()
+	register[DriverMode]()
 }
 
 // Hex is a byte string that JSON shows in hexadecimal.
@@ -69,7 +71,7 @@ type FiltersChanged struct {
 type Verdict struct {
 	Direction string `json:"direction"`
 	Packet    string `json:"packet"` // protocol, addresses and ports
-	Action    string `json:"action"` // permit, block, negotiate, no match, exempt, sa
+	Action    string `json:"action"` // permit, block, negotiate, no match, exempt, boot, sa
 	Rule      string `json:"rule,omitempty"`
 	Outcome   string `json:"outcome"` // passed, dropped, protected, held, too big, opened
 	Why       string `json:"why,omitempty"`
@@ -269,6 +271,18 @@ type EventLog struct {
 	Unconfirmed   string  `json:"unconfirmed,omitempty"`    // what of the entry no published source confirms
 }
 
+// AgentState says that a policy agent started, stopped or found a change.
+type AgentState struct {
+	State  string `json:"state"` // started, stopped; polled: it found a change in the store
+	Detail string `json:"detail,omitempty"`
+}
+
+// DriverMode says how an IPsec driver filters from now on.
+type DriverMode struct {
+	Mode   string `json:"mode"` // boot: permit, boot: block or boot: stateful; operational; permit: without an agent
+	Detail string `json:"detail,omitempty"`
+}
+
 // The names of the kinds, as trace.jsonl spells them.
 func (Step) Kind() string           { return "scenario.step" }
 func (PolicyAssigned) Kind() string { return "policy.assigned" }
@@ -290,3 +304,5 @@ func (Violation) Kind() string      { return "oracle.violation" }
 func (Attack) Kind() string         { return "attack" }
 func (HostState) Kind() string      { return "host.state" }
 func (EventLog) Kind() string       { return "event.log" }
+func (AgentState) Kind() string     { return "agent.state" }
+func (DriverMode) Kind() string     { return "driver.mode" }

@@ -164,6 +164,9 @@ func (c *checker) sa(path string, sa *SA) {
 // exemptions are what verdicts call traffic that passes before all filters, behind "exempt: ".
 var exemptions = []string{"isakmp", "kerberos", "rsvp", "multicast", "broadcast", "neighbour discovery", "ipv6"}
 
+// bootVerdicts are what verdicts call a decision of the startup mode, behind "boot: ".
+var bootVerdicts = []string{BootPermit, BootBlock, BootStateful, "exempt", "dhcp"}
+
 // ruleName checks the name of a rule as verdicts give it.
 func (c *checker) ruleName(path, key, name string) {
 	if name == "" || name == "no match" {
@@ -173,6 +176,12 @@ func (c *checker) ruleName(path, key, name string) {
 	if exemption, ok := strings.CutPrefix(name, "exempt: "); ok {
 		if !slices.Contains(exemptions, exemption) {
 			c.at(at, "%s: nothing is exempt as %q%s", key, shorten(exemption), Suggest(exemption, exemptions))
+		}
+		return
+	}
+	if mode, ok := strings.CutPrefix(name, "boot: "); ok {
+		if !slices.Contains(bootVerdicts, mode) {
+			c.at(at, "%s: a driver that starts decides nothing as %q%s", key, shorten(mode), Suggest(mode, bootVerdicts))
 		}
 		return
 	}

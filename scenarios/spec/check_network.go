@@ -132,6 +132,7 @@ func (c *checker) ipsec(path, name string, n Node) {
 	if words := []string{IPv6Policy, IPv6Bypass}; n.IPsec.IPv6 != "" && !slices.Contains(words, n.IPsec.IPv6) {
 		c.at(child(path, "ipv6"), "ipv6: want policy or bypass, got %q%s", shorten(n.IPsec.IPv6), Suggest(n.IPsec.IPv6, words))
 	}
+	c.startup(path, n.IPsec)
 	actions := []string{ActionBlock, ActionNegotiate, ActionPermit}
 	if n.IPsec.Ties != nil && !slices.Equal(slices.Sorted(slices.Values(n.IPsec.Ties)), actions) {
 		c.at(child(path, "ties"), "ties: want permit, block and negotiate once each, in the order in which equally specific filters are searched")

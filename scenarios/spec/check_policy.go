@@ -41,6 +41,7 @@ func (c *checker) policies() {
 		}
 		c.defined("$.assignments", host, s.Assignments[host], "policy", "$.policies", sorted(s.Policies))
 	}
+	c.persistent()
 }
 
 // hosts are the names of all nodes that are not routers.

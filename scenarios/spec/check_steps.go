@@ -89,6 +89,10 @@ func (c *checker) step(path string, s *Step) {
 		c.assignPolicy(child(path, "assign-policy"), s.AssignPolicy)
 	case s.RestartHost != nil:
 		c.restartHost(child(path, "restart-host"), s.RestartHost)
+	case s.PolicyAgent != nil:
+		c.policyAgent(child(path, "policy-agent"), s.PolicyAgent)
+	case s.StorePolicy != nil:
+		c.storePolicy(child(path, "store-policy"), s.StorePolicy)
 	default:
 		c.attack(path, s)
 	}
@@ -268,6 +272,7 @@ func (c *checker) assignPolicy(path string, a *AssignPolicy) {
 	} else {
 		c.host(path, "host", a.Host)
 	}
+	c.word(path, "location", a.Location, LocationLocal, LocationPersistent)
 	if !a.Unassigns() {
 		if c.s.Nodes[a.Host].Settings().NoIKE {
 			c.key(child(path, "host"), "assign-policy: %s has no IKE (no-ike: true), and so no IPsec policy", a.Host)

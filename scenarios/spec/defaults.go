@@ -25,6 +25,10 @@ import (
 //	IPsec.FallBack       IPsec.FallingBack             after 3s, idle 5m, no lifetime, neither on failure nor on unreachable
 //	IPsec.Ties           IPsec.TieOrder                block, permit, negotiate
 //	IPsec.IPv6           IPsec.BypassIPv6              policy
+//	Startup.AgentDelay   Startup.Gap                   0
+//	Startup.AgentStopped Startup.WithoutAgent          permit
+//	Startup.PersistentFrom  Startup.PersistentSince    driver
+//	Startup.PersistentOrder Startup.Precedence         specific
 //	Filter.Protocol      Filter.ProtocolNumber         0, any
 //	Filter.Mirrored      Filter.BothWays               true
 //	MainMode.Lifetime    MainMode.Expiry               8h
@@ -51,6 +55,9 @@ import (
 //	SetLink.Segment      (*Scenario).LinkSegment       the segment of the node's only interface
 //	AssignPolicy.Policy  AssignPolicy.Unassigns        unassign
 //	RestartHost.Boot     RestartHost.Boots             30s
+//	AssignPolicy.Location AssignPolicy.Place           local
+//	StorePolicy.As       StorePolicy.Name              its own name
+//	StorePolicy.Location StorePolicy.Place             local
 //	Tamper.Segment       (*Scenario).TamperSegment     the only one that attacker and node share
 //	Tamper.Checksums     Tamper.Repairs                all
 //	Replay.Segment       (*Scenario).AttackSegment     the only one that the attacker is on; likewise of Inject and Spoof

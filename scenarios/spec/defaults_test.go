@@ -77,6 +77,8 @@ func TestSteps(t *testing.T) {
 		{Step{AssignPolicy: &AssignPolicy{Host: "a", Policy: "p"}}, "assign-policy", "assign p to a", "", ""},
 		{Step{AssignPolicy: &AssignPolicy{Host: "a"}}, "assign-policy", "unassign the policy of a", "", ""},
 		{Step{RestartHost: &RestartHost{Host: "a"}}, "restart-host", "restart a", "", ""},
+		{Step{PolicyAgent: &PolicyAgent{Host: "a", Action: "stop"}}, "policy-agent", "stop the policy agent of a", "", ""},
+		{Step{StorePolicy: &StorePolicy{Host: "a", Policy: "p", As: "q"}}, "store-policy", "store q at a", "", ""},
 		{Step{Tamper: &Tamper{By: "m", Link: "a", Change: []Change{{}}}}, "tamper", "m tampers on the link of a", "", ""},
 		{Step{Tamper: &Tamper{By: "m", Link: "a"}}, "tamper", "m leaves the link of a alone", "", ""},
 		{Step{Replay: &Replay{By: "m"}}, "replay", "m replays", "", ""},
@@ -91,6 +93,7 @@ func TestSteps(t *testing.T) {
 	}
 	var verbs []string
 	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Wait: 1}, {SetLink: &SetLink{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
+		{PolicyAgent: &PolicyAgent{}}, {StorePolicy: &StorePolicy{}},
 		{Tamper: &Tamper{}}, {Replay: &Replay{}}, {Inject: &Inject{}}, {Spoof: &Spoof{}}} {
 		verbs = append(verbs, s.Verb())
 	}

@@ -30,6 +30,7 @@ type Counters struct {
 	ClearTextDrops       *Range `yaml:"clear-text-drops"`  // arrived in the clear although policy demands protection
 	PolicyDrops          *Range `yaml:"policy-drops"`      // blocked by policy, both directions
 	HeldDiscarded        *Range `yaml:"held-discarded"`    // waited for an SA in vain
+	BootDrops            *Range `yaml:"boot-drops"`        // refused by the startup mode
 	SoftAssociations     *Range `yaml:"soft-associations"` // soft SAs that began: the host fell back to clear
 	AcceptedClear        *Range `yaml:"accepted-clear"`    // arrived in the clear, and came in by inbound passthrough
 	PacketsProtected     *Range `yaml:"packets-protected"`

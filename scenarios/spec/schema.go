@@ -88,7 +88,7 @@ func refine(s *jsonschema.Schema) {
 	names(expect, "counters")
 	names(expect, "ike-counters")
 	names(expect, "sas")
-	for _, key := range []string{"parameters", "nodes", "filter-lists", "filter-actions", "policies", "assignments"} {
+	for _, key := range []string{"parameters", "nodes", "filter-lists", "filter-actions", "policies", "assignments", "persistent"} {
 		names(s, key)
 	}
 	names(s.Definitions["Network"], "segments")

@@ -30,6 +30,7 @@ type Scenario struct {
 	FilterActions map[string]FilterAction `yaml:"filter-actions"`
 	Policies      map[string]Policy       `yaml:"policies"`
 	Assignments   map[string]string       `yaml:"assignments"` // host: the policy that it starts with
+	Persistent    map[string]string       `yaml:"persistent"`  // host: the policy of its persistent store, in force besides the other
 
 	// KerberosStandIn is a preshared key that takes the place of Kerberos, which Windows
 	// proposes where a rule names no authentication: the lab has no domain yet.
@@ -171,6 +172,8 @@ type IPsec struct {
 	// IPv6 is what the policy means for IPv6: policy (default) has it apply as to IPv4;
 	// bypass lets IPv6 pass untouched, as on Windows Server 2003, whose IPsec policies are for IPv4 alone.
 	IPv6 string `yaml:"ipv6" jsonschema:"enum=policy,enum=bypass"`
+
+	Startup `yaml:",inline"`
 }
 
 // Rekey is when the initiator of an SA pair replaces it before its hard
@@ -277,6 +280,8 @@ type Step struct {
 	SetLink      *SetLink      `yaml:"set-link"`
 	AssignPolicy *AssignPolicy `yaml:"assign-policy"`
 	RestartHost  *RestartHost  `yaml:"restart-host"`
+	PolicyAgent  *PolicyAgent  `yaml:"policy-agent"`
+	StorePolicy  *StorePolicy  `yaml:"store-policy"`
 
 	Tamper *Tamper `yaml:"tamper"`
 	Replay *Replay `yaml:"replay"`
@@ -342,4 +347,6 @@ type SetLink struct {
 type AssignPolicy struct {
 	Host   string `yaml:"host" jsonschema:"required"`
 	Policy string `yaml:"policy"` // empty or "none": unassign
+
+	Location string `yaml:"location" jsonschema:"enum=local,enum=persistent"` // of the host's store; default local
 }

@@ -1,0 +1,77 @@
+package scenarios
+
+import (
+	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+)
+
+// bootOf is how the driver of a host with these settings filters without an agent.
+func bootOf(settings spec.IPsec) hosts.Boot {
+	b := hosts.Boot{
+		Delay:          settings.Gap(),
+		PersistentLate: settings.PersistentSince() == spec.FromAgent,
+		Mode: map[string]esp.StartupMode{
+			spec.BootPermit: esp.StartupPermit, spec.BootBlock: esp.StartupBlock, spec.BootStateful: esp.StartupStateful,
+		}[settings.BootMode],
+		Stopped: map[string]hosts.Stopped{
+			spec.StoppedFilters: hosts.StoppedFilters, spec.StoppedBoot: hosts.StoppedBoot,
+		}[settings.WithoutAgent()],
+	}
+	for _, e := range settings.BootExempt() {
+		d := ipsec.Outbound
+		if e.Inbound {
+			d = ipsec.Inbound
+		}
+		b.Exempt = append(b.Exempt, esp.BootExemption{Direction: d, Proto: e.Protocol, SrcPort: e.SrcPort, DstPort: e.DstPort})
+	}
+	return b
+}
+
+// assign gives a host a policy while it runs, or takes the one it has.
+func (l *lab) assign(v *spec.AssignPolicy) error {
+	h, p := l.hosts[v.Host], l.policies[v.Policy]
+	if v.Unassigns() {
+		p = nil
+	}
+	assign := h.AssignPolicy
+	if v.Place() == spec.LocationPersistent {
+		assign = h.AssignPersistent
+	}
+	if err := assign(p); err != nil {
+		return err
+	}
+	l.oracle.terms[v.Host].assign(v.Place(), p, l.world.Now())
+	return nil
+}
+
+// store writes a policy into a host's store.
+func (l *lab) store(v *spec.StorePolicy) error {
+	stored := *l.policies[v.Policy]
+	stored.Name = v.Name()
+	location := hosts.Local
+	if v.Place() == spec.LocationPersistent {
+		location = hosts.Persistent
+	}
+	if err := l.hosts[v.Host].StorePolicy(location, &stored); err != nil {
+		return err
+	}
+	l.oracle.terms[v.Host].store(v.Place(), &stored, l.world.Now())
+	return nil
+}
+
+// agent starts or stops a host's policy agent.
+func (l *lab) agent(v *spec.PolicyAgent) (err error) {
+	h := l.hosts[v.Host]
+	if v.Action != spec.AgentStart {
+		err = h.StopAgent()
+	}
+	if err == nil && v.Action != spec.AgentStop {
+		err = h.StartAgent()
+	}
+	if err == nil {
+		l.oracle.terms[v.Host].agent(v.Action, l.world.Now())
+	}
+	return err
+}

@@ -1,0 +1,237 @@
+package scenarios
+
+import (
+	"time"
+
+	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+)
+
+// terms are the wire oracle's own reckoning of what the driver of a host works by:
+// from what the lab has told the host, the settings in the file, and the clock. When
+// an agent starts or polls it works out for itself, and does not ask the host.
+type terms struct {
+	oracle *oracle
+	host   string
+	node   spec.Node
+
+	local, persistent stored
+	running           bool
+	starts            time.Duration // when the agent starts by itself; never: it does not
+	since             time.Duration // when it last read the store
+	polls             time.Duration // when it next finds a change there; never: there is none
+
+	duty    duty
+	before  duty // until changed
+	changed time.Duration
+}
+
+const never = time.Duration(-1)
+
+// duty is what a driver does at one moment.
+type duty struct {
+	mode       string         // of a driver that starts: permit, block or stateful; empty: it is operational
+	policy     *policy.Policy // nil: none
+	persistent *policy.Policy // likewise
+}
+
+// demanding reports whether anything that leaves is asked for.
+func (d duty) demanding() bool {
+	return d.policy != nil || d.persistent != nil || d.mode == spec.BootBlock
+}
+
+// name is what violations call it where no rule is to be named.
+func (d duty) name() string {
+	switch {
+	case d.policy != nil:
+		return d.policy.Name
+	case d.persistent != nil:
+		return d.persistent.Name
+	}
+	return "boot: " + d.mode
+}
+
+// stored is one location of a store.
+type stored struct {
+	policies map[string]*policy.Policy
+	assigned string
+}
+
+func (s *stored) put(p *policy.Policy) {
+	if s.policies == nil {
+		s.policies = map[string]*policy.Policy{}
+	}
+	s.policies[p.Name] = p
+}
+
+func (s *stored) current() *policy.Policy { return s.policies[s.assigned] }
+
+func (t *terms) location(word string) *stored {
+	if word == spec.LocationPersistent {
+		return &t.persistent
+	}
+	return &t.local
+}
+
+// up begins anew with a host that has started: its agent starts now or later.
+func (t *terms) up(now time.Duration) {
+	t.running, t.starts = false, now+t.node.Settings().Gap()
+	t.changed = never
+	if t.node.Settings().Gap() == 0 {
+		t.load(now)
+		t.changed = never
+		return
+	}
+	t.duty = t.startup()
+}
+
+// startup is what the driver does before the agent starts: TechNet cc783039.
+func (t *terms) startup() duty {
+	settings := t.node.Settings()
+	d := duty{mode: settings.BootMode}
+	if d.mode == "" {
+		d.mode = spec.BootPermit
+		if t.local.current() != nil || t.persistent.current() != nil {
+			d.mode = spec.BootStateful
+		}
+	}
+	if settings.PersistentSince() == spec.FromDriver {
+		d.persistent = t.persistent.current()
+	}
+	return d
+}
+
+// load puts in force what the store has.
+func (t *terms) load(now time.Duration) {
+	t.before, t.changed = t.duty, now
+	t.running, t.starts, t.since, t.polls = true, never, now, never
+	t.duty = duty{policy: t.local.current(), persistent: t.persistent.current()}
+	t.oracle.silences.forget(t.host)
+}
+
+// assign is what the lab has told the host to assign, at once.
+func (t *terms) assign(location string, p *policy.Policy, now time.Duration) {
+	t.at(now)
+	at := t.location(location)
+	at.assigned = ""
+	if p != nil {
+		at.put(p)
+		at.assigned = p.Name
+	}
+	if t.running {
+		t.load(now)
+		t.changed = never
+	}
+}
+
+// store is what the lab has written into the store, telling nobody.
+func (t *terms) store(location string, p *policy.Policy, now time.Duration) {
+	t.at(now)
+	at := t.location(location)
+	at.put(p)
+	if at.assigned != p.Name || !t.running || t.polls != never {
+		return
+	}
+	every := 180 * time.Minute // MS-GPIPSEC, Section 2.2.1.1
+	for _, in := range []*policy.Policy{t.duty.persistent, t.duty.policy} {
+		if in != nil {
+			every = 180 * time.Minute
+			if in.Polling > 0 {
+				every = in.Polling
+			}
+		}
+	}
+	for t.polls = t.since + every; t.polls <= now; t.polls += every {
+	}
+}
+
+// agent is what the lab has done with the policy agent.
+func (t *terms) agent(action string, now time.Duration) {
+	t.at(now)
+	if action == spec.AgentStart {
+		if !t.running {
+			t.load(now)
+		}
+		t.changed = never
+		return
+	}
+	wasRunning := t.running
+	t.running, t.starts, t.polls = false, never, never
+	t.oracle.silences.forget(t.host)
+	switch t.node.Settings().WithoutAgent() {
+	case spec.StoppedPermit:
+		if wasRunning {
+			t.duty = duty{}
+		}
+	case spec.StoppedBoot:
+		t.duty = t.startup()
+	}
+	if t.changed = never; action == spec.AgentRestart {
+		t.load(now)
+		t.changed = never
+	}
+}
+
+// at are the duties of a moment: one, or at the very moment of a change that comes by
+// itself two, since which of them a frame left under nobody but the host can tell.
+func (t *terms) at(now time.Duration) []duty {
+	switch {
+	case !t.running && t.starts != never && now >= t.starts:
+		t.load(t.starts)
+	case t.running && t.polls != never && now >= t.polls:
+		t.load(t.polls)
+	}
+	if t.changed == now {
+		return []duty{t.duty, t.before}
+	}
+	return []duty{t.duty}
+}
+
+// event follows what happens to hosts.
+func (o *oracle) event(e trace.Event) {
+	if b, ok := e.Body.(trace.HostState); ok && b.State == "started" && o.terms[e.Node] != nil {
+		o.terms[e.Node].up(e.At)
+	}
+}
+
+// begins tells the oracle what a host starts with.
+func (o *oracle) begins(host string, local, persistent *policy.Policy) {
+	t := &terms{oracle: o, host: host, node: o.lab.spec.Nodes[host], starts: never, polls: never, changed: never}
+	o.terms[host] = t
+	if local != nil {
+		t.local.put(local)
+		t.local.assigned = local.Name
+	}
+	if persistent != nil {
+		t.persistent.put(persistent)
+		t.persistent.assigned = persistent.Name
+	}
+	t.up(o.lab.world.Now())
+}
+
+// starting rules on a packet that no filter selects, of a driver that starts.
+func (d duty) starting(node spec.Node, f ipsec.Flow) ruling {
+	if d.mode != spec.BootBlock {
+		return ruling{} // what a host sends passes
+	}
+	const server, client = 67, 68
+	if f.Proto == ipsec.ProtoUDP && f.SrcPort == client && f.DstPort == server {
+		return ruling{}
+	}
+	for _, e := range node.Settings().BootExempt() {
+		if !e.Inbound && e.Protocol == f.Proto && (e.SrcPort == 0 || e.SrcPort == f.SrcPort) && (e.DstPort == 0 || e.DstPort == f.DstPort) {
+			return ruling{}
+		}
+	}
+	return ruling{leak: true, rule: "boot: block", why: "its policy agent has not started, and neither a boot exemption nor DHCP is it"}
+}
+
+// judge is the naive evaluation of what is in force for a packet that leaves.
+func (d duty) judge(s *sender, f ipsec.Flow) ruling {
+	if d.policy == nil {
+		return judge(d.persistent, s, f)
+	}
+	return judge(d.policy, s, f)
+}
