@@ -108,10 +108,7 @@ func (a *agent) put(next assigned) error {
 }
 
 func (a *agent) compile(p assigned) (*policy.Compiled, error) {
-	if p.persistent != nil {
-		return policy.Compile(p.persistent, a.host.Addrs(), a.options) // TODO both
-	}
-	return policy.Compile(p.policy, a.host.Addrs(), a.options)
+	return policy.CompileBoth(p.persistent, p.policy, a.host.Addrs(), a.options)
 }
 
 // Policy is the local policy in force, or one that came from elsewhere; nil when there is none.

@@ -228,10 +228,36 @@ func (d duty) starting(node spec.Node, f ipsec.Flow) ruling {
 	return ruling{leak: true, rule: "boot: block", why: "its policy agent has not started, and neither a boot exemption nor DHCP is it"}
 }
 
-// judge is the naive evaluation of what is in force for a packet that leaves.
-func (d duty) judge(s *sender, f ipsec.Flow) ruling {
-	if d.policy == nil {
-		return judge(d.persistent, s, f)
+// ruleOf is a rule with the policy that it is from.
+type ruleOf struct {
+	policy.Rule
+	of         string
+	persistent bool
+}
+
+func (d duty) rules() (all []ruleOf) {
+	for _, p := range []*policy.Policy{d.policy, d.persistent} {
+		if p == nil {
+			continue
+		}
+		for _, r := range p.Rules {
+			all = append(all, ruleOf{r, p.Name, p == d.persistent})
+		}
 	}
-	return judge(d.policy, s, f)
+	return all
+}
+
+// precedence is the place of a rule's filters beside those of the other policy: in a
+// rank of their own, and among equally specific ones.
+func (d duty) precedence(s *sender, persistent bool) (rank, tie int) {
+	if !persistent || d.policy == nil {
+		return 0, 0
+	}
+	switch s.node.Settings().Precedence() {
+	case spec.OrderPersistent:
+		rank = -1
+	case spec.OrderLast:
+		rank = 1
+	}
+	return rank, 1
 }

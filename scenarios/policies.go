@@ -195,6 +195,9 @@ func optionsOf(s *spec.Scenario, n spec.Node) policy.Options {
 		Exempt: exempt, BypassIPv6: settings.BypassIPv6(), Broadcasts: policy.Broadcasts(n.Prefixes()...),
 		RemoteAccess: n.DialUp(), KerberosKey: s.KerberosStandIn,
 	}
+	o.Persistent = map[string]policy.Precedence{
+		spec.OrderPersistent: policy.PersistentFirst, spec.OrderLast: policy.PersistentLast,
+	}[settings.Precedence()]
 	for _, word := range settings.TieOrder() {
 		o.Ties = append(o.Ties, kindOf(word))
 	}
