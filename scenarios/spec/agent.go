@@ -204,6 +204,23 @@ func (c *checker) storePolicy(path string, p *StorePolicy) {
 	c.word(path, "location", p.Location, LocationLocal, LocationPersistent)
 }
 
+// labels are the rules that verdicts may name of a policy: those that it has in the
+// file, and those of policies that are stored in its place.
+func (s *Scenario) labels(policy string) (labels []string) {
+	names := []string{policy}
+	for _, step := range s.Steps {
+		if p := step.StorePolicy; p != nil && p.Name() == policy {
+			names = append(names, p.Policy)
+		}
+	}
+	for _, name := range names {
+		for _, r := range s.Policies[name].Rules {
+			labels = append(labels, r.Label())
+		}
+	}
+	return labels
+}
+
 // ipsecHost checks that a verb's host is one with IPsec.
 func (c *checker) ipsecHost(path, verb, host string) {
 	switch {
