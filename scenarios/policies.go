@@ -35,6 +35,11 @@ func Validate(s *spec.Scenario) error {
 	for _, host := range slices.Sorted(maps.Keys(s.Assignments)) {
 		try("$.assignments."+host, host, s.Assignments[host])
 	}
+	for _, host := range slices.Sorted(maps.Keys(s.Nodes)) {
+		if source := s.Nodes[host].Settings().PolicySource; source != nil {
+			try("$.nodes."+host+".ipsec.policy-source", host, source.Policy)
+		}
+	}
 	for _, host := range slices.Sorted(maps.Keys(s.Persistent)) {
 		try("$.persistent."+host, host, s.Persistent[host])
 	}
