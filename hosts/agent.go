@@ -24,6 +24,7 @@ type agent struct {
 	assigned
 	compiled *policy.Compiled
 	polls    polls
+	fetching *fetching // nil: the agent is stopped, or has no source
 
 	responses responses
 	inForce   *policy.Compiled // compiled, with the dynamic filters of the default response rule
@@ -68,6 +69,9 @@ func (h *Host) assign(l Location, p *policy.Policy) error {
 	return h.agent.apply(h.agent.read(), policyChanged)
 }
 
+// Store is the host's store of policies.
+func (h *Host) Store() *Store { return h.store }
+
 // policyChanged is why SAs end whose policy is in force no more.
 const policyChanged = "policy changed"
 
@@ -76,7 +80,9 @@ func (a *agent) read() assigned {
 	s := a.host.store
 	a.polls.seen(a.host.world.Now(), s.edits)
 	next := assigned{persistent: s.Assigned(Persistent), policy: s.Assigned(Local)}
-	if next.policy != nil {
+	if cached := s.Assigned(Cache); cached != nil && a.host.config.Source != nil {
+		next.policy, next.from = cached, Cache
+	} else if next.policy != nil {
 		next.from = Local
 	}
 	return next
@@ -101,17 +107,17 @@ func (a *agent) put(next assigned) error {
 	h.driver.policy.changed(h.world.Now())
 	event := trace.PolicyAssigned{Filters: compiled.Specific()}
 	if next.policy != nil {
-		event.Policy = next.policy.Name
+		event.Policy, event.Source = next.policy.Name, next.from.String()
+	}
+	if next.persistent != nil {
+		event.Persistent = next.persistent.Name
 	}
 	h.record(event)
 	return nil
 }
 
 func (a *agent) compile(p assigned) (*policy.Compiled, error) {
-	if p.persistent != nil {
-		return policy.Compile(p.persistent, a.host.Addrs(), a.options) // TODO both
-	}
-	return policy.Compile(p.policy, a.host.Addrs(), a.options)
+	return policy.CompileBoth(p.persistent, p.policy, a.host.Addrs(), a.options)
 }
 
 // Policy is the local policy in force, or one that came from elsewhere; nil when there is none.

@@ -11,6 +11,7 @@ import (
 const (
 	agentStarted = "started"
 	agentStopped = "stopped"
+	agentPolled  = "polled"
 )
 
 // install puts the policies that a host is given into its store.
@@ -61,6 +62,10 @@ func (h *Host) StopAgent() error {
 	}
 	h.keying.close("policy agent stopped")
 	a.polls.stop()
+	if a.fetching != nil {
+		a.fetching.stop()
+		a.fetching = nil
+	}
 	a.running = false
 	h.record(trace.AgentState{State: agentStopped})
 	switch h.config.Boot.Stopped {
@@ -94,6 +99,10 @@ func (a *agent) start() error {
 		}
 	}
 	h.operational()
+	if h.config.Source != nil {
+		a.fetching = &fetching{agent: a}
+		a.fetching.fetch()
+	}
 	return nil
 }
 

@@ -29,3 +29,6 @@ func (h *Host) Connect(p *sim.Proc, to netip.AddrPort) error {
 	k.onReady(p.Wake)
 	return k.connect(p, to, p.Now()+time.Minute)
 }
+
+// Retry is how long an agent waits for a source that has failed n times before.
+var Retry = retry

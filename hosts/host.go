@@ -42,6 +42,7 @@ type Config struct {
 	SAIdleTime time.Duration // see esp.Config.Idle
 	FallBack   FallBack
 	Boot       Boot
+	Source     Source // of a policy that goes before the local one; nil: none
 
 	// NoIKE leaves port 500 closed: a computer that does not know IPsec. It answers
 	// IKE with ICMP port unreachable, and takes no policy.

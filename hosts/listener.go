@@ -17,7 +17,8 @@ type Listener struct {
 	key  listenKey
 	seen Seen
 
-	groups []netip.Addr // whose datagrams it receives
+	groups   []netip.Addr // whose datagrams it receives
+	policies bool         // it is a policy server
 }
 
 // Seen counts what reached a listening application.

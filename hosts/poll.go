@@ -2,7 +2,6 @@ package hosts
 
 import (
 	"fmt"
-	"reflect"
 	"time"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
@@ -52,21 +51,11 @@ func (h *Host) StorePolicy(l Location, p *policy.Policy) error {
 	return nil
 }
 
-// interval is the polling interval in force.
-func (a *agent) interval() time.Duration {
-	if a.policy != nil {
-		return a.policy.PollingInterval()
-	}
-	if a.persistent != nil {
-		return a.persistent.PollingInterval()
-	}
-	return policy.DefaultPolling
-}
-
 // plan sets the next poll that may find a change.
 func (a *agent) plan() {
 	now, every := a.host.world.Now(), a.interval()
-	if !a.running || a.polls.timer != nil || a.host.store.edits == a.polls.edits {
+	// An agent with a source reads the store whenever it asks there.
+	if !a.running || a.fetching != nil || a.polls.timer != nil || a.host.store.edits == a.polls.edits {
 		return
 	}
 	next := a.polls.since + ((now-a.polls.since)/every+1)*every
@@ -78,11 +67,11 @@ func (a *agent) poll() {
 	a.polls.timer = nil
 	was := a.assigned
 	next := a.read()
-	if reflect.DeepEqual(was, next) {
+	if was.same(next) {
 		return
 	}
-	a.host.record(trace.AgentState{State: "polled", Detail: "the store has changed"})
+	a.host.record(trace.AgentState{State: agentPolled, Detail: "the store has changed"})
 	if err := a.apply(next, policyChanged); err != nil {
-		a.host.record(trace.AgentState{State: "polled", Detail: err.Error()})
+		a.host.record(trace.AgentState{State: agentPolled, Detail: err.Error()})
 	}
 }

@@ -61,7 +61,11 @@ func (h *Host) boot() error {
 		case ipsec.ProtoUDP:
 			_, err = h.ServeUDP(k.port, h.listeners[k].groups...)
 		case ipsec.ProtoTCP:
-			_, err = h.ServeTCP(k.port)
+			if h.listeners[k].policies {
+				_, err = h.ServePolicies(k.port)
+			} else {
+				_, err = h.ServeTCP(k.port)
+			}
 		} // those of other protocols are there since the stack is
 		if err != nil {
 			return err

@@ -17,6 +17,7 @@ const (
 	Local      Location = iota + 1 // of the computer, as the snap-in edits it
 	Persistent                     // active from the start of the driver on, in addition to all others
 	Cache                          // the last policy that a source gave
+	Remote                         // the source itself; the store has no such place
 )
 
 // String is the word that netsh uses; netsh has none for the cache.
@@ -28,6 +29,8 @@ func (l Location) String() string {
 		return "persistent"
 	case Cache:
 		return "cache"
+	case Remote:
+		return "source"
 	}
 	return fmt.Sprintf("location(%d)", uint8(l))
 }
@@ -71,6 +74,12 @@ func (s *Store) assign(l Location, name string) error {
 	at.assigned = name
 	s.edits++
 	return nil
+}
+
+// drop empties a location.
+func (s *Store) drop(l Location) {
+	s.places[l] = place{}
+	s.edits++
 }
 
 // Assigned is the policy of a location that is assigned; nil when none is.

@@ -25,7 +25,9 @@ const requestHeader = 16
 type tcpSocket struct{ *socket }
 
 // ServeTCP answers requests on a port, in each family that the host speaks.
-func (h *Host) ServeTCP(port uint16) (*Listener, error) {
+func (h *Host) ServeTCP(port uint16) (*Listener, error) { return h.serveTCP(port, (*Listener).serve) }
+
+func (h *Host) serveTCP(port uint16, serve func(*Listener, *sim.Proc, *tcpSocket, netip.AddrPort)) (*Listener, error) {
 	var sockets []*socket
 	for _, f := range h.families {
 		s, err := h.listenTCP(port, f)
@@ -39,7 +41,7 @@ func (h *Host) ServeTCP(port uint16) (*Listener, error) {
 	}
 	l := h.addListener(ipsec.ProtoTCP, port)
 	for _, s := range sockets {
-		s.onReady(func() { l.accept(s) })
+		s.onReady(func() { l.accept(s, serve) })
 	}
 	return l, nil
 }
@@ -59,7 +61,7 @@ func (h *Host) listenTCP(port uint16, f family) (*socket, error) {
 }
 
 // accept serves the connections that have come.
-func (l *Listener) accept(s *socket) {
+func (l *Listener) accept(s *socket, serve func(*Listener, *sim.Proc, *tcpSocket, netip.AddrPort)) {
 	h := l.host
 	for {
 		var peer tcpip.FullAddress
@@ -71,7 +73,7 @@ func (l *Listener) accept(s *socket) {
 		l.seen.Connections++
 		l.record("accepted", from, 0, "")
 		c := &tcpSocket{h.wrap(ep, wq)}
-		h.world.Go(h, l.key.String(), func(p *sim.Proc) { l.serve(p, c, from) })
+		h.world.Go(h, l.key.String(), func(p *sim.Proc) { serve(l, p, c, from) })
 	}
 }
 

@@ -1,6 +1,8 @@
 package scenarios
 
 import (
+	"net/netip"
+
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
@@ -27,6 +29,27 @@ func bootOf(settings spec.IPsec) hosts.Boot {
 		b.Exempt = append(b.Exempt, esp.BootExemption{Direction: d, Proto: e.Protocol, SrcPort: e.SrcPort, DstPort: e.DstPort})
 	}
 	return b
+}
+
+// sourceOf is where a host's agent gets its policy; nil: nowhere.
+func (l *lab) sourceOf(name string, settings spec.IPsec) hosts.Source {
+	p := settings.PolicySource
+	if p == nil {
+		return nil
+	}
+	a, _ := l.spec.Destination(name, p.Server) // spec has checked it
+	return hosts.PolicyServer{Server: netip.AddrPortFrom(a, uint16(p.Port)), Policy: p.Policy}
+}
+
+// servePolicies makes a host a policy server.
+func (l *lab) servePolicies(name string, s spec.Service) error {
+	for _, p := range s.Policies {
+		if err := l.store(&spec.StorePolicy{Host: name, Policy: p}); err != nil {
+			return err
+		}
+	}
+	_, err := l.hosts[name].ServePolicies(uint16(s.TCP))
+	return err
 }
 
 // assign gives a host a policy while it runs, or takes the one it has.

@@ -29,7 +29,7 @@ type Explanation struct {
 // View is the decision of one node about one packet.
 type View struct {
 	Node        string             `json:"node"`
-	Policy      string             `json:"policy"` // assigned; "" for none
+	Policy      string             `json:"policy"` // assigned; "" for none; behind it "+ NAME" of a persistent one
 	Packet      string             `json:"packet"`
 	Explanation policy.Explanation `json:"explanation"`
 }
@@ -81,18 +81,27 @@ func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
 		if !ok || !s.Nodes[name].Host() {
 			continue // nobody there has an IPsec policy
 		}
-		compiled, err := policy.Compile(policies[s.Assignments[name]], s.NodeAddrs(name), optionsOf(s, s.Nodes[name]))
+		compiled, err := policy.CompileBoth(policies[s.Persistent[name]], policies[s.Assignments[name]], s.NodeAddrs(name), optionsOf(s, s.Nodes[name]))
 		if err != nil {
 			return nil, fmt.Errorf("scenarios: explain: node %s: %w", name, err)
 		}
 		x.Views = append(x.Views, View{
-			Node: name, Policy: s.Assignments[name], Packet: v.f.String(), Explanation: compiled.Explain(v.d, v.f),
+			Node: name, Policy: inForce(s, name), Packet: v.f.String(), Explanation: compiled.Explain(v.d, v.f),
 		})
 	}
 	if x.Views == nil {
 		return nil, fmt.Errorf("scenarios: explain: neither %s nor %s is a host of the scenario", q.From, q.To)
 	}
 	return x, nil
+}
+
+// inForce names the policies that a host starts with.
+func inForce(s *spec.Scenario, host string) string {
+	local, persistent := s.Assignments[host], s.Persistent[host]
+	if local != "" && persistent != "" {
+		return local + " + " + persistent
+	}
+	return local + persistent
 }
 
 // passage is a packet where a filter may decide about it.

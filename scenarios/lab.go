@@ -118,6 +118,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		DriverLogInterval: settings.LogsEvery(),
 		FallBack:          fallBackOf(settings),
 		Boot:              bootOf(settings),
+		Source:            l.sourceOf(name, settings),
 		NoIKE:             settings.NoIKE,
 	}
 	for _, s := range n.Serves {
@@ -139,6 +140,8 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	l.oracle.begins(name, c.Policy, c.Persistent)
 	for i, s := range n.Serves {
 		switch {
+		case s.TCP != 0 && s.Policies != nil:
+			err = l.servePolicies(name, s)
 		case s.TCP != 0:
 			_, err = h.ServeTCP(uint16(s.TCP))
 		case s.UDP != 0:

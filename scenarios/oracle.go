@@ -172,7 +172,7 @@ func (o *oracle) rule(d duty, host *hosts.Host, packet decoded) ruling {
 		if r, ok := o.fragments.Get(packet.key()); ok {
 			return r
 		}
-		return judgeFragment(d.policy, s, packet.flow)
+		return d.judgeFragment(s, packet.flow)
 	}
 	r := d.judge(s, packet.flow)
 	if packet.fragment {
@@ -183,12 +183,9 @@ func (o *oracle) rule(d duty, host *hosts.Host, packet decoded) ruling {
 
 // judgeFragment judges a fragment of an unknown datagram: it is a leak if any
 // ports that a filter names would make it one.
-func judgeFragment(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
-	if p == nil {
-		return ruling{}
-	}
+func (d duty) judgeFragment(s *sender, f ipsec.Flow) ruling {
 	flows := []ipsec.Flow{f}
-	for _, rule := range p.Rules {
+	for _, rule := range d.rules() {
 		for _, filter := range rule.Filters.Filters {
 			there, back := f, f
 			there.SrcPort, there.DstPort = filter.SourcePort, filter.DestinationPort
@@ -197,17 +194,17 @@ func judgeFragment(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 		}
 	}
 	for _, f := range flows {
-		if r := judge(p, s, f); r.leak {
+		if r := d.judge(s, f); r.leak {
 			return r
 		}
 	}
-	return ruling{}
+	return ruling{free: d.policy == nil && d.persistent == nil}
 }
 
-// judge is the naive evaluation of a policy for a packet that leaves the host.
-func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
+// judge is the naive evaluation of what is in force for a packet that leaves the host.
+func (d duty) judge(s *sender, f ipsec.Flow) ruling {
 	switch {
-	case p == nil:
+	case d.policy == nil && d.persistent == nil:
 		return ruling{free: true}
 	case isakmp(f):
 		return ruling{}
@@ -215,7 +212,7 @@ func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 		return ruling{exempt: true}
 	}
 	var best *candidate
-	for _, rule := range p.Rules {
+	for _, rule := range d.rules() {
 		if rule.Inactive || !s.connected(rule.Connections, f.Src) || rule.Tunnel.IsValid() && slices.Contains(s.local, rule.Tunnel) {
 			continue // not for what leaves by this address
 		}
@@ -232,7 +229,8 @@ func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 				if !ok {
 					continue
 				}
-				c.kind, c.soft, c.rule, c.filter = rule.Action.Kind, rule.Action.Soft, p.Name+"/"+rule.Name, filter.String()
+				c.kind, c.soft, c.rule, c.filter = rule.Action.Kind, rule.Action.Soft, rule.of+"/"+rule.Name, filter.String()
+				c.rank, c.persistent = d.precedence(s, rule.persistent)
 				if rule.Tunnel.IsValid() {
 					c.tunnel = 1
 				}
@@ -242,10 +240,14 @@ func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 			}
 		}
 	}
+	main := d.policy
+	if main == nil {
+		main = d.persistent
+	}
 	switch {
-	case best == nil && p.DefaultResponse != nil && s.agreed(f):
+	case best == nil && main.DefaultResponse != nil && s.agreed(f):
 		return ruling{
-			leak: true, rule: p.Name + "/" + policy.DefaultResponseName,
+			leak: true, rule: main.Name + "/" + policy.DefaultResponseName,
 			why: "an SA that its default response rule has agreed on with the peer lives, and no filter decides",
 		}
 	case best == nil:
@@ -262,10 +264,12 @@ func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 // candidate is a filter that matches, with what decides its place in the search:
 // the documented order of package policy, restated.
 type candidate struct {
+	rank         int // of its policy: the lower is searched first
 	tunnel       int // 1 when its rule has a tunnel: those are searched first
 	narrow, wide int // prefix lengths of its two ends, the longer first
 	protocol     int // 1 when it names one
 	ports        int // how many it names
+	persistent   int // 1 when it is from the persistent policy, and there is another one
 	kind         policy.Kind
 	soft         bool // its action is with soft: true
 	rule, filter string
@@ -274,7 +278,8 @@ type candidate struct {
 // beats reports whether c is searched before b. Of equals the earlier found stays.
 func (c *candidate) beats(b *candidate, ties []policy.Kind) bool {
 	for _, d := range []int{
-		c.tunnel - b.tunnel, c.narrow - b.narrow, c.wide - b.wide, c.protocol - b.protocol, c.ports - b.ports, slices.Index(ties, b.kind) - slices.Index(ties, c.kind),
+		b.rank - c.rank, c.tunnel - b.tunnel, c.narrow - b.narrow, c.wide - b.wide, c.protocol - b.protocol, c.ports - b.ports,
+		c.persistent - b.persistent, slices.Index(ties, b.kind) - slices.Index(ties, c.kind),
 	} {
 		if d != 0 {
 			return d > 0

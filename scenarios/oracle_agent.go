@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
@@ -18,6 +19,7 @@ type terms struct {
 	node   spec.Node
 
 	local, persistent stored
+	fetched           *policy.Policy // from the source of the agent, the last answer; nil: none
 	running           bool
 	starts            time.Duration // when the agent starts by itself; never: it does not
 	since             time.Duration // when it last read the store
@@ -93,7 +95,7 @@ func (t *terms) startup() duty {
 	d := duty{mode: settings.BootMode}
 	if d.mode == "" {
 		d.mode = spec.BootPermit
-		if t.local.current() != nil || t.persistent.current() != nil {
+		if t.local.current() != nil || t.persistent.current() != nil || t.fetched != nil {
 			d.mode = spec.BootStateful
 		}
 	}
@@ -103,12 +105,28 @@ func (t *terms) startup() duty {
 	return d
 }
 
-// load puts in force what the store has.
+// load puts in force what there is: the agent has read it.
 func (t *terms) load(now time.Duration) {
 	t.before, t.changed = t.duty, now
 	t.running, t.starts, t.since, t.polls = true, never, now, never
-	t.duty = duty{policy: t.local.current(), persistent: t.persistent.current()}
+	t.duty = t.next()
 	t.oracle.silences.forget(t.host)
+}
+
+// reload is what a poll does: if nothing has changed, nothing happens.
+func (t *terms) reload(now time.Duration) {
+	if t.since, t.polls = now, never; !reflect.DeepEqual(t.next(), t.duty) {
+		t.load(now)
+	}
+}
+
+// next is what the agent finds.
+func (t *terms) next() duty {
+	d := duty{policy: t.local.current(), persistent: t.persistent.current()}
+	if t.fetched != nil {
+		d.policy = t.fetched
+	}
+	return d
 }
 
 // assign is what the lab has told the host to assign, at once.
@@ -131,7 +149,7 @@ func (t *terms) store(location string, p *policy.Policy, now time.Duration) {
 	t.at(now)
 	at := t.location(location)
 	at.put(p)
-	if at.assigned != p.Name || !t.running || t.polls != never {
+	if t.node.Settings().PolicySource != nil || at.assigned != p.Name || !t.running || t.polls != never {
 		return
 	}
 	every := 180 * time.Minute // MS-GPIPSEC, Section 2.2.1.1
@@ -181,7 +199,7 @@ func (t *terms) at(now time.Duration) []duty {
 	case !t.running && t.starts != never && now >= t.starts:
 		t.load(t.starts)
 	case t.running && t.polls != never && now >= t.polls:
-		t.load(t.polls)
+		t.reload(t.polls)
 	}
 	if t.changed == now {
 		return []duty{t.duty, t.before}
@@ -189,8 +207,24 @@ func (t *terms) at(now time.Duration) []duty {
 	return []duty{t.duty}
 }
 
+// asked follows the agent's dealings with its source. That it was asked and how that
+// ended is the host's word; what a policy server has given is known from the lab.
+func (t *terms) asked(now time.Duration, b trace.PolicyFetched) {
+	t.at(now)
+	source := t.node.Settings().PolicySource
+	if server, ok := t.oracle.lab.spec.NodeOf(source.Server); ok && b.Result != "failed" {
+		t.fetched = t.oracle.terms[server].local.policies[source.Policy]
+	}
+	if t.running {
+		t.reload(now)
+	}
+}
+
 // event follows what happens to hosts.
 func (o *oracle) event(e trace.Event) {
+	if b, ok := e.Body.(trace.PolicyFetched); ok && o.terms[e.Node] != nil {
+		o.terms[e.Node].asked(e.At, b)
+	}
 	if b, ok := e.Body.(trace.HostState); ok && b.State == "started" && o.terms[e.Node] != nil {
 		o.terms[e.Node].up(e.At)
 	}
@@ -228,10 +262,36 @@ func (d duty) starting(node spec.Node, f ipsec.Flow) ruling {
 	return ruling{leak: true, rule: "boot: block", why: "its policy agent has not started, and neither a boot exemption nor DHCP is it"}
 }
 
-// judge is the naive evaluation of what is in force for a packet that leaves.
-func (d duty) judge(s *sender, f ipsec.Flow) ruling {
-	if d.policy == nil {
-		return judge(d.persistent, s, f)
+// ruleOf is a rule with the policy that it is from.
+type ruleOf struct {
+	policy.Rule
+	of         string
+	persistent bool
+}
+
+func (d duty) rules() (all []ruleOf) {
+	for _, p := range []*policy.Policy{d.policy, d.persistent} {
+		if p == nil {
+			continue
+		}
+		for _, r := range p.Rules {
+			all = append(all, ruleOf{r, p.Name, p == d.persistent})
+		}
 	}
-	return judge(d.policy, s, f)
+	return all
+}
+
+// precedence is the place of a rule's filters beside those of the other policy: in a
+// rank of their own, and among equally specific ones.
+func (d duty) precedence(s *sender, persistent bool) (rank, tie int) {
+	if !persistent || d.policy == nil {
+		return 0, 0
+	}
+	switch s.node.Settings().Precedence() {
+	case spec.OrderPersistent:
+		rank = -1
+	case spec.OrderLast:
+		rank = 1
+	}
+	return rank, 1
 }

@@ -35,6 +35,11 @@ func Validate(s *spec.Scenario) error {
 	for _, host := range slices.Sorted(maps.Keys(s.Assignments)) {
 		try("$.assignments."+host, host, s.Assignments[host])
 	}
+	for _, host := range slices.Sorted(maps.Keys(s.Nodes)) {
+		if source := s.Nodes[host].Settings().PolicySource; source != nil {
+			try("$.nodes."+host+".ipsec.policy-source", host, source.Policy)
+		}
+	}
 	for _, host := range slices.Sorted(maps.Keys(s.Persistent)) {
 		try("$.persistent."+host, host, s.Persistent[host])
 	}
@@ -195,6 +200,9 @@ func optionsOf(s *spec.Scenario, n spec.Node) policy.Options {
 		Exempt: exempt, BypassIPv6: settings.BypassIPv6(), Broadcasts: policy.Broadcasts(n.Prefixes()...),
 		RemoteAccess: n.DialUp(), KerberosKey: s.KerberosStandIn,
 	}
+	o.Persistent = map[string]policy.Precedence{
+		spec.OrderPersistent: policy.PersistentFirst, spec.OrderLast: policy.PersistentLast,
+	}[settings.Precedence()]
 	for _, word := range settings.TieOrder() {
 		o.Ties = append(o.Ties, kindOf(word))
 	}

@@ -16,7 +16,7 @@ type Compiled struct {
 	// without one the packet passes (TechNet cc740034). Not to be changed.
 	Outbound, Inbound []ipsec.Policy
 
-	policy *Policy // a copy; nil when none is assigned
+	policy *Policy // a copy; nil when none is assigned; with a persistent policy, the other one
 	ties   []Kind
 	all    []*specific // in search order, whether they concern the host or not
 
@@ -31,21 +31,45 @@ type Compiled struct {
 // assigned: nothing is filtered. The error joins one *Error for each mistake in
 // the policy.
 func Compile(p *Policy, local []netip.Addr, o Options) (*Compiled, error) {
+	c, err := newCompiled(o)
+	if err != nil || p == nil {
+		return c, err
+	}
+	if err := c.add(p, local, &o); err != nil {
+		return nil, err
+	}
+	c.finish(local, o)
+	return c, nil
+}
+
+func newCompiled(o Options) (*Compiled, error) {
 	ties, err := o.ties()
 	if err != nil {
 		return nil, err
 	}
-	c := &Compiled{ties: slices.Clone(ties), plumbed: map[ipsec.Direction][]*specific{}, why: map[*specific]string{}}
-	if p == nil {
-		return c, nil
+	return &Compiled{ties: slices.Clone(ties), plumbed: map[ipsec.Direction][]*specific{}, why: map[*specific]string{}}, nil
+}
+
+// add expands the filters of a policy.
+func (c *Compiled) add(p *Policy, local []netip.Addr, o *Options) error {
+	if err := check(p, local, *o); err != nil {
+		return err
 	}
-	if err := check(p, local, o); err != nil {
-		return nil, err
+	p = clone(p)
+	p.standIn(o.KerberosKey)
+	if c.policy == nil {
+		c.policy = p
 	}
-	c.policy = clone(p)
-	c.policy.standIn(o.KerberosKey)
+	for _, s := range expand(p, local, o) {
+		s.of, s.seq = p, len(c.all)
+		c.all = append(c.all, s)
+	}
+	return nil
+}
+
+// finish puts the filters in order and makes the SPD of them.
+func (c *Compiled) finish(local []netip.Addr, o Options) {
 	c.exempt(local, o)
-	c.all = expand(c.policy, local, &o)
 	for _, s := range c.all {
 		s.rank = len(c.ties) - slices.Index(c.ties, s.kind)
 	}
@@ -54,7 +78,6 @@ func Compile(p *Policy, local []netip.Addr, o Options) (*Compiled, error) {
 		return order
 	})
 	c.plumb(local, o.Broadcasts)
-	return c, nil
 }
 
 // clone copies what Compiled keeps of a policy, so that a later change of the original does not reach it.
@@ -134,6 +157,7 @@ func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 	// The two entries of a mirrored filter share an ID: those of one rule that
 	// select the same conversation, seen from either side.
 	type conversation struct {
+		of       *Policy
 		rule     int
 		outbound ipsec.Selector
 	}
@@ -145,15 +169,15 @@ func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 			out, why = false, "does not concern this host: its tunnel ends here, and is for what arrives"
 		}
 		add := func(d ipsec.Direction, key ipsec.Selector, entries *[]ipsec.Policy) {
-			k := conversation{s.rule, key}
+			k := conversation{s.of, s.rule, key}
 			if s.tunnel.IsValid() {
-				k.rule = tunnelRules // the two rules of a tunnel, one for each direction, share its SAs
+				k.of, k.rule = nil, tunnelRules // the two rules of a tunnel, one for each direction, share its SAs
 			}
 			if ids[k] == 0 {
 				ids[k] = next
 				next++
 			}
-			action := c.policy.Rules[s.rule].Action
+			action := s.of.Rules[s.rule].Action
 			*entries = append(*entries, ipsec.Policy{
 				ID: ids[k], Rule: s.name, Direction: d, Selector: s.selector, Action: s.kind.spd(),
 				Proposals: action.Methods, PFS: action.PFS,

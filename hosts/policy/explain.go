@@ -64,7 +64,7 @@ func (c *Compiled) Explain(d ipsec.Direction, f ipsec.Flow) Explanation {
 		x.Why = fmt.Sprintf("it is the first in search order of %d filters that match", n+1)
 	}
 	if winner != nil && winner.rule != dynamicRule {
-		x.Why += c.policy.Rules[winner.rule].Action.inClear(d)
+		x.Why += winner.of.Rules[winner.rule].Action.inClear(d)
 	}
 	if f.Fragment {
 		x.Why += "; a non-first fragment shows no ports, so that filters with ports cannot match it"

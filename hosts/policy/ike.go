@@ -21,22 +21,22 @@ var _ ike.Policy = (*Compiled)(nil)
 func (c *Compiled) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
 	for _, s := range c.all {
 		if s.kind == Negotiate && c.why[s] == "" && !s.ending && s.concerns(local, remote) {
-			return c.mainMode(c.policy.Rules[s.rule].Auth), true
+			return s.of.mainMode(s.of.Rules[s.rule].Auth), true
 		}
 	}
 	for _, s := range c.all { // a tunnel that ends here does not say whose it is
 		if s.ending && c.why[s] == "" && s.tunnel == local {
-			return c.mainMode(c.policy.Rules[s.rule].Auth), true
+			return s.of.mainMode(s.of.Rules[s.rule].Auth), true
 		}
 	}
 	if c.responds(local, remote) {
-		return c.mainMode(c.policy.DefaultResponse.Auth), true
+		return c.policy.mainMode(c.policy.DefaultResponse.Auth), true
 	}
 	return ike.MainMode{}, false
 }
 
-func (c *Compiled) mainMode(auth []AuthMethod) ike.MainMode {
-	m := c.policy.MainMode
+func (p *Policy) mainMode(auth []AuthMethod) ike.MainMode {
+	m := p.MainMode
 	return ike.MainMode{
 		Proposals:    m.proposals(),
 		PreSharedKey: []byte(auth[0].PreSharedKey),

@@ -38,6 +38,10 @@ type Options struct {
 	// has no domain yet. Empty: a policy that authenticates by Kerberos does not compile.
 	KerberosKey string
 
+	// Persistent is how the filters of a persistent policy are searched beside those of
+	// another one: see CompileBoth.
+	Persistent Precedence
+
 	// BypassIPv6 has IPv6 pass whatever the policy says, as on Windows Server 2003,
 	// whose IPsec policies are for IPv4 alone.
 	BypassIPv6 bool
@@ -76,12 +80,16 @@ type specific struct {
 	selector ipsec.Selector
 	written  ipsec.Selector // before it was confined to connections of a kind: what decides its place
 	kind     Kind
-	name     string // policy/rule
-	rule     int    // its place in Policy.Rules, or dynamicRule
+	name     string  // policy/rule
+	of       *Policy // that it is from; nil of the default response rule
+	rule     int     // its place in Policy.Rules, or dynamicRule
 	filter   int
 	generic  Filter
 	seq      int // order of expansion
 	rank     int // of the kind: 3 for the first of Options.Ties, 1 for the last; see weight
+
+	persistent bool // from the persistent policy, and there is another one
+	place      int  // 1 where its policy goes before the other one; see Precedence
 
 	tunnel netip.Addr // the end of the rule's tunnel; invalid in transport mode
 	ending bool       // which is an address of this host
@@ -91,11 +99,13 @@ type specific struct {
 type criterion uint8
 
 const (
-	byTunnel criterion = iota
+	byPolicy criterion = iota
+	byTunnel
 	byNarrowEnd
 	byWideEnd
 	byProtocol
 	byPorts
+	byStore
 	byAction
 	byPlace
 )
@@ -105,11 +115,13 @@ func before(a, b *specific, ties []Kind) (order int, by criterion) {
 	an, aw := ends(a.written)
 	bn, bw := ends(b.written)
 	for by, order := range [...]int{
+		byPolicy:    b.place - a.place,
 		byTunnel:    b.tunnels() - a.tunnels(),
 		byNarrowEnd: bn.bits() - an.bits(),
 		byWideEnd:   bw.bits() - aw.bits(),
 		byProtocol:  named(b.written.Proto) - named(a.written.Proto),
 		byPorts:     portCount(b.written) - portCount(a.written),
+		byStore:     count(b.persistent) - count(a.persistent),
 		byAction:    slices.Index(ties, a.kind) - slices.Index(ties, b.kind),
 	} {
 		if order != 0 {
@@ -128,6 +140,8 @@ func whyLost(winner, loser *specific, ties []Kind) string {
 	wn, ww := ends(w)
 	ln, lw := ends(l)
 	switch _, by := before(winner, loser, ties); by {
+	case byPolicy:
+		return fmt.Sprintf("the filters of policy %s are searched before those of %s (persistent-order)", winner.of.Name, loser.of.Name)
 	case byTunnel:
 		return "tunnel filters are searched before transport filters"
 	case byNarrowEnd:
@@ -138,6 +152,8 @@ func whyLost(winner, loser *specific, ties []Kind) string {
 		return "less specific: any protocol, the winner names " + ipsec.ProtoName(w.Proto)
 	case byPorts:
 		return fmt.Sprintf("less specific: it names %s, the winner %s", ports(l), ports(w))
+	case byStore:
+		return "as specific as the winner, which is of the persistent policy (lab rule)"
 	case byAction:
 		return fmt.Sprintf("as specific as the winner, and %s goes before %s (lab rule)", winner.kind, loser.kind)
 	}
@@ -177,8 +193,10 @@ func lessSpecific(winner, loser end) string {
 }
 
 // tunnels is 1 for the filter of a tunnel.
-func (s *specific) tunnels() int {
-	if s.tunnel.IsValid() {
+func (s *specific) tunnels() int { return count(s.tunnel.IsValid()) }
+
+func count(is bool) int {
+	if is {
 		return 1
 	}
 	return 0

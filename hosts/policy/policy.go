@@ -71,6 +71,13 @@
 // host whose family is that of the filter's other end. Comparing prefix lengths
 // below never compares two families, because no packet is of both.
 //
+// # Persistent policy
+//
+// A persistent policy is in force in addition to another one ([CompileBoth]). By
+// default the filters of both are searched in the order above, with one more step
+// before the fifth: of equally specific filters those of the persistent policy go
+// first. [Options].Persistent knows other orders.
+//
 // # Names and servers
 //
 // A DNS name is resolved when the policy is assigned, once (TechNet cc756984); the

@@ -6,12 +6,12 @@ package policy
 // for each step, and so nothing but a way to read that order off:
 //
 //	1 033 033 1 2 3
-//	│  │   │  │ │ └ action: 3 for the first of Options.Ties, 1 for the last
+//	│  │   │  │ │ └ action: 3 for the first of Options.Ties, 1 for the last; 3 more beside another policy, of the persistent one
 //	│  │   │  │ └ ports that it names
 //	│  │   │  └ 1 where it names a protocol
 //	│  │   └ the wider end
 //	│  └ the narrower end: length of the prefix plus one, 0 for any address
-//	└ 1 for the filter of a tunnel
+//	└ 1 for the filter of a tunnel; 2 more where its policy goes before another one
 //
 // Of equal weights the one that stands earlier in the policy is searched first.
 // Dynamic filters of the default response rule, behind all others, have 0.
@@ -20,10 +20,10 @@ func (s *specific) weight() uint64 {
 		return 0
 	}
 	narrow, wide := ends(s.written)
-	w := uint64(s.tunnels())
+	w := uint64(s.tunnels() + 2*s.place)
 	w = w*1000 + uint64(narrow.bits()+1)
 	w = w*1000 + uint64(wide.bits()+1)
 	w = w*10 + uint64(named(s.written.Proto))
 	w = w*10 + uint64(portCount(s.written))
-	return w*10 + uint64(s.rank)
+	return w*10 + uint64(s.rank+3*count(s.persistent))
 }

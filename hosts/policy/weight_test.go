@@ -21,7 +21,13 @@ func TestWeightsFollowSearchOrder(t *testing.T) {
 			}
 		}
 		o := Options{Ties: rapid.Permutation([]Kind{Permit, Block, Negotiate}).Draw(t, "ties")}
-		c, err := Compile(p, []netip.Addr{addr("10.0.0.1"), addr("2001:db8::1")}, o)
+		var persistent *Policy
+		if rapid.Bool().Draw(t, "persistent") {
+			persistent = drawPolicy(t)
+			persistent.Name = "persistent"
+			o.Persistent = rapid.SampledFrom([]Precedence{PersistentSpecific, PersistentFirst, PersistentLast}).Draw(t, "precedence")
+		}
+		c, err := CompileBoth(persistent, p, []netip.Addr{addr("10.0.0.1"), addr("2001:db8::1")}, o)
 		require.NoError(t, err)
 		for i := 1; i < len(c.all); i++ {
 			earlier, later := c.all[i-1], c.all[i]

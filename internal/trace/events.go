@@ -9,6 +9,7 @@ func init() {
 	register[Step]()
 	register[PolicyAssigned]()
 	register[FiltersChanged]()
+	register[PolicyFetched]()
 	register[Verdict]()
 	register[Acquire]()
 	register[IKEMessage]()
@@ -58,6 +59,19 @@ type Step struct {
 type PolicyAssigned struct {
 	Policy  string   `json:"policy"`  // empty: none assigned
 	Filters []string `json:"filters"` // the specific filters in search order, printed
+
+	Source     string `json:"source,omitempty"`     // where it was read: local, cache or source
+	Persistent string `json:"persistent,omitempty"` // the persistent policy that is in force as well
+}
+
+// PolicyFetched is what a policy agent got from the source of its policy.
+type PolicyFetched struct {
+	Source  string        `json:"source"`
+	Result  string        `json:"result"`           // policy, none assigned, failed
+	Policy  string        `json:"policy,omitempty"` // its name
+	Changed bool          `json:"changed"`          // another policy is in force from now on
+	Next    time.Duration `json:"next"`             // when the source is asked again, from now
+	Detail  string        `json:"detail,omitempty"`
 }
 
 // FiltersChanged says that the filters of a policy in force are others from now on.
@@ -287,6 +301,7 @@ type DriverMode struct {
 func (Step) Kind() string           { return "scenario.step" }
 func (PolicyAssigned) Kind() string { return "policy.assigned" }
 func (FiltersChanged) Kind() string { return "policy.filters" }
+func (PolicyFetched) Kind() string  { return "policy.fetched" }
 func (Verdict) Kind() string        { return "policy.verdict" }
 func (Acquire) Kind() string        { return "driver.acquire" }
 func (IKEMessage) Kind() string     { return "ike.message" }

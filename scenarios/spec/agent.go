@@ -17,6 +17,15 @@ type Startup struct {
 	AgentStopped    string   `yaml:"agent-stopped" jsonschema:"enum=permit,enum=filters,enum=boot"`         // what the driver does when the agent was stopped: permit (default) all, keep its filters, or filter as at boot. Not published
 	PersistentFrom  string   `yaml:"persistent-from" jsonschema:"enum=driver,enum=agent"`                   // since when the persistent policy is in force: the start of the driver (default) or of the agent. The sources differ
 	PersistentOrder string   `yaml:"persistent-order" jsonschema:"enum=specific,enum=persistent,enum=last"` // which filter decides where the persistent policy and another one both have some: the most specific (default), those of the persistent policy first, or last. Not published
+
+	PolicySource *PolicySource `yaml:"policy-source"` // another computer from which the agent gets a policy that goes before the local one
+}
+
+// PolicySource is a policy server that a host's agent asks.
+type PolicySource struct {
+	Server string `yaml:"server" jsonschema:"required"`                       // a node, or an address of one
+	Port   int    `yaml:"port" jsonschema:"required,minimum=1,maximum=65535"` // on which it serves policies
+	Policy string `yaml:"policy" jsonschema:"required"`                       // the name of the policy there
 }
 
 // PolicyAgent starts or stops the policy agent of a host.
@@ -202,6 +211,67 @@ func (c *checker) storePolicy(path string, p *StorePolicy) {
 	// A name of the file, so that what the store has is always one of its policies.
 	c.defined(path, "as", p.As, "policy", "$.policies", sorted(c.s.Policies))
 	c.word(path, "location", p.Location, LocationLocal, LocationPersistent)
+}
+
+// policySource checks where a host's agent gets its policy.
+func (c *checker) policySource(path, name string, p *PolicySource) {
+	if p == nil {
+		return
+	}
+	if p.Server == "" {
+		c.missing(path, "server", "policy-source: there is no server")
+	} else if a, err := c.s.Destination(name, p.Server); err != nil {
+		if !c.unknown("$.nodes") {
+			c.at(child(path, "server"), "server: %s", err)
+		}
+	} else if at, ok := c.s.NodeAt(a); ok && at == name {
+		c.at(child(path, "server"), "server: %s is the host itself", p.Server)
+	}
+	if p.Port == 0 && !c.given(child(path, "port")) {
+		c.missing(path, "port", "policy-source: there is no port")
+	} else {
+		c.port(path, "port", p.Port)
+	}
+	if p.Policy == "" {
+		c.missing(path, "policy", "policy-source: there is no policy")
+	}
+	c.defined(path, "policy", p.Policy, "policy", "$.policies", sorted(c.s.Policies))
+}
+
+// policyServer checks a service that serves policies.
+func (c *checker) policyServer(path, name string, s Service) {
+	if s.Policies == nil {
+		return
+	}
+	if s.TCP == 0 {
+		c.key(child(path, "policies"), "policies: a policy server needs tcp: a port")
+	}
+	if c.s.Nodes[name].Settings().NoIKE {
+		c.key(child(path, "policies"), "policies: %s does not know IPsec (no-ike: true), and has no store of policies", name)
+	}
+	for i, p := range s.Policies {
+		at := item(child(path, "policies"), i)
+		if _, ok := c.s.Policies[p]; !ok && !c.unknown("$.policies") {
+			c.at(at, "policies: no policy is called %q%s", shorten(p), Suggest(p, sorted(c.s.Policies)))
+		}
+	}
+}
+
+// labels are the rules that verdicts may name of a policy: those that it has in the
+// file, and those of policies that are stored in its place.
+func (s *Scenario) labels(policy string) (labels []string) {
+	names := []string{policy}
+	for _, step := range s.Steps {
+		if p := step.StorePolicy; p != nil && p.Name() == policy {
+			names = append(names, p.Policy)
+		}
+	}
+	for _, name := range names {
+		for _, r := range s.Policies[name].Rules {
+			labels = append(labels, r.Label())
+		}
+	}
+	return labels
 }
 
 // ipsecHost checks that a verb's host is one with IPsec.

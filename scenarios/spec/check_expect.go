@@ -193,10 +193,7 @@ func (c *checker) ruleName(path, key, name string) {
 	if !c.defined(path, key, policy, "policy", "$.policies", sorted(c.s.Policies)) {
 		return
 	}
-	var labels []string
-	for _, r := range c.s.Policies[policy].Rules {
-		labels = append(labels, r.Label())
-	}
+	labels := c.s.labels(policy)
 	if !slices.Contains(labels, label) && !c.unknown(child("$.policies", policy)) {
 		c.at(at, "%s: policy %s has no rule called %q%s", key, policy, shorten(label), Suggest(label, labels))
 	}

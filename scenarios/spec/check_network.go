@@ -133,6 +133,7 @@ func (c *checker) ipsec(path, name string, n Node) {
 		c.at(child(path, "ipv6"), "ipv6: want policy or bypass, got %q%s", shorten(n.IPsec.IPv6), Suggest(n.IPsec.IPv6, words))
 	}
 	c.startup(path, n.IPsec)
+	c.policySource(child(path, "policy-source"), name, n.IPsec.PolicySource)
 	actions := []string{ActionBlock, ActionNegotiate, ActionPermit}
 	if n.IPsec.Ties != nil && !slices.Equal(slices.Sorted(slices.Values(n.IPsec.Ties)), actions) {
 		c.at(child(path, "ties"), "ties: want permit, block and negotiate once each, in the order in which equally specific filters are searched")
@@ -210,7 +211,7 @@ func (n Node) hasDefault(a netip.Addr) bool {
 }
 
 func (c *checker) services(path, name string, n Node) {
-	seen := map[Service]bool{} // by port or protocol
+	seen := map[[3]int]bool{} // by port or protocol
 	for i, s := range n.Serves {
 		path := item(child(path, "serves"), i)
 		switch {
@@ -229,6 +230,7 @@ func (c *checker) services(path, name string, n Node) {
 		}
 		seen[s.sort()] = true
 		c.group(path, n, s)
+		c.policyServer(path, name, s)
 		if s.TCP != 0 {
 			c.port(path, "tcp", s.TCP)
 		}
@@ -242,7 +244,7 @@ func (c *checker) services(path, name string, n Node) {
 }
 
 // sort is what two services of a host may not share.
-func (s Service) sort() Service { return Service{TCP: s.TCP, UDP: s.UDP, Protocol: s.Protocol} }
+func (s Service) sort() [3]int { return [3]int{s.TCP, s.UDP, s.Protocol} }
 
 // port checks the number of a port that is given.
 func (c *checker) port(path, key string, v int) {

@@ -118,6 +118,8 @@ type Service struct {
 	Protocol int `yaml:"protocol" jsonschema:"minimum=1,maximum=255"` // of IP, without ports: counts each datagram, and answers none
 
 	Group string `yaml:"group"` // with udp: a multicast group whose datagrams are received as well
+
+	Policies []string `yaml:"policies" jsonschema:"uniqueItems=true"` // with tcp: it is a policy server, with these policies in its store
 }
 
 // IPsec settles for one host what the sources leave open about IPsec on Windows
