@@ -24,6 +24,8 @@ type Compiled struct {
 	plumbed map[ipsec.Direction][]*specific
 	why     map[*specific]string // of those in neither list: why they do not concern the host
 
+	index *index // nil: the policy is short
+
 	dynamicID int // the first ID that is free for filters of the default response rule
 }
 
@@ -49,11 +51,11 @@ func Compile(p *Policy, local []netip.Addr, o Options) (*Compiled, error) {
 	for _, s := range c.all {
 		s.rank = len(c.ties) - slices.Index(c.ties, s.kind)
 	}
-	slices.SortFunc(c.all, func(a, b *specific) int {
-		order, _ := before(a, b, c.ties)
-		return order
-	})
+	inSearchOrder(c.all)
 	c.plumb(local, o.Broadcasts)
+	if len(c.all) >= indexed {
+		c.index = c.newIndex()
+	}
 	return c, nil
 }
 
