@@ -81,7 +81,8 @@
 // forwards it. The policy is ordered and not
 // decorrelated (RFC 4301, Section 4.4.1), so it has no caches to go stale. A long one
 // is searched by the shapes of its selectors (package classifier), at a cost that
-// grows with the number of shapes and not with that of entries; a short one is walked.
+// grows with the number of shapes and not with that of entries; a short one is walked,
+// and so is one in which most entries have a shape of their own.
 //
 // Transport mode applies to whole datagrams (RFC 4303, Section 3.3.4). Clear
 // fragments are judged without reassembly, see Pipeline.InboundClear. Checking

@@ -9,26 +9,26 @@ import (
 
 // spd is the ordered policy of one direction (RFC 4301, Section 4.4.1): the first
 // entry that selects a packet decides. A short policy is walked, a long one is
-// searched by the shapes of its selectors, see package classifier; both say the same.
+// searched by the shapes of its selectors unless they have many, see package classifier;
+// both say the same.
 type spd struct {
 	entries []ipsec.Policy
 	search  *classifier.Index // nil: walk
 
-	// Made when first asked for, by policies with search.
-	between *classifier.Index // by addresses alone, for fragments
-	byID    map[int]int32
+	// Made when first asked for.
+	between *classifier.Index // with search: by addresses alone, for fragments
+	byID    map[int]int32     // of more than walked entries
 }
 
 // A walk is as fast as a search, or faster, through policies of up to walked entries,
-// and through those of up to walkedShapes in which nearly each has a shape of its own:
-// see BenchmarkShortPolicy.
-const walked, walkedShapes = 16, 256
+// and through those with fewer than perShape entries for each shape: see
+// BenchmarkShortPolicy and BenchmarkPolicySearch.
+const walked, perShape = 16, 3
 
 func newSPD(entries []ipsec.Policy) spd {
 	entries = slices.Clone(entries)
 	if len(entries) > walked {
-		s := searching(entries)
-		if len(entries) > walkedShapes || len(entries) > 2*s.search.Shapes() {
+		if s := searching(entries); len(entries) >= perShape*s.search.Shapes() {
 			return s
 		}
 	}
@@ -120,7 +120,7 @@ func concerns(selector *ipsec.Selector, f *ipsec.Flow) (may, open bool) {
 
 // numbered is the entry with an ID; nil when there is none.
 func (s *spd) numbered(id int) *ipsec.Policy {
-	if s.search == nil {
+	if len(s.entries) <= walked {
 		return s.entry(slices.IndexFunc(s.entries, func(e ipsec.Policy) bool { return e.ID == id }))
 	}
 	if s.byID == nil {

@@ -40,10 +40,6 @@ func (d *driver) stale(packet []byte, n note) bool {
 	case f.Fragment:
 		return n.policy != d.policy.number
 	}
-	for _, e := range d.host.agent.compiled.Outbound {
-		if e.Selector.Matches(&f) {
-			return e.Action != ipsec.Bypass
-		}
-	}
-	return false
+	e := d.host.agent.compiled.Entry(ipsec.Outbound, &f)
+	return e != nil && e.Action != ipsec.Bypass
 }

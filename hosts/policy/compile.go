@@ -24,6 +24,8 @@ type Compiled struct {
 	plumbed map[ipsec.Direction][]*specific
 	why     map[*specific]string // of those in neither list: why they do not concern the host
 
+	index *index // nil: the policy is short
+
 	dynamicID int // the first ID that is free for filters of the default response rule
 }
 
@@ -73,11 +75,11 @@ func (c *Compiled) finish(local []netip.Addr, o Options) {
 	for _, s := range c.all {
 		s.rank = len(c.ties) - slices.Index(c.ties, s.kind)
 	}
-	slices.SortFunc(c.all, func(a, b *specific) int {
-		order, _ := before(a, b, c.ties)
-		return order
-	})
+	inSearchOrder(c.all)
 	c.plumb(local, o.Broadcasts)
+	if len(c.all) >= indexed {
+		c.index = c.newIndex()
+	}
 }
 
 // clone copies what Compiled keeps of a policy, so that a later change of the original does not reach it.

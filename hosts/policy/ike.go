@@ -19,15 +19,8 @@ var _ ike.Policy = (*Compiled)(nil)
 // its key to all of them, and a peer that expects the other one fails: the
 // sources' "only one authentication method between a pair of hosts" (claim C117).
 func (c *Compiled) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
-	for _, s := range c.all {
-		if s.kind == Negotiate && c.why[s] == "" && !s.ending && s.concerns(local, remote) {
-			return s.of.mainMode(s.of.Rules[s.rule].Auth), true
-		}
-	}
-	for _, s := range c.all { // a tunnel that ends here does not say whose it is
-		if s.ending && c.why[s] == "" && s.tunnel == local {
-			return s.of.mainMode(s.of.Rules[s.rule].Auth), true
-		}
+	if s := c.negotiating(local, remote); s != nil {
+		return s.of.mainMode(s.of.Rules[s.rule].Auth), true
 	}
 	if c.responds(local, remote) {
 		return c.policy.mainMode(c.policy.DefaultResponse.Auth), true
@@ -76,9 +69,9 @@ func between(s ipsec.Selector, src, dst netip.Addr) bool {
 // decides, the default response rule does, if it is active. false: no rule negotiates
 // for the selector with that peer.
 func (c *Compiled) QuickMode(remote netip.Addr, outbound ipsec.Selector) (ike.QuickMode, bool) {
-	e := deciding(c.Outbound, outbound)
+	e := c.deciding(ipsec.Outbound, outbound)
 	if e == nil || e.Action != ipsec.Protect {
-		if back := deciding(c.Inbound, outbound.Reverse()); back != nil {
+		if back := c.deciding(ipsec.Inbound, outbound.Reverse()); back != nil {
 			e = back
 		}
 	}
@@ -91,26 +84,4 @@ func (c *Compiled) QuickMode(remote netip.Addr, outbound ipsec.Selector) (ike.Qu
 		return c.responseQuickMode(), true
 	}
 	return ike.QuickMode{Proposals: e.Proposals, PFS: e.PFS, PFSGroup: e.PFSGroup, PolicyID: e.ID, Rule: e.Rule}, true
-}
-
-// deciding finds the first entry that holds all of a selector; nil when none does.
-func deciding(spd []ipsec.Policy, s ipsec.Selector) *ipsec.Policy {
-	for i := range spd {
-		if holds(spd[i].Selector, s) {
-			return &spd[i]
-		}
-	}
-	return nil
-}
-
-// holds reports whether every packet of inner is one of outer.
-func holds(outer, inner ipsec.Selector) bool {
-	prefix := func(o, i netip.Prefix) bool {
-		return o == netip.Prefix{} || i.IsValid() && i.Bits() >= o.Bits() && o.Contains(i.Addr())
-	}
-	return prefix(outer.Src, inner.Src) && prefix(outer.Dst, inner.Dst) &&
-		(outer.Proto == ipsec.ProtoAny || outer.Proto == inner.Proto) &&
-		(outer.SrcPort == 0 || outer.SrcPort == inner.SrcPort) &&
-		(outer.DstPort == 0 || outer.DstPort == inner.DstPort) &&
-		(outer.ICMP == ipsec.ICMPTypes{} || outer.ICMP == inner.ICMP)
 }

@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -129,6 +130,24 @@ func before(a, b *specific, ties []Kind) (order int, by criterion) {
 		}
 	}
 	return a.seq - b.seq, byPlace
+}
+
+// inSearchOrder sorts filters as before compares them, by weights that are reckoned once.
+func inSearchOrder(all []*specific) {
+	type weighed struct {
+		weight uint64
+		filter *specific
+	}
+	order := make([]weighed, len(all))
+	for i, s := range all {
+		order[i] = weighed{s.weight(), s}
+	}
+	slices.SortFunc(order, func(a, b weighed) int {
+		return cmp.Or(cmp.Compare(b.weight, a.weight), a.filter.seq-b.filter.seq)
+	})
+	for i, w := range order {
+		all[i] = w.filter
+	}
 }
 
 // whyLost words the comparison for the one that is searched later.

@@ -64,6 +64,9 @@ func Addresses(n int, at func(int) *ipsec.Selector) *Index {
 	return x
 }
 
+// Len is the number of selectors.
+func (x *Index) Len() int { return x.n }
+
 // Shapes is the number of shapes that packets of a family can match, of the family
 // that has more.
 func (x *Index) Shapes() int { return max(len(x.four.heads), len(x.six.heads)) }
