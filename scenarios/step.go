@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -213,8 +214,8 @@ func (s *stepRun) ends() (from, to party) {
 
 // tunnels reports whether a policy of the scenario has a tunnel.
 func (l *lab) tunnels() bool {
-	for _, p := range l.spec.Policies {
-		if slices.ContainsFunc(p.Rules, func(r spec.Rule) bool { return r.Tunnel != "" }) {
+	for _, name := range slices.Sorted(maps.Keys(l.spec.Policies)) {
+		if slices.ContainsFunc(l.spec.Policies[name].Rules, func(r spec.Rule) bool { return r.Tunnel != "" }) {
 			return true
 		}
 	}
