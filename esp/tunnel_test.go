@@ -226,3 +226,43 @@ func TestModesApart(t *testing.T) {
 	require.Len(t, events, 1)
 	require.Equal(t, e, events[0].(EventSoft).Policy)
 }
+
+// Quick mode names one family: any in the filter of a tunnel is all addresses of the
+// packet's, and the two families are negotiated apart.
+func TestTunnelAcquireOfAny(t *testing.T) {
+	n := newNode(t, Config{})
+	e := negotiate(7, ipsec.Outbound, ipsec.Selector{})
+	e.Peer, e.Local = bob, alice
+	n.SetPolicy([]ipsec.Policy{e}, nil)
+	n.Outbound(start, ip(inA, inB, 17, udp(1, 2, 3)), 0)
+	n.Outbound(start, ip(inB, inA, 17, udp(1, 2, 3)), 0)
+	n.Outbound(start, ip6(alice6, bob6, 17, udp(1, 2, 3)), 0)
+	all4, all6 := netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("::/0")
+	require.Equal(t, []Event{
+		EventAcquire{ID: 1, Policy: e, Selector: ipsec.Selector{Src: all4, Dst: all4}, Local: alice, Peer: bob},
+		EventAcquire{ID: 2, Policy: e, Selector: ipsec.Selector{Src: all6, Dst: all6}, Local: alice, Peer: bob},
+	}, n.events())
+}
+
+// Config.PathMTU is asked for the way to the far end, for packets of tunnels alone.
+func TestTunnelPathMTU(t *testing.T) {
+	asked := []netip.Addr{}
+	mtu := 1300
+	a, _ := gateways(t, Config{PathMTU: func(far netip.Addr) int {
+		asked = append(asked, far)
+		return mtu
+	}}, tripleDES)
+	packet := flagged(ip(inA, inB, 99, make([]byte, 1400)), dontFragment)
+	d := a.Outbound(start, packet, 9000)
+	require.Equal(t, TooBig, d.Outcome)
+	require.LessOrEqual(t, d.MTU, 1300-50)
+	require.Equal(t, []netip.Addr{bob}, asked)
+	f := ipsec.Flow{Src: inA, Dst: inB, Proto: 99}
+	require.Less(t, a.InnerMTU(f, 1500), 1300)
+	mtu = 0
+	require.Equal(t, 1500, a.InnerMTU(f, 1500), "the way is not known")
+	require.Equal(t, Protected, a.Outbound(start, packet, 100).Outcome, "nothing is too big")
+	asked = nil
+	require.Equal(t, Passed, a.Outbound(start, ip(inB, inA, 99, nil), 9000).Outcome)
+	require.Empty(t, asked)
+}

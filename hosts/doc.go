@@ -18,6 +18,7 @@
 //
 // # What is left out
 //
-// IPv4 only. A host does not forward: routers are package natbox. Traffic of a
-// host to its own address does not exist on a wire and is unsupported.
+// A host does not forward: routers are package natbox, and a tunnel serves the
+// addresses of its ends alone. Traffic of a host to its own address does not exist on
+// a wire and is unsupported.
 package hosts

@@ -133,7 +133,7 @@ func (d *driver) outbound(buf []byte, at int, r *stack.Route) *note {
 		}
 		d.buf = nil // the datagram that is sent is in it
 		v := d.protectedNote(&decision)
-		sealed, ok := d.sealedRoute(decision.Packet, out.dst, r)
+		sealed, ok := d.sealedRoute(decision.Packet, r)
 		if !ok {
 			return nil
 		}

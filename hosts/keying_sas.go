@@ -130,6 +130,11 @@ func (k *keying) install(now time.Time, e ike.EventSAs) {
 
 // add puts SAs into the SAD. It refuses none that the policy offered; if it does, the trace says why.
 func (k *keying) add(now time.Time, sas []ipsec.SAParams) bool {
+	for i, sa := range sas {
+		if sa.Direction == ipsec.Inbound && sa.Mode == ipsec.Tunnel {
+			sas[i].Rule = k.host.agent.inboundRule(sa)
+		}
+	}
 	err := k.host.driver.esp.Add(now, sas...)
 	if err != nil {
 		k.host.record(trace.PacketDropped{Where: "sad", Packet: "negotiated SAs", Reason: err.Error()})

@@ -41,6 +41,7 @@ func (d *driver) opened(n *nic, decision esp.Decision) {
 	to := n
 	if in, ok := readDatagram(decision.Packet); ok {
 		d.fitInbound(in, d.paths.mtu(d.host.world.Time(), in.src, n.port.MTU()))
+		d.release()
 		if to = d.arrives(n, in.dst); to == nil {
 			d.dropped("ipsec inbound", decision.Packet, "unsupported: it came out of a tunnel and is for another computer, and hosts do not forward")
 			return

@@ -7,6 +7,8 @@ import (
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
 // What leaves through a tunnel goes to its far end, by another route than the datagram
@@ -20,25 +22,19 @@ type outer struct {
 	route *stack.Route // nil: there is none
 }
 
-// farMTU is esp.Config.PathMTU. The route is kept for sending.
+// farMTU is esp.Config.PathMTU. The route is kept for sending, until release.
 func (d *driver) farMTU(far netip.Addr) int {
-	r := d.towards(far)
-	if r == nil {
-		return 0
-	}
-	return d.paths.mtu(d.host.world.Time(), far, d.nicOf(r).port.MTU())
-}
-
-// towards is the route to the far end of a tunnel, until release; nil when there is none.
-func (d *driver) towards(far netip.Addr) *stack.Route {
 	if d.outer.far != far {
 		d.release()
 		d.outer = outer{far, d.host.route(netip.Addr{}, far)}
 	}
-	return d.outer.route
+	if d.outer.route == nil {
+		return 0
+	}
+	return d.paths.mtu(d.host.world.Time(), far, d.nicOf(d.outer.route).port.MTU())
 }
 
-// release gives back the route that farMTU or towards found.
+// release gives back the route that farMTU found.
 func (d *driver) release() {
 	if d.outer.route != nil {
 		d.outer.route.Release()
@@ -62,26 +58,19 @@ func (h *Host) route(src, dst netip.Addr) *stack.Route {
 // nicOf is the interface of a route.
 func (d *driver) nicOf(r *stack.Route) *nic { return d.host.nics[r.NICID()-1] }
 
-// sealedRoute is the route of a protected datagram: that of the clear one, or to the
-// far end of its tunnel. false: there is none, and the datagram is dropped.
-func (d *driver) sealedRoute(sealed []byte, clear netip.Addr, r *stack.Route) (*stack.Route, bool) {
-	far := destinationOf(sealed)
-	if far == clear {
+// sealedRoute is the route of a datagram that was protected: that of the clear one, or
+// to the far end of its tunnel, for whose path MTU the data plane has asked. false: there
+// is none, and the datagram is dropped.
+func (d *driver) sealedRoute(sealed []byte, r *stack.Route) (*stack.Route, bool) {
+	switch o := d.outer; {
+	case !o.far.IsValid():
 		return r, true
-	}
-	if r = d.towards(far); r == nil {
-		d.dropped("ipsec outbound", sealed, fmt.Sprintf("no route to %s, the end of its tunnel", far))
+	case o.route == nil:
+		d.dropped("ipsec outbound", sealed, fmt.Sprintf("no route to %s, the end of its tunnel", o.far))
 		return nil, false
+	default:
+		return o.route, true
 	}
-	return r, true
-}
-
-// destinationOf reads the header of a datagram that this host has made.
-func destinationOf(packet []byte) netip.Addr {
-	if familyOfPacket(packet) == ip4 {
-		return netip.AddrFrom4([4]byte(packet[16:20]))
-	}
-	return netip.AddrFrom16([16]byte(packet[24:40]))
 }
 
 // nearEnd is the address from which the host reaches the far end of a tunnel.
@@ -106,6 +95,17 @@ func (d *driver) arrives(n *nic, dst netip.Addr) *nic {
 		}
 	}
 	return nil
+}
+
+// inboundRule names the rule for what arrives by a tunnel, which is another one than
+// that which sends; without one it is the rule of the SA.
+func (a *agent) inboundRule(sa ipsec.SAParams) string {
+	for _, e := range a.compiled.Inbound {
+		if sa.PolicyID != 0 && e.ID == sa.PolicyID {
+			return e.Rule
+		}
+	}
+	return sa.Rule
 }
 
 var broadcastAll = netip.AddrFrom4([4]byte{255, 255, 255, 255})

@@ -94,6 +94,7 @@ func (l *lab) verdict(begin, end window, node string, d ipsec.Direction, r reque
 // reached the far end.
 func (o *observer) arrived(begin, end window, r request, to party) bool {
 	return slices.ContainsFunc(o.seen[begin.frames:end.frames], func(s sighting) bool {
-		return !s.lost && !s.isIKE() && s.dst == r.to.Addr() && slices.Contains(r.from, s.src) && to.segments[s.segment]
+		there := s.dst == r.to.Addr() || s.protected() && to.has(s.dst) // perhaps the end of a tunnel
+		return there && !s.lost && !s.isIKE() && slices.Contains(r.from, s.src) && to.segments[s.segment]
 	})
 }

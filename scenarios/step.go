@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"time"
@@ -199,16 +200,26 @@ func (s *stepRun) result() result.Step {
 }
 
 // ends are the two ends of a step that sends traffic, with their addresses of the
-// family that it uses.
+// family that it uses; of both where policies have tunnels, which may go over the other.
 func (s *stepRun) ends() (from, to party) {
 	f, t, _ := s.spec.Ends()
 	from, to = s.lab.partyOf(f), s.lab.partyOf(t)
 	to.addr = s.destination()
-	if to.addr.IsValid() {
+	if to.addr.IsValid() && !s.lab.tunnels() {
 		from.keep(to.addr.Is4())
 		to.keep(to.addr.Is4())
 	}
 	return from, to
+}
+
+// tunnels reports whether a policy of the scenario has a tunnel.
+func (l *lab) tunnels() bool {
+	for _, name := range slices.Sorted(maps.Keys(l.spec.Policies)) {
+		if slices.ContainsFunc(l.spec.Policies[name].Rules, func(r spec.Rule) bool { return r.Tunnel != "" }) {
+			return true
+		}
+	}
+	return false
 }
 
 // destination is the address that the step sends to; invalid when there is none.

@@ -77,7 +77,7 @@ func TestTsharkReadsEveryCapture(t *testing.T) {
 					} else {
 						require.True(t, isTrue(row["esp.icv_good"]), "frame %s: the ICV is not verified", row["frame.number"])
 					}
-					require.Regexp(t, `:esp:(icmp|tcp|udp)`, protocols, "frame %s: the inner packet is not decrypted", row["frame.number"])
+					require.Regexp(t, `:esp:(ip:|ipv6:)?(icmp|tcp|udp)`, protocols, "frame %s: the inner packet is not decrypted", row["frame.number"])
 				}
 				if encrypted {
 					ike++

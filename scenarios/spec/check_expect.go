@@ -150,8 +150,8 @@ func (c *checker) sa(path string, sa *SA) {
 	if sa.Protocol == WireESP && named(sa.AHAuth) {
 		c.at(child(path, "ah-auth"), "ah-auth: ESP alone has none: its integrity is auth")
 	}
-	if sa.Mode != "" && sa.Mode != "transport" {
-		c.at(child(path, "mode"), "mode: want transport, got %q", shorten(sa.Mode))
+	if modes := []string{"transport", "tunnel"}; sa.Mode != "" && !slices.Contains(modes, sa.Mode) {
+		c.at(child(path, "mode"), "mode: want %s, got %q%s", strings.Join(modes, " or "), shorten(sa.Mode), Suggest(sa.Mode, modes))
 	}
 	c.between(path, "seconds", sa.Seconds, 0, maxSALifetime)
 	c.between(path, "kilobytes", sa.Kilobytes, 0, maxSALifetime)

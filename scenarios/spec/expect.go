@@ -38,7 +38,7 @@ type Wire struct {
 // SA is what the SAs in use must look like. Empty fields are not judged.
 type SA struct {
 	Protocol  string   `yaml:"protocol" jsonschema:"enum=esp,enum=ah,enum=ah+esp"` // esp, ah, or ah+esp: AH around ESP
-	Mode      string   `yaml:"mode" jsonschema:"enum=transport"`                   // transport
+	Mode      string   `yaml:"mode" jsonschema:"enum=transport,enum=tunnel"`       // transport or tunnel
 	Cipher    string   `yaml:"cipher"`                                             // of ESP: 3des-cbc, aes128-cbc, null …; none without ESP
 	Auth      string   `yaml:"auth"`                                               // of ESP: hmac-sha1-96 …; none
 	AHAuth    string   `yaml:"ah-auth"`                                            // of AH: hmac-sha1-96 …; none without AH
