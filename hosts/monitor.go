@@ -1,0 +1,24 @@
+package hosts
+
+import (
+	"time"
+
+	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/hosts/policy"
+)
+
+// Monitor is the policy in force as the IP Security Monitor shows it, with the
+// dynamic filters of its default response rule; since when counts from the start of
+// the world, and is 0 without a policy.
+func (h *Host) Monitor() (m policy.Monitor, since time.Duration) {
+	if h.agent.inForce == nil {
+		return policy.Monitor{}, 0
+	}
+	return h.agent.inForce.Monitor(), h.driver.policy.since
+}
+
+// Softs are the soft SAs of the host, in the order in which they began.
+func (h *Host) Softs() []esp.SoftInfo { return h.driver.esp.Softs() }
+
+// Off reports whether the host is without power.
+func (h *Host) Off() bool { return h.off }
