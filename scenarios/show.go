@@ -45,20 +45,16 @@ type (
 
 // PolicyInForce is the policy that a host follows, and where it came from.
 type PolicyInForce struct {
-	Source      string                  `json:"source"`         // local, or none
-	Since       time.Duration           `json:"since_ns"`       // assigned
-	Name        string                  `json:"name,omitempty"` // empty: none
+	Agent       string                  `json:"agent"`                // running, stopped, or why there is none
+	Source      string                  `json:"source"`               // local, persistent, cache, or none
+	Persistent  string                  `json:"persistent,omitempty"` // the persistent policy in force with it
+	Since       time.Duration           `json:"since_ns"`             // assigned
+	Name        string                  `json:"name,omitempty"`       // empty: none
 	Description string                  `json:"description,omitempty"`
 	Polling     time.Duration           `json:"polling_ns,omitempty"`
 	MainMode    *policy.MonitorMainMode `json:"main_mode,omitempty"`
 	RuleNames   []string                `json:"rules,omitempty"` // of active ones
 }
-
-// Where a policy in force came from.
-const (
-	SourceNone  = "none"
-	SourceLocal = "local" // assigned on the host: by the scenario's assignments, or by a step
-)
 
 // Filters are the filters of one mode.
 type Filters struct {
@@ -209,10 +205,16 @@ func (l *lab) snapshot(name string) *Snapshot {
 	m, since := h.Monitor()
 	v := &Snapshot{Scenario: l.spec.Name, Host: name, At: l.world.Now(), Time: l.world.Time(), Off: h.Off()}
 	v.Policy = &PolicyInForce{
-		Source: SourceNone, Since: since, Name: m.Name, Description: m.Description, Polling: m.Polling, MainMode: m.MainMode,
+		Agent: "stopped", Source: "none", Since: since, Name: m.Name, Description: m.Description, Polling: m.Polling, MainMode: m.MainMode,
 	}
-	if m.Name != "" {
-		v.Policy.Source = SourceLocal
+	switch {
+	case l.spec.Nodes[name].Settings().NoIKE:
+		v.Policy.Agent = "none: this computer does not know IPsec"
+	case h.AgentRunning():
+		v.Policy.Agent = "running"
+	}
+	if from, persistent := h.PolicySource(); from != "" {
+		v.Policy.Source, v.Policy.Persistent = from, persistent
 	}
 	v.Rules = m.Rules
 	for _, r := range m.Rules {
@@ -377,6 +379,7 @@ func statisticsTable(h *hosts.Host) *StatisticsTable {
 		{"Packets Dropped In Clear Text", d.ClearTextDrops},
 		{"Packets Accepted In Clear Text", d.AcceptedClear},
 		{"Packets Dropped By Policy", d.PolicyDrops},
+		{"Packets Refused At Startup", d.BootDrops},
 		{"Packets That Waited In Vain", d.HeldDiscarded},
 	}
 	return t

@@ -68,11 +68,11 @@ func TestShowAlongANegotiation(t *testing.T) {
 	require.Equal(t, "icmp 10.90.0.20 > 10.90.0.10", q.Filter)
 	require.Equal(t, time.Hour, p.Age+p.Expires)
 	require.EqualValues(t, 100000, *p.Kilobytes)
-	require.Equal(t, scenarios.SourceLocal, v.Policy.Source)
+	require.Equal(t, "local", v.Policy.Source)
 	require.Equal(t, []string{"icmp"}, v.Policy.RuleNames)
 
 	w = show(t, s, "bob", 15*time.Millisecond)
-	require.Equal(t, scenarios.SourceNone, w.Policy.Source)
+	require.Equal(t, "none", w.Policy.Source)
 	require.Empty(t, w.QuickModes.Pairs)
 	require.Empty(t, *w.MainModes)
 	require.Empty(t, w.QMFilters.Specific)

@@ -91,8 +91,10 @@ func yes(b bool) string {
 
 func (t *labelled) policy(p *PolicyInForce) {
 	t.title("Policy In Force")
+	t.line("Policy Agent", p.Agent)
 	t.line("Policy Name", cmp.Or(p.Name, "none"))
 	t.line("Source", p.Source)
+	t.some("Persistent Policy", p.Persistent)
 	if p.Name == "" {
 		return
 	}

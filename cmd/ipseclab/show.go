@@ -26,9 +26,9 @@ Monitor of the host would show is printed. Labels are those of Windows as far as
 are known; the layout is ipseclab's own. A time after the last step is fine: the world
 goes on.
 
-Example: SAs and soft associations of a client, ten minutes into the run
+Example: SAs and soft associations of a client, four minutes into the run
 
-  ipseclab show time_idle_expiry --host client --at 10m qmsas`
+  ipseclab show time_idle_expiry/idle --host client --at 4m qmsas`
 }
 
 func (c showCmd) Run(ctx context.Context, s streams) error {

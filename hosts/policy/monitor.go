@@ -62,34 +62,21 @@ type MonitorFilter struct {
 	Action          string   `json:"action,omitempty"`
 	Auth            []string `json:"auth,omitempty"`
 	Tunnel          string   `json:"tunnel,omitempty"`
-	Weight          int      `json:"weight,omitempty"` // see weight
+	Weight          uint64   `json:"weight,omitempty"` // the larger one is searched first; a choice of the lab, see specific.weight
 	From            string   `json:"from,omitempty"`   // the generic filter, as written
 	Unused          string   `json:"unused,omitempty"` // why it concerns no packet of this host
 }
 
-// exemptWeight is the weight of default exemptions, which are searched first.
-const exemptWeight = 1 << 23
+// exemptWeight is the weight of default exemptions, which are searched first: larger
+// than that of any filter.
+const exemptWeight = 2_000_000_000
 
-// weight is a number for the place of a filter in the search: the larger one is
-// searched first, and of equal ones that which stands earlier in the policy. Windows
-// computes weights, too, and shows them, but how is not published (C080): these are a
-// choice of the lab, the order of before written as one number. A dynamic filter of
-// the default response rule has 0.
-func weight(s *specific, ties []Kind) int {
+// weightOf is the weight of what the driver searches; nil is an exemption.
+func weightOf(s *specific) uint64 {
 	if s == nil {
 		return exemptWeight
 	}
-	if s.rule == dynamicRule {
-		return 0
-	}
-	narrow, wide := ends(s.written)
-	w := s.tunnels()
-	w = w<<8 | (narrow.bits() + 1)
-	w = w<<8 | (wide.bits() + 1)
-	w = w<<1 | named(s.written.Proto)
-	w = w<<2 | portCount(s.written)
-	w = w<<2 | (len(ties) - 1 - slices.Index(ties, s.kind))
-	return w + 1
+	return s.weight()
 }
 
 // Monitor shows the policy.
@@ -200,7 +187,7 @@ func (c *Compiled) specificFilters(m *Monitor) {
 		for i, e := range c.entries(d) {
 			s := c.plumbed[d][i]
 			f := filterOf(e.Selector, e.Rule)
-			f.Direction, f.Action, f.Weight = d.String(), actionExempt, weight(s, c.ties)
+			f.Direction, f.Action, f.Weight = d.String(), actionExempt, weightOf(s)
 			if s != nil {
 				f.Action, f.From = s.kind.String(), s.generic.String()
 				if s.rule == dynamicRule {
@@ -216,7 +203,7 @@ func (c *Compiled) specificFilters(m *Monitor) {
 	for _, s := range c.all {
 		if why := c.why[s]; why != "" {
 			f := filterOf(s.selector, s.name)
-			f.Action, f.From, f.Weight, f.Unused = s.kind.String(), s.generic.String(), weight(s, c.ties), why
+			f.Action, f.From, f.Weight, f.Unused = s.kind.String(), s.generic.String(), weightOf(s), why
 			m.QuickModeSpecific = append(m.QuickModeSpecific, f)
 			continue
 		}
@@ -224,7 +211,7 @@ func (c *Compiled) specificFilters(m *Monitor) {
 			continue
 		}
 		whole := filterOf(s.selector, s.name)
-		f := MonitorFilter{Rule: s.name, Source: whole.Source, Destination: whole.Destination, Auth: authNames(c.policy.Rules[s.rule].Auth), Weight: weight(s, c.ties)}
+		f := MonitorFilter{Rule: s.name, Source: whole.Source, Destination: whole.Destination, Auth: authNames(c.policy.Rules[s.rule].Auth), Weight: weightOf(s)}
 		switch {
 		case s.ending:
 			f.Source, f.Destination = Any().String(), s.tunnel.String()

@@ -17,7 +17,7 @@ func TestWeightsFollowTheSearch(t *testing.T) {
 		o := Options{Exempt: drawExempt(t), Ties: rapid.Permutation([]Kind{Permit, Block, Negotiate}).Draw(t, "ties")}
 		c, err := Compile(drawPolicy(t), []netip.Addr{addr("10.0.0.1"), addr("2001:db8::1")}, o)
 		require.NoError(t, err)
-		last := map[string]int{}
+		last := map[string]uint64{}
 		for _, f := range c.Monitor().QuickModeSpecific {
 			if f.Unused != "" {
 				continue
