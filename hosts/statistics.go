@@ -6,8 +6,8 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// Statistics of a host begin anew when it is restarted, as those of Windows do with
-// the IPsec service.
+// Statistics of a host begin anew when it is restarted, and those of IKE when the
+// policy agent is, as those of Windows do with the IPsec service (TechNet cc737334).
 
 // Counters are the driver's statistics.
 func (h *Host) Counters() esp.Counters { return h.driver.esp.Counters() }

@@ -136,18 +136,22 @@ type statistics struct {
 	driver   esp.Counters
 	ike      ike.Statistics
 	restarts int
+	starts   int // of the policy agent, with which those of IKE begin anew
 }
 
 // since are the counters from which later ones have moved.
 func (s statistics) since(later statistics) statistics {
-	if s.restarts != later.restarts {
+	switch {
+	case s.restarts != later.restarts:
 		return statistics{}
+	case s.starts != later.starts:
+		s.ike = ike.Statistics{}
 	}
 	return s
 }
 
 func statisticsOf(h *hosts.Host) statistics {
-	return statistics{h.Counters(), h.IKEStatistics(), h.Restarts()}
+	return statistics{h.Counters(), h.IKEStatistics(), h.Restarts(), h.AgentStarts()}
 }
 
 // statistics are the counters of the hosts that a step's expectations name.

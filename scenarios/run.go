@@ -76,7 +76,22 @@ func Run(ctx context.Context, s *spec.Scenario, o Options) (*Result, error) {
 
 // run performs the steps and judges them.
 func (l *lab) run(ctx context.Context) (*Result, error) {
-	steps := make([]*stepRun, len(l.spec.Steps))
+	steps, over := l.direct()
+	err := l.world.Run(ctx, longest, over)
+	if err != nil {
+		return nil, err
+	}
+	if !over() {
+		return nil, errEndless
+	}
+	return l.judge(steps), nil
+}
+
+var errEndless = fmt.Errorf("the last step has not ended after %d years of virtual time: shorten waits, intervals or timeouts", longest/(365*24*time.Hour))
+
+// direct has the steps performed when the world runs; over reports that all is.
+func (l *lab) direct() (steps []*stepRun, over func() bool) {
+	steps = make([]*stepRun, len(l.spec.Steps))
 	for i := range l.spec.Steps {
 		steps[i] = newStepRun(l, i)
 	}
@@ -98,12 +113,5 @@ func (l *lab) run(ctx context.Context) (*Result, error) {
 		p.Sleep(lingering)
 		last = true
 	})
-	err := l.world.Run(ctx, longest, func() bool { return last && director.Done() })
-	if err != nil {
-		return nil, err
-	}
-	if !last {
-		return nil, fmt.Errorf("the last step has not ended after %d years of virtual time: shorten waits, intervals or timeouts", longest/(365*24*time.Hour))
-	}
-	return l.judge(steps), nil
+	return steps, func() bool { return last && director.Done() }
 }

@@ -27,21 +27,11 @@ Example: which rule protects SQL, and which rules it beats
 }
 
 func (c explainCmd) Run(s streams) error {
-	found, err := inputs([]string{c.What})
+	one, err := single("explain", c.What)
 	if err != nil {
 		return err
 	}
-	if len(found) != 1 {
-		return wrong("explain: %s holds %d scenarios: name one file", c.What, len(found))
-	}
-	all, err := found[0].load()
-	if err != nil {
-		return err
-	}
-	if len(all) != 1 {
-		return wrong("explain: %s has %d cells: name one, as in %s", c.What, len(all), c.What+all[0].Name[strings.IndexByte(all[0].Name, '/'):])
-	}
-	x, err := scenarios.Explain(all[0], scenarios.Question{
+	x, err := scenarios.Explain(one, scenarios.Question{
 		From: c.From, To: c.To, Protocol: c.Proto, Port: c.Port, FromPort: c.FromPort,
 	})
 	if err != nil {

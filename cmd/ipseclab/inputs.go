@@ -72,6 +72,25 @@ func inputsOf(word string) ([]input, error) {
 	return nil, wrong("%s: there is no such file or folder, and the catalogue has no scenario of that name%s", word, spec.Suggest(word, names))
 }
 
+// single is the only scenario that a word means, for a command that takes no more.
+func single(command, word string) (*spec.Scenario, error) {
+	found, err := inputs([]string{word})
+	if err != nil {
+		return nil, err
+	}
+	if len(found) != 1 {
+		return nil, wrong("%s: %s holds %d scenarios: name one file", command, word, len(found))
+	}
+	all, err := found[0].load()
+	if err != nil {
+		return nil, err
+	}
+	if len(all) != 1 {
+		return nil, wrong("%s: %s has %d cells: name one, as in %s", command, word, len(all), word+all[0].Name[strings.IndexByte(all[0].Name, '/'):])
+	}
+	return all[0], nil
+}
+
 // named is the file of the catalogue that a word names.
 func named(catalogue []string, word string) (in input, ok bool) {
 	name := strings.TrimSuffix(word, ".yaml") + ".yaml"

@@ -14,12 +14,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ipseclab/ipseclab/internal/result"
+	"github.com/ipseclab/ipseclab/scenarios"
 )
 
 const published = "../../docs/schema"
 
-// resultSchemas are the schemas of what a run leaves behind, made from package
-// result and its comments.
+// resultSchemas are the schemas of what a run leaves behind, and of what show prints,
+// made from the Go types and their comments.
 func resultSchemas(t *testing.T) map[string][]byte {
 	outcomes := []any{result.Passed, result.Unsupported, result.Failed, result.Broken}
 	r := jsonschema.Reflector{
@@ -35,9 +36,13 @@ func resultSchemas(t *testing.T) map[string][]byte {
 		},
 	}
 	t.Chdir("../..") // the comments are found by the path from here
-	require.NoError(t, r.AddGoComments("github.com/ipseclab/ipseclab", "./internal/result"))
+	for _, dir := range []string{"./internal/result", "./scenarios", "./hosts/policy"} {
+		require.NoError(t, r.AddGoComments("github.com/ipseclab/ipseclab", dir))
+	}
 	schemas := map[string][]byte{}
-	for name, v := range map[string]any{"result.schema.json": &result.Scenario{}, "results.schema.json": &result.Run{}} {
+	for name, v := range map[string]any{
+		"result.schema.json": &result.Scenario{}, "results.schema.json": &result.Run{}, "snapshot.schema.json": &scenarios.Snapshot{},
+	} {
 		s := r.Reflect(v)
 		s.ID = jsonschema.ID("https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/schema/" + name)
 		b, err := json.MarshalIndent(s, "", "  ")
@@ -78,5 +83,21 @@ func TestResultsFitTheirSchemas(t *testing.T) {
 		require.NoError(t, s.Validate(v), file)
 		v.(map[string]any)["outcome"] = "fine"
 		require.Error(t, s.Validate(v), file)
+	}
+}
+
+// TestSnapshotsFitTheirSchema: the same of what show prints, in all its parts.
+func TestSnapshotsFitTheirSchema(t *testing.T) {
+	s, err := validator.NewCompiler().Compile(filepath.Join(published, "snapshot.schema.json"))
+	require.NoError(t, err)
+	for _, part := range scenarios.Parts() {
+		var stdout, stderr bytes.Buffer
+		args := []string{"show", "event_soft_association", "--host", "client", "--at", "4s", "--format", "json", part}
+		require.Equal(t, exitOK, ipseclab(t.Context(), args, &stdout, &stderr), "%s", &stderr)
+		v, err := validator.UnmarshalJSON(&stdout)
+		require.NoError(t, err)
+		require.NoError(t, s.Validate(v), part)
+		v.(map[string]any)["at_ns"] = "soon"
+		require.Error(t, s.Validate(v), part)
 	}
 }

@@ -118,6 +118,9 @@ type Selector struct {
 // is every type, and of protocols without types everything.
 type ICMPTypes struct{ First, Last uint8 }
 
+// String prints the range; of the zero value it means nothing.
+func (t ICMPTypes) String() string { return fmt.Sprintf("%d to %d", t.First, t.Last) }
+
 func (t ICMPTypes) holds(p *Flow) bool {
 	return t == ICMPTypes{} || !p.Fragment && t.First <= p.ICMPType && p.ICMPType <= t.Last
 }
@@ -163,7 +166,7 @@ func (s Selector) String() string {
 	}
 	name := ProtoName(s.Proto)
 	if s.ICMP != (ICMPTypes{}) {
-		name += fmt.Sprintf(" types %d to %d", s.ICMP.First, s.ICMP.Last)
+		name += " types " + s.ICMP.String()
 	}
 	return fmt.Sprintf("%s %s > %s", name, end(s.Src, s.SrcPort), end(s.Dst, s.DstPort))
 }
