@@ -51,7 +51,7 @@ func (h *Host) assign(l Location, p *policy.Policy) error {
 	if p != nil && h.config.NoIKE {
 		return fmt.Errorf("hosts: %s: assigning policy: the host has no IKE", h.name)
 	}
-	if _, err := policy.Compile(p, h.Addrs(), h.agent.options); err != nil {
+	if _, err := policy.Compile(p, h.mine(), h.agent.options); err != nil {
 		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, err)
 	}
 	name := ""
@@ -109,9 +109,9 @@ func (a *agent) put(next assigned) error {
 
 func (a *agent) compile(p assigned) (*policy.Compiled, error) {
 	if p.persistent != nil {
-		return policy.Compile(p.persistent, a.host.Addrs(), a.options) // TODO both
+		return policy.Compile(p.persistent, a.host.mine(), a.options) // TODO both
 	}
-	return policy.Compile(p.policy, a.host.Addrs(), a.options)
+	return policy.Compile(p.policy, a.host.mine(), a.options)
 }
 
 // Policy is the local policy in force, or one that came from elsewhere; nil when there is none.
@@ -123,7 +123,7 @@ func (h *Host) PolicyOptions() policy.Options { return h.agent.options }
 // Explain says which filter decides for a packet, and why.
 func (h *Host) Explain(d ipsec.Direction, f ipsec.Flow) policy.Explanation {
 	if h.agent.inForce == nil {
-		none, _ := policy.Compile(nil, h.Addrs(), h.agent.options)
+		none, _ := policy.Compile(nil, h.mine(), h.agent.options)
 		return none.Explain(d, f)
 	}
 	return h.agent.inForce.Explain(d, f)

@@ -43,6 +43,14 @@ type Config struct {
 	FallBack   FallBack
 	Boot       Boot
 
+	// ExpandAfter is how long after a change of what filters stand for, such as the
+	// addresses of the host, the policy is expanded again. 0: at once.
+	ExpandAfter time.Duration
+
+	// MeNeedsAddress has My IP Address not take in 0.0.0.0, from which a host without
+	// an address sends.
+	MeNeedsAddress bool
+
 	// NoIKE leaves port 500 closed: a computer that does not know IPsec. It answers
 	// IKE with ICMP port unreachable, and takes no policy.
 	NoIKE bool
@@ -56,6 +64,13 @@ type Interface struct {
 	// at most, of IPv6 any number. An interface with an IPv6 address has a link-local
 	// one too, which Addrs leaves out: nothing but neighbour discovery uses it.
 	Prefixes []netip.Prefix
+
+	// Unnumbered says that it may have no address: it gets one later, see
+	// Host.SetAddresses.
+	Unnumbered bool
+
+	// RemoteAccess makes it a dial-up or VPN connection: see policy.Options.RemoteAccess.
+	RemoteAccess bool
 }
 
 // Route is a static route; the zero prefix length is the default route.
@@ -89,6 +104,8 @@ type Host struct {
 	config   Config
 	ports    []*sim.Port
 
+	broadcasts []netip.Addr // of its subnets
+
 	boots  int // how often it was restarted; see restart.go
 	off    bool
 	parked list.List // of *sim.Proc: programs that wait for something
@@ -120,7 +137,7 @@ func (h *Host) start(c Config) (err error) {
 		return fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
 	h.agent = &agent{host: h, options: c.Options}
-	h.agent.options.Broadcasts = policy.Broadcasts(prefixesOf(c.Interfaces)...)
+	h.noteAddresses()
 	if h.keying, err = newKeying(h, c); err != nil {
 		return fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}

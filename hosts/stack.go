@@ -83,14 +83,9 @@ func (h *Host) addNIC(n *nic, prefixes []netip.Prefix) error {
 		return fmt.Errorf("creating interface on %s: %s", n.port.Segment().Name(), err)
 	}
 	for _, p := range prefixes {
-		err := h.stack.AddProtocolAddress(n.id, tcpip.ProtocolAddress{
-			Protocol:          familyOf(p.Addr()),
-			AddressWithPrefix: tcpip.AddressWithPrefix{Address: addressOf(p.Addr()), PrefixLen: p.Bits()},
-		}, stack.AddressProperties{})
-		if err != nil {
-			return fmt.Errorf("address %s: %s", p, err)
+		if err := h.addAddress(n, p, true); err != nil {
+			return err
 		}
-		h.stack.AddRoute(tcpip.Route{Destination: subnetOf(p), NIC: n.id})
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ type lab struct {
 	segments map[string]*sim.Segment
 	hosts    map[string]*hosts.Host
 	routers  map[string]*natbox.Router
-	addrs    map[netip.Addr]string // whose an address is
+	holders  holders // whose an address is, and was
 
 	attackers map[string]*attack.Attacker
 	tapes     map[int]*attack.Tape // of the steps that replay, by their index
@@ -45,7 +45,7 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 	l := &lab{
 		spec: s, seed: seed, log: trace.New(traceTo),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
-		addrs: map[netip.Addr]string{}, attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{},
+		attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{},
 	}
 	var err error
 	if l.policies, err = policiesOf(s); err != nil {
@@ -71,6 +71,7 @@ func (l *lab) wireUp(o Options) error {
 		}
 		l.segments[name] = segment
 	}
+	l.log.Observe(l.holders.event)
 	l.wire = newObserver(l.spec)
 	l.oracle = newOracle(l)
 	l.world.Tap(l.wire.frame)
@@ -92,7 +93,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	}
 	path := "$.nodes." + name
 	for _, a := range l.spec.NodeAddrs(name) {
-		l.addrs[a] = name
+		l.holders.add(name, a, 0)
 	}
 	routes, err := l.routesOf(path, n)
 	if err != nil {
@@ -108,7 +109,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, ReplayWindow: settings.ReplayWindow,
 		SilentResponder: settings.SilentResponder, ResponderOrder: settings.ResponderOrder, ShortenMainMode: settings.ShortenMainMode,
 		Names: func(to string) (netip.Addr, bool) {
-			a, err := l.spec.Destination(name, to)
+			a, err := l.destination(name, to)
 			return a, err == nil
 		},
 		Faults:            faults,
@@ -119,6 +120,8 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		FallBack:          fallBackOf(settings),
 		Boot:              bootOf(settings),
 		NoIKE:             settings.NoIKE,
+		ExpandAfter:       settings.ReExpand.Span(),
+		MeNeedsAddress:    settings.MeNeedsAddress,
 	}
 	for _, s := range n.Serves {
 		if s.Protocol != 0 {
@@ -126,7 +129,10 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		}
 	}
 	for _, ifc := range n.Interfaces {
-		c.Interfaces = append(c.Interfaces, hosts.Interface{Segment: l.segments[ifc.Segment], Prefixes: ifc.Prefixes()})
+		c.Interfaces = append(c.Interfaces, hosts.Interface{
+			Segment: l.segments[ifc.Segment], Prefixes: ifc.Prefixes(), Unnumbered: ifc.Unnumbered(),
+			RemoteAccess: ifc.Connection == spec.ConnectionsDialUp,
+		})
 	}
 	for _, r := range routes {
 		c.Routes = append(c.Routes, hosts.Route(r))

@@ -39,6 +39,8 @@ type oracle struct {
 	agreements agreements
 	bypassed   int // of IPv6, from hosts whose policies are set not to concern it
 	exempt     int // let pass by the setting no-default-exempt of their hosts
+	unknown    int // from addresses that policies do not know yet, by the setting re-expand of their hosts
+
 	violations []violation
 }
 
@@ -167,7 +169,7 @@ func (o *oracle) known(node string, p decoded) bool {
 // ruling on the first fragment of its datagram holds.
 func (o *oracle) rule(d duty, host *hosts.Host, packet decoded) ruling {
 	s := o.lab.sender(host)
-	s.local = append(s.local, packet.flow.Src) // a host is itself under whatever source address it sends
+	s.under(packet.flow.Src)
 	if packet.flow.Fragment {
 		if r, ok := o.fragments.Get(packet.key()); ok {
 			return r
@@ -175,6 +177,9 @@ func (o *oracle) rule(d duty, host *hosts.Host, packet decoded) ruling {
 		return judgeFragment(d.policy, s, packet.flow)
 	}
 	r := d.judge(s, packet.flow)
+	if !r.leak && s.tolerated(d, packet.flow) {
+		o.unknown++
+	}
 	if packet.fragment {
 		o.fragments.Put(packet.key(), r)
 	}
@@ -329,6 +334,9 @@ func (o *oracle) check() result.Check {
 	}
 	if o.exempt > 0 {
 		c.Got += fmt.Sprintf("; %d of them pass before all filters, as the hosts' setting no-default-exempt says", o.exempt)
+	}
+	if o.unknown > 0 {
+		c.Got += fmt.Sprintf("; %d of them from addresses that the hosts' policies did not know yet, as their setting re-expand says", o.unknown)
 	}
 	if n := len(o.violations); n > 0 {
 		v := o.violations[0]

@@ -23,8 +23,6 @@ type Compiled struct {
 	// plumbed are the specific filters behind Outbound and Inbound, one for one; nil for exemptions.
 	plumbed map[ipsec.Direction][]*specific
 	why     map[*specific]string // of those in neither list: why they do not concern the host
-
-	dynamicID int // the first ID that is free for filters of the default response rule
 }
 
 // Compile makes the SPD of a host with these addresses. A nil policy is none
@@ -174,7 +172,6 @@ func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 			c.why[s] = why
 		}
 	}
-	c.dynamicID = next
 	c.joinTunnels()
 }
 

@@ -117,6 +117,7 @@ func (c *checker) ipsec(path, name string, n Node) {
 	}
 	c.span(path, "sa-idle-time", n.IPsec.SAIdleTime)
 	c.span(path, "log-interval", n.IPsec.LogInterval)
+	c.span(path, "re-expand", n.IPsec.ReExpand)
 	if f := n.IPsec.FallBack; f != nil {
 		at := child(path, "fall-back")
 		c.span(at, "after", f.After)

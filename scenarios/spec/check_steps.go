@@ -93,6 +93,8 @@ func (c *checker) step(path string, s *Step) {
 		c.policyAgent(child(path, "policy-agent"), s.PolicyAgent)
 	case s.StorePolicy != nil:
 		c.storePolicy(child(path, "store-policy"), s.StorePolicy)
+	case s.SetAddress != nil:
+		c.setAddress(child(path, "set-address"), s.SetAddress)
 	default:
 		c.attack(path, s)
 	}
@@ -148,6 +150,7 @@ func (c *checker) ends(path, from, to string, router bool) {
 	}
 	target, ok := c.s.NodeOf(to)
 	switch {
+	case !ok && c.s.Later(a):
 	case !ok:
 		c.at(child(path, "to"), "to: no node has the address %s%s", a, Suggest(to, c.known()))
 	case target == from:

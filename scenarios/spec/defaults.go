@@ -18,6 +18,7 @@ import (
 //	Node.Type            Node.Kind, Node.Router        host
 //	Node.Gateway         Node.NextHops                 none
 //	Interface.Address    Interface.Prefixes
+//	SetAddress.Segment   (*Scenario).InterfaceSegment  the segment of the node's only interface
 //	Node.IPsec           Node.Settings                 the default of each setting
 //	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
 //	IPsec.SAIdleTime     IPsec.IdleAfter               5m
@@ -161,7 +162,12 @@ func (i Interface) Prefixes() (all []netip.Prefix) {
 	return all
 }
 
-func (i Interface) texts() []string { return oneOrMore(i.Address, i.Addresses) }
+func (i Interface) texts() []string {
+	if i.Unnumbered() {
+		return i.Addresses
+	}
+	return oneOrMore(i.Address, i.Addresses)
+}
 
 // oneOrMore are the values of two fields of which one is set: for one value, or for several.
 func oneOrMore(one string, more []string) []string {

@@ -79,6 +79,7 @@ func TestSteps(t *testing.T) {
 		{Step{RestartHost: &RestartHost{Host: "a"}}, "restart-host", "restart a", "", ""},
 		{Step{PolicyAgent: &PolicyAgent{Host: "a", Action: "stop"}}, "policy-agent", "stop the policy agent of a", "", ""},
 		{Step{StorePolicy: &StorePolicy{Host: "a", Policy: "p", As: "q"}}, "store-policy", "store q at a", "", ""},
+		{Step{SetAddress: &SetAddress{Node: "a"}}, "set-address", "set the address of a", "", ""},
 		{Step{Tamper: &Tamper{By: "m", Link: "a", Change: []Change{{}}}}, "tamper", "m tampers on the link of a", "", ""},
 		{Step{Tamper: &Tamper{By: "m", Link: "a"}}, "tamper", "m leaves the link of a alone", "", ""},
 		{Step{Replay: &Replay{By: "m"}}, "replay", "m replays", "", ""},
@@ -93,7 +94,7 @@ func TestSteps(t *testing.T) {
 	}
 	var verbs []string
 	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Wait: 1}, {SetLink: &SetLink{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
-		{PolicyAgent: &PolicyAgent{}}, {StorePolicy: &StorePolicy{}},
+		{PolicyAgent: &PolicyAgent{}}, {StorePolicy: &StorePolicy{}}, {SetAddress: &SetAddress{}},
 		{Tamper: &Tamper{}}, {Replay: &Replay{}}, {Inject: &Inject{}}, {Spoof: &Spoof{}}} {
 		verbs = append(verbs, s.Verb())
 	}

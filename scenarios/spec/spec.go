@@ -95,7 +95,7 @@ type Node struct {
 // Interface joins a node to a segment.
 type Interface struct {
 	Segment   string   `yaml:"segment" jsonschema:"required"`
-	Address   string   `yaml:"address"`                                 // with prefix length: 10.0.0.1/24, 2001:db8::1/64; an attacker has none
+	Address   string   `yaml:"address"`                                 // with prefix length: 10.0.0.1/24, 2001:db8::1/64; none: a host has none at the start; an attacker has none
 	Addresses []string `yaml:"addresses" jsonschema:"uniqueItems=true"` // instead of address: several, of IPv4 one at most
 	Link      *Link    `yaml:"link"`                                    // as it is from the start
 
@@ -159,6 +159,13 @@ type IPsec struct {
 	FallBack *FallBack `yaml:"fall-back"`
 	// NoIKE makes the host one that does not know IPsec: it has no policy, and its port 500 is closed.
 	NoIKE bool `yaml:"no-ike"`
+	// ReExpand is how long after a change of what filters stand for, such as the addresses of
+	// the host, the policy is expanded again. When Windows does so is unconfirmed. Default: at once.
+	ReExpand Duration `yaml:"re-expand"`
+	// MeNeedsAddress has me not take in 0.0.0.0, from which a host sends that has no address
+	// yet. Whether Windows takes that for My IP Address is unconfirmed. Default: it does, as
+	// "this host" (RFC 1122, Section 3.2.1.3).
+	MeNeedsAddress bool `yaml:"me-needs-address"`
 	// Ties orders equally specific filters by their action. Default: block, permit, negotiate.
 	Ties []string `yaml:"ties"`
 	// NoDefaultExempt is which traffic passes before all filters, as the registry entry of that name
@@ -282,6 +289,7 @@ type Step struct {
 	RestartHost  *RestartHost  `yaml:"restart-host"`
 	PolicyAgent  *PolicyAgent  `yaml:"policy-agent"`
 	StorePolicy  *StorePolicy  `yaml:"store-policy"`
+	SetAddress   *SetAddress   `yaml:"set-address"`
 
 	Tamper *Tamper `yaml:"tamper"`
 	Replay *Replay `yaml:"replay"`

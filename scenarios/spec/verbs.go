@@ -12,7 +12,7 @@ func (s Step) Verb() string {
 
 // verbNames are the YAML keys of all verbs.
 var verbNames = []string{
-	"ping", "connect", "transfer", "udp", "raw", "announce", "wait", "set-link", "assign-policy", "restart-host", "policy-agent", "store-policy", "tamper", "replay", "inject", "spoof",
+	"ping", "connect", "transfer", "udp", "raw", "announce", "wait", "set-link", "assign-policy", "restart-host", "policy-agent", "store-policy", "set-address", "tamper", "replay", "inject", "spoof",
 }
 
 // verbs are all that the step sets, in the order of the type.
@@ -24,7 +24,7 @@ func (s Step) verbs() (set []string) {
 		{"ping", s.Ping != nil}, {"connect", s.Connect != nil}, {"transfer", s.Transfer != nil}, {"udp", s.UDP != nil},
 		{"raw", s.Raw != nil}, {"announce", s.Announce != nil},
 		{"wait", s.Wait != 0}, {"set-link", s.SetLink != nil}, {"assign-policy", s.AssignPolicy != nil},
-		{"restart-host", s.RestartHost != nil}, {"policy-agent", s.PolicyAgent != nil}, {"store-policy", s.StorePolicy != nil}, {"tamper", s.Tamper != nil}, {"replay", s.Replay != nil},
+		{"restart-host", s.RestartHost != nil}, {"policy-agent", s.PolicyAgent != nil}, {"store-policy", s.StorePolicy != nil}, {"set-address", s.SetAddress != nil}, {"tamper", s.Tamper != nil}, {"replay", s.Replay != nil},
 		{"inject", s.Inject != nil}, {"spoof", s.Spoof != nil},
 	} {
 		if v.set {
@@ -85,6 +85,8 @@ func (s Step) Words() string {
 		return s.PolicyAgent.Action + " the policy agent of " + s.PolicyAgent.Host
 	case s.StorePolicy != nil:
 		return fmt.Sprintf("store %s at %s", s.StorePolicy.Name(), s.StorePolicy.Host)
+	case s.SetAddress != nil:
+		return "set the address of " + s.SetAddress.Node
 	}
 	return s.attackWords()
 }
