@@ -26,8 +26,11 @@ func (h *Host) SetAddresses(segment string, prefixes []netip.Prefix, reason stri
 		return fail(ErrOff)
 	}
 	i := slices.IndexFunc(h.nics, func(n *nic) bool { return n.port.Segment().Name() == segment })
-	if i < 0 {
+	switch {
+	case i < 0:
 		return fail(errors.New("no interface is there"))
+	case h.nics[i].dhcp != nil:
+		return fail(errors.New("the interface has its address by DHCP"))
 	}
 	n := h.nics[i]
 	if err := h.mayHave(n, prefixes); err != nil {
@@ -39,6 +42,7 @@ func (h *Host) SetAddresses(segment string, prefixes []netip.Prefix, reason stri
 	if err := h.renumber(n, prefixes, reason); err != nil {
 		return fail(err)
 	}
+	h.agent.expandSoon(reason)
 	return nil
 }
 
@@ -66,7 +70,8 @@ func (h *Host) mayHave(n *nic, prefixes []netip.Prefix) error {
 	return nil
 }
 
-// renumber carries out a change of the addresses of an interface.
+// renumber carries out a change of the addresses of an interface. The caller has the
+// policy expanded again.
 func (h *Host) renumber(n *nic, prefixes []netip.Prefix, reason string) error {
 	event := trace.AddressChanged{Segment: n.port.Segment().Name(), Reason: reason}
 	var gone, fresh []netip.Prefix
@@ -111,7 +116,6 @@ func (h *Host) renumber(n *nic, prefixes []netip.Prefix, reason string) error {
 		n.announce(p.Addr())
 	}
 	h.noteAddresses()
-	h.agent.expandSoon(reason)
 	return nil
 }
 
@@ -233,7 +237,7 @@ func (h *Host) removeDefault(all netip.Prefix) {
 
 // Gateways are the next hops of the host's default routes.
 func (h *Host) Gateways() (all []netip.Addr) {
-	for _, r := range h.config.Routes {
+	for _, r := range slices.Concat(h.config.Routes, h.leased) {
 		if r.To.Bits() == 0 {
 			all = append(all, r.Via)
 		}

@@ -25,6 +25,9 @@ type agent struct {
 	compiled *policy.Compiled
 	polls    polls
 
+	names   resolver
+	servers map[policy.ServerKind][]netip.Addr // as they were when the policy was assigned
+
 	responses responses
 	inForce   *policy.Compiled // compiled, with the dynamic filters of the default response rule
 }
@@ -91,6 +94,7 @@ func (a *agent) apply(next assigned, why string) error {
 // put gives the driver its filters.
 func (a *agent) put(next assigned) error {
 	h := a.host
+	a.noteServers()
 	compiled, err := a.compile(next)
 	if err != nil {
 		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, err)

@@ -26,7 +26,12 @@ type Config struct {
 	Options    policy.Options                  // of the policy compiler
 	Protocols  []uint8                         // of IP, without ports: an application takes all datagrams of each
 	Names      func(string) (netip.Addr, bool) // resolves host names; nil: none is known
+	Servers    Servers                         // that it is told to use
 	Faults     Faults
+
+	// StaticServers has filters for the servers that the host is told to use not follow
+	// when it is told of others: they are as when the policy was assigned.
+	StaticServers bool
 
 	TrustSPI        bool // see esp.Config
 	ReplayWindow    int  // see esp.Config.Window
@@ -69,6 +74,9 @@ type Interface struct {
 	// Host.SetAddresses.
 	Unnumbered bool
 
+	// DHCP has it get its IPv4 address by DHCP; nil: it does not. Then it is Unnumbered.
+	DHCP *DHCP
+
 	// RemoteAccess makes it a dial-up or VPN connection: see policy.Options.RemoteAccess.
 	RemoteAccess bool
 }
@@ -106,6 +114,10 @@ type Host struct {
 
 	broadcasts []netip.Addr // of its subnets
 
+	dhcp       []*dhcpClient
+	dhcpSocket *udpSocket
+	leased     []Route // the default route by DHCP
+
 	boots  int // how often it was restarted; see restart.go
 	off    bool
 	parked list.List // of *sim.Proc: programs that wait for something
@@ -136,12 +148,19 @@ func (h *Host) start(c Config) (err error) {
 	if err := h.newStack(c); err != nil {
 		return fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
-	h.agent = &agent{host: h, options: c.Options}
+	h.dhcp, h.leased = nil, nil
+	h.agent = newAgent(h, c.Options)
 	h.noteAddresses()
 	if h.keying, err = newKeying(h, c); err != nil {
 		return fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
-	return h.startAgent()
+	if err := h.startAgent(); err != nil {
+		return err
+	}
+	if err := h.startDHCP(); err != nil {
+		return fmt.Errorf("hosts: %s: %w", c.Name, err)
+	}
+	return nil
 }
 
 // Name is the host's name.

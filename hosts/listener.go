@@ -18,6 +18,8 @@ type Listener struct {
 	seen Seen
 
 	groups []netip.Addr // whose datagrams it receives
+
+	again func() error // listens again after a restart; nil: by protocol and port
 }
 
 // Seen counts what reached a listening application.

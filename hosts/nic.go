@@ -25,6 +25,7 @@ type nic struct {
 	port       *sim.Port
 	address    tcpip.LinkAddress
 	dispatcher stack.NetworkDispatcher
+	dhcp       *dhcpClient // nil: there is none
 }
 
 var _ stack.LinkEndpoint = (*nic)(nil)
@@ -80,6 +81,10 @@ func (n *nic) receive(frame []byte) {
 		n.hearAnnouncement(frame)
 	}
 	if eth.Type() == ip4 && eth.DestinationAddress() == n.address && n.host.driver.straightIn(n, frame[header.EthernetMinimumSize:]) {
+		return
+	}
+	if dst := eth.DestinationAddress(); eth.Type() == ip4 && (dst == n.address || dst == header.EthernetBroadcastAddress) &&
+		n.takeDHCP(frame[header.EthernetMinimumSize:]) {
 		return
 	}
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(frame)})

@@ -60,6 +60,9 @@ func (h *Host) newStack(c Config) error {
 	}
 	for _, r := range c.Routes {
 		n := h.nicTowards(r.Via)
+		if n == nil && slices.ContainsFunc(c.Interfaces, func(i Interface) bool { return i.Unnumbered }) {
+			continue // it has lost the address that leads there
+		}
 		if n == nil {
 			return fmt.Errorf("route to %s: the next hop %s is on no subnet of the host", r.To, r.Via)
 		}
