@@ -31,6 +31,7 @@ type lab struct {
 	attackers map[string]*attack.Attacker
 	tapes     map[int]*attack.Tape // of the steps that replay, by their index
 	policies  map[string]*policy.Policy
+	names     map[string][]netip.Addr // of DNS, at the moment
 	wire      *observer
 	oracle    *oracle
 }
@@ -45,7 +46,7 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 	l := &lab{
 		spec: s, seed: seed, log: trace.New(traceTo),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
-		attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{},
+		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{},
 	}
 	var err error
 	if l.policies, err = policiesOf(s); err != nil {
@@ -122,7 +123,10 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		NoIKE:             settings.NoIKE,
 		ExpandAfter:       settings.ReExpand.Span(),
 		MeNeedsAddress:    settings.MeNeedsAddress,
+		StaticServers:     settings.StaticServers,
+		Servers:           toldServers(l.spec, n.Servers),
 	}
+	c.Options.Resolve = func(name string) []netip.Addr { return l.names[name] }
 	for _, s := range n.Serves {
 		if s.Protocol != 0 {
 			c.Protocols = append(c.Protocols, uint8(s.Protocol))
@@ -133,6 +137,9 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 			Segment: l.segments[ifc.Segment], Prefixes: ifc.Prefixes(), Unnumbered: ifc.Unnumbered(),
 			RemoteAccess: ifc.Connection == spec.ConnectionsDialUp,
 		})
+		if ifc.DHCP() {
+			c.Interfaces[len(c.Interfaces)-1].DHCP = &hosts.DHCP{Broadcast: ifc.BroadcastFlag}
+		}
 	}
 	for _, r := range routes {
 		c.Routes = append(c.Routes, hosts.Route(r))
@@ -145,6 +152,8 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	l.oracle.begins(name, c.Policy, c.Persistent)
 	for i, s := range n.Serves {
 		switch {
+		case s.DHCP != nil:
+			err = l.serveDHCP(h, n, *s.DHCP)
 		case s.TCP != 0:
 			_, err = h.ServeTCP(uint16(s.TCP))
 		case s.UDP != 0:

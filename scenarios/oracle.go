@@ -233,7 +233,7 @@ func judge(p *policy.Policy, s *sender, f ipsec.Flow) ruling {
 				ways = append(ways, back)
 			}
 			for _, w := range ways {
-				c, ok := match(w, s.local, f)
+				c, ok := match(w, s, f)
 				if !ok {
 					continue
 				}
@@ -288,9 +288,9 @@ func (c *candidate) beats(b *candidate, ties []policy.Kind) bool {
 	return false
 }
 
-func match(w policy.Filter, local []netip.Addr, f ipsec.Flow) (candidate, bool) {
-	src, ok1 := covers(w.Source, local, f.Src)
-	dst, ok2 := covers(w.Destination, local, f.Dst)
+func match(w policy.Filter, s *sender, f ipsec.Flow) (candidate, bool) {
+	src, ok1 := covers(w.Source, s, f.Src)
+	dst, ok2 := covers(w.Destination, s, f.Dst)
 	if !ok1 || !ok2 ||
 		w.Protocol != ipsec.ProtoAny && w.Protocol != f.Proto ||
 		w.SourcePort != 0 && w.SourcePort != f.SrcPort ||
@@ -310,12 +310,14 @@ func match(w policy.Filter, local []netip.Addr, f ipsec.Flow) (candidate, bool) 
 }
 
 // covers reports whether the address of a filter takes in a, and with how long a prefix.
-func covers(w policy.Address, local []netip.Addr, a netip.Addr) (bits int, ok bool) {
+func covers(w policy.Address, s *sender, a netip.Addr) (bits int, ok bool) {
 	switch {
 	case w.IsAny():
 		return 0, true
 	case w.IsMe():
-		return a.BitLen(), slices.Contains(local, a)
+		return a.BitLen(), slices.Contains(s.local, a)
+	case w.Name() != "", w.ServerKind() != 0:
+		return a.BitLen(), s.among(w, a)
 	}
 	return w.Prefix().Bits(), w.Prefix().Contains(a)
 }

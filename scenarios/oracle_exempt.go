@@ -20,6 +20,9 @@ type sender struct {
 	dialUp   []netip.Addr   // on connections for remote access
 	young    []netip.Addr   // addresses for which its policy is not expanded yet
 
+	names   map[string][]netip.Addr              // what DNS names stand for in its filters
+	servers func(policy.ServerKind) []netip.Addr // and servers
+
 	agreed func(ipsec.Flow) bool // with a peer, by the default response rule: see agreements
 }
 
@@ -33,6 +36,7 @@ func (l *lab) sender(h *hosts.Host) *sender {
 			s.dialUp = append(s.dialUp, h.AddrsOn(i.Segment)...)
 		}
 	}
+	s.look(l, h.Name())
 	s.unexpanded(l, h.Name())
 	return s
 }

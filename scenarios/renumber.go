@@ -99,6 +99,9 @@ func (l *lab) nodeOf(word string, begin, end time.Duration) (name string, ok boo
 		return word, true
 	}
 	a, err := netip.ParseAddr(word)
+	if all := l.names[word]; err != nil && len(all) > 0 {
+		a, err = all[0], nil
+	}
 	if err != nil {
 		return "", false
 	}
@@ -109,6 +112,9 @@ func (l *lab) nodeOf(word string, begin, end time.Duration) (name string, ok boo
 func (l *lab) destination(from, to string) (netip.Addr, error) {
 	if a, err := netip.ParseAddr(to); err == nil {
 		return a, nil
+	}
+	if all := l.names[to]; len(all) > 0 {
+		return all[0], nil
 	}
 	if _, ok := l.spec.Nodes[to]; !ok {
 		return netip.Addr{}, fmt.Errorf("no node is called %q", to)

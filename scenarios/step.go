@@ -145,6 +145,12 @@ func (s *stepRun) perform(p *sim.Proc) {
 		s.broken = l.store(v.StorePolicy)
 	case v.SetAddress != nil:
 		s.setAddress(v.SetAddress)
+	case v.IPConfig != nil:
+		s.broken = l.ipconfig(v.IPConfig)
+	case v.SetServers != nil:
+		l.setServers(v.SetServers)
+	case v.SetName != nil:
+		l.names[v.SetName.Name] = l.spec.ResolveAll(v.SetName.Addresses)
 	case v.Tamper != nil:
 		now, err := l.tamper(v.Tamper)
 		s.got, s.broken = append(s.got, now), err
@@ -208,7 +214,10 @@ func (s *stepRun) result() result.Step {
 func (s *stepRun) ends() (from, to party) {
 	f, t, _ := s.spec.Ends()
 	from, to = s.lab.partyOf(f, s.begin.at, s.end.at), s.lab.partyOf(t, s.begin.at, s.end.at)
-	to.addr = s.destination()
+	if to.addr = s.destination(); to.addr.IsValid() && len(to.addrs) == 0 { // it was a DNS name
+		to = s.lab.partyOf(to.addr.String(), s.begin.at, s.end.at)
+		to.addr = s.destination()
+	}
 	if to.addr.IsValid() {
 		from.keep(to.addr.Is4())
 		to.keep(to.addr.Is4())

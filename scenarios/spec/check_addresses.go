@@ -30,6 +30,8 @@ func (c *checker) addresses(name string, owners map[netip.Addr]string) {
 			continue
 		case n.Attacker():
 			continue
+		case itf.BroadcastFlag && !itf.DHCP():
+			c.at(path, "broadcast-flag: it is for address: dhcp")
 		case itf.Unnumbered():
 			c.unnumbered(path, name, n, itf)
 			continue

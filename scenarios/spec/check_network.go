@@ -77,7 +77,7 @@ func (c *checker) nodes() {
 			return
 		}
 		path, n := child("$.nodes", name), c.s.Nodes[name]
-		if name == "me" || name == "any" {
+		if slices.Contains(reserved, name) {
 			c.key(path, "a node cannot be called %s: filters use the word", name)
 		}
 		for i, ifc := range n.Interfaces {
@@ -99,6 +99,7 @@ func (c *checker) nodes() {
 		c.gateways(path, n)
 		c.routes(path, n)
 		c.services(path, name, n)
+		c.serverLists(child(path, "servers"), n.Servers)
 		c.ipsec(path, name, n)
 	}
 }
@@ -217,9 +218,9 @@ func (c *checker) services(path, name string, n Node) {
 		switch {
 		case n.Router():
 			c.at(path, "serves: %s is a router, and routers have no applications", name)
-		case s.TCP != 0 && s.UDP != 0, s.Protocol != 0 && (s.TCP != 0 || s.UDP != 0):
-			c.at(path, "serves: a service is one of tcp, udp and protocol: make two of this one")
-		case s.TCP == 0 && s.UDP == 0 && s.Protocol == 0:
+		case s.kinds() > 1:
+			c.at(path, "serves: a service is one of tcp, udp, protocol and dhcp: make two of this one")
+		case s.kinds() == 0:
 			c.missing(path, "tcp", "serves: a service needs a port, tcp: 80 or udp: 53, or a protocol of IP")
 		case s.Protocol != 0 && seen[s.sort()]:
 			c.at(path, "serves: %s has an application for protocol %d already", name, s.Protocol)
@@ -229,6 +230,12 @@ func (c *checker) services(path, name string, n Node) {
 			c.at(child(path, "udp"), "udp: port %d is IKE's own", s.UDP)
 		}
 		seen[s.sort()] = true
+		if s.UDP == 68 && slices.ContainsFunc(n.Interfaces, Interface.DHCP) {
+			c.at(child(path, "udp"), "udp: port 68 is that of the DHCP client")
+		}
+		if s.DHCP != nil {
+			c.dhcpServer(path, n, *s.DHCP)
+		}
 		c.group(path, n, s)
 		if s.TCP != 0 {
 			c.port(path, "tcp", s.TCP)
@@ -242,8 +249,25 @@ func (c *checker) services(path, name string, n Node) {
 	}
 }
 
+// kinds is how many of the kinds of services it is; one of them is right.
+func (s Service) kinds() (n int) {
+	for _, is := range []bool{s.TCP != 0, s.UDP != 0, s.Protocol != 0, s.DHCP != nil} {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
 // sort is what two services of a host may not share.
-func (s Service) sort() Service { return Service{TCP: s.TCP, UDP: s.UDP, Protocol: s.Protocol} }
+func (s Service) sort() Service {
+	const dhcpServer = 67 // RFC 2131, Section 4.1
+	v := Service{TCP: s.TCP, UDP: s.UDP, Protocol: s.Protocol}
+	if s.DHCP != nil {
+		v.UDP = dhcpServer
+	}
+	return v
+}
 
 // port checks the number of a port that is given.
 func (c *checker) port(path, key string, v int) {

@@ -95,6 +95,12 @@ func (c *checker) step(path string, s *Step) {
 		c.storePolicy(child(path, "store-policy"), s.StorePolicy)
 	case s.SetAddress != nil:
 		c.setAddress(child(path, "set-address"), s.SetAddress)
+	case s.IPConfig != nil:
+		c.ipconfig(child(path, "ipconfig"), s.IPConfig)
+	case s.SetServers != nil:
+		c.setServers(child(path, "set-servers"), s.SetServers)
+	case s.SetName != nil:
+		c.setName(child(path, "set-name"), s.SetName)
 	default:
 		c.attack(path, s)
 	}
@@ -139,6 +145,9 @@ func (c *checker) ends(path, from, to string, router bool) {
 	}
 	if c.s.Nodes[to].Attacker() {
 		c.at(child(path, "to"), "to: %s is an attacker, and answers nothing", to)
+		return
+	}
+	if c.s.knowsName(to) {
 		return
 	}
 	a, err := c.s.Destination(from, to)
