@@ -23,7 +23,8 @@ cmd/ipseclab             -> reports, scenarios, hosts/policy
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
 scenarios/attack         -> sim, ike/payload, internal/ipv6
-hosts                    -> hosts/policy, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
+hosts                    -> hosts/policy, hosts/dhcp, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
+hosts/dhcp               ->
 hosts/policy             -> ike, internal/classifier
 natbox                   -> sim, internal/ipv6
 sim                      -> internal/trace, internal/pcapng, internal/ipv6
@@ -61,6 +62,9 @@ hosts                    uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg
 internal/tcprun          uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg/sleep
 natbox                   uses gvisor.dev/gvisor/pkg/tcpip/checksum
 ike/payload              uses golang.org/x/crypto/cryptobyte
+
+# The codec of DHCP: its messages travel over the simulated network.
+hosts/dhcp               uses github.com/insomniacslk/dhcp
 
 # Files, frames as an observer decodes them, and people.
 scenarios                uses github.com/google/gopacket

@@ -26,6 +26,9 @@ type agent struct {
 	polls    polls
 	fetching *fetching // nil: the agent is stopped, or has no source
 
+	names   resolver
+	servers map[policy.ServerKind][]netip.Addr // as they were when the policy was assigned
+
 	responses responses
 	inForce   *policy.Compiled // compiled, with the dynamic filters of the default response rule
 }
@@ -52,7 +55,7 @@ func (h *Host) assign(l Location, p *policy.Policy) error {
 	if p != nil && h.config.NoIKE {
 		return fmt.Errorf("hosts: %s: assigning policy: the host has no IKE", h.name)
 	}
-	if _, err := policy.Compile(p, h.Addrs(), h.agent.options); err != nil {
+	if _, err := policy.Compile(p, h.mine(), h.agent.options); err != nil {
 		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, err)
 	}
 	name := ""
@@ -97,6 +100,7 @@ func (a *agent) apply(next assigned, why string) error {
 // put gives the driver its filters.
 func (a *agent) put(next assigned) error {
 	h := a.host
+	a.noteServers()
 	compiled, err := a.compile(next)
 	if err != nil {
 		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, err)
@@ -117,7 +121,7 @@ func (a *agent) put(next assigned) error {
 }
 
 func (a *agent) compile(p assigned) (*policy.Compiled, error) {
-	return policy.CompileBoth(p.persistent, p.policy, a.host.Addrs(), a.options)
+	return policy.CompileBoth(p.persistent, p.policy, a.host.mine(), a.options)
 }
 
 // Policy is the local policy in force, or one that came from elsewhere; nil when there is none.
@@ -129,7 +133,7 @@ func (h *Host) PolicyOptions() policy.Options { return h.agent.options }
 // Explain says which filter decides for a packet, and why.
 func (h *Host) Explain(d ipsec.Direction, f ipsec.Flow) policy.Explanation {
 	if h.agent.inForce == nil {
-		none, _ := policy.Compile(nil, h.Addrs(), h.agent.options)
+		none, _ := policy.Compile(nil, h.mine(), h.agent.options)
 		return none.Explain(d, f)
 	}
 	return h.agent.inForce.Explain(d, f)

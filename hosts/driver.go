@@ -10,7 +10,6 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"github.com/ipseclab/ipseclab/esp"
-	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/recent"
 	"github.com/ipseclab/ipseclab/internal/trace"
@@ -46,7 +45,6 @@ type driver struct {
 var _ stack.NFTablesInterface = (*driver)(nil)
 
 func newDriver(h *Host, c Config) (*driver, error) {
-	broadcasts := policy.Broadcasts(prefixesOf(c.Interfaces)...)
 	boundary := esp.Config{
 		Rand:      h.rand("esp"),
 		Rekey:     c.Rekey,
@@ -54,7 +52,7 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		Window:    c.ReplayWindow,
 		Idle:      c.SAIdleTime,
 		Soft:      c.FallBack.Soft,
-		Broadcast: func(a netip.Addr) bool { return slices.Contains(broadcasts, a) },
+		Broadcast: func(a netip.Addr) bool { return slices.Contains(h.broadcasts, a) },
 	}
 	d := &driver{
 		host: h, boot: h.boots, log: &driverLog{host: h}, faults: c.Faults,
@@ -72,14 +70,6 @@ func newDriver(h *Host, c Config) (*driver, error) {
 	d.esp = pipeline
 	d.resolved = func(r stack.ResolvedFieldsResult) { d.hop = r }
 	return d, nil
-}
-
-// prefixesOf are the prefixes of all interfaces.
-func prefixesOf(interfaces []Interface) (all []netip.Prefix) {
-	for _, i := range interfaces {
-		all = append(all, i.Prefixes...)
-	}
-	return all
 }
 
 // CheckPostrouting judges a datagram on its way out, before fragmentation. It

@@ -56,6 +56,9 @@ func familiesOf(interfaces []Interface) (all []family) {
 }
 
 func (i Interface) has(f family) bool {
+	if i.Unnumbered && f == ip4 { // it gets an address by DHCP, say
+		return true
+	}
 	return slices.ContainsFunc(i.Prefixes, func(p netip.Prefix) bool { return familyOf(p.Addr()) == f })
 }
 

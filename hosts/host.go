@@ -26,7 +26,12 @@ type Config struct {
 	Options    policy.Options                  // of the policy compiler
 	Protocols  []uint8                         // of IP, without ports: an application takes all datagrams of each
 	Names      func(string) (netip.Addr, bool) // resolves host names; nil: none is known
+	Servers    Servers                         // that it is told to use
 	Faults     Faults
+
+	// StaticServers has filters for the servers that the host is told to use not follow
+	// when it is told of others: they are as when the policy was assigned.
+	StaticServers bool
 
 	TrustSPI        bool // see esp.Config
 	ReplayWindow    int  // see esp.Config.Window
@@ -44,6 +49,14 @@ type Config struct {
 	Boot       Boot
 	Source     Source // of a policy that goes before the local one; nil: none
 
+	// ExpandAfter is how long after a change of what filters stand for, such as the
+	// addresses of the host, the policy is expanded again. 0: at once.
+	ExpandAfter time.Duration
+
+	// MeNeedsAddress has My IP Address not take in 0.0.0.0, from which a host without
+	// an address sends.
+	MeNeedsAddress bool
+
 	// NoIKE leaves port 500 closed: a computer that does not know IPsec. It answers
 	// IKE with ICMP port unreachable, and takes no policy.
 	NoIKE bool
@@ -57,6 +70,16 @@ type Interface struct {
 	// at most, of IPv6 any number. An interface with an IPv6 address has a link-local
 	// one too, which Addrs leaves out: nothing but neighbour discovery uses it.
 	Prefixes []netip.Prefix
+
+	// Unnumbered says that it may have no address: it gets one later, see
+	// Host.SetAddresses.
+	Unnumbered bool
+
+	// DHCP has it get its IPv4 address by DHCP; nil: it does not. Then it is Unnumbered.
+	DHCP *DHCP
+
+	// RemoteAccess makes it a dial-up or VPN connection: see policy.Options.RemoteAccess.
+	RemoteAccess bool
 }
 
 // Route is a static route; the zero prefix length is the default route.
@@ -90,6 +113,12 @@ type Host struct {
 	config   Config
 	ports    []*sim.Port
 
+	broadcasts []netip.Addr // of its subnets
+
+	dhcp       []*dhcpClient
+	dhcpSocket *udpSocket
+	leased     []Route // the default route by DHCP
+
 	boots  int // how often it was restarted; see restart.go
 	off    bool
 	parked list.List // of *sim.Proc: programs that wait for something
@@ -120,12 +149,19 @@ func (h *Host) start(c Config) (err error) {
 	if err := h.newStack(c); err != nil {
 		return fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
-	h.agent = &agent{host: h, options: c.Options}
-	h.agent.options.Broadcasts = policy.Broadcasts(prefixesOf(c.Interfaces)...)
+	h.dhcp, h.leased = nil, nil
+	h.agent = newAgent(h, c.Options)
+	h.noteAddresses()
 	if h.keying, err = newKeying(h, c); err != nil {
 		return fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
-	return h.startAgent()
+	if err := h.startAgent(); err != nil {
+		return err
+	}
+	if err := h.startDHCP(); err != nil {
+		return fmt.Errorf("hosts: %s: %w", c.Name, err)
+	}
+	return nil
 }
 
 // Name is the host's name.

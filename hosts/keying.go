@@ -82,14 +82,9 @@ func (k *keying) listen() error {
 		return nil
 	}
 	for _, a := range h.Addrs() {
-		local := netip.AddrPortFrom(a, isakmpPort)
-		s, err := h.bindUDP(local)
-		if err != nil {
-			return fmt.Errorf("hosts: %s: binding %s: %w", h.name, local, err)
+		if err := k.listenOn(a); err != nil {
+			return err
 		}
-		s.fragment()
-		s.onReady(func() { k.read(local, s) })
-		k.sockets[a] = s
 	}
 	return nil
 }
@@ -103,6 +98,27 @@ func (k *keying) close(reason string) {
 		}
 	}
 	clear(k.sockets)
+}
+
+// hear opens port 500 of an address that the host has got, if its IKE runs.
+func (k *keying) hear(a netip.Addr) error {
+	if k.host.config.NoIKE || !k.host.agent.running {
+		return nil
+	}
+	return k.listenOn(a)
+}
+
+// listenOn opens port 500 of an address.
+func (k *keying) listenOn(a netip.Addr) error {
+	local := netip.AddrPortFrom(a, isakmpPort)
+	s, err := k.host.bindUDP(local)
+	if err != nil {
+		return fmt.Errorf("hosts: %s: binding %s: %w", k.host.name, local, err)
+	}
+	s.fragment()
+	s.onReady(func() { k.read(local, s) })
+	k.sockets[a] = s
+	return nil
 }
 
 // firstRekey starts the numbers of requests that replace an SA pair, apart from

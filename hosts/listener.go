@@ -17,8 +17,9 @@ type Listener struct {
 	key  listenKey
 	seen Seen
 
-	groups   []netip.Addr // whose datagrams it receives
-	policies bool         // it is a policy server
+	groups []netip.Addr // whose datagrams it receives
+
+	again func() error // listens again after a restart; nil: by protocol and port
 }
 
 // Seen counts what reached a listening application.

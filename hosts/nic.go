@@ -21,16 +21,18 @@ type nic struct {
 	boot       int // of the host, to which it belongs
 	medium     sim.Medium
 	prefixes   []netip.Prefix
+	six        bool // it has a link-local address
 	port       *sim.Port
 	address    tcpip.LinkAddress
 	dispatcher stack.NetworkDispatcher
+	dhcp       *dhcpClient // nil: there is none
 }
 
 var _ stack.LinkEndpoint = (*nic)(nil)
 
 // newNIC makes interface number i of a host, from 0, on the port that it had before, if any.
 func newNIC(h *Host, i int, c Interface) (*nic, error) {
-	if len(c.Prefixes) == 0 {
+	if len(c.Prefixes) == 0 && !c.Unnumbered {
 		return nil, fmt.Errorf("interface on %s: it has no address", c.Segment.Name())
 	}
 	n := &nic{host: h, id: tcpip.NICID(i + 1), boot: h.boots, medium: c.Segment.Config().Medium, prefixes: slices.Clone(c.Prefixes)}
@@ -39,7 +41,7 @@ func newNIC(h *Host, i int, c Interface) (*nic, error) {
 		n.address = tcpip.LinkAddress(mac[:])
 	}
 	prefixes := n.prefixes
-	if c.has(ip6) {
+	if n.six = c.has(ip6); n.six {
 		prefixes = append(prefixes[:len(prefixes):len(prefixes)], ipv6.LinkLocal(mac))
 	}
 	port := sim.PortConfig{Node: h.name, Owner: h, MAC: mac, Receive: func(frame []byte) { h.nics[i].receive(frame) }}
@@ -54,6 +56,9 @@ func newNIC(h *Host, i int, c Interface) (*nic, error) {
 		h.ports = append(h.ports, p)
 	}
 	n.port = h.ports[i]
+	if err := n.port.SetAddrs(port.Addrs); err != nil { // it may have had others before a restart
+		return nil, err
+	}
 	return n, h.addNIC(n, prefixes)
 }
 
@@ -72,7 +77,14 @@ func (n *nic) receive(frame []byte) {
 		return
 	}
 	eth := header.Ethernet(frame)
+	if eth.Type() == header.ARPProtocolNumber && eth.DestinationAddress() == header.EthernetBroadcastAddress {
+		n.hearAnnouncement(frame)
+	}
 	if eth.Type() == ip4 && eth.DestinationAddress() == n.address && n.host.driver.straightIn(n, frame[header.EthernetMinimumSize:]) {
+		return
+	}
+	if dst := eth.DestinationAddress(); eth.Type() == ip4 && (dst == n.address || dst == header.EthernetBroadcastAddress) &&
+		n.takeDHCP(frame[header.EthernetMinimumSize:]) {
 		return
 	}
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{Payload: buffer.MakeWithData(frame)})

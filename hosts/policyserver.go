@@ -36,7 +36,7 @@ const maxPolicyName = 256
 func (h *Host) ServePolicies(port uint16) (*Listener, error) {
 	l, err := h.serveTCP(port, (*Listener).servePolicy)
 	if err == nil {
-		l.policies = true
+		l.again = func() error { _, err := h.ServePolicies(port); return err }
 	}
 	return l, err
 }

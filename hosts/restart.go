@@ -57,15 +57,13 @@ func (h *Host) boot() error {
 	order := func(a, b listenKey) int { return cmp.Or(cmp.Compare(a.proto, b.proto), cmp.Compare(a.port, b.port)) }
 	for _, k := range slices.SortedFunc(maps.Keys(h.listeners), order) {
 		var err error
-		switch k.proto {
-		case ipsec.ProtoUDP:
+		switch {
+		case h.listeners[k].again != nil:
+			err = h.listeners[k].again()
+		case k.proto == ipsec.ProtoUDP:
 			_, err = h.ServeUDP(k.port, h.listeners[k].groups...)
-		case ipsec.ProtoTCP:
-			if h.listeners[k].policies {
-				_, err = h.ServePolicies(k.port)
-			} else {
-				_, err = h.ServeTCP(k.port)
-			}
+		case k.proto == ipsec.ProtoTCP:
+			_, err = h.ServeTCP(k.port)
 		} // those of other protocols are there since the stack is
 		if err != nil {
 			return err

@@ -60,6 +60,9 @@ func (h *Host) newStack(c Config) error {
 	}
 	for _, r := range c.Routes {
 		n := h.nicTowards(r.Via)
+		if n == nil && slices.ContainsFunc(c.Interfaces, func(i Interface) bool { return i.Unnumbered }) {
+			continue // it has lost the address that leads there
+		}
 		if n == nil {
 			return fmt.Errorf("route to %s: the next hop %s is on no subnet of the host", r.To, r.Via)
 		}
@@ -83,14 +86,9 @@ func (h *Host) addNIC(n *nic, prefixes []netip.Prefix) error {
 		return fmt.Errorf("creating interface on %s: %s", n.port.Segment().Name(), err)
 	}
 	for _, p := range prefixes {
-		err := h.stack.AddProtocolAddress(n.id, tcpip.ProtocolAddress{
-			Protocol:          familyOf(p.Addr()),
-			AddressWithPrefix: tcpip.AddressWithPrefix{Address: addressOf(p.Addr()), PrefixLen: p.Bits()},
-		}, stack.AddressProperties{})
-		if err != nil {
-			return fmt.Errorf("address %s: %s", p, err)
+		if err := h.addAddress(n, p, true); err != nil {
+			return err
 		}
-		h.stack.AddRoute(tcpip.Route{Destination: subnetOf(p), NIC: n.id})
 	}
 	return nil
 }

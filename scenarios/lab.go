@@ -26,11 +26,12 @@ type lab struct {
 	segments map[string]*sim.Segment
 	hosts    map[string]*hosts.Host
 	routers  map[string]*natbox.Router
-	addrs    map[netip.Addr]string // whose an address is
+	holders  holders // whose an address is, and was
 
 	attackers map[string]*attack.Attacker
 	tapes     map[int]*attack.Tape // of the steps that replay, by their index
 	policies  map[string]*policy.Policy
+	names     map[string][]netip.Addr // of DNS, at the moment
 	wire      *observer
 	oracle    *oracle
 }
@@ -45,7 +46,7 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 	l := &lab{
 		spec: s, seed: seed, log: trace.New(traceTo),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
-		addrs: map[netip.Addr]string{}, attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{},
+		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{},
 	}
 	var err error
 	if l.policies, err = policiesOf(s); err != nil {
@@ -71,6 +72,7 @@ func (l *lab) wireUp(o Options) error {
 		}
 		l.segments[name] = segment
 	}
+	l.log.Observe(l.holders.event)
 	l.wire = newObserver(l.spec)
 	l.oracle = newOracle(l)
 	l.world.Tap(l.wire.frame)
@@ -92,7 +94,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	}
 	path := "$.nodes." + name
 	for _, a := range l.spec.NodeAddrs(name) {
-		l.addrs[a] = name
+		l.holders.add(name, a, 0)
 	}
 	routes, err := l.routesOf(path, n)
 	if err != nil {
@@ -108,7 +110,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, ReplayWindow: settings.ReplayWindow,
 		SilentResponder: settings.SilentResponder, ResponderOrder: settings.ResponderOrder, ShortenMainMode: settings.ShortenMainMode,
 		Names: func(to string) (netip.Addr, bool) {
-			a, err := l.spec.Destination(name, to)
+			a, err := l.destination(name, to)
 			return a, err == nil
 		},
 		Faults:            faults,
@@ -120,14 +122,25 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		Boot:              bootOf(settings),
 		Source:            l.sourceOf(name, settings),
 		NoIKE:             settings.NoIKE,
+		ExpandAfter:       settings.ReExpand.Span(),
+		MeNeedsAddress:    settings.MeNeedsAddress,
+		StaticServers:     settings.StaticServers,
+		Servers:           toldServers(l.spec, n.Servers),
 	}
+	c.Options.Resolve = func(name string) []netip.Addr { return l.names[name] }
 	for _, s := range n.Serves {
 		if s.Protocol != 0 {
 			c.Protocols = append(c.Protocols, uint8(s.Protocol))
 		}
 	}
 	for _, ifc := range n.Interfaces {
-		c.Interfaces = append(c.Interfaces, hosts.Interface{Segment: l.segments[ifc.Segment], Prefixes: ifc.Prefixes()})
+		c.Interfaces = append(c.Interfaces, hosts.Interface{
+			Segment: l.segments[ifc.Segment], Prefixes: ifc.Prefixes(), Unnumbered: ifc.Unnumbered(),
+			RemoteAccess: ifc.Connection == spec.ConnectionsDialUp,
+		})
+		if ifc.DHCP() {
+			c.Interfaces[len(c.Interfaces)-1].DHCP = &hosts.DHCP{Broadcast: ifc.BroadcastFlag}
+		}
 	}
 	for _, r := range routes {
 		c.Routes = append(c.Routes, hosts.Route(r))
@@ -142,6 +155,8 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		switch {
 		case s.TCP != 0 && s.Policies != nil:
 			err = l.servePolicies(name, s)
+		case s.DHCP != nil:
+			err = l.serveDHCP(h, n, *s.DHCP)
 		case s.TCP != 0:
 			_, err = h.ServeTCP(uint16(s.TCP))
 		case s.UDP != 0:

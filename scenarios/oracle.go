@@ -39,6 +39,8 @@ type oracle struct {
 	agreements agreements
 	bypassed   int // of IPv6, from hosts whose policies are set not to concern it
 	exempt     int // let pass by the setting no-default-exempt of their hosts
+	unknown    int // from addresses that policies do not know yet, by the setting re-expand of their hosts
+
 	violations []violation
 }
 
@@ -167,7 +169,7 @@ func (o *oracle) known(node string, p decoded) bool {
 // ruling on the first fragment of its datagram holds.
 func (o *oracle) rule(d duty, host *hosts.Host, packet decoded) ruling {
 	s := o.lab.sender(host)
-	s.local = append(s.local, packet.flow.Src) // a host is itself under whatever source address it sends
+	s.under(packet.flow.Src)
 	if packet.flow.Fragment {
 		if r, ok := o.fragments.Get(packet.key()); ok {
 			return r
@@ -175,6 +177,9 @@ func (o *oracle) rule(d duty, host *hosts.Host, packet decoded) ruling {
 		return d.judgeFragment(s, packet.flow)
 	}
 	r := d.judge(s, packet.flow)
+	if !r.leak && s.tolerated(d, packet.flow) {
+		o.unknown++
+	}
 	if packet.fragment {
 		o.fragments.Put(packet.key(), r)
 	}
@@ -225,7 +230,7 @@ func (d duty) judge(s *sender, f ipsec.Flow) ruling {
 				ways = append(ways, back)
 			}
 			for _, w := range ways {
-				c, ok := match(w, s.local, f)
+				c, ok := match(w, s, f)
 				if !ok {
 					continue
 				}
@@ -288,9 +293,9 @@ func (c *candidate) beats(b *candidate, ties []policy.Kind) bool {
 	return false
 }
 
-func match(w policy.Filter, local []netip.Addr, f ipsec.Flow) (candidate, bool) {
-	src, ok1 := covers(w.Source, local, f.Src)
-	dst, ok2 := covers(w.Destination, local, f.Dst)
+func match(w policy.Filter, s *sender, f ipsec.Flow) (candidate, bool) {
+	src, ok1 := covers(w.Source, s, f.Src)
+	dst, ok2 := covers(w.Destination, s, f.Dst)
 	if !ok1 || !ok2 ||
 		w.Protocol != ipsec.ProtoAny && w.Protocol != f.Proto ||
 		w.SourcePort != 0 && w.SourcePort != f.SrcPort ||
@@ -310,12 +315,14 @@ func match(w policy.Filter, local []netip.Addr, f ipsec.Flow) (candidate, bool) 
 }
 
 // covers reports whether the address of a filter takes in a, and with how long a prefix.
-func covers(w policy.Address, local []netip.Addr, a netip.Addr) (bits int, ok bool) {
+func covers(w policy.Address, s *sender, a netip.Addr) (bits int, ok bool) {
 	switch {
 	case w.IsAny():
 		return 0, true
 	case w.IsMe():
-		return a.BitLen(), slices.Contains(local, a)
+		return a.BitLen(), slices.Contains(s.local, a)
+	case w.Name() != "", w.ServerKind() != 0:
+		return a.BitLen(), s.among(w, a)
 	}
 	return w.Prefix().Bits(), w.Prefix().Contains(a)
 }
@@ -334,6 +341,9 @@ func (o *oracle) check() result.Check {
 	}
 	if o.exempt > 0 {
 		c.Got += fmt.Sprintf("; %d of them pass before all filters, as the hosts' setting no-default-exempt says", o.exempt)
+	}
+	if o.unknown > 0 {
+		c.Got += fmt.Sprintf("; %d of them from addresses that the hosts' policies did not know yet, as their setting re-expand says", o.unknown)
 	}
 	if n := len(o.violations); n > 0 {
 		v := o.violations[0]

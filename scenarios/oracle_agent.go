@@ -25,6 +25,8 @@ type terms struct {
 	since             time.Duration // when it last read the store
 	polls             time.Duration // when it next finds a change there; never: there is none
 
+	known known // when the policy in force was read
+
 	duty    duty
 	before  duty // until changed
 	changed time.Duration
@@ -110,6 +112,7 @@ func (t *terms) load(now time.Duration) {
 	t.before, t.changed = t.duty, now
 	t.running, t.starts, t.since, t.polls = true, never, now, never
 	t.duty = t.next()
+	t.known.note(t.oracle.lab, t.host)
 	t.oracle.silences.forget(t.host)
 }
 

@@ -14,22 +14,37 @@ import (
 type sender struct {
 	local []netip.Addr
 	ties  []policy.Kind
-	node  spec.Node // with the settings, and the networks that it is on
+	node  spec.Node // with the settings
+
+	networks []netip.Prefix // that it is on
+	dialUp   []netip.Addr   // on connections for remote access
+	young    []netip.Addr   // addresses for which its policy is not expanded yet
+
+	names   map[string][]netip.Addr              // what DNS names stand for in its filters
+	servers func(policy.ServerKind) []netip.Addr // and servers
 
 	agreed func(ipsec.Flow) bool // with a peer, by the default response rule: see agreements
 }
 
 func (l *lab) sender(h *hosts.Host) *sender {
-	return &sender{
-		local: h.Addrs(), ties: h.PolicyOptions().Ties, node: l.spec.Nodes[h.Name()],
+	s := &sender{
+		local: h.Addrs(), ties: h.PolicyOptions().Ties, node: l.spec.Nodes[h.Name()], networks: h.Prefixes(),
 		agreed: func(f ipsec.Flow) bool { return l.oracle.agreements.cover(h.Name(), f) },
 	}
+	for _, i := range s.node.Interfaces {
+		if i.Connection == spec.ConnectionsDialUp {
+			s.dialUp = append(s.dialUp, h.AddrsOn(i.Segment)...)
+		}
+	}
+	s.look(l, h.Name())
+	s.unexpanded(l, h.Name())
+	return s
 }
 
 // connected reports whether a rule for connections of a kind is for what the sender
 // sends from an address.
 func (s *sender) connected(c policy.ConnectionType, src netip.Addr) bool {
-	dialUp := slices.Contains(s.node.DialUp(), src)
+	dialUp := slices.Contains(s.dialUp, src)
 	switch c {
 	case policy.LANConnections:
 		return !dialUp
@@ -76,7 +91,7 @@ func (s *sender) broadcast(a netip.Addr) bool {
 	if all == [4]byte{255, 255, 255, 255} {
 		return true
 	}
-	for _, n := range s.node.Prefixes() {
+	for _, n := range s.networks {
 		// The last address of the network: it is in it, and the next one is not.
 		if n.Bits() < 31 && n.Contains(a) && !n.Contains(a.Next()) {
 			return true

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
@@ -199,6 +200,8 @@ func optionsOf(s *spec.Scenario, n spec.Node) policy.Options {
 	o := policy.Options{
 		Exempt: exempt, BypassIPv6: settings.BypassIPv6(), Broadcasts: policy.Broadcasts(n.Prefixes()...),
 		RemoteAccess: n.DialUp(), KerberosKey: s.KerberosStandIn,
+		Resolve: func(name string) []netip.Addr { return s.NameTable()[name] },
+		Servers: func(k policy.ServerKind) []netip.Addr { return serversAtStart(s, n)[k] },
 	}
 	o.Persistent = map[string]policy.Precedence{
 		spec.OrderPersistent: policy.PersistentFirst, spec.OrderLast: policy.PersistentLast,
@@ -233,6 +236,10 @@ func addressOf(s *spec.Scenario, word string) (policy.Address, error) {
 		return policy.Me(), nil
 	case a.Any:
 		return policy.Any(), nil
+	case a.Name != "":
+		return policy.DNSName(a.Name), nil
+	case a.Servers != "":
+		return policy.Servers(serversOf(a.Servers)), nil
 	case a.Prefix.IsSingleIP():
 		return policy.Host(a.Prefix.Addr()), nil
 	}

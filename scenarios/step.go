@@ -31,6 +31,7 @@ type stepRun struct {
 	heard      map[string]int // by host: datagrams of an announcement
 	got        []string
 	broken     error
+	to         netip.Addr // of a step that sends traffic: where it goes; invalid when there is no address
 }
 
 // window is a moment of the run.
@@ -59,6 +60,7 @@ func (s *stepRun) start(done func()) {
 	var owner sim.Owner
 	if traffic {
 		owner = l.hosts[from]
+		s.to, _ = l.destination(from, to)
 	} else {
 		to, _, _ = s.spec.Target()
 	}
@@ -80,7 +82,8 @@ func (s *stepRun) event(state, failure string) trace.Step {
 
 // listen remembers what the application at the far end has seen so far.
 func (s *stepRun) listen(to string) {
-	name, ok := s.lab.spec.NodeOf(to)
+	now := s.lab.world.Now()
+	name, ok := s.lab.nodeOf(to, now, now)
 	if !ok {
 		return
 	}
@@ -141,6 +144,14 @@ func (s *stepRun) perform(p *sim.Proc) {
 		s.broken = l.agent(v.PolicyAgent)
 	case v.StorePolicy != nil:
 		s.broken = l.store(v.StorePolicy)
+	case v.SetAddress != nil:
+		s.setAddress(v.SetAddress)
+	case v.IPConfig != nil:
+		s.broken = l.ipconfig(v.IPConfig)
+	case v.SetServers != nil:
+		l.setServers(v.SetServers)
+	case v.SetName != nil:
+		l.names[v.SetName.Name] = l.spec.ResolveAll(v.SetName.Addresses)
 	case v.Tamper != nil:
 		now, err := l.tamper(v.Tamper)
 		s.got, s.broken = append(s.got, now), err
@@ -203,8 +214,11 @@ func (s *stepRun) result() result.Step {
 // family that it uses; of both where policies have tunnels, which may go over the other.
 func (s *stepRun) ends() (from, to party) {
 	f, t, _ := s.spec.Ends()
-	from, to = s.lab.partyOf(f), s.lab.partyOf(t)
-	to.addr = s.destination()
+	from, to = s.lab.partyOf(f, s.begin.at, s.end.at), s.lab.partyOf(t, s.begin.at, s.end.at)
+	if to.addr = s.destination(); to.addr.IsValid() && len(to.addrs) == 0 { // it was a DNS name
+		to = s.lab.partyOf(to.addr.String(), s.begin.at, s.end.at)
+		to.addr = s.destination()
+	}
 	if to.addr.IsValid() && !s.lab.tunnels() {
 		from.keep(to.addr.Is4())
 		to.keep(to.addr.Is4())
@@ -223,11 +237,7 @@ func (l *lab) tunnels() bool {
 }
 
 // destination is the address that the step sends to; invalid when there is none.
-func (s *stepRun) destination() netip.Addr {
-	from, to, _ := s.spec.Ends()
-	a, _ := s.lab.spec.Destination(from, to)
-	return a
-}
+func (s *stepRun) destination() netip.Addr { return s.to }
 
 // protocol is the IP protocol of the step's traffic, and its server port.
 func (s *stepRun) protocol() (proto uint8, port uint16) {
@@ -275,10 +285,11 @@ func (p *party) keep(four bool) {
 	p.addrs = slices.DeleteFunc(p.addrs, func(a netip.Addr) bool { return a.Is4() != four })
 }
 
-func (l *lab) partyOf(word string) party {
+// partyOf is a party with the addresses that it had at some time from begin to end.
+func (l *lab) partyOf(word string, begin, end time.Duration) party {
 	p := party{name: word, segments: map[string]bool{}}
-	p.addr, _ = l.spec.Resolve(word)
-	name, ok := l.spec.NodeOf(word)
+	p.addr, _ = netip.ParseAddr(word)
+	name, ok := l.nodeOf(word, begin, end)
 	if !ok {
 		if p.addr.IsValid() {
 			p.addrs = []netip.Addr{p.addr}
@@ -286,7 +297,10 @@ func (l *lab) partyOf(word string) party {
 		return p
 	}
 	p.name = name
-	p.addrs = l.spec.NodeAddrs(name)
+	p.addrs = l.holders.of(name, begin, end)
+	if !p.addr.IsValid() && len(p.addrs) > 0 {
+		p.addr = p.addrs[0]
+	}
 	for _, ifc := range l.spec.Nodes[name].Interfaces {
 		p.segments[ifc.Segment] = true
 	}

@@ -10,7 +10,7 @@ type PortConfig struct {
 	Node  string       // the node's name
 	Owner Owner        // of the frames that arrive; nil: none
 	MAC   [6]byte      // zero: MACFor; of no use on a point-to-point line
-	Addrs []netip.Addr // of the node here: ARP requests and neighbour solicitations for them go nowhere else
+	Addrs []netip.Addr // of the node here, see SetAddrs: ARP requests and neighbour solicitations for them go nowhere else
 
 	// Receive is called, as an event of the Owner, with each frame that arrives,
 	// from the Ethernet header on, or from the IP header where there is none. The frame is the receiver's own, to keep or to

@@ -152,12 +152,11 @@ func (s *Segment) Attach(c PortConfig) (*Port, error) {
 	case s.byNode[c.Node] != nil:
 		return fail("unsupported: a second port of one node on one segment")
 	}
-	c.Addrs = slices.Clone(c.Addrs)
-	for i, a := range c.Addrs {
-		if c.Addrs[i] = a.Unmap(); !a.IsValid() || a.Zone() != "" {
-			return fail("%q is not the address of a node", a)
-		}
+	addrs, err := nodeAddrs(c.Addrs)
+	if err != nil {
+		return fail("%w", err)
 	}
+	c.Addrs = nil
 	p := &Port{segment: s, cfg: c, name: c.Node + ":" + s.name}
 	p.link.up = way{name: "link " + p.name, path: []string{"link", c.Node, s.name, "up"}, medium: s.cfg.Medium}
 	p.link.down = way{name: "link " + p.name, path: []string{"link", c.Node, s.name, "down"}, medium: s.cfg.Medium}
@@ -171,10 +170,6 @@ func (s *Segment) Attach(c PortConfig) (*Port, error) {
 	if c.Sniff != nil {
 		s.taps = append(s.taps, p)
 	}
-	for i, a := range c.Addrs {
-		if !slices.Contains(c.Addrs[:i], a) {
-			s.byAddr[a] = append(s.byAddr[a], p)
-		}
-	}
+	p.holdLocked(addrs)
 	return p, nil
 }

@@ -75,7 +75,7 @@ func (c *checker) local(local []netip.Addr) {
 	seen := map[netip.Addr]bool{}
 	for _, a := range local {
 		switch {
-		case !a.IsValid() || a.IsUnspecified() || a.IsMulticast():
+		case !a.IsValid() || a == netip.IPv6Unspecified() || a.IsMulticast(): // 0.0.0.0 is "this host": RFC 1122, Section 3.2.1.3
 			c.policyf("%s is not the address of a host", a)
 		case a.Is4In6() || a.Zone() != "":
 			c.policyf("%s is an address of the host in another form: write it as it stands in packets", a)

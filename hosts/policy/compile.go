@@ -25,8 +25,6 @@ type Compiled struct {
 	why     map[*specific]string // of those in neither list: why they do not concern the host
 
 	index *index // nil: the policy is short
-
-	dynamicID int // the first ID that is free for filters of the default response rule
 }
 
 // Compile makes the SPD of a host with these addresses. A nil policy is none
@@ -200,7 +198,6 @@ func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 			c.why[s] = why
 		}
 	}
-	c.dynamicID = next
 	c.joinTunnels()
 }
 

@@ -108,7 +108,11 @@ func (c *Compiled) WithResponse(dynamic []Response) *Compiled {
 }
 
 // ResponseID is the ID of the SPD entries of a dynamic filter.
-func (c *Compiled) ResponseID(r Response) int { return c.dynamicID + r.Number }
+func (c *Compiled) ResponseID(r Response) int { return dynamicIDs + r.Number }
+
+// dynamicIDs is more than any other entry has, and the same whenever a policy is
+// expanded again.
+const dynamicIDs = 1 << 30
 
 // clip is a slice that grows into memory of its own.
 func clip[T any](s []T) []T { return s[:len(s):len(s)] }

@@ -318,8 +318,18 @@ func (m *Mux) Shutdown(now time.Time) {
 	clear(m.pairs)
 }
 
+// LoseLocal ends what there is from an address that the host no longer has: its main
+// modes are gone, requests from it fail, and nobody is told, since nothing can be
+// sent from there. reason is for the trace.
+func (m *Mux) LoseLocal(now time.Time, local netip.Addr, reason string) {
+	m.end(now, ike.Errorf(ike.CodePolicyChange, 0, "%s", reason), false, func(p peer) bool { return p.local == local })
+}
+
 func (m *Mux) closeWhere(now time.Time, matches func(peer) bool) {
-	reason := ike.Errorf(ike.CodePolicyChange, 0, "the main mode was deleted on this host: its policy changed")
+	m.end(now, ike.Errorf(ike.CodePolicyChange, 0, "the main mode was deleted on this host: its policy changed"), true, matches)
+}
+
+func (m *Mux) end(now time.Time, reason error, tell bool, matches func(peer) bool) {
 	for _, p := range m.waitingPeers() {
 		if matches(p) {
 			m.failWaiting(p, reason)
@@ -332,7 +342,7 @@ func (m *Mux) closeWhere(now time.Time, matches func(peer) bool) {
 		}
 	}
 	for _, e := range gone {
-		e.sa.Kill(now, "deleted", reason, true)
+		e.sa.Kill(now, "deleted", reason, tell)
 		m.closing(e, reason)
 	}
 }

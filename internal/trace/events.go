@@ -29,6 +29,7 @@ func init() {
 	register[EventLog]()
 	register[AgentState]()
 	register[DriverMode]()
+	register[AddressChanged]()
 }
 
 // Hex is a byte string that JSON shows in hexadecimal.
@@ -297,6 +298,14 @@ type DriverMode struct {
 	Detail string `json:"detail,omitempty"`
 }
 
+// AddressChanged says that an interface of a host has other addresses from now on.
+type AddressChanged struct {
+	Segment string   `json:"segment"`
+	Added   []string `json:"added,omitempty"` // with the lengths of their networks
+	Removed []string `json:"removed,omitempty"`
+	Reason  string   `json:"reason"`
+}
+
 // The names of the kinds, as trace.jsonl spells them.
 func (Step) Kind() string           { return "scenario.step" }
 func (PolicyAssigned) Kind() string { return "policy.assigned" }
@@ -321,3 +330,4 @@ func (HostState) Kind() string      { return "host.state" }
 func (EventLog) Kind() string       { return "event.log" }
 func (AgentState) Kind() string     { return "agent.state" }
 func (DriverMode) Kind() string     { return "driver.mode" }
+func (AddressChanged) Kind() string { return "address.changed" }

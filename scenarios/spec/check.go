@@ -118,6 +118,8 @@ func (c *checker) span(path, key string, d Duration) {
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
+var validDNSLabel = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?$`)
+
 var claimID = regexp.MustCompile(`^C[0-9]{3}$`)
 
 func (c *checker) scenario() {
@@ -141,6 +143,7 @@ func (c *checker) scenario() {
 	c.segments()
 	c.nodes()
 	c.subnets()
+	c.allNames()
 	c.policies()
 	c.steps()
 	for i := 0; i < len(s.Invariants) && !c.full(); i++ {

@@ -30,6 +30,11 @@ func (c *checker) addresses(name string, owners map[netip.Addr]string) {
 			continue
 		case n.Attacker():
 			continue
+		case itf.BroadcastFlag && !itf.DHCP():
+			c.at(path, "broadcast-flag: it is for address: dhcp")
+		case itf.Unnumbered():
+			c.unnumbered(path, name, n, itf)
+			continue
 		case len(itf.texts()) == 0:
 			c.missing(path, "address", "an interface of %s has no address", name)
 			continue

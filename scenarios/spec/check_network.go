@@ -77,7 +77,7 @@ func (c *checker) nodes() {
 			return
 		}
 		path, n := child("$.nodes", name), c.s.Nodes[name]
-		if name == "me" || name == "any" {
+		if slices.Contains(reserved, name) {
 			c.key(path, "a node cannot be called %s: filters use the word", name)
 		}
 		for i, ifc := range n.Interfaces {
@@ -99,6 +99,7 @@ func (c *checker) nodes() {
 		c.gateways(path, n)
 		c.routes(path, n)
 		c.services(path, name, n)
+		c.serverLists(child(path, "servers"), n.Servers)
 		c.ipsec(path, name, n)
 	}
 }
@@ -117,6 +118,7 @@ func (c *checker) ipsec(path, name string, n Node) {
 	}
 	c.span(path, "sa-idle-time", n.IPsec.SAIdleTime)
 	c.span(path, "log-interval", n.IPsec.LogInterval)
+	c.span(path, "re-expand", n.IPsec.ReExpand)
 	if f := n.IPsec.FallBack; f != nil {
 		at := child(path, "fall-back")
 		c.span(at, "after", f.After)
@@ -217,9 +219,9 @@ func (c *checker) services(path, name string, n Node) {
 		switch {
 		case n.Router():
 			c.at(path, "serves: %s is a router, and routers have no applications", name)
-		case s.TCP != 0 && s.UDP != 0, s.Protocol != 0 && (s.TCP != 0 || s.UDP != 0):
-			c.at(path, "serves: a service is one of tcp, udp and protocol: make two of this one")
-		case s.TCP == 0 && s.UDP == 0 && s.Protocol == 0:
+		case s.kinds() > 1:
+			c.at(path, "serves: a service is one of tcp, udp, protocol and dhcp: make two of this one")
+		case s.kinds() == 0:
 			c.missing(path, "tcp", "serves: a service needs a port, tcp: 80 or udp: 53, or a protocol of IP")
 		case s.Protocol != 0 && seen[s.sort()]:
 			c.at(path, "serves: %s has an application for protocol %d already", name, s.Protocol)
@@ -229,6 +231,12 @@ func (c *checker) services(path, name string, n Node) {
 			c.at(child(path, "udp"), "udp: port %d is IKE's own", s.UDP)
 		}
 		seen[s.sort()] = true
+		if s.UDP == 68 && slices.ContainsFunc(n.Interfaces, Interface.DHCP) {
+			c.at(child(path, "udp"), "udp: port 68 is that of the DHCP client")
+		}
+		if s.DHCP != nil {
+			c.dhcpServer(path, n, *s.DHCP)
+		}
 		c.group(path, n, s)
 		c.policyServer(path, name, s)
 		if s.TCP != 0 {
@@ -243,8 +251,24 @@ func (c *checker) services(path, name string, n Node) {
 	}
 }
 
+// kinds is how many of the kinds of services it is; one of them is right.
+func (s Service) kinds() (n int) {
+	for _, is := range []bool{s.TCP != 0, s.UDP != 0, s.Protocol != 0, s.DHCP != nil} {
+		if is {
+			n++
+		}
+	}
+	return n
+}
+
 // sort is what two services of a host may not share.
-func (s Service) sort() [3]int { return [3]int{s.TCP, s.UDP, s.Protocol} }
+func (s Service) sort() [3]int {
+	const dhcpServer = 67 // RFC 2131, Section 4.1
+	if s.DHCP != nil {
+		return [3]int{0, dhcpServer, 0}
+	}
+	return [3]int{s.TCP, s.UDP, s.Protocol}
+}
 
 // port checks the number of a port that is given.
 func (c *checker) port(path, key string, v int) {

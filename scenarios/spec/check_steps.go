@@ -93,6 +93,14 @@ func (c *checker) step(path string, s *Step) {
 		c.policyAgent(child(path, "policy-agent"), s.PolicyAgent)
 	case s.StorePolicy != nil:
 		c.storePolicy(child(path, "store-policy"), s.StorePolicy)
+	case s.SetAddress != nil:
+		c.setAddress(child(path, "set-address"), s.SetAddress)
+	case s.IPConfig != nil:
+		c.ipconfig(child(path, "ipconfig"), s.IPConfig)
+	case s.SetServers != nil:
+		c.setServers(child(path, "set-servers"), s.SetServers)
+	case s.SetName != nil:
+		c.setName(child(path, "set-name"), s.SetName)
 	default:
 		c.attack(path, s)
 	}
@@ -139,6 +147,9 @@ func (c *checker) ends(path, from, to string, router bool) {
 		c.at(child(path, "to"), "to: %s is an attacker, and answers nothing", to)
 		return
 	}
+	if c.s.knowsName(to) {
+		return
+	}
 	a, err := c.s.Destination(from, to)
 	if err != nil {
 		if _, ok := c.s.Nodes[to]; !ok || len(c.s.NodeAddrs(to)) > 0 { // else it is reported with the node
@@ -148,6 +159,7 @@ func (c *checker) ends(path, from, to string, router bool) {
 	}
 	target, ok := c.s.NodeOf(to)
 	switch {
+	case !ok && c.s.Later(a):
 	case !ok:
 		c.at(child(path, "to"), "to: no node has the address %s%s", a, Suggest(to, c.known()))
 	case target == from:

@@ -18,6 +18,8 @@ import (
 //	Node.Type            Node.Kind, Node.Router        host
 //	Node.Gateway         Node.NextHops                 none
 //	Interface.Address    Interface.Prefixes
+//	SetAddress.Segment   (*Scenario).InterfaceSegment  the segment of the node's only interface
+//	DHCPService.Lease    DHCPService.LeaseTime         8 days
 //	Node.IPsec           Node.Settings                 the default of each setting
 //	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
 //	IPsec.SAIdleTime     IPsec.IdleAfter               5m
@@ -161,7 +163,12 @@ func (i Interface) Prefixes() (all []netip.Prefix) {
 	return all
 }
 
-func (i Interface) texts() []string { return oneOrMore(i.Address, i.Addresses) }
+func (i Interface) texts() []string {
+	if i.Unnumbered() {
+		return i.Addresses
+	}
+	return oneOrMore(i.Address, i.Addresses)
+}
 
 // oneOrMore are the values of two fields of which one is set: for one value, or for several.
 func oneOrMore(one string, more []string) []string {
@@ -340,7 +347,9 @@ func (s *Scenario) LinkSegment(l *SetLink) string {
 
 // Address is what a word in a filter's source or destination means.
 type Address struct {
-	Me     bool         // the addresses of the host that has the policy
-	Any    bool         // every address
-	Prefix netip.Prefix // else; one address is a prefix of full length
+	Me      bool         // the addresses of the host that has the policy
+	Any     bool         // every address
+	Name    string       // what a DNS name stands for
+	Servers string       // the servers of a kind that the host is told to use: the word for it
+	Prefix  netip.Prefix // else; one address is a prefix of full length
 }

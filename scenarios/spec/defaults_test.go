@@ -79,6 +79,10 @@ func TestSteps(t *testing.T) {
 		{Step{RestartHost: &RestartHost{Host: "a"}}, "restart-host", "restart a", "", ""},
 		{Step{PolicyAgent: &PolicyAgent{Host: "a", Action: "stop"}}, "policy-agent", "stop the policy agent of a", "", ""},
 		{Step{StorePolicy: &StorePolicy{Host: "a", Policy: "p", As: "q"}}, "store-policy", "store q at a", "", ""},
+		{Step{SetAddress: &SetAddress{Node: "a"}}, "set-address", "set the address of a", "", ""},
+		{Step{IPConfig: &IPConfig{Node: "a", Action: "renew"}}, "ipconfig", "ipconfig /renew on a", "", ""},
+		{Step{SetServers: &SetServers{Node: "a"}}, "set-servers", "set the servers of a", "", ""},
+		{Step{SetName: &SetName{Name: "a.example"}}, "set-name", "a.example is at no address", "", ""},
 		{Step{Tamper: &Tamper{By: "m", Link: "a", Change: []Change{{}}}}, "tamper", "m tampers on the link of a", "", ""},
 		{Step{Tamper: &Tamper{By: "m", Link: "a"}}, "tamper", "m leaves the link of a alone", "", ""},
 		{Step{Replay: &Replay{By: "m"}}, "replay", "m replays", "", ""},
@@ -93,7 +97,7 @@ func TestSteps(t *testing.T) {
 	}
 	var verbs []string
 	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Wait: 1}, {SetLink: &SetLink{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
-		{PolicyAgent: &PolicyAgent{}}, {StorePolicy: &StorePolicy{}},
+		{PolicyAgent: &PolicyAgent{}}, {StorePolicy: &StorePolicy{}}, {SetAddress: &SetAddress{}}, {IPConfig: &IPConfig{}}, {SetServers: &SetServers{}}, {SetName: &SetName{}},
 		{Tamper: &Tamper{}}, {Replay: &Replay{}}, {Inject: &Inject{}}, {Spoof: &Spoof{}}} {
 		verbs = append(verbs, s.Verb())
 	}

@@ -143,6 +143,14 @@ func (s *Scenario) FilterAddress(word string) (Address, error) {
 		return Address{Me: true}, nil
 	case "any":
 		return Address{Any: true}, nil
+	case ServersDNS, ServersWINS, ServersDHCP, DefaultGateways:
+		return Address{Servers: word}, nil
+	}
+	if name, ok := strings.CutPrefix(word, dnsPrefix); ok {
+		if !s.knowsName(name) {
+			return Address{}, fmt.Errorf("no DNS name is called %q%s", name, Suggest(name, sorted(s.Names)))
+		}
+		return Address{Name: name}, nil
 	}
 	if strings.Contains(word, "/") {
 		p, err := parsePrefix(word)
@@ -151,7 +159,7 @@ func (s *Scenario) FilterAddress(word string) (Address, error) {
 	a, err := netip.ParseAddr(word)
 	if err != nil {
 		if _, ok := s.Nodes[word]; !ok {
-			known := append([]string{"me", "any"}, slices.Sorted(maps.Keys(s.Nodes))...)
+			known := append(slices.Clone(reserved), slices.Sorted(maps.Keys(s.Nodes))...)
 			return Address{}, fmt.Errorf("want me, any, an address, a prefix or the name of a node, got %q%s", word, Suggest(word, known))
 		}
 		if a, err = s.Resolve(word); err != nil {

@@ -26,6 +26,7 @@ type Scenario struct {
 
 	Network       Network                 `yaml:"network" jsonschema:"required"`
 	Nodes         map[string]Node         `yaml:"nodes" jsonschema:"required"`
+	Names         map[string][]string     `yaml:"names"` // DNS names at the start: the addresses or nodes of each
 	FilterLists   map[string][]Filter     `yaml:"filter-lists"`
 	FilterActions map[string]FilterAction `yaml:"filter-actions"`
 	Policies      map[string]Policy       `yaml:"policies"`
@@ -88,20 +89,25 @@ type Node struct {
 	Gateway    string      `yaml:"gateway"`                                // next hop of the default route of its family
 	Gateways   []string    `yaml:"gateways" jsonschema:"uniqueItems=true"` // the same for both families
 	Routes     []Route     `yaml:"routes"`
-	Serves     []Service   `yaml:"serves"` // applications that listen from the start
-	IPsec      *IPsec      `yaml:"ipsec"`  // of a host: what the sources leave open
+	Serves     []Service   `yaml:"serves"`  // applications that listen from the start
+	Servers    Servers     `yaml:"servers"` // of a host: which it is told to use
+	IPsec      *IPsec      `yaml:"ipsec"`   // of a host: what the sources leave open
 }
 
 // Interface joins a node to a segment.
 type Interface struct {
 	Segment   string   `yaml:"segment" jsonschema:"required"`
-	Address   string   `yaml:"address"`                                 // with prefix length: 10.0.0.1/24, 2001:db8::1/64; an attacker has none
+	Address   string   `yaml:"address"`                                 // with prefix length: 10.0.0.1/24, 2001:db8::1/64; dhcp: a host gets it by DHCP; none: a host has none at the start; an attacker has none
 	Addresses []string `yaml:"addresses" jsonschema:"uniqueItems=true"` // instead of address: several, of IPv4 one at most
 	Link      *Link    `yaml:"link"`                                    // as it is from the start
 
 	// Connection is the kind of network connection, for rules that are for one kind
 	// alone: lan (default) or dialup, for dial-up and VPN.
 	Connection string `yaml:"connection" jsonschema:"enum=lan,enum=dialup"`
+
+	// BroadcastFlag has a DHCP client say that it cannot receive what is sent to an address
+	// that it does not have yet, so that servers answer to all (RFC 2131, Section 4.1).
+	BroadcastFlag bool `yaml:"broadcast-flag"`
 }
 
 // Route is a static route.
@@ -116,6 +122,8 @@ type Service struct {
 	UDP int `yaml:"udp" jsonschema:"minimum=1,maximum=65535"` // port; echoes each datagram that was sent to the host alone
 
 	Protocol int `yaml:"protocol" jsonschema:"minimum=1,maximum=255"` // of IP, without ports: counts each datagram, and answers none
+
+	DHCP *DHCPService `yaml:"dhcp"` // a DHCP server, on UDP port 67
 
 	Group string `yaml:"group"` // with udp: a multicast group whose datagrams are received as well
 
@@ -161,6 +169,17 @@ type IPsec struct {
 	FallBack *FallBack `yaml:"fall-back"`
 	// NoIKE makes the host one that does not know IPsec: it has no policy, and its port 500 is closed.
 	NoIKE bool `yaml:"no-ike"`
+	// ReExpand is how long after a change of what filters stand for, such as the addresses of
+	// the host, the policy is expanded again. When Windows does so is unconfirmed. Default: at once.
+	ReExpand Duration `yaml:"re-expand"`
+	// StaticServers has filters for the servers that the host is told to use not follow when it
+	// is told of others, as on Windows 2000 and XP, which have no such filters of their own
+	// (MS-GPIPSEC, note 22). Default: they follow.
+	StaticServers bool `yaml:"static-servers"`
+	// MeNeedsAddress has me not take in 0.0.0.0, from which a host sends that has no address
+	// yet. Whether Windows takes that for My IP Address is unconfirmed. Default: it does, as
+	// "this host" (RFC 1122, Section 3.2.1.3).
+	MeNeedsAddress bool `yaml:"me-needs-address"`
 	// Ties orders equally specific filters by their action. Default: block, permit, negotiate.
 	Ties []string `yaml:"ties"`
 	// NoDefaultExempt is which traffic passes before all filters, as the registry entry of that name
@@ -194,8 +213,9 @@ type FallBack struct {
 	OnUnreachable bool     `yaml:"on-unreachable"` // at once, when the peer says that its port 500 is closed
 }
 
-// Filter is one line of a filter list. Addresses are me, any, an address, a
-// prefix, or the name of a node (its first address).
+// Filter is one line of a filter list. Addresses are me, any, an address, a prefix,
+// the name of a node (its first address), dns: and a DNS name, or the servers that the
+// host is told to use: dns-servers, wins-servers, dhcp-servers, default-gateways.
 type Filter struct {
 	Description     string `yaml:"description"`
 	Source          string `yaml:"source" jsonschema:"required"`
@@ -284,6 +304,10 @@ type Step struct {
 	RestartHost  *RestartHost  `yaml:"restart-host"`
 	PolicyAgent  *PolicyAgent  `yaml:"policy-agent"`
 	StorePolicy  *StorePolicy  `yaml:"store-policy"`
+	SetAddress   *SetAddress   `yaml:"set-address"`
+	IPConfig     *IPConfig     `yaml:"ipconfig"`
+	SetServers   *SetServers   `yaml:"set-servers"`
+	SetName      *SetName      `yaml:"set-name"`
 
 	Tamper *Tamper `yaml:"tamper"`
 	Replay *Replay `yaml:"replay"`

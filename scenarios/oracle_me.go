@@ -1,0 +1,47 @@
+package scenarios
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// What "me" is while addresses change, as the oracle reckons it: the addresses of the
+// moment, and whatever source a host uses besides. The settings of the host may say
+// that a policy comes to know an address late, or never knows the lack of one.
+
+// unexpanded takes away the addresses that the host has for less time than its
+// setting re-expand, and got under the policy that it has.
+func (s *sender) unexpanded(l *lab, host string) {
+	late := s.node.Settings().ReExpand.Span()
+	if late == 0 {
+		return
+	}
+	now := l.world.Now()
+	s.local = slices.DeleteFunc(s.local, func(a netip.Addr) bool {
+		from, ok := l.holders.since(host, a)
+		young := ok && from > l.oracle.terms[host].since && now-from < late
+		if young {
+			s.young = append(s.young, a)
+		}
+		return young
+	})
+}
+
+// under makes the source of a packet one of the sender's own, whether an interface has
+// it or not: a host is itself under whatever address it sends.
+func (s *sender) under(src netip.Addr) {
+	if src.IsUnspecified() && s.node.Settings().MeNeedsAddress || slices.Contains(s.young, src) {
+		return
+	}
+	s.local = append(s.local, src)
+}
+
+// tolerated reports whether the only thing that lets a packet pass is that the policy
+// does not know its source yet.
+func (s *sender) tolerated(d duty, f ipsec.Flow) bool {
+	grown := *s
+	grown.local = append(slices.Clone(s.local), f.Src)
+	return slices.Contains(s.young, f.Src) && d.judge(&grown, f).leak
+}
