@@ -26,6 +26,7 @@ type cli struct {
 	List     listCmd     `cmd:"" help:"List scenarios with their titles."`
 	Validate validateCmd `cmd:"" help:"Find the mistakes in scenario files without running them."`
 	Explain  explainCmd  `cmd:"" help:"Say which filters decide about a packet and its answer, and why."`
+	Lint     lintCmd     `cmd:"" help:"Review the policies of scenario files."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario files."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
