@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/ipseclab/ipseclab/internal/ipsec"
+import (
+	"net/netip"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
 
 // SpecificFilter is one filter as the driver works on it, for those who look at a policy
 // as a whole: without "me", and one way.
@@ -9,7 +13,7 @@ type SpecificFilter struct {
 	Generic      Filter
 	Selector     ipsec.Selector
 	Kind         Kind
-	Tunnel       bool // of a rule with a tunnel
+	TunnelEnd    netip.Addr // of a rule with a tunnel; else invalid
 
 	Outbound, Inbound bool // the directions in which packets of this host can match; neither: it does not concern the host
 
@@ -62,7 +66,7 @@ func (c *Compiled) Decides(d ipsec.Direction, f ipsec.Flow) (by SpecificFilter, 
 // view is a filter without its place in the search.
 func (c *Compiled) view(s *specific) SpecificFilter {
 	return SpecificFilter{
-		Rule: s.rule, Filter: s.filter, Generic: s.generic, Selector: s.selector, Kind: s.kind, Tunnel: s.tunnel.IsValid(),
+		Rule: s.rule, Filter: s.filter, Generic: s.generic, Selector: s.selector, Kind: s.kind, TunnelEnd: s.tunnel,
 	}
 }
 
@@ -76,6 +80,9 @@ func (c *Compiled) Exempts(d ipsec.Direction, s ipsec.Selector) bool {
 	}
 	return false
 }
+
+// Tunnel reports whether the filter is of a rule with a tunnel.
+func (f SpecificFilter) Tunnel() bool { return f.TunnelEnd.IsValid() }
 
 // Holds reports whether every packet of another selector is one of this filter.
 func (f SpecificFilter) Holds(s ipsec.Selector) bool { return holds(f.Selector, s) }

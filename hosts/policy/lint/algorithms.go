@@ -3,6 +3,8 @@ package lint
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/ike"
@@ -189,8 +191,14 @@ func checkSecurityMethods(l *linter) {
 	}
 }
 
+// methodName is a method as netsh writes it, with its lifetime unless that is the default.
 func methodName(m ipsec.Proposal) string {
+	usual := ipsec.Lifetime{Duration: policy.DefaultQuickModeSeconds * time.Second, Kilobytes: policy.DefaultQuickModeKilobytes}
+	m.Mode = ipsec.Transport // netsh writes no mode: it follows from the rule
 	if name, ok := policy.FormatSecurityMethod(m); ok {
+		if m.Lifetime == usual {
+			name, _, _ = strings.Cut(name, ":")
+		}
 		return name
 	}
 	return m.String()

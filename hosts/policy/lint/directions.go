@@ -32,7 +32,7 @@ func checkOneWay(l *linter) {
 	for _, p := range l.policies {
 		for _, u := range p.units {
 			for _, f := range u.filters {
-				if f.Generic.Mirrored || f.Tunnel || u.host != nil && !f.Outbound && !f.Inbound {
+				if f.Generic.Mirrored || f.Tunnel() || u.host != nil && !f.Outbound && !f.Inbound {
 					continue
 				}
 				back, ok := u.first(f.Selector.Reverse())

@@ -1,9 +1,11 @@
 package lint
 
 import (
+	"slices"
 	"unicode/utf8"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
 // The advice on preshared keys is in two sentences of the interoperability paper: local
@@ -117,6 +119,12 @@ func checkKeys(l *linter) {
 func narrow(f policy.Filter) bool { return single(f.Source) && single(f.Destination) }
 
 func checkSeveralAuth(l *linter) {
+	l.rules(func(p place, r *policy.Rule) {
+		named := func(f policy.Filter) bool { return f.Protocol != ipsec.ProtoAny }
+		if r.Action.Kind == policy.Negotiate && len(r.Auth) > 1 && !r.Tunnel.IsValid() && slices.ContainsFunc(r.Filters.Filters, named) {
+			l.report(severalAuth, p.item(RuleAuth, 1), "rule %s has filters with protocols or ports and %d ways of authentication: %s", p, len(r.Auth), authWords(r.Auth))
+		}
+	})
 	for _, p := range l.policies {
 		for _, u := range p.units {
 			for i, f := range u.filters {
@@ -135,13 +143,13 @@ func checkSeveralAuth(l *linter) {
 // clash reports whether f, which is searched before g, takes a part of the traffic between
 // hosts, leaves another to g, and each has its own way of authentication.
 func clash(p *reviewed, f, g policy.SpecificFilter) bool {
-	if f.Rule == g.Rule || f.Kind != policy.Negotiate || g.Kind != policy.Negotiate || f.Tunnel || g.Tunnel {
+	if f.Rule == g.Rule || f.Kind != policy.Negotiate || g.Kind != policy.Negotiate || f.Tunnel() || g.Tunnel() {
 		return false
 	}
 	s := f.Selector
 	s.Proto, s.SrcPort, s.DstPort = g.Selector.Proto, g.Selector.SrcPort, g.Selector.DstPort
 	between := g.Holds(s) && (f.Outbound || f.Inbound || len(p.units) == 1 && p.units[0].host == nil)
-	return between && f.Selector.Proto != 0 && f.Selector != g.Selector && authKey(p.Rules[f.Rule].Auth) != authKey(p.Rules[g.Rule].Auth)
+	return between && f.Selector.Proto != ipsec.ProtoAny && f.Selector != g.Selector && authKey(p.Rules[f.Rule].Auth) != authKey(p.Rules[g.Rule].Auth)
 }
 
 // methods words the authentication of a filter's rule.

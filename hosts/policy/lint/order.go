@@ -68,7 +68,7 @@ func (p *reviewed) never(rule, filter int) (why string, never bool) {
 		if p.units[0].host == nil {
 			return "", false
 		}
-		return "it makes no filter of its own on " + p.hosts(), true
+		return "nothing is left of it on " + p.hosts() + ": other filters of the rule have it, or no address there fits", true
 	}
 	if len(reasons) > 1 {
 		reasons = slices.DeleteFunc(reasons, func(r string) bool { return r == concernsNobody })

@@ -40,7 +40,7 @@ var pfsOneSided = &Rule{
 
 var oneSided = &Rule{
 	ID: "one-sided", Severity: Warning, Claims: []string{"C081", "C116"},
-	Title: "A host demands protection of its traffic with another one, which has a policy and nothing to negotiate",
+	Title: "A host demands protection of its traffic with another one, which has nothing to negotiate about it",
 	Why:   "The other host refuses, or does not answer, and the traffic is dropped; or it goes in the clear where the first falls back.",
 	Fix:   "Add the rule to the other host's policy, or permit the traffic.",
 }
@@ -65,10 +65,24 @@ func checkPairs(l *linter) {
 	}
 	said := map[[3]string]bool{}
 	for _, a := range starts {
+		l.alone(a)
 		for _, b := range starts {
 			if a.host != b.host {
 				l.compare(a, b, said)
 			}
+		}
+	}
+}
+
+// alone looks for hosts with which a wants protection and that never have a policy.
+func (l *linter) alone(a start) {
+	for _, f := range a.filters {
+		if f.Kind != policy.Negotiate || !f.Outbound || f.Tunnel() || !f.Selector.Dst.IsValid() || !f.Selector.Dst.IsSingleIP() {
+			continue
+		}
+		remote := f.Selector.Dst.Addr()
+		if h := l.hostOf(remote); h != nil && len(h.Policies) == 0 {
+			l.report(oneSided, a.filter(f), "rule %s negotiates %s, and %s has no policy", a.at(f), f.Selector, h.Name)
 		}
 	}
 }
@@ -99,17 +113,20 @@ func (l *linter) between(a, b start, local, remote netip.Addr, said map[[3]strin
 	theirs, answers := b.compiled.MainMode(remote, local)
 	asked := false
 	for _, f := range a.filters {
-		if f.Kind != policy.Negotiate || !f.Outbound || f.Tunnel {
+		if f.Kind != policy.Negotiate || !f.Outbound {
 			continue
 		}
-		s, ok := a.decided(f, local, remote)
+		s, ok := f.Selector, f.TunnelEnd == remote && a.begins(f, local)
+		if !f.Tunnel() {
+			s, ok = a.decided(f, local, remote)
+		}
 		if !ok {
 			continue
 		}
 		asked = true
 		q, ok := b.compiled.QuickMode(local, s.Reverse())
 		if !answers || !ok {
-			if narrow(f.Generic) { // else it may be meant for others
+			if narrow(f.Generic) || f.Tunnel() { // else it may be meant for others
 				l.report(oneSided, a.filter(f), "rule %s negotiates %s, and policy %s of %s has nothing to negotiate about it", a.at(f), s, b.Name, b.host.Name)
 			}
 			continue
@@ -135,6 +152,13 @@ func (l *linter) between(a, b start, local, remote netip.Addr, said map[[3]strin
 	}
 }
 
+// begins reports whether a tunnel begins at an address: the one for the other direction ends there.
+func (a start) begins(f policy.SpecificFilter, local netip.Addr) bool {
+	return slices.ContainsFunc(a.filters, func(g policy.SpecificFilter) bool {
+		return g.TunnelEnd == local && g.Selector == f.Selector.Reverse()
+	})
+}
+
 // decided is what a filter selects of the outbound traffic between two addresses, if it
 // decides about all of that.
 func (a start) decided(f policy.SpecificFilter, local, remote netip.Addr) (ipsec.Selector, bool) {
@@ -157,8 +181,11 @@ func (a start) decided(f policy.SpecificFilter, local, remote netip.Addr) (ipsec
 // authenticates is the rule whose authentication is taken between two addresses.
 func (a start) authenticates(local, remote netip.Addr) (rule int, ok bool) {
 	for _, f := range a.filters {
-		if f.Kind == policy.Negotiate && (f.Outbound || f.Inbound) && !f.Tunnel &&
-			(has(f.Selector, local, remote) || has(f.Selector, remote, local)) {
+		between := has(f.Selector, local, remote) || has(f.Selector, remote, local)
+		if f.Tunnel() {
+			between = f.TunnelEnd == remote
+		}
+		if f.Kind == policy.Negotiate && (f.Outbound || f.Inbound) && between {
 			return f.Rule, true
 		}
 	}
@@ -197,8 +224,8 @@ func mainModeNames(m ike.MainMode) string {
 func methodNames(methods []ipsec.Proposal) string {
 	var names []string
 	for _, m := range methods {
-		m.Lifetime = ipsec.Lifetime{Duration: policy.DefaultQuickModeSeconds * 1e9, Kilobytes: policy.DefaultQuickModeKilobytes}
-		names = append(names, methodName(m))
+		name, _, _ := strings.Cut(methodName(m), ":") // lifetimes are no matter of agreement
+		names = append(names, name)
 	}
 	return strings.Join(names, " ")
 }

@@ -73,7 +73,7 @@ func Rules() []*Rule {
 		exemptSubnet, exemptSubnetWide, exemptOverlap, permitWider, permitSourcePort,
 		oneWayPermit, oneWayNegotiate, multicastNegotiated, neverMatches, undefinedOrder,
 		tunnelPorts, tunnelMirrored, tunnelOneWay, tunnelDynamic, tunnelNowhere,
-		negotiateDC, negotiateDNS, negotiateDHCP, infrastructureNotExempt, icmpNotExempt,
+		negotiateDC, negotiateDNS, negotiateDHCP, infrastructureNotExempt, icmpNotExempt, icmpBlocked,
 		fallBack, fallBackOnPort, boundaryInitiates, defaultResponse,
 		mainModesDoNotMeet, authDoesNotMeet, quickModesDoNotMeet, pfsOneSided, oneSided,
 		exemptKerberos, exemptGroups, ipv6Bypass, multihomedMe,

@@ -44,6 +44,13 @@ var icmpNotExempt = &Rule{
 	Fix: "Permit ICMP between me and any, or where echoes are to be kept out, between me and the routers.",
 }
 
+var icmpBlocked = &Rule{
+	ID: "icmp-blocked", Severity: Info, Claims: []string{"C207"},
+	Title: "All traffic is blocked that is not named, ICMP too",
+	Why:   "Routers cannot say that a packet is too large: connections across a narrower link hang.",
+	Fix:   "Permit ICMP from the routers on the way where there are any, or let nothing on the way have a smaller MTU.",
+}
+
 // Ports by which servers are known: 53 (RFC 1035), 67 and 68 (RFC 2131), 88 (RFC 4120), 389 (RFC 4511).
 const (
 	portDNS        = 53
@@ -153,7 +160,7 @@ func names(f policy.Filter, r role) bool {
 // checkExemptions looks for policies that secure everything and permit nothing but, at most, ICMP.
 func checkExemptions(l *linter) {
 	for _, p := range l.policies {
-		if at, ok := p.securesAll(); ok && !p.permits(func(f policy.Filter) bool { return !icmp(f.Protocol) }) {
+		if at, ok := p.actsOnAll(policy.Negotiate); ok && !p.permits(func(f policy.Filter) bool { return !icmp(f.Protocol) }) {
 			l.report(infrastructureNotExempt, at.ref(WholeRule), "rule %s negotiates all traffic, and policy %s exempts no server", at, p.Name)
 		}
 	}
@@ -162,7 +169,10 @@ func checkExemptions(l *linter) {
 func checkICMP(l *linter) {
 	for _, p := range l.policies {
 		exempt := p.permits(func(f policy.Filter) bool { return icmp(f.Protocol) })
-		if at, ok := p.securesAll(); ok && !exempt {
+		if at, ok := p.actsOnAll(policy.Block); ok && !exempt {
+			l.report(icmpBlocked, at.ref(WholeRule), "rule %s blocks all traffic, and policy %s does not permit ICMP", at, p.Name)
+		}
+		if at, ok := p.actsOnAll(policy.Negotiate); ok && !exempt {
 			l.report(icmpNotExempt, at.ref(WholeRule), "rule %s negotiates all traffic, and policy %s does not permit ICMP", at, p.Name)
 		}
 	}
@@ -170,10 +180,10 @@ func checkICMP(l *linter) {
 
 func icmp(protocol uint8) bool { return protocol == ipsec.ProtoICMP || protocol == ipsec.ProtoICMPv6 }
 
-// securesAll finds a rule that negotiates all traffic of a host in transport mode.
-func (p *reviewed) securesAll() (place, bool) {
+// actsOnAll finds a rule that blocks or negotiates all traffic of a host, in transport mode.
+func (p *reviewed) actsOnAll(kind policy.Kind) (place, bool) {
 	for i, r := range p.Rules {
-		if !r.Inactive && r.Action.Kind == policy.Negotiate && !r.Tunnel.IsValid() && slices.ContainsFunc(r.Filters.Filters, all) {
+		if !r.Inactive && r.Action.Kind == kind && !r.Tunnel.IsValid() && slices.ContainsFunc(r.Filters.Filters, all) {
 			return place{p, i}, true
 		}
 	}

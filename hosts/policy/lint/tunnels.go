@@ -48,10 +48,10 @@ func checkTunnels(l *linter) {
 		for i, f := range r.Filters.Filters {
 			at := p.item(RuleFilter, i)
 			if f.Protocol != ipsec.ProtoAny {
-				l.report(tunnelPorts, at, "rule %s has a tunnel, and its filter %s is for %s", p, f, protocolAndPorts(f))
+				l.report(tunnelPorts, at, "rule %s has a tunnel, and a filter for %s: %s", p, protocolAndPorts(f), f)
 			}
 			if f.Mirrored {
-				l.report(tunnelMirrored, at, "rule %s has a tunnel to %s, and its filter %s is mirrored", p, r.Tunnel, f)
+				l.report(tunnelMirrored, at, "rule %s has a tunnel to %s, and a filter for both directions: %s", p, r.Tunnel, f)
 			} else if !hasReverse(p, f) {
 				l.report(tunnelOneWay, at, "rule %s has a tunnel for %s, and no rule with a tunnel is for the other direction", p, f)
 			}
