@@ -115,13 +115,13 @@ func printFindings(w io.Writer, found []lint.Finding) error {
 		}
 	}
 	var parts []string
-	for s := lint.Error; ; s-- {
+	for _, s := range []lint.Severity{lint.Error, lint.Warning} {
 		if totals[s] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", totals[s], s))
+			parts = append(parts, count(totals[s], s.String()))
 		}
-		if s == lint.Info {
-			break
-		}
+	}
+	if totals[lint.Info] > 0 {
+		parts = append(parts, fmt.Sprintf("%d info", totals[lint.Info]))
 	}
 	line := "no findings"
 	if parts != nil {

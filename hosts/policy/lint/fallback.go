@@ -49,7 +49,7 @@ func checkFallBack(l *linter) {
 			l.report(fallBack, p.ref(ActionSoft), "filter action %s falls back to clear with whoever does not answer IKE", r.Action.Name)
 		}
 		for i, f := range r.Filters.Filters {
-			if f.SourcePort != 0 || f.DestinationPort != 0 {
+			if !r.Action.InPass && (f.SourcePort != 0 || f.DestinationPort != 0) { // a boundary host is for both kinds of clients
 				l.report(fallBackOnPort, p.item(RuleFilter, i), "rule %s secures %s, and falls back to clear", p, f)
 			}
 		}
