@@ -21,11 +21,12 @@ const imports = `
 cmd/ipseclab             -> reports, scenarios, hosts/policy
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
-scenarios                -> hosts, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
+scenarios                -> hosts, hosts/policy/lint, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
 scenarios/attack         -> sim, ike/payload, internal/ipv6
 hosts                    -> hosts/policy, hosts/dhcp, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
 hosts/policy             -> ike, internal/classifier
+hosts/policy/lint        -> hosts/policy
 natbox                   -> sim, internal/ipv6
 sim                      -> internal/trace, internal/pcapng, internal/ipv6
 
@@ -71,7 +72,7 @@ scenarios                uses github.com/google/gopacket
 scenarios/attack         uses github.com/google/gopacket
 scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2
-cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term, gvisor.dev/gvisor/pkg/log
+cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term, gvisor.dev/gvisor/pkg/log, github.com/owenrumney/go-sarif/v2
 
 # A real TCP/IP stack lives under hosts and is given its time and randomness by
 # sim. Protocols and evidence work on plain bytes.

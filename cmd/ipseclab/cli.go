@@ -27,6 +27,7 @@ type cli struct {
 	Validate validateCmd `cmd:"" help:"Find the mistakes in scenario files without running them."`
 	Explain  explainCmd  `cmd:"" help:"Say which filters decide about a packet and its answer, and why."`
 	Show     showCmd     `cmd:"" help:"Show policy, filters, SAs and statistics of a host at a time of a run."`
+	Lint     lintCmd     `cmd:"" help:"Review the policies of scenario files."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario files."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
 }

@@ -6,6 +6,7 @@
 //	ipseclab list                    what the catalogue shows
 //	ipseclab validate my.yaml        mistakes in a file, without running it
 //	ipseclab explain my.yaml …       which filter decides about a packet, and why
+//	ipseclab lint my.yaml            what a reviewer would say of the policies
 //	ipseclab schema                  the JSON Schema of scenario files
 //	ipseclab version                 what this is
 //
@@ -18,7 +19,7 @@
 // # Exit codes
 //
 //	  0  all passed, or is unsupported
-//	  1  an expectation or the wire oracle failed
+//	  1  an expectation or the wire oracle failed; lint found an error
 //	  2  the command line, a scenario file or the results folder is wrong; nothing was run
 //	  3  the lab broke
 //	130  interrupted; what had finished is kept

@@ -1,0 +1,232 @@
+package lint
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+var des = &Rule{
+	ID: "des", Severity: Error, Source: "RFC 8221, Section 5; RFC 8247, Section 2.1",
+	Title: "DES is offered or accepted",
+	Why:   "Its keys of 56 bits are found by trying all of them. A peer, or who stands in between with the key, chooses the weakest that is offered.",
+	Fix:   "Take DES out of the methods; 3DES is there on every Windows since 2000.",
+}
+
+var md5 = &Rule{
+	ID: "md5", Severity: Warning, Source: "RFC 8221, Section 6; RFC 8247, Section 2.2 and 2.3",
+	Title: "MD5 is offered or accepted",
+	Why:   "MD5 is broken as a hash, and no longer recommended for keyed use either; SHA-1 is there wherever MD5 is.",
+	Fix:   "Take MD5 out of the methods, and use SHA1.",
+}
+
+var group1 = &Rule{
+	ID: "group-1", Severity: Error, Source: "RFC 8247, Section 2.4",
+	Title: "Main mode offers or accepts Diffie–Hellman group 1",
+	Why:   "Its 768 bits are within reach, and who breaks the exchange reads everything that it protects.",
+	Fix:   "Offer group 3 (2048 bits, IANA group 14), and group 2 for peers before Windows Server 2003.",
+}
+
+var group2 = &Rule{
+	ID: "group-2-only", Severity: Info, Claims: []string{"C070"}, Source: "RFC 8247, Section 2.4",
+	Title: "Main mode offers no group of 2048 bits or more",
+	Why:   "Windows Server 2003 has group 3 of 2048 bits; the 1024 bits of group 2 are for peers before it.",
+	Fix:   "Offer group 3 first, such as 3DES-SHA1-3, and group 2 behind it where older peers need it.",
+}
+
+var weakFirst = &Rule{
+	ID: "weak-first", Severity: Warning, Source: "RFC 2408, Section 4.2",
+	Title: "A weaker method stands before a stronger one",
+	Why:   "Methods are in order of preference: two hosts that both have the stronger one agree on the weaker.",
+	Fix:   "Sort the methods, the strongest first.",
+}
+
+var nullWithEncryption = &Rule{
+	ID: "null-with-encryption", Severity: Info, Claims: []string{"C029"},
+	Title: "A filter action takes both encryption and integrity alone",
+	Why:   "A peer that offers integrity alone gets it: nothing that the action selects is sure to be encrypted.",
+	Fix:   "Where the data is to be secret, leave out AH, and ESP with None.",
+}
+
+var ahAlone = &Rule{
+	ID: "ah-nat", Severity: Info, Claims: []string{"C067"},
+	Title: "A filter action has no method but AH",
+	Why:   "AH protects the addresses, which a NAT changes: it does not pass one, and there is no encapsulation in UDP for it.",
+	Fix:   "Use ESP, with None for encryption where the data need not be secret.",
+}
+
+// strength orders what can be ordered: more is stronger. It stops at 128 bits: beyond,
+// the order is a matter of taste and speed.
+var strength = map[string]int{
+	"des-cbc": 1, "3des-cbc": 2, "aes128-cbc": 3, "aes192-cbc": 3, "aes256-cbc": 3,
+	"aes128-gcm16": 3, "aes192-gcm16": 3, "aes256-gcm16": 3,
+	"md5": 1, "sha1": 2, "sha256": 3, "sha384": 3, "sha512": 3,
+	"hmac-md5-96": 1, "hmac-sha1-96": 2, "hmac-sha256-128": 3, "hmac-sha384-192": 3, "hmac-sha512-256": 3,
+}
+
+// groupBits are the sizes of the MODP groups (RFC 2409, Section 6; RFC 3526).
+var groupBits = map[uint16]int{1: 768, 2: 1024, 5: 1536, 14: 2048, 15: 3072, 16: 4096, 17: 6144, 18: 8192}
+
+// goodGroup is the size that group-2-only asks for, in bits.
+const goodGroup = 2048
+
+func checkMainModeMethods(l *linter) {
+	for _, p := range l.policies {
+		good := false
+		for i, m := range p.MainMode.Proposals {
+			at := Ref{Part: MainModeMethod, Policy: p.Name, Index: i}
+			name := mainModeName(m)
+			if m.Cipher == "des-cbc" {
+				l.report(des, at, "main mode of policy %s: %s encrypts with DES", p.Name, name)
+			}
+			if m.Hash == "md5" {
+				l.report(md5, at, "main mode of policy %s: %s uses MD5", p.Name, name)
+			}
+			if m.Group == 1 {
+				l.report(group1, at, "main mode of policy %s: %s uses group 1 of 768 bits", p.Name, name)
+			}
+			good = good || groupBits[m.Group] >= goodGroup
+			for _, later := range p.MainMode.Proposals[i+1:] {
+				if weaker(mainModeStrength(m), mainModeStrength(later)) {
+					l.report(weakFirst, at, "main mode of policy %s: %s stands before %s, which is stronger", p.Name, name, mainModeName(later))
+					break
+				}
+			}
+		}
+		if !good && len(p.MainMode.Proposals) > 0 {
+			l.report(group2, Ref{Part: MainModeMethod, Policy: p.Name}, "main mode of policy %s has no group of %d bits or more", p.Name, goodGroup)
+		}
+	}
+}
+
+func mainModeName(m ike.MainModeProposal) string {
+	if name, ok := policy.FormatMainModeMethod(m); ok {
+		return name
+	}
+	return m.String()
+}
+
+func mainModeStrength(m ike.MainModeProposal) []int {
+	return []int{strength[m.Cipher], strength[m.Hash], min(groupBits[m.Group], goodGroup)}
+}
+
+// weaker reports whether a is in nothing better than b, and in something worse.
+func weaker(a, b []int) bool {
+	worse := false
+	for i := range a {
+		if a[i] > b[i] {
+			return false
+		}
+		worse = worse || a[i] < b[i]
+	}
+	return worse
+}
+
+// methodList are the security methods of a filter action or of the default response rule.
+type methodList struct {
+	who     string
+	methods []ipsec.Proposal
+	ref     func(i int) Ref
+	whole   Ref
+}
+
+// methodLists are those that an administrator has written, of rules in force.
+func (l *linter) methodLists() (lists []methodList) {
+	l.rules(func(p place, r *policy.Rule) {
+		if r.Action.Kind == policy.Negotiate {
+			lists = append(lists, methodList{
+				"filter action " + r.Action.Name, r.Action.Methods,
+				func(i int) Ref { return p.item(ActionMethod, i) }, p.ref(RuleAction),
+			})
+		}
+	})
+	for _, p := range l.policies {
+		if d := p.DefaultResponse; d != nil && len(d.Methods) > 0 {
+			lists = append(lists, methodList{
+				"the default response rule of " + p.Name, d.Methods,
+				func(i int) Ref { return Ref{Part: DefaultResponseMethod, Policy: p.Name, Index: i} }, Ref{Part: DefaultResponseRule, Policy: p.Name},
+			})
+		}
+	}
+	return lists
+}
+
+func checkSecurityMethods(l *linter) {
+	for _, list := range l.methodLists() {
+		encrypts, plain, esp := 0, 0, 0
+		for i, m := range list.methods {
+			name := methodName(m)
+			if uses(m, func(t ipsec.Transform) bool { return t.Cipher == "des-cbc" }) {
+				l.report(des, list.ref(i), "%s: %s encrypts with DES", list.who, name)
+			}
+			if uses(m, func(t ipsec.Transform) bool { return t.Auth == "hmac-md5-96" }) {
+				l.report(md5, list.ref(i), "%s: %s uses MD5", list.who, name)
+			}
+			for _, later := range list.methods[i+1:] {
+				if sameShape(m, later) && weaker(methodStrength(m), methodStrength(later)) {
+					l.report(weakFirst, list.ref(i), "%s: %s stands before %s, which is stronger", list.who, name, methodName(later))
+					break
+				}
+			}
+			if hides(m) {
+				encrypts++
+			} else {
+				plain++
+			}
+			if uses(m, func(t ipsec.Transform) bool { return t.Protocol == ipsec.ESP }) && len(m.Transforms) == 1 {
+				esp++
+			}
+		}
+		if encrypts > 0 && plain > 0 {
+			l.report(nullWithEncryption, list.whole, "%s takes methods with encryption and without", list.who)
+		}
+		if esp == 0 && len(list.methods) > 0 {
+			l.report(ahAlone, list.whole, "%s has no method without AH, which no NAT lets through", list.who)
+		}
+	}
+}
+
+// methodName is a method as netsh writes it, with its lifetime unless that is the default.
+func methodName(m ipsec.Proposal) string {
+	usual := ipsec.Lifetime{Duration: policy.DefaultQuickModeSeconds * time.Second, Kilobytes: policy.DefaultQuickModeKilobytes}
+	m.Mode = ipsec.Transport // netsh writes no mode: it follows from the rule
+	if name, ok := policy.FormatSecurityMethod(m); ok {
+		if m.Lifetime == usual {
+			name, _, _ = strings.Cut(name, ":")
+		}
+		return name
+	}
+	return m.String()
+}
+
+func uses(m ipsec.Proposal, what func(ipsec.Transform) bool) bool {
+	return slices.ContainsFunc(m.Transforms, what)
+}
+
+// hides reports whether a method encrypts.
+func hides(m ipsec.Proposal) bool {
+	return uses(m, func(t ipsec.Transform) bool { return t.Protocol == ipsec.ESP && t.Cipher != "null" })
+}
+
+// sameShape reports whether two methods do the same with other algorithms.
+func sameShape(a, b ipsec.Proposal) bool {
+	shape := func(m ipsec.Proposal) (s string) {
+		for _, t := range m.Transforms {
+			s += fmt.Sprintf("%s %t %t;", t.Protocol, t.Cipher == "null", t.Auth == "")
+		}
+		return s
+	}
+	return shape(a) == shape(b)
+}
+
+func methodStrength(m ipsec.Proposal) (all []int) {
+	for _, t := range m.Transforms {
+		all = append(all, strength[t.Cipher], strength[t.Auth])
+	}
+	return all
+}
