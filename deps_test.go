@@ -25,6 +25,7 @@ scenarios                -> hosts, natbox, scenarios/attack, scenarios/spec, int
 scenarios/attack         -> sim, ike/payload, internal/ipv6
 hosts                    -> hosts/policy, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/policy             -> ike, internal/classifier
+hosts/policy/netsh       -> hosts/policy
 natbox                   -> sim, internal/ipv6
 sim                      -> internal/trace, internal/pcapng, internal/ipv6
 
