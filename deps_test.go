@@ -21,7 +21,7 @@ const imports = `
 cmd/ipseclab             -> reports, scenarios, hosts/policy
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
-scenarios                -> hosts, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
+scenarios                -> hosts, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
 scenarios/attack         -> sim, ike/payload, internal/ipv6
 hosts                    -> hosts/policy, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/policy             -> ike, internal/classifier
