@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/gopacket/layers"
 
+	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -44,8 +45,8 @@ type silence struct {
 
 // newSilences watches a world in which rules allow to fall back; nil in others.
 func newSilences(l *lab) *silences {
-	for _, name := range slices.Sorted(maps.Keys(l.spec.FilterActions)) {
-		if l.spec.FilterActions[name].Soft {
+	for _, name := range slices.Sorted(maps.Keys(l.policies)) {
+		if slices.ContainsFunc(l.policies[name].Rules, func(r policy.Rule) bool { return r.Action.Soft }) {
 			s := &silences{lab: l, pairs: map[string]map[netip.Addr]*silence{}, resolving: map[string]time.Duration{}}
 			l.world.Tap(s.frame)
 			l.log.Observe(s.event)

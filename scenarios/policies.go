@@ -52,7 +52,7 @@ func Validate(s *spec.Scenario) error {
 			try(fmt.Sprintf("$.steps[%d].store-policy", i), a.Host, a.Policy)
 		}
 	}
-	return errors.Join(append(mistakes, unknownEvents(s)...)...)
+	return errors.Join(append(append(mistakes, unknownRules(s, policies)...), unknownEvents(s)...)...)
 }
 
 // unknownEvents are the mistakes in the kinds of the events that a scenario
@@ -101,7 +101,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 		for i, f := range s.FilterLists[name] {
 			filter, err := filterOf(s, f)
 			if err != nil {
-				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("$.filter-lists.%s[%d]", name, i), "%v", err))
+				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("%s[%d]", spec.Child("$.filter-lists", name), i), "%v", err))
 			}
 			list.Filters = append(list.Filters, filter)
 		}
@@ -115,7 +115,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 		for i, m := range a.Methods {
 			proposal, err := policy.ParseSecurityMethod(m)
 			if err != nil {
-				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("$.filter-actions.%s.security-methods[%d]", name, i), "%v", err))
+				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("%s.security-methods[%d]", spec.Child("$.filter-actions", name), i), "%v", err))
 			}
 			action.Methods = append(action.Methods, proposal)
 		}
@@ -124,13 +124,20 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 	policies := map[string]*policy.Policy{}
 	for _, name := range slices.Sorted(maps.Keys(s.Policies)) {
 		p := s.Policies[name]
+		if p.Netsh != "" {
+			found, wrong := scripted(s, name, p)
+			if mistakes = append(mistakes, wrong...); found != nil {
+				policies[name] = found
+			}
+			continue
+		}
 		out := &policy.Policy{Name: name, Description: p.Description, MainMode: policy.MainMode{
 			Lifetime: p.MainMode.Expiry(), QuickModes: p.MainMode.QuickModes,
 		}, Polling: p.PollingInterval()}
 		for i, m := range p.MainMode.Methods {
 			proposal, err := policy.ParseMainModeMethod(m)
 			if err != nil {
-				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("$.policies.%s.main-mode.security-methods[%d]", name, i), "%v", err))
+				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("%s.main-mode.security-methods[%d]", spec.Child("$.policies", name), i), "%v", err))
 			}
 			out.MainMode.Proposals = append(out.MainMode.Proposals, proposal)
 		}
@@ -139,7 +146,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 			for i, m := range d.Methods {
 				proposal, err := policy.ParseSecurityMethod(m)
 				if err != nil {
-					mistakes = append(mistakes, s.Errorf(fmt.Sprintf("$.policies.%s.default-response.security-methods[%d]", name, i), "%v", err))
+					mistakes = append(mistakes, s.Errorf(fmt.Sprintf("%s.default-response.security-methods[%d]", spec.Child("$.policies", name), i), "%v", err))
 				}
 				out.DefaultResponse.Methods = append(out.DefaultResponse.Methods, proposal)
 			}
@@ -152,7 +159,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 			if r.Tunnel != "" {
 				var err error
 				if rule.Tunnel, err = s.Resolve(r.Tunnel); err != nil {
-					mistakes = append(mistakes, s.Errorf(fmt.Sprintf("$.policies.%s.rules[%d].tunnel", name, i), "tunnel: %v", err))
+					mistakes = append(mistakes, s.Errorf(fmt.Sprintf("%s.rules[%d].tunnel", spec.Child("$.policies", name), i), "tunnel: %v", err))
 				}
 			}
 			out.Rules = append(out.Rules, rule)

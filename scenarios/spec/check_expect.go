@@ -193,6 +193,9 @@ func (c *checker) ruleName(path, key, name string) {
 	if !c.defined(path, key, policy, "policy", "$.policies", sorted(c.s.Policies)) {
 		return
 	}
+	if c.s.fromScript(policy) {
+		return // its rules stand in a script, which scenarios.Validate reads
+	}
 	labels := c.s.labels(policy)
 	if !slices.Contains(labels, label) && !c.unknown(child("$.policies", policy)) {
 		c.at(at, "%s: policy %s has no rule called %q%s", key, policy, shorten(label), Suggest(label, labels))

@@ -5,7 +5,7 @@ const maxQuickModes = 1_000_000
 
 func (c *checker) policies() {
 	s := c.s
-	c.names("$.filter-lists", sorted(s.FilterLists))
+	c.titles("$.filter-lists", sorted(s.FilterLists))
 	for _, name := range sorted(s.FilterLists) {
 		path := child("$.filter-lists", name)
 		if len(s.FilterLists[name]) == 0 {
@@ -15,11 +15,11 @@ func (c *checker) policies() {
 			c.filter(item(path, i), s.FilterLists[name][i])
 		}
 	}
-	c.names("$.filter-actions", sorted(s.FilterActions))
+	c.titles("$.filter-actions", sorted(s.FilterActions))
 	for _, name := range sorted(s.FilterActions) {
 		c.filterAction(child("$.filter-actions", name), name, s.FilterActions[name])
 	}
-	c.names("$.policies", sorted(s.Policies))
+	c.titles("$.policies", sorted(s.Policies))
 	for _, name := range sorted(s.Policies) {
 		c.policy(child("$.policies", name), name, s.Policies[name])
 	}
@@ -120,6 +120,13 @@ func (c *checker) policy(path, name string, p Policy) {
 	if name == PolicyNone {
 		c.key(path, "a policy cannot be called %s: assign-policy uses the word", name)
 	}
+	if p.Netsh != "" {
+		c.scripted(path, name, p)
+		return
+	}
+	if p.From != "" {
+		c.key(child(path, "policy"), "policy: it says which policy of a script is meant, and there is no netsh: SCRIPT")
+	}
 	c.span(path, "polling", p.Polling)
 	if d := p.DefaultResponse; d != nil {
 		c.authentication(child(path, "default-response"), "the default response rule", d.Auth, true)
@@ -134,8 +141,8 @@ func (c *checker) policy(path, name string, p Policy) {
 		}
 		path := item(child(path, "rules"), i)
 		switch label := r.Label(); {
-		case r.Name != "" && !validName.MatchString(r.Name):
-			c.at(child(path, "name"), "name: %q is no name: use %s, at most 63", shorten(r.Name), nameForm)
+		case r.Name != "" && !validTitle.MatchString(r.Name):
+			c.at(child(path, "name"), "name: %q is no name: use %s", shorten(r.Name), titleForm)
 		case label != "" && labels[label] && r.Name == "":
 			c.at(path, "policy %s has two rules for filter list %s: give this one a name", name, label)
 		case label != "" && labels[label]:

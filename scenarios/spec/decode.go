@@ -24,6 +24,7 @@ type decoder struct {
 	number  bool // the next string may be written as a number
 	cell    map[string]value
 	lenient bool // what parameters stand for is unknown
+	scripts scripts
 }
 
 func newDecoder(src *source, root ast.Node) *decoder {

@@ -20,7 +20,7 @@ func TestFileTooLarge(t *testing.T) {
 	require.EqualError(t, err, message)
 
 	// On disk no more than the limit is read: this file has no end.
-	_, err = parseFrom("big.yaml", endless{})
+	_, err = parseFrom("big.yaml", endless{}, nil)
 	require.EqualError(t, err, message)
 
 	// A file of just the limit is read: comments alone, so that it is short for the parser.

@@ -62,8 +62,11 @@ func only(all []*Scenario, err error) (*Scenario, error) {
 // ParseAll is Parse for a file with parameters: one scenario for each cell, in
 // the order of the values, the last parameter changing first. A scenario of a
 // file in which nothing varies has the file's name; that of a cell is called
-// file/cell. The mistakes of all cells are reported, each once.
-func ParseAll(name string, src []byte) ([]*Scenario, error) {
+// file/cell. The mistakes of all cells are reported, each once. A policy's script
+// is found only by the functions that read files.
+func ParseAll(name string, src []byte) ([]*Scenario, error) { return parseAll(name, src, nil) }
+
+func parseAll(name string, src []byte, in folder) ([]*Scenario, error) {
 	text, base, err := readable(name, src)
 	if err != nil {
 		return nil, Errors{err}
@@ -74,6 +77,7 @@ func ParseAll(name string, src []byte) ([]*Scenario, error) {
 		return nil, Errors{err}
 	}
 	d := newDecoder(source, root)
+	d.scripts = scripts{in: in, read: map[string]script{}}
 	cells := d.cells(root)
 	if cells == nil { // a mistake in parameters or matrix: what else is wrong is said too
 		d.lenient = true
@@ -88,6 +92,7 @@ func ParseAll(name string, src []byte) ([]*Scenario, error) {
 		}
 		d.begin(cell)
 		d.decode(root, s)
+		d.attach(s)
 		c := checker{s: s, failed: d.failed, flawed: d.flawed, errs: d.errs}
 		c.scenario()
 		if c.errs != nil {
@@ -116,7 +121,7 @@ func ParseAllFile(name string) ([]*Scenario, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return parseFrom(name, f)
+	return parseFrom(name, f, folderOf(name))
 }
 
 // ParseAllFS is ParseAllFile in a file system.
@@ -126,16 +131,16 @@ func ParseAllFS(fsys fs.FS, name string) ([]*Scenario, error) {
 		return nil, err
 	}
 	defer f.Close()
-	return parseFrom(name, f)
+	return parseFrom(name, f, folderIn(fsys, name))
 }
 
 // parseFrom reads no more of a file than is needed to see that it is too large.
-func parseFrom(name string, f io.Reader) ([]*Scenario, error) {
+func parseFrom(name string, f io.Reader, in folder) ([]*Scenario, error) {
 	src, err := io.ReadAll(io.LimitReader(f, MaxFileSize+1))
 	if err != nil {
 		return nil, fmt.Errorf("spec: reading %s: %w", name, err)
 	}
-	return ParseAll(name, src)
+	return parseAll(name, src, in)
 }
 
 // readable refuses what cannot be a scenario before any parsing.

@@ -8,6 +8,7 @@ import (
 	"go/parser"
 	"go/token"
 	"reflect"
+	"regexp"
 	"strings"
 
 	"github.com/invopop/jsonschema"
@@ -80,16 +81,20 @@ func values(t reflect.Type) *jsonschema.Schema {
 
 // refine adds the rules that stand in no single field.
 func refine(s *jsonschema.Schema) {
-	names := func(of *jsonschema.Schema, key string) {
+	named := func(of *jsonschema.Schema, key string, form *regexp.Regexp) {
 		p, _ := of.Properties.Get(key)
-		p.PropertyNames = &jsonschema.Schema{Pattern: validName.String()}
+		p.PropertyNames = &jsonschema.Schema{Pattern: form.String()}
 	}
+	names := func(of *jsonschema.Schema, key string) { named(of, key, validName) }
 	expect := s.Definitions["Expect"]
 	names(expect, "counters")
 	names(expect, "ike-counters")
 	names(expect, "sas")
-	for _, key := range []string{"parameters", "nodes", "filter-lists", "filter-actions", "policies", "assignments", "persistent"} {
+	for _, key := range []string{"parameters", "nodes", "assignments", "persistent"} {
 		names(s, key)
+	}
+	for _, key := range []string{"filter-lists", "filter-actions", "policies"} {
+		named(s, key, validTitle)
 	}
 	names(s.Definitions["Network"], "segments")
 	claims, _ := s.Properties.Get("claims")

@@ -243,6 +243,12 @@ type Policy struct {
 	Polling     Duration `yaml:"polling"` // how often the policy agent looks for a change; 0: 3h
 	Rules       []Rule   `yaml:"rules"`
 
+	// Netsh is a script of netsh ipsec, beside the scenario's file or below, that makes the
+	// policy. Then it has no other key but policy.
+	Netsh  string `yaml:"netsh" jsonschema:"minLength=1"`
+	From   string `yaml:"policy" jsonschema:"minLength=1"` // with netsh: which of the script's policies; left out: the one that it assigns, or its only one
+	Script string `yaml:"-"`                               // with netsh: the text of the script, which reading the scenario puts there
+
 	// DefaultResponse activates the default response rule, which Windows has in each new
 	// policy and an administrator can deactivate. Default: it is not active.
 	DefaultResponse *DefaultResponse `yaml:"default-response"`
