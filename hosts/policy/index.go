@@ -74,22 +74,21 @@ func (c *Compiled) negotiating(local, remote netip.Addr) *specific {
 	x := c.index
 	there := ipsec.Flow{Src: local, Dst: remote}
 	back := there.Reverse()
-	first := x.tunnels[remote]
+	found := x.tunnels[remote]
 	for _, i := range []int{x.between.First(&there), x.between.First(&back)} {
 		if i < 0 {
 			continue
 		}
-		if order := 0; first != nil {
-			if order, _ = before(first, x.main[i], c.ties); order < 0 {
-				continue
-			}
+		if found == nil {
+			found = x.main[i]
+		} else if order, _ := before(x.main[i], found, c.ties); order < 0 {
+			found = x.main[i]
 		}
-		first = x.main[i]
 	}
-	if first == nil {
-		return x.ending[local]
+	if found == nil {
+		found = x.ending[local]
 	}
-	return first
+	return found
 }
 
 // Entry is the first SPD entry of a direction that matches a packet; nil when none

@@ -108,25 +108,33 @@ func datagrams(f ipsec.Flow) (all []ipsec.Flow) {
 	return all
 }
 
-// An index gives the filter that a walk of the policy gives, tunnels and dynamic
-// filters included.
+// An index gives the filter that a walk of the policy gives, tunnels, dynamic filters
+// and a persistent policy included.
 func TestIndexEqualsWalk(t *testing.T) {
 	checks(t, *policies/10)
 	var asked, main, quick int
 	rapid.Check(t, func(t *rapid.T) {
-		p := drawPolicyOf(t, rapid.SampledFrom([]int{1, 3, 6}), rapid.SampledFrom([]int{1, 4, 8}))
-		p.DefaultResponse = &DefaultResponse{Auth: []AuthMethod{{PreSharedKey: "a key"}}}
 		local := rapid.SampledFrom(addresses).Draw(t, "addresses")
-		far := worlds[local[0].Is6()].far
-		for i := range p.Rules {
-			p.Rules[i].Auth = nil
-			if p.Rules[i].Action.Kind != Negotiate {
-				continue
+		draw := func(name string) *Policy {
+			p := drawPolicyOf(t, rapid.SampledFrom([]int{1, 3, 6}), rapid.SampledFrom([]int{1, 4, 8}))
+			p.Name = name
+			far := worlds[local[0].Is6()].far
+			for i := range p.Rules {
+				r := &p.Rules[i]
+				if r.Auth = nil; r.Action.Kind == Negotiate {
+					r.Auth = []AuthMethod{{PreSharedKey: "key of " + name + "/" + r.Name}}
+					r.Tunnel = rapid.SampledFrom(append([]netip.Addr{{}, {}, local[0]}, far...)).Draw(t, "tunnel")
+				}
 			}
-			p.Rules[i].Auth = []AuthMethod{{PreSharedKey: "key of " + p.Rules[i].Name}}
-			p.Rules[i].Tunnel = rapid.SampledFrom(append([]netip.Addr{{}, {}, local[0]}, far...)).Draw(t, "tunnel")
+			return p
 		}
-		walk, err := Compile(p, local, Options{})
+		p, persistent := draw("p"), (*Policy)(nil)
+		p.DefaultResponse = &DefaultResponse{Auth: []AuthMethod{{PreSharedKey: "a key"}}}
+		if rapid.Bool().Draw(t, "beside a persistent one") {
+			persistent = draw("persistent")
+		}
+		o := Options{Persistent: rapid.SampledFrom([]Precedence{PersistentSpecific, PersistentFirst, PersistentLast}).Draw(t, "precedence")}
+		walk, err := CompileBoth(persistent, p, local, o)
 		require.NoError(t, err)
 		walk.index = nil
 		index := *walk
