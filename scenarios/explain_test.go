@@ -14,7 +14,7 @@ func decisions(t *testing.T, file string, q scenarios.Question) (all []string) {
 	x, err := scenarios.Explain(loadAll(t, file)[0], q)
 	require.NoError(t, err)
 	for _, v := range x.Views {
-		all = append(all, v.Node+" "+v.Explanation.Direction.String()+": "+v.Explanation.Action+" "+v.Explanation.Rule)
+		all = append(all, v.Node+" "+v.Direction+": "+v.Action+" "+v.Rule)
 	}
 	return all
 }
