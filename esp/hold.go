@@ -100,10 +100,7 @@ func (p *Pipeline) hold(e *ipsec.Policy, f ipsec.Flow, packet []byte) bool {
 // negotiation. false: too many are under way.
 func (p *Pipeline) acquire(e *ipsec.Policy, f ipsec.Flow) (id uint64, ok bool) {
 	h := &p.holds
-	key := acquireKey{e.ID, f.Src, f.Dst}
-	if e.Peer.IsValid() {
-		key = acquireKey{e.ID, everything(f.Src).Addr(), e.Peer}
-	}
+	key := acquireFor(e, f)
 	if id, ok = h.byKey[key]; ok {
 		return id, true
 	}
@@ -121,6 +118,14 @@ func (p *Pipeline) acquire(e *ipsec.Policy, f ipsec.Flow) (id uint64, ok bool) {
 	p.events.push(event)
 	p.cfg.trace(trace.Acquire{ID: id, Selector: event.Selector.String(), Peer: event.Peer.String(), Rule: e.Rule})
 	return id, true
+}
+
+// acquireFor is what a negotiation for a packet is for.
+func acquireFor(e *ipsec.Policy, f ipsec.Flow) acquireKey {
+	if e.Peer.IsValid() {
+		return acquireKey{e.ID, everything(f.Src).Addr(), e.Peer}
+	}
+	return acquireKey{e.ID, f.Src, f.Dst}
 }
 
 // tunnelSelector is what SAs of a tunnel are for: all of an entry's traffic. Where it

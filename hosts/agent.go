@@ -130,15 +130,6 @@ func (h *Host) Policy() *policy.Policy { return h.agent.policy }
 // PolicyOptions are how the host's agent compiles policies.
 func (h *Host) PolicyOptions() policy.Options { return h.agent.options }
 
-// Explain says which filter decides for a packet, and why.
-func (h *Host) Explain(d ipsec.Direction, f ipsec.Flow) policy.Explanation {
-	if h.agent.inForce == nil {
-		none, _ := policy.Compile(nil, h.mine(), h.agent.options)
-		return none.Explain(d, f)
-	}
-	return h.agent.inForce.Explain(d, f)
-}
-
 // MainMode implements ike.Policy with the policy of the moment.
 func (a *agent) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
 	if a.compiled == nil {

@@ -1,44 +1,58 @@
 package scenarios
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
-// Question asks what the policies of two nodes, as first assigned, do with a
-// packet and its answer.
+// Question asks what the policies of two nodes do with a packet and its answer.
 type Question struct {
 	From, To string // nodes or addresses; To may be a multicast group or a broadcast address
 	Protocol string // any word of a filter's protocol
 	Port     int    // of the server, with TCP and UDP
 	FromPort int    // of the client; 0: an ephemeral one
+
+	// Direction is DirectionOut or DirectionIn for where packets leave or where they
+	// arrive alone; empty: both.
+	Direction string
 }
+
+// The words of Question.Direction.
+const (
+	DirectionOut = "out"
+	DirectionIn  = "in"
+)
 
 // Explanation is the answer, one view for each place where a filter decides.
 type Explanation struct {
-	Views []View `json:"views"`
+	Scenario string         `json:"scenario"`
+	At       *time.Duration `json:"at_ns,omitempty"` // virtual time of a running world; nil: nothing was run
+	Views    []View         `json:"views"`
 }
 
 // View is the decision of one node about one packet.
 type View struct {
-	Node        string             `json:"node"`
-	Policy      string             `json:"policy"` // assigned; "" for none; behind it "+ NAME" of a persistent one
-	Packet      string             `json:"packet"`
-	Explanation policy.Explanation `json:"explanation"`
+	Node   string `json:"node"`
+	Policy string `json:"policy"` // in force; "" for none; behind it "+ NAME" of a persistent one
+	policy.Explanation
 }
 
 // ephemeralPort stands for any client port that no filter names: the first of
 // the dynamic ports of Windows Server 2003.
 const ephemeralPort = 1025
 
-// Explain answers a question from the scenario file alone; nothing is run.
+// Explain answers a question from the scenario file alone, for the policies that hosts
+// begin with; nothing is run.
 func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
 	if err := Validate(s); err != nil {
 		return nil, err
@@ -47,57 +61,147 @@ func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	proto, ok := spec.ProtocolNumber(q.Protocol)
-	if !ok {
-		return nil, fmt.Errorf("scenarios: explain: %q is no protocol: any, icmp, icmpv6, tcp, udp or a number from 1 to 255", q.Protocol)
+	return q.ask(s, func(name string, d ipsec.Direction, f ipsec.Flow) (View, error) {
+		v := View{Node: name, Policy: inForce(s.Assignments[name], s.Persistent[name])}
+		compiled, err := policy.CompileBoth(policies[s.Persistent[name]], policies[s.Assignments[name]], s.NodeAddrs(name), optionsOf(s, s.Nodes[name]))
+		if err != nil {
+			return v, fmt.Errorf("scenarios: explain: node %s: %w", name, err)
+		}
+		v.Explanation = compiled.Explain(d, f, fallBackOf(s.Nodes[name].Settings()).Circumstances())
+		return v, nil
+	})
+}
+
+// ErrBroken is what is wrong with the lab itself, and not with what it is asked.
+var ErrBroken = errors.New("the lab broke")
+
+// ExplainAt runs a scenario to a virtual time after its start, and answers a question
+// with the policies, SAs and soft SAs of that moment; after the last step the world goes
+// on. Nothing is judged and no evidence written. An error means that scenario, question or
+// time is wrong, that ctx ended, or, as ErrBroken, that the lab broke.
+func ExplainAt(ctx context.Context, s *spec.Scenario, q Question, at time.Duration) (*Explanation, error) {
+	if at <= 0 || at > longest {
+		return nil, fmt.Errorf("scenarios: explain: %v is no time of a run: want more than 0, and at most 100 years", at)
 	}
-	if (q.Port != 0 || q.FromPort != 0) && !ipsec.HasPorts(proto) {
-		return nil, fmt.Errorf("scenarios: explain: a port needs protocol tcp or udp, not %s", ipsec.ProtoName(proto))
+	if err := Validate(s); err != nil {
+		return nil, err
 	}
-	if q.Port < 0 || q.Port > 65535 || q.FromPort < 0 || q.FromPort > 65535 {
-		return nil, fmt.Errorf("scenarios: explain: a port is a number from 1 to 65535")
+	if _, err := q.flow(s); err != nil {
+		return nil, err
 	}
-	if ipsec.HasPorts(proto) && q.Port == 0 {
-		return nil, fmt.Errorf("scenarios: explain: protocol %s needs the port of the server", ipsec.ProtoName(proto))
-	}
-	if _, err := s.Resolve(q.From); err != nil {
-		return nil, fmt.Errorf("scenarios: explain: from: %w", err)
-	}
-	dst, err := s.Destination(q.From, q.To)
+	l, err := build(s, Options{}, nil, nil)
 	if err != nil {
-		return nil, fmt.Errorf("scenarios: explain: to: %w", err)
+		return nil, err
 	}
-	src, err := s.Source(q.From, dst)
+	var x *Explanation
+	var wrong error
+	if err = l.runTo(ctx, at); err == nil {
+		x, wrong = q.ask(s, func(name string, d ipsec.Direction, f ipsec.Flow) (View, error) {
+			h := l.hosts[name]
+			local := ""
+			if p := h.Policy(); p != nil {
+				local = p.Name
+			}
+			_, persistent := h.PolicySource()
+			return View{Node: name, Policy: inForce(local, persistent), Explanation: h.Explain(d, f)}, nil
+		})
+	}
+	switch err = errors.Join(err, l.close()); {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case err != nil:
+		return nil, fmt.Errorf("scenarios: %s: %w: %w", s.Name, ErrBroken, err)
+	case wrong != nil:
+		return nil, wrong
+	}
+	x.At = &at
+	return x, nil
+}
+
+// ask has each place answer in which a filter decides.
+func (q Question) ask(s *spec.Scenario, answer func(name string, d ipsec.Direction, f ipsec.Flow) (View, error)) (*Explanation, error) {
+	f, err := q.flow(s)
 	if err != nil {
-		return nil, fmt.Errorf("scenarios: explain: from: %w", err)
+		return nil, err
 	}
-	f := ipsec.Flow{Src: src, Dst: dst, Proto: proto, DstPort: uint16(q.Port), SrcPort: uint16(q.FromPort)}
-	if f.SrcPort == 0 && ipsec.HasPorts(proto) {
-		f.SrcPort = ephemeralPort
-	}
-	x := &Explanation{}
-	for _, v := range passages(s, q, f) {
-		name, ok := s.NodeOf(v.word)
+	x := &Explanation{Scenario: s.Name}
+	for _, p := range passages(s, q, f) {
+		name, ok := s.NodeOf(p.word)
 		if !ok || !s.Nodes[name].Host() {
 			continue // nobody there has an IPsec policy
 		}
-		compiled, err := policy.CompileBoth(policies[s.Persistent[name]], policies[s.Assignments[name]], s.NodeAddrs(name), optionsOf(s, s.Nodes[name]))
-		if err != nil {
-			return nil, fmt.Errorf("scenarios: explain: node %s: %w", name, err)
+		if q.Direction == DirectionOut && p.d != ipsec.Outbound || q.Direction == DirectionIn && p.d != ipsec.Inbound {
+			continue
 		}
-		x.Views = append(x.Views, View{
-			Node: name, Policy: inForce(s, name), Packet: v.f.String(), Explanation: compiled.Explain(v.d, v.f),
-		})
+		v, err := answer(name, p.d, p.f)
+		if err != nil {
+			return nil, err
+		}
+		for _, matches := range [][]policy.Match{v.Matches, v.Elsewhere} {
+			for i := range matches {
+				m := &matches[i]
+				if m.Place.Policy != "" {
+					m.RuleSource, m.FilterSource = s.RuleAt(m.Place.Policy, m.Place.Rule), s.FilterAt(m.Place.List, m.Place.Filter)
+				}
+			}
+		}
+		x.Views = append(x.Views, v)
 	}
 	if x.Views == nil {
-		return nil, fmt.Errorf("scenarios: explain: neither %s nor %s is a host of the scenario", q.From, q.To)
+		return nil, q.nobody()
 	}
 	return x, nil
 }
 
-// inForce names the policies that a host starts with.
-func inForce(s *spec.Scenario, host string) string {
-	local, persistent := s.Assignments[host], s.Persistent[host]
+// nobody says why no host answers.
+func (q Question) nobody() error {
+	switch q.Direction {
+	case DirectionOut:
+		return fmt.Errorf("scenarios: explain: no packet of the two leaves a host of the scenario")
+	case DirectionIn:
+		return fmt.Errorf("scenarios: explain: no packet of the two arrives at a host of the scenario")
+	}
+	return fmt.Errorf("scenarios: explain: neither %s nor %s is a host of the scenario", q.From, q.To)
+}
+
+// flow is the packet that is asked about; the error says what is wrong with the question.
+func (q Question) flow(s *spec.Scenario) (f ipsec.Flow, err error) {
+	proto, ok := spec.ProtocolNumber(q.Protocol)
+	if !ok {
+		return f, fmt.Errorf("scenarios: explain: %q is no protocol: any, icmp, icmpv6, tcp, udp or a number from 1 to 255", q.Protocol)
+	}
+	if (q.Port != 0 || q.FromPort != 0) && !ipsec.HasPorts(proto) {
+		return f, fmt.Errorf("scenarios: explain: a port needs protocol tcp or udp, not %s", ipsec.ProtoName(proto))
+	}
+	if q.Port < 0 || q.Port > 65535 || q.FromPort < 0 || q.FromPort > 65535 {
+		return f, fmt.Errorf("scenarios: explain: a port is a number from 1 to 65535")
+	}
+	if ipsec.HasPorts(proto) && q.Port == 0 {
+		return f, fmt.Errorf("scenarios: explain: protocol %s needs the port of the server", ipsec.ProtoName(proto))
+	}
+	if q.Direction != "" && q.Direction != DirectionOut && q.Direction != DirectionIn {
+		return f, fmt.Errorf("scenarios: explain: %q is no direction: %s or %s", q.Direction, DirectionOut, DirectionIn)
+	}
+	if _, err := s.Resolve(q.From); err != nil {
+		return f, fmt.Errorf("scenarios: explain: from: %w", err)
+	}
+	dst, err := s.Destination(q.From, q.To)
+	if err != nil {
+		return f, fmt.Errorf("scenarios: explain: to: %w", err)
+	}
+	src, err := s.Source(q.From, dst)
+	if err != nil {
+		return f, fmt.Errorf("scenarios: explain: from: %w", err)
+	}
+	f = ipsec.Flow{Src: src, Dst: dst, Proto: proto, DstPort: uint16(q.Port), SrcPort: uint16(q.FromPort)}
+	if f.SrcPort == 0 && ipsec.HasPorts(proto) {
+		f.SrcPort = ephemeralPort
+	}
+	return f, nil
+}
+
+// inForce names the policies that a host works by.
+func inForce(local, persistent string) string {
 	if local != "" && persistent != "" {
 		return local + " + " + persistent
 	}
@@ -137,6 +241,9 @@ func passages(s *spec.Scenario, q Question, f ipsec.Flow) []passage {
 // String is the answer for people.
 func (x *Explanation) String() string {
 	var b strings.Builder
+	if x.At != nil {
+		fmt.Fprintf(&b, "at %s of virtual time\n\n", *x.At)
+	}
 	for i, v := range x.Views {
 		if i > 0 {
 			b.WriteByte('\n')

@@ -1,7 +1,11 @@
 package scenarios_test
 
 import (
+	"encoding/json"
+	"maps"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -14,7 +18,7 @@ func decisions(t *testing.T, file string, q scenarios.Question) (all []string) {
 	x, err := scenarios.Explain(loadAll(t, file)[0], q)
 	require.NoError(t, err)
 	for _, v := range x.Views {
-		all = append(all, v.Node+" "+v.Explanation.Direction.String()+": "+v.Explanation.Action+" "+v.Explanation.Rule)
+		all = append(all, v.Node+" "+v.Direction+": "+v.Action+" "+v.Rule)
 	}
 	return all
 }
@@ -52,4 +56,76 @@ func TestExplainExemptions(t *testing.T) {
 	// Windows Server 2003, which the other reading of its documentation lets hear what is sent to many.
 	require.Equal(t, []string{"speaker outbound: no match ", "blocks-all inbound: block block/all", "blocks-to-me inbound: no match "},
 		decisions(t, "exempt_inbound_groups.yaml", scenarios.Question{From: "speaker", To: "239.1.2.3", Protocol: "udp", Port: 4001}))
+}
+
+// Two hosts of each scenario of the catalogue can be asked about, at rest and, of some,
+// in a run; filters have the lines where they are written, and no answer shows a key.
+func TestExplainTheCatalogue(t *testing.T) {
+	asked := 0
+	for _, s := range loadAll(t, catalogueFiles(t)...) {
+		if s.Long {
+			continue
+		}
+		names := slices.DeleteFunc(slices.Sorted(maps.Keys(s.Nodes)), func(name string) bool { return !s.Nodes[name].Host() })
+		if len(names) < 2 {
+			continue
+		}
+		q := scenarios.Question{From: names[0], To: names[1], Protocol: "tcp", Port: 80}
+		if _, err := s.Destination(q.From, q.To); err != nil {
+			continue // of no common family
+		}
+		x, err := scenarios.Explain(s, q)
+		require.NoError(t, err, s.Name)
+		text, err := json.Marshal(x)
+		require.NoError(t, err)
+		for _, p := range s.Policies {
+			for _, r := range p.Rules {
+				for _, a := range r.Auth {
+					if a.PSK != "" {
+						require.NotContains(t, string(text)+x.String(), a.PSK, s.Name)
+					}
+				}
+			}
+		}
+		for _, v := range x.Views {
+			require.NotEmpty(t, v.Now.Result, s.Name)
+			for _, m := range v.Matches {
+				require.Equal(t, m.Generic == "", m.RuleSource == "", "%s: %s", s.Name, m.Filter)
+				require.Equal(t, m.Generic == "", m.FilterSource == "", "%s: %s", s.Name, m.Filter)
+			}
+		}
+		if asked++; asked%10 == 0 {
+			x, err = scenarios.ExplainAt(t.Context(), s, q, 2*time.Second)
+			require.NoError(t, err, s.Name)
+			require.Equal(t, 2*time.Second, *x.At)
+		}
+	}
+	require.Greater(t, asked, 50)
+}
+
+// A running world is asked about its SAs and its soft SAs, by the names that the trace has.
+func TestExplainAt(t *testing.T) {
+	s := loadAll(t, "tunnel_path_mtu.yaml")[0]
+	q := scenarios.Question{From: "alice", To: "bob", Protocol: "udp", Port: 9000, Direction: scenarios.DirectionOut}
+	before, err := scenarios.Explain(s, q)
+	require.NoError(t, err)
+	x, err := scenarios.ExplainAt(t.Context(), s, q, time.Second)
+	require.NoError(t, err)
+	snapshot, err := scenarios.Show(t.Context(), s, scenarios.Moment{Host: "alice", At: time.Second})
+	require.NoError(t, err)
+	require.Equal(t, "negotiate", before.Views[0].Now.Result)
+	require.Equal(t, "protect", x.Views[0].Now.Result)
+	require.Contains(t, x.Views[0].Now.Why, snapshot.QuickModes.Pairs[0].OutboundSPI)
+	require.Equal(t, before.Views[0].Matches, x.Views[0].Matches)
+
+	for at, want := range map[time.Duration]string{
+		-time.Second:        "scenarios: explain: -1s is no time of a run: want more than 0, and at most 100 years",
+		1000000 * time.Hour: "scenarios: explain: 1000000h0m0s is no time of a run: want more than 0, and at most 100 years",
+	} {
+		_, err = scenarios.ExplainAt(t.Context(), s, q, at)
+		require.EqualError(t, err, want)
+	}
+	q.Direction = "up"
+	_, err = scenarios.ExplainAt(t.Context(), s, q, time.Second)
+	require.EqualError(t, err, `scenarios: explain: "up" is no direction: out or in`)
 }

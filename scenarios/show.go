@@ -160,14 +160,8 @@ func Show(ctx context.Context, s *spec.Scenario, m Moment) (*Snapshot, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, over := l.direct()
-	if m.At > 0 {
-		err = l.world.Run(ctx, m.At, nil)
-	} else if err = l.world.Run(ctx, longest, over); err == nil && !over() {
-		err = errEndless
-	}
 	var snapshot *Snapshot
-	if err == nil {
+	if err = l.runTo(ctx, m.At); err == nil {
 		snapshot = l.snapshot(m.Host)
 	}
 	if err = errors.Join(err, l.close()); err != nil {

@@ -69,6 +69,6 @@ func TestMeWithoutAnAddress(t *testing.T) {
 	}{{[]netip.Addr{netip.IPv4Unspecified()}, "permit"}, {nil, "no match"}} {
 		c, err := Compile(p, tc.local, Options{})
 		require.NoError(t, err)
-		require.Equal(t, tc.want, c.Explain(ipsec.Outbound, discover).Action)
+		require.Equal(t, tc.want, c.Explain(ipsec.Outbound, discover, Circumstances{}).Action)
 	}
 }

@@ -24,7 +24,8 @@ type Compiled struct {
 	plumbed map[ipsec.Direction][]*specific
 	why     map[*specific]string // of those in neither list: why they do not concern the host
 
-	index *index // nil: the policy is short
+	index      *index       // nil: the policy is short
+	broadcasts []netip.Addr // of the host's subnets
 }
 
 // Compile makes the SPD of a host with these addresses. A nil policy is none
@@ -69,6 +70,7 @@ func (c *Compiled) add(p *Policy, local []netip.Addr, o *Options) error {
 
 // finish puts the filters in order and makes the SPD of them.
 func (c *Compiled) finish(local []netip.Addr, o Options) {
+	c.broadcasts = slices.Clone(o.Broadcasts)
 	c.exempt(local, o)
 	for _, s := range c.all {
 		s.rank = len(c.ties) - slices.Index(c.ties, s.kind)
@@ -135,7 +137,7 @@ func usable(auth []AuthMethod, kerberosKey string) []AuthMethod {
 	auth = slices.Clone(auth)
 	for i := range auth {
 		if auth[i].Kerberos {
-			auth[i] = AuthMethod{PreSharedKey: kerberosKey}
+			auth[i].PreSharedKey = kerberosKey
 		}
 	}
 	return auth
@@ -201,19 +203,22 @@ func (c *Compiled) plumb(local, broadcasts []netip.Addr) {
 	c.joinTunnels()
 }
 
-// joinTunnels tells the entries that send through a tunnel where it begins: at the
-// address at which the rule for the other direction has it end.
+// joinTunnels tells the two rules of a tunnel about each other: those that send learn
+// where it begins, at the address at which the other has it end, and the other way round.
 func (c *Compiled) joinTunnels() {
-	ends := map[int]netip.Addr{}
+	ending := map[int][]*specific{}
 	for i, s := range c.plumbed[ipsec.Inbound] {
 		if s != nil && s.ending {
-			ends[c.Inbound[i].ID] = s.tunnel
+			id := c.Inbound[i].ID
+			ending[id] = append(ending[id], s)
 		}
 	}
 	for i := range c.Outbound {
 		e := &c.Outbound[i]
-		if near := ends[e.ID]; e.Peer.IsValid() && near.Is4() == e.Peer.Is4() {
-			e.Local = near
+		for _, s := range ending[e.ID] {
+			if e.Peer.IsValid() && s.tunnel.Is4() == e.Peer.Is4() && !s.begins.IsValid() {
+				e.Local, s.begins = s.tunnel, e.Peer
+			}
 		}
 	}
 }

@@ -107,15 +107,18 @@ func TestExemptionsBeatFilters(t *testing.T) {
 	p := policyOf(rule("kdc", Negotiate, "udp me > 10.0.0.2:88"))
 	c, err := Compile(p, []netip.Addr{addr("10.0.0.1")}, Options{Exempt: e})
 	require.NoError(t, err)
-	x := c.Explain(ipsec.Outbound, flow("udp 10.0.0.1:1025 > 10.0.0.2:88"))
-	require.Equal(t, "outbound udp 10.0.0.1:1025 > 10.0.0.2:88: exempt\n"+
-		"  decided by exempt: kerberos: udp any > any:88\n"+
-		"  because exemptions go before all filters\n"+
-		"  not by p/kdc: udp 10.0.0.1 > 10.0.0.2:88 (from udp me > 10.0.0.2:88, mirrored)\n"+
-		"    exemptions go before all filters\n", x.String())
+	x := c.Explain(ipsec.Outbound, flow("udp 10.0.0.1:1025 > 10.0.0.2:88"), Circumstances{})
+	require.Equal(t, "outbound udp 10.0.0.1:1025 > 10.0.0.2:88: exempt, by exempt: kerberos\n"+
+		"  1. exempt: kerberos, exempt\n"+
+		"     udp any > any:88\n"+
+		"     decides: exemptions go before all filters\n"+
+		"  2. p/kdc, negotiate, weight 33033111\n"+
+		"     udp 10.0.0.1 > 10.0.0.2:88 (from udp me > 10.0.0.2:88, mirrored)\n"+
+		"     exemptions go before all filters\n"+
+		"  now: it passes untouched, whatever the filters say\n", x.String())
 
 	// Without the exemption the filter decides.
 	c, err = Compile(p, []netip.Addr{addr("10.0.0.1")}, Options{})
 	require.NoError(t, err)
-	require.Equal(t, "negotiate", c.Explain(ipsec.Outbound, flow("udp 10.0.0.1:1025 > 10.0.0.2:88")).Action)
+	require.Equal(t, "negotiate", c.Explain(ipsec.Outbound, flow("udp 10.0.0.1:1025 > 10.0.0.2:88"), Circumstances{}).Action)
 }

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"fmt"
-	"strings"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
@@ -13,82 +12,120 @@ const (
 	actionNoMatch = "no match"
 )
 
-// Explanation says what a policy does with one packet, and why.
+// Explanation says what a policy does with one packet, why, and what would happen to
+// it now.
 type Explanation struct {
-	Direction ipsec.Direction
-	Packet    ipsec.Flow
-	Action    string   // permit, block, negotiate, exempt or no match
-	Rule      string   // policy/rule, or the name of the exemption; empty with no match
-	Filter    string   // the specific filter that decided, and the one it comes from
-	Why       string   // in words
-	Beat      []Beaten // the others that match, in search order
+	Direction string `json:"direction"` // outbound or inbound
+	Packet    string `json:"packet"`
+	Action    string `json:"action"`         // permit, block, negotiate, exempt or no match
+	Rule      string `json:"rule,omitempty"` // policy/rule, or the name of the exemption; empty with no match
+	Why       string `json:"why"`            // why it is that rule, in words
+
+	// Matches are all filters of the direction that the packet fits, in the order of
+	// the search: the first decides. Elsewhere are those that it fits and that do not
+	// concern the host.
+	Matches   []Match `json:"matches"`
+	Elsewhere []Match `json:"not_concerning,omitempty"`
+
+	Now Outcome `json:"now"`
 }
 
-// Beaten is a filter that matches a packet and does not decide about it.
-type Beaten struct {
-	Rule   string
-	Filter string
-	Why    string // in words: what the deciding filter has that this one lacks
+// Match is a filter that a packet fits.
+type Match struct {
+	Rule    string `json:"rule"`             // policy/rule, or the name of an exemption
+	Action  string `json:"action"`           // permit, block, negotiate or exempt
+	Weight  uint64 `json:"weight,omitempty"` // of filters: the larger is searched earlier, see README
+	Filter  string `json:"filter"`           // the specific filter
+	Generic string `json:"generic,omitempty"`
+	Tunnel  string `json:"tunnel,omitempty"` // the end of the rule's tunnel
+	Decides bool   `json:"decides,omitempty"`
+	Why     string `json:"why"` // of the first: why it decides; of the others: what it has that they lack
+
+	// Where rule and filter are written, as file:line. Who knows the file fills it in.
+	RuleSource   string `json:"rule_source,omitempty"`
+	FilterSource string `json:"filter_source,omitempty"`
+
+	Place Place `json:"-"`
 }
 
-// Explain finds the filter that decides about a packet and says what it beat.
-// Filters that match the packet but do not concern the host are among the beaten.
-func (c *Compiled) Explain(d ipsec.Direction, f ipsec.Flow) Explanation {
-	x := Explanation{Direction: d, Packet: f}
+// Place is where a filter stands in a policy. The zero value is nowhere: that of
+// exemptions and of dynamic filters.
+type Place struct {
+	Policy string
+	Rule   int // in Policy.Rules
+	List   string
+	Filter int // in FilterList.Filters
+}
+
+// Explain finds the filter that decides about a packet, says what it beat, and what
+// happens to the packet in the circumstances.
+func (c *Compiled) Explain(d ipsec.Direction, f ipsec.Flow, now Circumstances) Explanation {
+	x := Explanation{Direction: d.String(), Packet: f.String(), Matches: []Match{}}
 	if c.policy == nil {
-		x.Action, x.Why = actionNoMatch, "no policy is assigned: the packet passes untouched"
+		x.Action, x.Why = actionNoMatch, "no policy is assigned"
+		x.Now = c.outcome(d, f, nil, nil, now)
 		return x
 	}
 	var winner *specific
-	for i, e := range c.entries(d) {
-		s := c.plumbed[d][i]
-		switch {
-		case !e.Selector.Matches(&f):
-		case x.Action != "":
-			x.Beat = append(x.Beat, Beaten{Rule: e.Rule, Filter: s.describe(e.Selector), Why: c.lost(winner, s)})
-		case s == nil:
-			x.Action, x.Rule, x.Filter = actionExempt, e.Rule, e.Selector.String()
-		default:
-			winner = s
-			x.Action, x.Rule, x.Filter = s.kind.String(), e.Rule, s.describe(e.Selector)
+	var entry *ipsec.Policy
+	for i := range c.entries(d) {
+		e, s := &c.entries(d)[i], c.plumbed[d][i]
+		if !e.Selector.Matches(&f) {
+			continue
 		}
+		m := c.match(s, e.Selector, e.Rule)
+		if entry == nil {
+			entry, winner = e, s
+			m.Decides, x.Action, x.Rule = true, m.Action, m.Rule
+		} else {
+			m.Why = c.lost(winner, s)
+		}
+		x.Matches = append(x.Matches, m)
 	}
-	switch n := len(x.Beat); {
-	case x.Action == "":
-		x.Action, x.Why = actionNoMatch, "no filter matches: the packet passes untouched"
+	switch n := len(x.Matches); {
+	case entry == nil:
+		x.Action, x.Why = actionNoMatch, "no filter matches"
 	case winner == nil:
 		x.Why = "exemptions go before all filters"
-	case n == 0:
+	case n == 1:
 		x.Why = "it is the only filter that matches"
 	default:
-		x.Why = fmt.Sprintf("it is the first in search order of %d filters that match", n+1)
-	}
-	if winner != nil && winner.rule != dynamicRule {
-		x.Why += winner.of.Rules[winner.rule].Action.inClear(d)
+		x.Why = fmt.Sprintf("it is the first in search order of %d filters that match", n)
 	}
 	if f.Fragment {
 		x.Why += "; a non-first fragment shows no ports, so that filters with ports cannot match it"
 	}
+	if entry != nil {
+		x.Matches[0].Why = x.Why
+	}
 	for _, s := range c.all {
 		if why := c.why[s]; why != "" && s.selector.Matches(&f) {
-			x.Beat = append(x.Beat, Beaten{Rule: s.name, Filter: s.describe(s.selector), Why: why})
+			m := c.match(s, s.selector, s.name)
+			m.Why = why
+			x.Elsewhere = append(x.Elsewhere, m)
 		}
 	}
+	x.Now = c.outcome(d, f, entry, winner, now)
 	return x
 }
 
-// inClear says when a packet of a direction may be in the clear although the action is to negotiate.
-func (a FilterAction) inClear(d ipsec.Direction) (why string) {
-	switch {
-	case d == ipsec.Inbound && a.InPass:
-		why = "; in the clear it is accepted (inpass), and an SA with its sender is asked for"
-	case d == ipsec.Outbound && a.Soft:
-		why = "; a peer that does not answer IKE gets it in the clear, under a soft SA (soft)"
+// match describes a specific filter; a nil s is an exemption.
+func (c *Compiled) match(s *specific, selector ipsec.Selector, rule string) Match {
+	m := Match{Rule: rule, Filter: selector.String(), Action: actionExempt}
+	if s == nil {
+		return m
 	}
-	if d == ipsec.Inbound && a.Soft && !a.InPass {
-		why = "; in the clear it is accepted only under a soft SA with its sender (soft), which outbound traffic begins"
+	m.Action, m.Weight, m.Generic = s.kind.String(), s.weight(), s.generic.String()
+	if s.rule == dynamicRule {
+		m.Generic = s.generic.Description
+		return m
 	}
-	return why
+	if s.tunnel.IsValid() {
+		m.Tunnel = s.tunnel.String()
+	}
+	p := s.of
+	m.Place = Place{Policy: p.Name, Rule: s.rule, List: p.Rules[s.rule].Filters.Name, Filter: s.filter}
+	return m
 }
 
 // lost says why s is not the one that decides; a nil winner is an exemption.
@@ -97,27 +134,4 @@ func (c *Compiled) lost(winner, s *specific) string {
 		return "exemptions go before all filters"
 	}
 	return whyLost(winner, s, c.ties)
-}
-
-// describe prints a specific filter with the generic one that it comes from; a nil s is an exemption.
-func (s *specific) describe(selector ipsec.Selector) string {
-	if s == nil {
-		return selector.String()
-	}
-	return fmt.Sprintf("%s (from %s)", selector, s.generic)
-}
-
-// String is several lines for people.
-func (x Explanation) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s %s: %s\n", x.Direction, x.Packet, x.Action)
-	if x.Rule == "" {
-		fmt.Fprintf(&b, "  %s\n", x.Why)
-	} else {
-		fmt.Fprintf(&b, "  decided by %s: %s\n  because %s\n", x.Rule, x.Filter, x.Why)
-	}
-	for _, l := range x.Beat {
-		fmt.Fprintf(&b, "  not by %s: %s\n    %s\n", l.Rule, l.Filter, l.Why)
-	}
-	return b.String()
 }

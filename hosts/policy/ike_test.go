@@ -85,20 +85,26 @@ func TestQuickMode(t *testing.T) {
 	}
 }
 
-// A tunnel's far end gets the key of the rule that sends to it, and nobody else does;
-// a tunnel that ends here names no peer, so that all other rules are asked first.
+// A tunnel's far end gets the key of the rule that sends to it, and nobody else does.
+// A tunnel that ends here, of which no rule says where it begins, is anybody's, after all
+// other rules.
 func TestTunnelsInIKE(t *testing.T) {
 	out, back := rule("out", Negotiate, "any me > 10.2.0.0/16 once"), rule("back", Negotiate, "any 10.2.0.0/16 > me once")
 	out.Tunnel, back.Tunnel = addr("192.0.2.2"), addr("10.0.0.1")
 	other := rule("other", Negotiate, "any me > 10.0.0.7")
 	out.Auth, back.Auth, other.Auth = []AuthMethod{{PreSharedKey: "out"}}, []AuthMethod{{PreSharedKey: "back"}}, []AuthMethod{{PreSharedKey: "other"}}
 	c := compile(t, policyOf(out, back, other), "10.0.0.1", "10.5.0.1")
-	for remote, key := range map[string]string{"192.0.2.2": "out", "10.0.0.7": "other", "203.0.113.9": "back"} {
+	_, ok := c.MainMode(addr("10.0.0.1"), addr("203.0.113.9"))
+	require.False(t, ok, "the tunnel begins elsewhere")
+	alone := rule("alone", Negotiate, "any 10.3.0.0/16 > me once")
+	alone.Tunnel, alone.Auth = addr("10.0.0.1"), []AuthMethod{{PreSharedKey: "alone"}}
+	c = compile(t, policyOf(out, back, alone, other), "10.0.0.1", "10.5.0.1")
+	for remote, key := range map[string]string{"192.0.2.2": "out", "10.0.0.7": "other", "203.0.113.9": "alone"} {
 		m, ok := c.MainMode(addr("10.0.0.1"), addr(remote))
 		require.True(t, ok)
 		require.Equal(t, key, string(m.PreSharedKey), remote)
 	}
-	_, ok := c.MainMode(addr("10.5.0.1"), addr("203.0.113.9"))
+	_, ok = c.MainMode(addr("10.5.0.1"), addr("203.0.113.9"))
 	require.False(t, ok, "no tunnel ends at the other address")
 
 	s := ipsec.Selector{Src: ipsec.Host(addr("10.0.0.1")), Dst: netip.MustParsePrefix("10.2.0.0/16")}

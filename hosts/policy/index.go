@@ -33,6 +33,7 @@ func (c *Compiled) newIndex() *index {
 		case !c.needsMainMode(s):
 		case !s.tunnel.IsValid():
 			x.main = append(x.main, s)
+		case s.ending && s.begins.IsValid(): // the rule for the other direction is the one
 		case s.ending:
 			first(x.ending, s)
 		default:
@@ -55,15 +56,15 @@ func first(by map[netip.Addr]*specific, s *specific) {
 
 // negotiating is the filter whose rule a main mode between two addresses is for: the
 // first in search order that sends from one to the other, or through a tunnel to the
-// remote one. A tunnel that ends at the local one does not say whose it is, and comes
-// last. nil: none.
+// remote one. A tunnel that ends at the local one, of which no rule says where it begins,
+// is anybody's, and comes last. nil: none.
 func (c *Compiled) negotiating(local, remote netip.Addr) *specific {
 	if c.index == nil {
 		var ending *specific
 		for _, s := range c.all {
 			switch {
 			case !c.needsMainMode(s):
-			case s.ending && ending == nil && s.tunnel == local:
+			case s.ending && ending == nil && s.tunnel == local && !s.begins.IsValid():
 				ending = s
 			case !s.ending && s.concerns(local, remote):
 				return s

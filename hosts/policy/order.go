@@ -94,6 +94,7 @@ type specific struct {
 
 	tunnel netip.Addr // the end of the rule's tunnel; invalid in transport mode
 	ending bool       // which is an address of this host
+	begins netip.Addr // then: where the tunnel begins, if a rule for the other direction tells
 }
 
 // criterion is one step of the order in the package comment.

@@ -32,10 +32,10 @@ func TestPersistentPolicy(t *testing.T) {
 		for p, want := range map[Precedence]string{PersistentSpecific: v.specific, PersistentFirst: v.first, PersistentLast: v.last} {
 			c, err := CompileBoth(persistent, local, []netip.Addr{addr("10.0.0.1")}, Options{Persistent: p})
 			require.NoError(t, err)
-			x := c.Explain(ipsec.Inbound, f)
+			x := c.Explain(ipsec.Inbound, f, Circumstances{})
 			require.Equal(t, want, x.Rule, "%s, %s", v.packet, p)
-			require.NotEmpty(t, x.Beat, v.packet)
-			require.NotEmpty(t, x.Beat[0].Why)
+			require.Greater(t, len(x.Matches), 1, v.packet)
+			require.NotEmpty(t, x.Matches[1].Why)
 
 			// Each filter brings the main mode of its own policy.
 			m, ok := c.MainMode(addr("10.0.0.1"), addr("10.0.0.5"))
@@ -45,5 +45,5 @@ func TestPersistentPolicy(t *testing.T) {
 	}
 	alone, err := CompileBoth(persistent, nil, []netip.Addr{addr("10.0.0.1")}, Options{Persistent: PersistentLast})
 	require.NoError(t, err)
-	require.Equal(t, "lockdown/web", alone.Explain(ipsec.Inbound, flow("tcp 10.0.0.5:1025 > 10.0.0.1:80")).Rule)
+	require.Equal(t, "lockdown/web", alone.Explain(ipsec.Inbound, flow("tcp 10.0.0.5:1025 > 10.0.0.1:80"), Circumstances{}).Rule)
 }

@@ -122,7 +122,7 @@ func checkVerdicts(t *testing.T, c *Compiled, want []verdict) {
 		if v.rule != "" {
 			require.Equal(t, v.rule, name, "%s %s", v.direction, v.packet)
 		}
-		x := c.Explain(v.direction, f)
+		x := c.Explain(v.direction, f, Circumstances{})
 		require.Equal(t, v.action, x.Action, "%s", x)
 		require.Equal(t, name, x.Rule, "%s", x)
 		require.NotEmpty(t, x.Why)
@@ -160,9 +160,9 @@ func TestNoPolicy(t *testing.T) {
 	require.Empty(t, c.Outbound)
 	require.Empty(t, c.Inbound)
 	require.Empty(t, c.Specific())
-	x := c.Explain(in, flow("udp 10.0.0.2:500 > 10.0.0.1:500"))
+	x := c.Explain(in, flow("udp 10.0.0.2:500 > 10.0.0.1:500"), Circumstances{})
 	require.Equal(t, "no match", x.Action)
-	require.Equal(t, "no policy is assigned: the packet passes untouched", x.Why)
+	require.Equal(t, "no policy is assigned", x.Why)
 	_, ok := c.MainMode(addr("10.0.0.1"), addr("10.0.0.2"))
 	require.False(t, ok)
 	_, ok = c.QuickMode(netip.Addr{}, ipsec.Selector{})
@@ -249,44 +249,55 @@ func TestExplain(t *testing.T) {
 		rule("sql", Negotiate, "tcp me > 10.0.0.2:1433"), rule("also", Permit, "tcp me > 10.0.0.2:1433"),
 		rule("also 2", Permit, "tcp me > 10.0.0.2:1433"), rule("subnets", Block, "any 10.0.0.0/24 > 10.0.0.0/24"),
 	), "10.0.0.1")
-	x := c.Explain(out, flow("tcp 10.0.0.1:1025 > 10.0.0.2:1433"))
-	require.Equal(t, `outbound tcp 10.0.0.1:1025 > 10.0.0.2:1433: permit
-  decided by p/also: tcp 10.0.0.1 > 10.0.0.2:1433 (from tcp me > 10.0.0.2:1433, mirrored)
-  because it is the first in search order of 8 filters that match
-  not by p/also 2: tcp 10.0.0.1 > 10.0.0.2:1433 (from tcp me > 10.0.0.2:1433, mirrored)
-    as specific as the winner and of the same action; the winner stands earlier in the policy (lab rule)
-  not by p/sql: tcp 10.0.0.1 > 10.0.0.2:1433 (from tcp me > 10.0.0.2:1433, mirrored)
-    as specific as the winner, and permit goes before negotiate (lab rule)
-  not by p/tcp: tcp 10.0.0.1 > 10.0.0.2 (from tcp me > 10.0.0.2, mirrored)
-    less specific: it names no port, the winner destination port 1433
-  not by p/host: any 10.0.0.1 > 10.0.0.2 (from any me > 10.0.0.2, mirrored)
-    less specific: any protocol, the winner names tcp
-  not by p/net: any 10.0.0.1 > 10.0.0.0/24 (from any me > 10.0.0.0/24, mirrored)
-    less specific: destination 10.0.0.0/24 is a /24, the winner names a host
-  not by p/all: any 10.0.0.1 > any (from any me > any, mirrored)
-    less specific: destination is any address, the winner names a host
-  not by p/subnets: any 10.0.0.0/24 > 10.0.0.0/24 (from any 10.0.0.0/24 > 10.0.0.0/24, mirrored)
-    less specific: source 10.0.0.0/24 is a /24, the winner names a host
+	x := c.Explain(out, flow("tcp 10.0.0.1:1025 > 10.0.0.2:1433"), Circumstances{})
+	require.Equal(t, `outbound tcp 10.0.0.1:1025 > 10.0.0.2:1433: permit, by p/also
+  1. p/also, permit, weight 33033112
+     tcp 10.0.0.1 > 10.0.0.2:1433 (from tcp me > 10.0.0.2:1433, mirrored)
+     decides: it is the first in search order of 8 filters that match
+  2. p/also 2, permit, weight 33033112
+     tcp 10.0.0.1 > 10.0.0.2:1433 (from tcp me > 10.0.0.2:1433, mirrored)
+     as specific as the winner and of the same action; the winner stands earlier in the policy (lab rule)
+  3. p/sql, negotiate, weight 33033111
+     tcp 10.0.0.1 > 10.0.0.2:1433 (from tcp me > 10.0.0.2:1433, mirrored)
+     as specific as the winner, and permit goes before negotiate (lab rule)
+  4. p/tcp, negotiate, weight 33033101
+     tcp 10.0.0.1 > 10.0.0.2 (from tcp me > 10.0.0.2, mirrored)
+     less specific: it names no port, the winner destination port 1433
+  5. p/host, negotiate, weight 33033001
+     any 10.0.0.1 > 10.0.0.2 (from any me > 10.0.0.2, mirrored)
+     less specific: any protocol, the winner names tcp
+  6. p/net, permit, weight 33025002
+     any 10.0.0.1 > 10.0.0.0/24 (from any me > 10.0.0.0/24, mirrored)
+     less specific: destination 10.0.0.0/24 is a /24, the winner names a host
+  7. p/all, block, weight 33000003
+     any 10.0.0.1 > any (from any me > any, mirrored)
+     less specific: destination is any address, the winner names a host
+  8. p/subnets, block, weight 25025003
+     any 10.0.0.0/24 > 10.0.0.0/24 (from any 10.0.0.0/24 > 10.0.0.0/24, mirrored)
+     less specific: source 10.0.0.0/24 is a /24, the winner names a host
+  now: it passes in the clear
 `, x.String())
 
-	x = c.Explain(in, flow("udp 10.0.0.2:4500 > 10.0.0.1:4500"))
+	x = c.Explain(in, flow("udp 10.0.0.2:4500 > 10.0.0.1:4500"), Circumstances{})
 	require.Equal(t, "exempt", x.Action)
 	require.Equal(t, "exemptions go before all filters", x.Why)
-	require.Equal(t, "exemptions go before all filters", x.Beat[0].Why)
+	require.Equal(t, "exemptions go before all filters", x.Matches[1].Why)
 
 	f := flow("tcp 10.0.0.1 > 10.0.0.2")
 	f.Fragment = true
-	x = c.Explain(out, f)
+	x = c.Explain(out, f, Circumstances{})
 	require.Equal(t, "p/tcp", x.Rule)
 	require.Contains(t, x.Why, "a non-first fragment shows no ports")
 
 	// a filter between others is named and does not decide
 	c = compile(t, policyOf(rule("others", Block, "any 10.0.7.1 > 10.0.8.0/24 once")), "10.0.0.1")
-	x = c.Explain(in, flow("tcp 10.0.7.1:1 > 10.0.8.8:2"))
+	x = c.Explain(in, flow("tcp 10.0.7.1:1 > 10.0.8.8:2"), Circumstances{})
 	require.Equal(t, `inbound tcp 10.0.7.1:1 > 10.0.8.8:2: no match
-  no filter matches: the packet passes untouched
-  not by p/others: any 10.0.7.1 > 10.0.8.0/24 (from any 10.0.7.1 > 10.0.8.0/24)
-    does not concern this host: neither end is an address of it
+  no filter matches
+  left out: p/others, block, weight 33025003
+     any 10.0.7.1 > 10.0.8.0/24 (from any 10.0.7.1 > 10.0.8.0/24)
+     does not concern this host: neither end is an address of it
+  now: it passes untouched
 `, x.String())
-	require.Equal(t, "no match", c.Explain(ipsec.Direction(9), ipsec.Flow{}).Action)
+	require.Equal(t, "no match", c.Explain(ipsec.Direction(9), ipsec.Flow{}, Circumstances{}).Action)
 }

@@ -216,7 +216,7 @@ func TestSPDEqualsNaiveSearch(t *testing.T) {
 			require.Equal(t, wantRule, rule, "%s %s\n%v", d, f, c.Specific())
 
 			// Explain agrees, and everything it names matches the packet.
-			x := c.Explain(d, f)
+			x := c.Explain(d, f, Circumstances{})
 			require.Equal(t, action, x.Action)
 			require.Equal(t, rule, x.Rule)
 			matching := 0
@@ -225,17 +225,14 @@ func TestSPDEqualsNaiveSearch(t *testing.T) {
 					matching++
 				}
 			}
-			concerned := 0
-			for _, b := range x.Beat {
-				require.NotEmpty(t, b.Why)
-				if len(b.Why) < 8 || b.Why[:8] != "does not" {
-					concerned++
-				}
+			for i, m := range x.Matches {
+				require.NotEmpty(t, m.Why)
+				require.Equal(t, i == 0, m.Decides)
+				require.True(t, i == 0 || x.Matches[i-1].Action == "exempt" || x.Matches[i-1].Weight >= m.Weight, "weights never grow")
 			}
-			if x.Rule != "" {
-				concerned++
-			}
-			require.Equal(t, matching, concerned)
+			require.Contains(t, []string{ResultPass, ResultDrop, ResultNegotiate, ResultDemand}, x.Now.Result)
+			require.NotEmpty(t, x.Now.Why)
+			require.Len(t, x.Matches, matching)
 		}
 	})
 }

@@ -311,7 +311,7 @@ func TestNeighbourDiscoveryIsExempt(t *testing.T) {
 				action, name := search(c, d, f)
 				require.Equal(t, want, action, "%s %s type %d", d, f, kind)
 				require.Equal(t, want == "exempt", name == ExemptDiscovery)
-				require.Equal(t, want, c.Explain(d, f).Action)
+				require.Equal(t, want, c.Explain(d, f, Circumstances{}).Action)
 			}
 		}
 	}
