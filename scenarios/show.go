@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -395,6 +396,9 @@ func configLines(n spec.Node) []Line {
 	}
 	return []Line{
 		{"IPsec Log Interval", s.LogsEvery().String()},
+		{"Boot Mode", cmp.Or(s.BootMode, "stateful with a policy, else permit")},
+		{"Boot Exemptions", cmp.Or(strings.Join(s.BootExemptions, ", "), "none but DHCP")},
+		{"Policy Agent Starts After", s.Gap().String()},
 		{"Default Exemptions (NoDefaultExempt)", fmt.Sprint(exempt)},
 		{"SA Idle Time", s.IdleAfter().String()},
 		{"Fall Back To Clear After", f.After.String()},
