@@ -53,6 +53,7 @@ func (h *Host) startMode(why string) error {
 	}
 	h.driver.esp.SetStartup(&esp.Startup{Mode: mode, Exempt: b.Exempt, BypassIPv6: a.options.BypassIPv6})
 	h.record(trace.DriverMode{Mode: esp.BootPrefix + mode.String(), Detail: why})
+	h.logMode(mode.String())
 	early := assigned{persistent: h.store.Assigned(Persistent)}
 	if early.persistent == nil || b.PersistentLate {
 		return a.put(assigned{})
@@ -67,6 +68,7 @@ func (h *Host) operational() {
 	}
 	h.driver.esp.SetStartup(nil)
 	h.record(trace.DriverMode{Mode: "operational"})
+	h.logMode("operational")
 }
 
 // startAgent starts the agent after its delay, and until then the driver filters by

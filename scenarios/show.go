@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
@@ -47,6 +48,7 @@ type (
 type PolicyInForce struct {
 	Agent       string                  `json:"agent"`                // running, stopped, or why there is none
 	Source      string                  `json:"source"`               // local, persistent, cache, or none
+	Written     string                  `json:"written_in,omitempty"` // the scenario file, or the netsh script; empty where another policy has been stored under the name
 	Persistent  string                  `json:"persistent,omitempty"` // the persistent policy in force with it
 	Since       time.Duration           `json:"since_ns"`             // assigned
 	Name        string                  `json:"name,omitempty"`       // empty: none
@@ -208,7 +210,7 @@ func (l *lab) snapshot(name string) *Snapshot {
 		v.Policy.Agent = "running"
 	}
 	if from, persistent := h.PolicySource(); from != "" {
-		v.Policy.Source, v.Policy.Persistent = from, persistent
+		v.Policy.Source, v.Policy.Persistent, v.Policy.Written = from, persistent, l.writtenIn(m.Name)
 	}
 	v.Rules = m.Rules
 	for _, r := range m.Rules {
@@ -223,6 +225,21 @@ func (l *lab) snapshot(name string) *Snapshot {
 	v.QuickModes = &QuickModeSAs{Pairs: pairs(h.SAs(), v.Time), Soft: softs(h.Softs(), v.Time)}
 	v.Statistics = statisticsTable(h)
 	return v
+}
+
+// writtenIn is where a policy of the scenario is written.
+func (l *lab) writtenIn(name string) string {
+	p, ok := l.spec.Policies[name]
+	stored := func(s spec.Step) bool {
+		return s.StorePolicy != nil && s.StorePolicy.Name() == name && s.StorePolicy.Policy != name
+	}
+	switch {
+	case !ok || slices.ContainsFunc(l.spec.Steps, stored):
+		return ""
+	case p.Netsh != "":
+		return "netsh script " + p.Netsh
+	}
+	return "the scenario file"
 }
 
 func role(initiator bool) string {
@@ -389,6 +406,9 @@ func configLines(n spec.Node) []Line {
 	}
 	return []Line{
 		{"IPsec Log Interval", s.LogsEvery().String()},
+		{"Boot Mode", cmp.Or(s.BootMode, "stateful with a policy, else permit")},
+		{"Boot Exemptions", cmp.Or(strings.Join(s.BootExemptions, ", "), "none but DHCP")},
+		{"Policy Agent Starts After", s.Gap().String()},
 		{"Default Exemptions (NoDefaultExempt)", fmt.Sprint(exempt)},
 		{"SA Idle Time", s.IdleAfter().String()},
 		{"Fall Back To Clear After", f.After.String()},

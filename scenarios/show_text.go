@@ -95,6 +95,7 @@ func (t *labelled) policy(p *PolicyInForce) {
 	t.line("Policy Name", cmp.Or(p.Name, "none"))
 	t.line("Source", p.Source)
 	t.some("Persistent Policy", p.Persistent)
+	t.some("Written In", p.Written)
 	if p.Name == "" {
 		return
 	}

@@ -274,7 +274,7 @@ type EventLog struct {
 	Log           string  `json:"log"`                      // Security or System
 	Source        string  `json:"source"`                   // Security, or IPSEC: the driver
 	ID            int     `json:"id,omitempty"`             // of the event; left out where no source has the number
-	Type          string  `json:"type"`                     // Success Audit, Failure Audit, Warning
+	Type          string  `json:"type"`                     // Success Audit, Failure Audit, Warning, Information
 	Message       string  `json:"message"`                  // what the event says, in short
 	Mode          string  `json:"mode,omitempty"`           // Key Exchange Mode (Main Mode), Data Protection Mode (Quick Mode)
 	Peer          string  `json:"peer,omitempty"`           // its address
