@@ -16,6 +16,13 @@
 // Nothing re-enters the stack or calls an application inline: callbacks under
 // netstack's locks only schedule events.
 //
+// # Policy agent and store
+//
+// The driver is there as long as the host is up; the policy agent, a service, starts
+// with it or later (Boot), and can be stopped. It reads the host's store of policies
+// (Store): the persistent one and the local one, or what a Source on another computer
+// gave. Between the two the driver filters by its startup mode (esp.Startup).
+//
 // # What is left out
 //
 // A host does not forward: routers are package natbox, and a tunnel serves the

@@ -43,7 +43,7 @@ func (h *Host) StorePolicy(l Location, p *policy.Policy) error {
 	case l != Local && l != Persistent:
 		return fmt.Errorf("hosts: %s: storing policy: nobody but the agent writes to %s", h.name, l)
 	}
-	if _, err := policy.Compile(p, h.Addrs(), h.agent.options); err != nil {
+	if _, err := policy.Compile(p, h.mine(), h.agent.options); err != nil {
 		return fmt.Errorf("hosts: %s: storing policy: %w", h.name, err)
 	}
 	h.store.put(l, p)

@@ -69,7 +69,7 @@ func (f *fetching) fetch() {
 func (f *fetching) fetched(source Source, p *policy.Policy, err error) {
 	a := f.agent
 	if err == nil && p != nil {
-		_, err = policy.CompileBoth(a.persistent, p, a.host.Addrs(), a.options)
+		_, err = policy.CompileBoth(a.persistent, p, a.host.mine(), a.options)
 	}
 	event := trace.PolicyFetched{Source: source.String()}
 	next := retry(f.failures)

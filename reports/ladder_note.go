@@ -12,8 +12,8 @@ func (b *builder) note(e trace.Event) (note, bool) {
 	n := note{column: b.of(e.Node)}
 	switch m := e.Body.(type) {
 	case trace.PolicyAssigned:
-		n.kind, n.text = notePolicy, "policy "+m.Policy
-		if m.Policy == "" {
+		n.kind, n.text = notePolicy, "policy "+inForce(m)
+		if inForce(m) == "" {
 			n.text = "no policy"
 		}
 		if len(m.Filters) > 0 {
@@ -70,6 +70,13 @@ func (b *builder) note(e trace.Event) (note, bool) {
 			n.kind = noteGood
 		}
 		n.detail = m.Detail
+	case trace.AgentState:
+		n.kind, n.text, n.detail = notePolicy, "policy agent "+m.State, m.Detail
+	case trace.DriverMode:
+		n.kind, n.text, n.detail = notePolicy, "driver "+m.Mode, m.Detail
+	case trace.PolicyFetched:
+		n.kind, n.text = notePolicy, "policy from "+m.Source+": "+m.Result
+		n.detail = lines(m.Policy, m.Detail, "asks again in "+span(m.Next))
 	case trace.Violation:
 		n.kind, n.text = noteBad, fmt.Sprintf("wire oracle: frame %d in the clear", m.Frame)
 		n.detail = lines(m.Packet, m.Rule, m.Why)

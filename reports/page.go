@@ -228,7 +228,7 @@ func (p *page) readEvents(ev *evidence) {
 		case trace.PolicyAssigned:
 			if i, ok := index[e.Node]; ok {
 				h := &p.Hosts[i]
-				h.Policies = append(h.Policies, policyView{clock(e.At), b.Policy, b.Filters})
+				h.Policies = append(h.Policies, policyView{clock(e.At), inForce(b), b.Filters})
 			}
 		case trace.Verdict:
 			p.Verdicts.add(verdictView{clock(e.At), e.Node, b}, maxVerdicts)
@@ -292,3 +292,11 @@ func (p *page) figures(ev *evidence) {
 
 // Ends is when the world ended.
 func (p *page) Ends() time.Time { return p.Start.Add(p.Virtual) }
+
+// inForce names the policies that are in force.
+func inForce(b trace.PolicyAssigned) string {
+	if b.Policy != "" && b.Persistent != "" {
+		return b.Policy + " + " + b.Persistent
+	}
+	return b.Policy + b.Persistent
+}

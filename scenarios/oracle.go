@@ -125,7 +125,7 @@ func (o *oracle) demand(d duty, host *hosts.Host, f sim.Frame, p decoded, ok boo
 		o.bypassed++
 	case ok:
 		if r = o.rule(d, host, p); r.free {
-			r = d.starting(o.lab.spec.Nodes[f.Node], p.flow)
+			r = o.terms[f.Node].starting(d, o.lab.sender(host), p)
 		}
 		switch {
 		case r.exempt:

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
-	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
@@ -27,6 +26,7 @@ type terms struct {
 
 	known known // when the policy in force was read
 
+	asks    map[exchange]bool // what a host that starts has sent
 	duty    duty
 	before  duty // until changed
 	changed time.Duration
@@ -36,6 +36,7 @@ const never = time.Duration(-1)
 
 // duty is what a driver does at one moment.
 type duty struct {
+	fresh      bool           // since the host started
 	mode       string         // of a driver that starts: permit, block or stateful; empty: it is operational
 	policy     *policy.Policy // nil: none
 	persistent *policy.Policy // likewise
@@ -88,7 +89,8 @@ func (t *terms) up(now time.Duration) {
 		t.changed = never
 		return
 	}
-	t.duty = t.startup()
+	t.duty, t.asks = t.startup(), nil
+	t.duty.fresh = true
 }
 
 // startup is what the driver does before the agent starts: TechNet cc783039.
@@ -246,23 +248,6 @@ func (o *oracle) begins(host string, local, persistent *policy.Policy) {
 		t.persistent.assigned = persistent.Name
 	}
 	t.up(o.lab.world.Now())
-}
-
-// starting rules on a packet that no filter selects, of a driver that starts.
-func (d duty) starting(node spec.Node, f ipsec.Flow) ruling {
-	if d.mode != spec.BootBlock {
-		return ruling{} // what a host sends passes
-	}
-	const server, client = 67, 68
-	if f.Proto == ipsec.ProtoUDP && f.SrcPort == client && f.DstPort == server {
-		return ruling{}
-	}
-	for _, e := range node.Settings().BootExempt() {
-		if !e.Inbound && e.Protocol == f.Proto && (e.SrcPort == 0 || e.SrcPort == f.SrcPort) && (e.DstPort == 0 || e.DstPort == f.DstPort) {
-			return ruling{}
-		}
-	}
-	return ruling{leak: true, rule: "boot: block", why: "its policy agent has not started, and neither a boot exemption nor DHCP is it"}
 }
 
 // ruleOf is a rule with the policy that it is from.

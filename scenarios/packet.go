@@ -28,7 +28,8 @@ type decoded struct {
 	espSPI   uint32
 	length   int    // of the IP packet
 	payload  []byte // of UDP
-	resolves bool   // neighbour discovery
+	tcpFlags uint8
+	resolves bool // neighbour discovery
 }
 
 // decode is false for a frame that is no IP, or broken.
@@ -134,6 +135,9 @@ func (p *decoded) upper(body []byte) {
 		}
 		if len(body) >= 8 && layers.IPProtocol(p.flow.Proto) == layers.IPProtocolUDP {
 			p.payload = body[8:]
+		}
+		if len(body) > 13 && layers.IPProtocol(p.flow.Proto) == layers.IPProtocolTCP {
+			p.tcpFlags = body[13] // RFC 793, Section 3.1
 		}
 	case layers.IPProtocolICMPv4, layers.IPProtocolICMPv6:
 		if len(body) > 0 {
