@@ -109,6 +109,9 @@ func (l *lab) drawnNodes() (drawn []result.Node) {
 			if c.Medium == sim.Ethernet {
 				drawn.MAC = macString(sim.MACFor(name, ifc.Segment))
 			}
+			if ifc.Unnumbered() {
+				drawn.Address = ifc.Address
+			}
 			for i, p := range ifc.Prefixes() {
 				if i == 0 {
 					drawn.Address = p.String()

@@ -25,7 +25,7 @@ func (c *checker) addresses(name string, owners map[netip.Addr]string) {
 			c.link(child(path, "link"), itf.Link)
 		}
 		switch {
-		case n.Attacker() && len(itf.texts()) > 0:
+		case n.Attacker() && (len(itf.texts()) > 0 || itf.Unnumbered()):
 			c.at(path, "%s is an attacker, and has no address: he uses those of others", name)
 			continue
 		case n.Attacker():
