@@ -109,6 +109,7 @@ func lintHost(s *spec.Scenario, name string) lint.Host {
 	settings := n.Settings()
 	h := lint.Host{
 		Name: name, Addrs: s.NodeAddrs(name), Options: optionsOf(s, n), Policy: firstPolicy(s, name), Policies: policiesFor(s, name),
+		Dynamic:         dynamic(s, name),
 		NoDefaultExempt: settings.DefaultExempt(),
 		OpenAtBoot:      settings.BootMode == spec.BootPermit && (s.Persistent[name] == "" || settings.PersistentSince() == spec.FromAgent),
 	}
@@ -116,11 +117,19 @@ func lintHost(s *spec.Scenario, name string) lint.Host {
 		switch {
 		case v.TCP != 0:
 			h.Serves = append(h.Serves, lint.Service{Protocol: ipsec.ProtoTCP, Port: uint16(v.TCP)})
+		case v.DHCP != nil:
+			h.Serves = append(h.Serves, lint.Service{Protocol: ipsec.ProtoUDP, Port: 67})
 		case v.UDP != 0:
 			h.Serves = append(h.Serves, lint.Service{Protocol: ipsec.ProtoUDP, Port: uint16(v.UDP)})
 		}
 	}
 	return h
+}
+
+// dynamic reports whether a node has other addresses in the course of time.
+func dynamic(s *spec.Scenario, name string) bool {
+	byDHCP := slices.ContainsFunc(s.Nodes[name].Interfaces, func(i spec.Interface) bool { return i.Unnumbered() })
+	return byDHCP || slices.ContainsFunc(s.Steps, func(step spec.Step) bool { return step.SetAddress != nil && step.SetAddress.Node == name })
 }
 
 // partPath is the path in the file of a part of the policies.

@@ -40,6 +40,9 @@ type Host struct {
 	Policies []string // all that it gets in the course of time, with that
 	Serves   []Service
 
+	// Dynamic says that its addresses change, or come by DHCP.
+	Dynamic bool
+
 	// NoDefaultExempt is the registry value of that name, 0 to 3, that Options.Exempt has
 	// been made of.
 	NoDefaultExempt int

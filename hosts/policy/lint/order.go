@@ -49,7 +49,7 @@ func standing(a policy.Address) bool { return a.Name() != "" || a.ServerKind() !
 func (p *reviewed) never(rule, filter int) (why string, never bool) {
 	var reasons []string
 	for _, u := range p.units {
-		if u.compiled == nil {
+		if u.compiled == nil || u.host != nil && u.host.Dynamic {
 			return "", false
 		}
 		for _, i := range u.made[[2]int{rule, filter}] {
