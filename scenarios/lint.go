@@ -30,9 +30,14 @@ func Lint(s *spec.Scenario, o LintOptions) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	scripts := placesOf(s)
 	in := &lint.Input{
 		Lists: slices.Sorted(maps.Keys(s.FilterLists)), Actions: slices.Sorted(maps.Keys(s.FilterActions)),
 		Where: func(r lint.Ref) lint.Position {
+			if script, ok := scripts[r.Policy]; ok {
+				r.Policy = script.name
+				return scriptPosition(script.places, r)
+			}
 			m := s.Errorf(partPath(s, policies, r), "")
 			return lint.Position{File: m.File, Line: m.Line, Column: m.Column}
 		},
