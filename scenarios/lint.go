@@ -15,6 +15,16 @@ import (
 // Finding is what a rule of package hosts/policy/lint found in a policy.
 type Finding = lint.Finding
 
+// Severity is how bad a finding is.
+type Severity = lint.Severity
+
+// The severities, in rising order.
+const (
+	SeverityInfo    = lint.Info
+	SeverityWarning = lint.Warning
+	SeverityError   = lint.Error
+)
+
 // LintOptions are what a scenario does not say of its policies.
 type LintOptions struct {
 	Domain bool // all of them come from the directory, not only those that hosts fetch from a policy server
