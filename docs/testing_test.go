@@ -67,3 +67,19 @@ func pair(method, cipher string) *spec.Scenario {
 		}},
 	}
 }
+
+func TestReview(t *testing.T) {
+	all, err := scenarios.LoadAll("../scenarios/testdata/lint/good/domain_isolation.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := scenarios.LintAll(all, scenarios.LintOptions{Domain: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		if f.Severity() >= scenarios.SeverityWarning {
+			t.Errorf("%s\n%s", f, f.Rule.Fix)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,9 +15,19 @@ import (
 // Finding is what a rule of package hosts/policy/lint found in a policy.
 type Finding = lint.Finding
 
+// Severity is how bad a finding is.
+type Severity = lint.Severity
+
+// The severities, in rising order.
+const (
+	SeverityInfo    = lint.Info
+	SeverityWarning = lint.Warning
+	SeverityError   = lint.Error
+)
+
 // LintOptions are what a scenario does not say of its policies.
 type LintOptions struct {
-	Domain bool // they come from the directory, and are no local policies
+	Domain bool // all of them come from the directory, not only those that hosts fetch from a policy server
 }
 
 // Lint reviews the policies of a scenario with what it says of its hosts. Nothing is run.
@@ -29,33 +40,67 @@ func Lint(s *spec.Scenario, o LintOptions) ([]Finding, error) {
 	if err != nil {
 		return nil, err
 	}
+	scripts := placesOf(s)
 	in := &lint.Input{
 		Lists: slices.Sorted(maps.Keys(s.FilterLists)), Actions: slices.Sorted(maps.Keys(s.FilterActions)),
 		Where: func(r lint.Ref) lint.Position {
+			if script, ok := scripts[r.Policy]; ok {
+				r.Policy = script.name
+				return scriptPosition(script.places, r)
+			}
 			m := s.Errorf(partPath(s, policies, r), "")
 			return lint.Position{File: m.File, Line: m.Line, Column: m.Column}
 		},
 	}
-	assigned := map[string][]string{}
-	for host, name := range s.Assignments {
-		assigned[host] = []string{name}
-	}
-	for _, step := range s.Steps {
-		if a := step.AssignPolicy; a != nil && !a.Unassigns() {
-			assigned[a.Host] = append(assigned[a.Host], a.Policy)
-		}
-	}
-	used := map[string]bool{}
+	used, fetched := map[string]bool{}, map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(s.Nodes)) {
-		in.Hosts = append(in.Hosts, lintHost(s, name, assigned[name]))
-		for _, p := range assigned[name] {
+		h := lintHost(s, name)
+		in.Hosts = append(in.Hosts, h)
+		for _, p := range h.Policies {
 			used[p] = true
+		}
+		if source := s.Nodes[name].Settings().PolicySource; source != nil {
+			fetched[source.Policy] = true
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
-		in.Policies = append(in.Policies, lint.Policy{Policy: policies[name], Domain: o.Domain, Assigned: used[name]})
+		in.Policies = append(in.Policies, lint.Policy{Policy: policies[name], Domain: o.Domain || fetched[name], Assigned: used[name]})
 	}
 	return lint.Lint(in), nil
+}
+
+// firstPolicy is the policy that a host starts with, where several are in force the one
+// that other computers deal with first: the directory's goes before a local one.
+func firstPolicy(s *spec.Scenario, host string) string {
+	source := ""
+	if p := s.Nodes[host].Settings().PolicySource; p != nil {
+		source = p.Policy
+	}
+	return cmp.Or(source, s.Assignments[host], s.Persistent[host])
+}
+
+// policiesFor are the names of all policies that a host gets, in the course of time and
+// from wherever.
+func policiesFor(s *spec.Scenario, host string) (all []string) {
+	add := func(name string) {
+		if name != "" && !slices.Contains(all, name) {
+			all = append(all, name)
+		}
+	}
+	add(s.Assignments[host])
+	add(s.Persistent[host])
+	if source := s.Nodes[host].Settings().PolicySource; source != nil {
+		add(source.Policy)
+	}
+	for _, step := range s.Steps {
+		if a := step.AssignPolicy; a != nil && a.Host == host && !a.Unassigns() {
+			add(a.Policy)
+		}
+		if a := step.StorePolicy; a != nil && a.Host == host {
+			add(a.Policy)
+		}
+	}
+	return all
 }
 
 // LintAll is Lint for all cells of a file, as LoadAll gives them. What several cells
@@ -74,21 +119,32 @@ func LintAll(cells []*spec.Scenario, o LintOptions) ([]Finding, error) {
 }
 
 // lintHost is what lint has to know of a node.
-func lintHost(s *spec.Scenario, name string, policies []string) lint.Host {
+func lintHost(s *spec.Scenario, name string) lint.Host {
 	n := s.Nodes[name]
+	settings := n.Settings()
 	h := lint.Host{
-		Name: name, Addrs: s.NodeAddrs(name), Options: optionsOf(s, n), Policy: s.Assignments[name], Policies: policies,
-		NoDefaultExempt: n.Settings().DefaultExempt(),
+		Name: name, Addrs: s.NodeAddrs(name), Options: optionsOf(s, n), Policy: firstPolicy(s, name), Policies: policiesFor(s, name),
+		Dynamic:         dynamic(s, name),
+		NoDefaultExempt: settings.DefaultExempt(),
+		OpenAtBoot:      settings.BootMode == spec.BootPermit && (s.Persistent[name] == "" || settings.PersistentSince() == spec.FromAgent),
 	}
 	for _, v := range n.Serves {
 		switch {
 		case v.TCP != 0:
 			h.Serves = append(h.Serves, lint.Service{Protocol: ipsec.ProtoTCP, Port: uint16(v.TCP)})
+		case v.DHCP != nil:
+			h.Serves = append(h.Serves, lint.Service{Protocol: ipsec.ProtoUDP, Port: 67})
 		case v.UDP != 0:
 			h.Serves = append(h.Serves, lint.Service{Protocol: ipsec.ProtoUDP, Port: uint16(v.UDP)})
 		}
 	}
 	return h
+}
+
+// dynamic reports whether a node has other addresses in the course of time.
+func dynamic(s *spec.Scenario, name string) bool {
+	byDHCP := slices.ContainsFunc(s.Nodes[name].Interfaces, func(i spec.Interface) bool { return i.Unnumbered() })
+	return byDHCP || slices.ContainsFunc(s.Steps, func(step spec.Step) bool { return step.SetAddress != nil && step.SetAddress.Node == name })
 }
 
 // partPath is the path in the file of a part of the policies.
@@ -146,6 +202,8 @@ func partPath(s *spec.Scenario, policies map[string]*policy.Policy, r lint.Ref) 
 		return "$.nodes." + r.Name
 	case lint.HostNoDefaultExempt:
 		return "$.nodes." + r.Name + ".ipsec.no-default-exempt"
+	case lint.HostBootMode:
+		return "$.nodes." + r.Name + ".ipsec.boot-mode"
 	case lint.HostIPv6:
 		return "$.nodes." + r.Name + ".ipsec.ipv6"
 	case lint.FilterList:

@@ -4,16 +4,19 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
 	"github.com/ipseclab/ipseclab/hosts/policy/lint"
+	"github.com/ipseclab/ipseclab/hosts/policy/netsh"
 	"github.com/ipseclab/ipseclab/scenarios"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
 type lintCmd struct {
-	What     []string      `arg:"" optional:"" name:"file|dir|name" help:"Scenario files, folders with them, or names of the catalogue."`
+	What     []string      `arg:"" optional:"" name:"file|dir|name" help:"Scenario files, folders with them, names of the catalogue, or scripts of netsh."`
 	Format   string        `enum:"text,json,sarif" default:"text" help:"text, json, or sarif for code review tools (SARIF 2.1.0)."`
 	Severity lint.Severity `default:"info" placeholder:"info|warning|error" help:"Print findings of this severity and above."`
 	Ignore   []string      `placeholder:"RULE" help:"Leave out findings of these rules."`
@@ -22,7 +25,7 @@ type lintCmd struct {
 }
 
 func (lintCmd) Help() string {
-	return `Reviews the policies of scenario files: what the documents advise against, what
+	return `Reviews the policies of scenario files and of netsh scripts: what the documents advise against, what
 cannot work, and what a careful reviewer would ask about. Nothing is run. Each
 finding has its place, the rule with the claims that it rests on, and how to mend
 it. The exit code is 1 when there is an error, and 0 when there is none.
@@ -65,27 +68,75 @@ func (c lintCmd) Run(s streams) error {
 
 // lint reviews all files, or says everything that is wrong with them.
 func (c lintCmd) lint() ([]lint.Finding, error) {
-	found, err := inputs(c.What)
+	var all []lint.Finding
+	var mistakes []error
+	for _, word := range c.What {
+		found, err := c.word(word)
+		if err != nil {
+			mistakes = append(mistakes, err)
+		}
+		all = append(all, found...)
+	}
+	if mistakes != nil {
+		return nil, status{exitWrong, errors.Join(mistakes...)}
+	}
+	return all, nil
+}
+
+// word reviews what one word of the command line means.
+func (c lintCmd) word(word string) (all []lint.Finding, err error) {
+	o := scenarios.LintOptions{Domain: c.Domain}
+	if isScript(word) {
+		return lintScript(word, o)
+	}
+	found, err := inputsOf(word)
 	if err != nil {
 		return nil, err
 	}
-	var all []lint.Finding
 	var mistakes []error
 	for _, in := range found {
 		cells, err := in.load()
 		if err == nil {
 			var f []lint.Finding
-			f, err = scenarios.LintAll(cells, scenarios.LintOptions{Domain: c.Domain})
+			f, err = scenarios.LintAll(cells, o)
 			all = append(all, f...)
 		}
 		if err != nil {
 			mistakes = append(mistakes, err)
 		}
 	}
-	if mistakes != nil {
-		return nil, status{exitWrong, errors.Join(mistakes...)}
+	return all, errors.Join(mistakes...)
+}
+
+// isScript reports whether a word is a file that is no scenario, and so a script of netsh.
+func isScript(word string) bool {
+	info, err := os.Stat(word)
+	ext := strings.ToLower(filepath.Ext(word))
+	return err == nil && !info.IsDir() && ext != ".yaml" && ext != ".yml"
+}
+
+func lintScript(file string, o scenarios.LintOptions) ([]lint.Finding, error) {
+	text, err := readScript(file)
+	if err != nil {
+		return nil, wrong("%w", err)
 	}
-	return all, nil
+	return scenarios.LintScript(netsh.Script{Name: file, Text: text, Open: func(name string) (string, error) {
+		if !filepath.IsLocal(filepath.FromSlash(name)) {
+			return "", fmt.Errorf("%s is not beside the script or below", name)
+		}
+		return readScript(filepath.Join(filepath.Dir(file), filepath.FromSlash(name)))
+	}}, o)
+}
+
+// readScript reads a script that is not longer than any may be.
+func readScript(file string) (string, error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b, err := io.ReadAll(io.LimitReader(f, netsh.MaxScript+1))
+	return string(b), err
 }
 
 // shown are the findings to print; bad is whether there is an error among those that are not ignored.

@@ -75,7 +75,10 @@ func (c *Compiled) view(s *specific) SpecificFilter {
 // all filters.
 func (c *Compiled) Exempts(d ipsec.Direction, s ipsec.Selector) bool {
 	for i, e := range c.entries(d) {
-		if c.plumbed[d][i] == nil && classifier.Holds(&e.Selector, &s) {
+		if c.plumbed[d][i] != nil {
+			break // exemptions stand in front
+		}
+		if classifier.Holds(&e.Selector, &s) {
 			return true
 		}
 	}

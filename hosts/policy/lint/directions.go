@@ -55,16 +55,6 @@ func checkOneWay(l *linter) {
 // all traffic. A trap or a log record can.
 func answered(s ipsec.Selector) bool { return s.Proto == ipsec.ProtoAny || s.Proto == ipsec.ProtoTCP }
 
-// first is the first filter in search order that holds a whole selector.
-func (u *unit) first(s ipsec.Selector) (policy.SpecificFilter, bool) {
-	for _, f := range u.filters {
-		if f.Holds(s) {
-			return f, true
-		}
-	}
-	return policy.SpecificFilter{}, false
-}
-
 var (
 	multicast4 = netip.MustParsePrefix("224.0.0.0/4") // RFC 5771
 	multicast6 = netip.MustParsePrefix("ff00::/8")    // RFC 4291, Section 2.7

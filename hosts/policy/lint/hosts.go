@@ -16,6 +16,13 @@ var exemptGroups = &Rule{
 	Fix:   "Set NoDefaultExempt to 3, and permit the groups that are needed.",
 }
 
+var openAtBoot = &Rule{
+	ID: "boot-open", Severity: Warning, Claims: []string{"C058", "C059"},
+	Title: "Everything passes until the policy agent has started",
+	Why:   "In boot mode permit the driver filters nothing before the agent gives it the policy: each start of the computer opens it for that time.",
+	Fix:   "Set the boot mode to stateful or block, or give the host a persistent policy.",
+}
+
 var ipv6Bypass = &Rule{
 	ID: "ipv6-bypass", Severity: Warning,
 	Title: "A host with IPv6 has a policy for IPv4 alone",
@@ -51,6 +58,9 @@ func (l *linter) settings(u *unit) {
 	}
 	if h.Options.Exempt.Groups {
 		l.report(exemptGroups, Ref{Part: HostNoDefaultExempt, Name: h.Name}, "%s: NoDefaultExempt %d lets multicast and broadcast pass", h.Name, h.NoDefaultExempt)
+	}
+	if h.OpenAtBoot {
+		l.report(openAtBoot, Ref{Part: HostBootMode, Name: h.Name}, "%s filters nothing while its policy agent starts", h.Name)
 	}
 	for _, a := range h.Addrs {
 		if a.Is6() && h.Options.BypassIPv6 {

@@ -40,9 +40,16 @@ type Host struct {
 	Policies []string // all that it gets in the course of time, with that
 	Serves   []Service
 
+	// Dynamic says that its addresses change, or come by DHCP.
+	Dynamic bool
+
 	// NoDefaultExempt is the registry value of that name, 0 to 3, that Options.Exempt has
 	// been made of.
 	NoDefaultExempt int
+
+	// OpenAtBoot says that everything passes between the start of the driver and that of
+	// the policy agent: boot mode permit, and no persistent policy in force by then.
+	OpenAtBoot bool
 }
 
 // Service is what listens on a host.
@@ -84,6 +91,7 @@ const (
 	ActionSoft                        // Policy, Rule
 	HostAssignment                    // Name
 	HostNoDefaultExempt               // Name
+	HostBootMode                      // Name
 	HostIPv6                          // Name
 	FilterList                        // Name
 	FilterAction                      // Name

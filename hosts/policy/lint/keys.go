@@ -127,12 +127,16 @@ func checkSeveralAuth(l *linter) {
 	})
 	for _, p := range l.policies {
 		for _, u := range p.units {
-			for i, f := range u.filters {
-				for _, g := range u.filters[i+1:] {
-					if clash(p, f, g) {
-						l.report(severalAuth, p.at(f).ref(WholeRule),
+			for i := range u.filters {
+				f := &u.filters[i]
+				if f.Kind != policy.Negotiate || f.Tunnel() || f.Selector.Proto == ipsec.ProtoAny || u.host != nil && !f.Outbound && !f.Inbound {
+					continue
+				}
+				for j := range u.filters[i+1:] {
+					if g := &u.filters[i+1+j]; p.auth[f.Rule] != p.auth[g.Rule] && clash(f, g) {
+						l.report(severalAuth, p.at(*f).ref(WholeRule),
 							"rule %s (%s) and rule %s authenticate the same two hosts in different ways: %s, and %s",
-							p.at(f), f.Generic, p.at(g), l.methods(p, f), l.methods(p, g))
+							p.at(*f), f.Generic, p.at(*g), l.methods(p, *f), l.methods(p, *g))
 					}
 				}
 			}
@@ -140,16 +144,15 @@ func checkSeveralAuth(l *linter) {
 	}
 }
 
-// clash reports whether f, which is searched before g, takes a part of the traffic between
-// hosts, leaves another to g, and each has its own way of authentication.
-func clash(p *reviewed, f, g policy.SpecificFilter) bool {
-	if f.Rule == g.Rule || f.Kind != policy.Negotiate || g.Kind != policy.Negotiate || f.Tunnel() || g.Tunnel() {
+// clash reports whether f, which is searched before g and is for a protocol, takes a part
+// of the traffic between hosts, and g would have another.
+func clash(f, g *policy.SpecificFilter) bool {
+	if g.Kind != policy.Negotiate || g.Tunnel() || f.Selector == g.Selector {
 		return false
 	}
 	s := f.Selector
 	s.Proto, s.SrcPort, s.DstPort = g.Selector.Proto, g.Selector.SrcPort, g.Selector.DstPort
-	between := g.Holds(s) && (f.Outbound || f.Inbound || len(p.units) == 1 && p.units[0].host == nil)
-	return between && f.Selector.Proto != ipsec.ProtoAny && f.Selector != g.Selector && authKey(p.Rules[f.Rule].Auth) != authKey(p.Rules[g.Rule].Auth)
+	return g.Holds(s)
 }
 
 // methods words the authentication of a filter's rule.

@@ -113,18 +113,30 @@ type linter struct {
 type reviewed struct {
 	*Policy
 	units []*unit // for each host that has it, or one for none that is known
+	auth  []int   // by rule: equal numbers are equal ways of authentication
 }
 
 // unit is a policy on one host.
 type unit struct {
 	*reviewed
-	host     *Host            // nil: none is known
-	compiled *policy.Compiled // nil: it does not compile there
-	filters  []policy.SpecificFilter
+	host     *Host                   // nil: none is known
+	compiled *policy.Compiled        // nil: it does not compile there
+	filters  []policy.SpecificFilter // in search order
+
+	all, outbound, inbound searchable       // of filters; both ways all of them, where no host is known
+	made                   map[[2]int][]int // by rule and filter: what became of it, by places in filters
 }
 
 func (l *linter) add(p *Policy) {
 	r := &reviewed{Policy: p}
+	numbers := map[string]int{}
+	for i := range p.Rules {
+		key := authKey(p.Rules[i].Auth)
+		if _, ok := numbers[key]; !ok {
+			numbers[key] = len(numbers)
+		}
+		r.auth = append(r.auth, numbers[key])
+	}
 	l.policies = append(l.policies, r)
 	for i := range l.in.Hosts {
 		if h := &l.in.Hosts[i]; slices.Contains(h.Policies, p.Name) {
@@ -146,6 +158,7 @@ func newUnit(r *reviewed, h *Host, addrs []netip.Addr, o policy.Options) *unit {
 	if c, err := policy.Compile(marked(r.Policy.Policy), addrs, o); err == nil {
 		u.compiled, u.filters = c, c.SpecificFilters()
 	}
+	u.prepare()
 	return u
 }
 

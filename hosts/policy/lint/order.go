@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -48,13 +49,10 @@ func standing(a policy.Address) bool { return a.Name() != "" || a.ServerKind() !
 func (p *reviewed) never(rule, filter int) (why string, never bool) {
 	var reasons []string
 	for _, u := range p.units {
-		if u.compiled == nil {
+		if u.compiled == nil || u.host != nil && u.host.Dynamic {
 			return "", false
 		}
-		for i, f := range u.filters {
-			if f.Rule != rule || f.Filter != filter {
-				continue
-			}
+		for _, i := range u.made[[2]int{rule, filter}] {
 			reason := u.useless(i)
 			if reason == "" {
 				return "", false
@@ -99,54 +97,86 @@ func (u *unit) useless(i int) string {
 	if u.host != nil && !f.Outbound && !f.Inbound {
 		return concernsNobody
 	}
-	out, in := f.Outbound, f.Inbound
-	if u.host == nil {
-		out, in = true, true
-	}
+	out, in := f.Outbound || u.host == nil, f.Inbound || u.host == nil
 	if (!out || u.compiled.Exempts(ipsec.Outbound, f.Selector)) && (!in || u.compiled.Exempts(ipsec.Inbound, f.Selector)) {
 		return "what it selects passes before all filters"
 	}
-	for _, g := range u.filters[:i] {
-		sees := u.host == nil || (!f.Outbound || g.Outbound) && (!f.Inbound || g.Inbound)
-		if !sees || !g.Holds(f.Selector) {
+	var before *policy.SpecificFilter
+	for _, way := range []struct {
+		used   bool
+		search searchable
+	}{{out, u.outbound}, {in, u.inbound}} {
+		if !way.used {
 			continue
 		}
-		if g.Rank == f.Rank && !u.alike(g, f) {
+		j, ok := way.search.holder(f.Selector)
+		if !ok || j >= i {
+			return ""
+		}
+		before = &u.filters[j]
+		if before.Rank == f.Rank && !u.alike(before, &f) {
 			return "" // a matter of order
 		}
-		return fmt.Sprintf("rule %s has all of it (%s)", u.at(g), g.Generic)
 	}
-	return ""
+	return fmt.Sprintf("rule %s has all of it (%s)", u.at(*before), before.Generic)
 }
 
 // alike reports whether it is the same which of two filters decides.
-func (u *unit) alike(f, g policy.SpecificFilter) bool {
+func (u *unit) alike(f, g *policy.SpecificFilter) bool {
 	if f.Kind != g.Kind {
 		return false
 	}
-	a, b := u.Rules[f.Rule], u.Rules[g.Rule]
-	return f.Rule == g.Rule || f.Kind != policy.Negotiate || a.Action.Name == b.Action.Name && a.Tunnel == b.Tunnel && authKey(a.Auth) == authKey(b.Auth)
+	a, b := &u.Rules[f.Rule], &u.Rules[g.Rule]
+	return f.Rule == g.Rule || f.Kind != policy.Negotiate || a.Action.Name == b.Action.Name && a.Tunnel == b.Tunnel && u.auth[f.Rule] == u.auth[g.Rule]
 }
 
 func checkOrder(l *linter) {
 	for _, p := range l.policies {
 		for _, u := range p.units {
-			for i, f := range u.filters {
-				for _, g := range u.filters[i+1:] {
-					if g.Rank != f.Rank {
-						break
-					}
-					if u.disputed(f, g) {
-						l.report(undefinedOrder, u.filter(g), "rule %s (%s) and rule %s (%s) are equally specific: one is to %s, the other to %s%s",
-							u.at(g), g.Generic, u.at(f), f.Generic, g.Kind, f.Kind, another(f, g))
-					}
+			for from := 0; from < len(u.filters); {
+				to := from + 1
+				for to < len(u.filters) && u.filters[to].Rank == u.filters[from].Rank {
+					to++
 				}
+				l.disputes(u, u.filters[from:to])
+				from = to
 			}
 		}
 	}
 }
 
-func another(f, g policy.SpecificFilter) string {
+// disputes compares filters of one rank. Where their prefixes are as long, they have
+// packets in common only if they are for the same addresses; else one is for a source
+// where the other is for a destination.
+func (l *linter) disputes(u *unit, rank []policy.SpecificFilter) {
+	type ends struct{ src, dst netip.Prefix }
+	same := map[ends][]*policy.SpecificFilter{}
+	lengths := map[[2]int][]*policy.SpecificFilter{}
+	for i := range rank {
+		g := &rank[i]
+		at := ends{g.Selector.Src, g.Selector.Dst}
+		for _, f := range same[at] {
+			l.dispute(u, f, g)
+		}
+		src, dst := at.src.Bits(), at.dst.Bits()
+		if src != dst {
+			for _, f := range lengths[[2]int{dst, src}] {
+				l.dispute(u, f, g)
+			}
+		}
+		same[at] = append(same[at], g)
+		lengths[[2]int{src, dst}] = append(lengths[[2]int{src, dst}], g)
+	}
+}
+
+func (l *linter) dispute(u *unit, f, g *policy.SpecificFilter) {
+	if u.disputed(f, g) {
+		l.report(undefinedOrder, u.filter(*g), "rule %s (%s) and rule %s (%s) are equally specific: one is to %s, the other to %s%s",
+			u.at(*g), g.Generic, u.at(*f), f.Generic, g.Kind, f.Kind, another(f, g))
+	}
+}
+
+func another(f, g *policy.SpecificFilter) string {
 	if f.Kind == g.Kind {
 		return " in another way"
 	}
@@ -157,7 +187,7 @@ func another(f, g policy.SpecificFilter) string {
 // about packets that both select. Filters for the two ports of a connection, such as
 // one for what is sent from port 80 and one for what is sent to port 1433, meet only in
 // packets that nobody has in mind, and are left out.
-func (u *unit) disputed(f, g policy.SpecificFilter) bool {
+func (u *unit) disputed(f, g *policy.SpecificFilter) bool {
 	if u.alike(f, g) || !overlap(f.Selector, g.Selector) {
 		return false
 	}

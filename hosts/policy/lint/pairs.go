@@ -170,10 +170,9 @@ func (a start) decided(f policy.SpecificFilter, local, remote netip.Addr) (ipsec
 	if a.compiled.Exempts(ipsec.Outbound, s) {
 		return s, false
 	}
-	for _, g := range a.filters {
-		if g.Outbound && g.Holds(s) {
-			return s, g.Rule == f.Rule && g.Filter == f.Filter
-		}
+	if i, ok := a.outbound.holder(s); ok {
+		g := &a.filters[i]
+		return s, g.Rule == f.Rule && g.Filter == f.Filter
 	}
 	return s, false
 }

@@ -88,15 +88,17 @@ func checkPermits(l *linter) {
 
 // permitsWider finds permit filters that hold filters of which another rule negotiates.
 func (l *linter) permitsWider(u *unit) {
-	for _, f := range u.filters {
-		if f.Kind != policy.Permit || f.Selector.Proto != ipsec.ProtoAny {
+	for i := range u.filters {
+		f := &u.filters[i]
+		if f.Kind != policy.Permit || f.Selector.Proto != ipsec.ProtoAny || f.Selector.Src.IsSingleIP() && f.Selector.Dst.IsSingleIP() {
 			continue
 		}
-		for _, g := range u.filters {
+		for j := range u.filters {
+			g := &u.filters[j]
 			wider := f.Selector.Src != g.Selector.Src || f.Selector.Dst != g.Selector.Dst
 			if g.Kind == policy.Negotiate && wider && f.Holds(g.Selector) {
-				l.report(permitWider, u.filter(f), "rule %s permits all of %s, and only %s of it is negotiated, by rule %s",
-					u.at(f), f.Generic, g.Generic, u.at(g))
+				l.report(permitWider, u.filter(*f), "rule %s permits all of %s, and only %s of it is negotiated, by rule %s",
+					u.at(*f), f.Generic, g.Generic, u.at(*g))
 				break
 			}
 		}
@@ -124,6 +126,7 @@ func (l *linter) permitsFromPort(u *unit) {
 
 func checkOverlaps(l *linter) {
 	for _, p := range l.policies {
+		secured := p.securedSubnets()
 		for i, r := range p.Rules {
 			if r.Inactive || r.Action.Kind != policy.Permit {
 				continue
@@ -134,8 +137,11 @@ func checkOverlaps(l *linter) {
 					continue
 				}
 				for _, net := range subnets(f) {
-					if who, secured, ok := securedAround(at, net); ok {
-						l.report(exemptOverlap, at.item(RuleFilter, n), "rule %s exempts %s, which lies within %s of rule %s", at, net, secured, who)
+					for _, s := range secured {
+						if s.net.Bits() <= net.Bits() && s.net.Overlaps(net) {
+							l.report(exemptOverlap, at.item(RuleFilter, n), "rule %s exempts %s, which lies within %s of rule %s", at, net, s.net, s.who)
+							break
+						}
 					}
 				}
 			}
@@ -153,19 +159,22 @@ func subnets(f policy.Filter) (all []netip.Prefix) {
 	return all
 }
 
-// securedAround finds a subnet around net that another rule of the policy negotiates with.
-func securedAround(at place, net netip.Prefix) (who place, secured netip.Prefix, ok bool) {
-	for i, r := range at.Rules {
-		if r.Inactive || r.Action.Kind != policy.Negotiate || i == at.rule {
+// securedSubnet is a subnet that a rule negotiates with.
+type securedSubnet struct {
+	who place
+	net netip.Prefix
+}
+
+func (p *reviewed) securedSubnets() (all []securedSubnet) {
+	for i, r := range p.Rules {
+		if r.Inactive || r.Action.Kind != policy.Negotiate {
 			continue
 		}
 		for _, f := range r.Filters.Filters {
-			for _, s := range subnets(f) {
-				if s.Bits() <= net.Bits() && s.Overlaps(net) {
-					return place{at.reviewed, i}, s, true
-				}
+			for _, net := range subnets(f) {
+				all = append(all, securedSubnet{place{p, i}, net})
 			}
 		}
 	}
-	return place{}, netip.Prefix{}, false
+	return all
 }

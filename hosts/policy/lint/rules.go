@@ -76,7 +76,7 @@ func Rules() []*Rule {
 		negotiateDC, negotiateDNS, negotiateDHCP, infrastructureNotExempt, icmpNotExempt, icmpBlocked,
 		fallBack, fallBackOnPort, boundaryInitiates, defaultResponse,
 		mainModesDoNotMeet, authDoesNotMeet, quickModesDoNotMeet, pfsOneSided, oneSided,
-		exemptKerberos, exemptGroups, ipv6Bypass, multihomedMe,
+		exemptKerberos, exemptGroups, openAtBoot, ipv6Bypass, multihomedMe,
 		protectsNothing, unassigned, inactive, unusedList, unusedAction,
 	}
 }

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"net/netip"
 	"slices"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
@@ -94,11 +95,7 @@ func checkServers(l *linter) {
 		}
 		for i, f := range r.Filters.Filters {
 			for _, role := range roles {
-				kind := role.kind != 0 && (f.Source.ServerKind() == role.kind || f.Destination.ServerKind() == role.kind)
-				port := slices.ContainsFunc(role.serves, func(s Service) bool {
-					return f.Protocol == s.Protocol && (f.DestinationPort == s.Port || f.SourcePort == s.Port)
-				})
-				if kind || port {
+				if role.named(f) {
 					l.report(role.rule, p.item(RuleFilter, i), "rule %s negotiates with %s: its filter is %s", p, role.name, f)
 				}
 			}
@@ -106,18 +103,23 @@ func checkServers(l *linter) {
 	})
 }
 
-// checkRoles asks, for hosts that are known as servers, what policies of others do with
-// what clients send them.
+// checkRoles asks what a policy does with what its host sends to servers: to hosts that
+// are known as such by what they serve, and to those that it is told to use.
 func checkRoles(l *linter) {
 	for _, p := range l.policies {
 		for _, u := range p.units {
 			if u.host == nil || u.compiled == nil {
 				continue
 			}
-			for i := range l.in.Hosts {
-				for _, role := range roles {
+			for _, role := range roles {
+				for i := range l.in.Hosts {
 					if server := &l.in.Hosts[i]; server != u.host && role.of(server) {
-						l.asks(u, server, role)
+						l.asks(u, server.Name, server.Addrs, role)
+					}
+				}
+				if role.kind != 0 && u.host.Options.Servers != nil {
+					for _, a := range u.host.Options.Servers(role.kind) {
+						l.asks(u, l.hostAt(a), []netip.Addr{a}, role)
 					}
 				}
 			}
@@ -131,18 +133,18 @@ func (r role) of(h *Host) bool {
 }
 
 // asks reports what a host would negotiate with a server, if anything.
-func (l *linter) asks(u *unit, server *Host, r role) {
+func (l *linter) asks(u *unit, server string, addrs []netip.Addr, r role) {
 	for _, src := range u.host.Addrs {
-		for _, dst := range server.Addrs {
-			if src.Is4() != dst.Is4() {
+		for _, dst := range addrs {
+			if src.Is4() != dst.Is4() || src == dst {
 				continue
 			}
 			for _, f := range r.asks {
 				f.Src, f.Dst = src, dst
 				by, ok := u.compiled.Decides(ipsec.Outbound, f)
-				if ok && by.Kind == policy.Negotiate && !names(by.Generic, r) {
+				if ok && by.Kind == policy.Negotiate && !r.named(by.Generic) {
 					l.report(r.rule, u.at(by).ref(WholeRule), "rule %s negotiates with %s, %s: %s %s port %d",
-						u.at(by), server.Name, r.name, ipsec.ProtoName(f.Proto), dst, f.DstPort)
+						u.at(by), server, r.name, ipsec.ProtoName(f.Proto), dst, f.DstPort)
 					return
 				}
 			}
@@ -150,9 +152,10 @@ func (l *linter) asks(u *unit, server *Host, r role) {
 	}
 }
 
-// names reports whether checkServers looks at the filter.
-func names(f policy.Filter, r role) bool {
-	return slices.ContainsFunc(r.serves, func(s Service) bool {
+// named reports whether a filter names servers of the role, by their kind or their port.
+func (r role) named(f policy.Filter) bool {
+	kind := r.kind != 0 && (f.Source.ServerKind() == r.kind || f.Destination.ServerKind() == r.kind)
+	return kind || slices.ContainsFunc(r.serves, func(s Service) bool {
 		return f.Protocol == s.Protocol && (f.DestinationPort == s.Port || f.SourcePort == s.Port)
 	})
 }

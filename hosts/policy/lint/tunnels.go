@@ -98,6 +98,11 @@ func checkTunnelEnds(l *linter) {
 		if !r.Tunnel.IsValid() {
 			return
 		}
+		for _, u := range p.units {
+			if u.host != nil && u.host.Dynamic {
+				l.report(tunnelDynamic, p.ref(RuleTunnel), "the tunnel of rule %s is for %s, whose own address changes", p, u.host.Name)
+			}
+		}
 		h := l.hostOf(r.Tunnel)
 		if h == nil {
 			l.report(tunnelNowhere, p.ref(RuleTunnel), "the tunnel of rule %s ends at %s, an address that nobody has", p, r.Tunnel)

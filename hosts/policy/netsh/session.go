@@ -23,6 +23,9 @@ type Script struct {
 
 	// Open reads a file that the script names, as netsh -f and exec do. nil: there are none.
 	Open func(name string) (string, error)
+
+	// After is called when a line has been run, before the next one is. nil: nobody asks.
+	After func(Line)
 }
 
 // Run does what a script says, line by line. It begins at the root of netsh, as a new
@@ -77,6 +80,9 @@ func (s *session) include(name, text string) {
 
 func (s *session) add(l Line) {
 	s.result.Lines = append(s.result.Lines, l)
+	if s.script.After != nil {
+		s.script.After(l)
+	}
 	s.stopped = s.stopped || s.script.Stop && l.Outcome == Refused
 }
 
