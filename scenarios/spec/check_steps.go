@@ -289,6 +289,6 @@ func (c *checker) assignPolicy(path string, a *AssignPolicy) {
 		if c.s.Nodes[a.Host].Settings().NoIKE {
 			c.key(child(path, "host"), "assign-policy: %s has no IKE (no-ike: true), and so no IPsec policy", a.Host)
 		}
-		c.defined(path, "policy", a.Policy, "policy", "$.policies", append(sorted(c.s.Policies), PolicyNone))
+		c.assigned(path, "policy", a.Policy, PolicyNone)
 	}
 }

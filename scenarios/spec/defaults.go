@@ -35,6 +35,7 @@ import (
 //	Filter.Mirrored      Filter.BothWays               true
 //	MainMode.Lifetime    MainMode.Expiry               8h
 //	Policy.Polling       Policy.PollingInterval        3h
+//	DefaultResponse      Policy.Responds               not active, but in a predefined policy
 //	Rule.Name            Rule.Label                    the name of its filter list
 //	Rule.Active          Rule.IsActive                 true
 //	Interface.Connection Node.DialUp                   lan
@@ -285,6 +286,14 @@ func (r Rule) IsActive() bool { return r.Active == nil || *r.Active }
 
 // PollingInterval is how often the policy agent looks for a change of the policy.
 func (p Policy) PollingInterval() time.Duration { return or(p.Polling.Span(), 3*time.Hour) }
+
+// Responds reports whether the default response rule of the policy is active.
+func (p Policy) Responds() bool {
+	if d := p.DefaultResponse; d != nil {
+		return d.Active == nil || *d.Active
+	}
+	return p.Predefined != ""
+}
 
 // DialUp are the node's addresses on dial-up and VPN connections.
 func (n Node) DialUp() (all []netip.Addr) {

@@ -250,8 +250,15 @@ type Policy struct {
 	Script string `yaml:"-"`                               // with netsh: the text of the script, which reading the scenario puts there
 
 	// DefaultResponse activates the default response rule, which Windows has in each new
-	// policy and an administrator can deactivate. Default: it is not active.
+	// policy and an administrator can deactivate. Default: it is not active, but in what predefined names.
 	DefaultResponse *DefaultResponse `yaml:"default-response"`
+
+	// Predefined has the policy begin as one of those of Windows: client-respond-only,
+	// server-request-security or secure-server-require-security. Its rules come first, and what
+	// else stands here is added, or takes the place of what that policy has.
+	Predefined string `yaml:"predefined"`
+	// Auth is how the rules of the predefined policy authenticate. Default: Kerberos.
+	Auth []Authenticate `yaml:"authentication"`
 }
 
 // DefaultResponse is the default response rule: it answers peers that start IKE about
@@ -260,6 +267,7 @@ type DefaultResponse struct {
 	Methods []string       `yaml:"security-methods"` // left out: those of the documentation
 	PFS     bool           `yaml:"pfs"`              // session key perfect forward secrecy
 	Auth    []Authenticate `yaml:"authentication"`   // in order of preference; left out: Kerberos
+	Active  *bool          `yaml:"active"`           // default true; false deactivates the one of a predefined policy
 }
 
 // MainMode is the key exchange part of a policy.
