@@ -228,6 +228,7 @@ func optionsOf(s *spec.Scenario, n spec.Node) policy.Options {
 	o.Persistent = map[string]policy.Precedence{
 		spec.OrderPersistent: policy.PersistentFirst, spec.OrderLast: policy.PersistentLast,
 	}[settings.Precedence()]
+	o.System, _ = n.Profile()
 	for _, word := range settings.TieOrder() {
 		o.Ties = append(o.Ties, kindOf(word))
 	}

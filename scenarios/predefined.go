@@ -42,9 +42,7 @@ func authenticate(p *policy.Policy, auth []policy.AuthMethod) {
 		return
 	}
 	for i := range p.Rules {
-		if p.Rules[i].Action.Kind == policy.Negotiate {
-			p.Rules[i].Auth = slices.Clone(auth)
-		}
+		p.Rules[i].Auth = slices.Clone(auth) // also of those that permit: Windows 2000 and XP want it the same (C122)
 	}
 	if p.DefaultResponse != nil {
 		p.DefaultResponse.Auth = slices.Clone(auth)

@@ -185,8 +185,7 @@ func (c *checker) persistent() {
 			c.key(path, "persistent: no host is called %q%s", shorten(host), Suggest(host, c.hosts()))
 		case ok && !n.Host():
 			c.key(path, "persistent: %s is %s and has no IPsec policy", host, article(n.Kind()))
-		case n.Settings().NoIKE:
-			c.key(path, "persistent: %s has no IKE (no-ike: true), and so no IPsec policy", host)
+		case c.noPolicy(path, "persistent", host), c.noPersistent(path, host):
 		case s.Persistent[host] == "":
 			c.at(path, "persistent: %s has no policy: leave it out", host)
 		}
@@ -204,6 +203,9 @@ func (c *checker) policyAgent(path string, a *PolicyAgent) {
 
 func (c *checker) storePolicy(path string, p *StorePolicy) {
 	c.ipsecHost(path, "store-policy", p.Host)
+	if p.Place() == LocationPersistent {
+		c.noPersistent(child(path, "location"), p.Host)
+	}
 	if p.Policy == "" {
 		c.missing(path, "policy", "store-policy: there is no policy")
 	}

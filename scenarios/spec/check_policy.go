@@ -32,9 +32,7 @@ func (c *checker) policies() {
 		} else if n := s.Nodes[host]; !n.Host() {
 			c.key(path, "assignments: %s is %s and has no IPsec policy", host, article(n.Kind()))
 		}
-		if s.Nodes[host].Settings().NoIKE {
-			c.key(path, "assignments: %s has no IKE (no-ike: true), and so no IPsec policy", host)
-		}
+		c.noPolicy(path, "assignments", host)
 		if s.Assignments[host] == "" {
 			c.at(path, "assignments: %s has no policy: leave it out", host)
 			continue

@@ -21,6 +21,9 @@ import (
 //	SetAddress.Segment   (*Scenario).InterfaceSegment  the segment of the node's only interface
 //	DHCPService.Lease    DHCPService.LeaseTime         8 days
 //	Node.IPsec           Node.Settings                 the default of each setting
+//	Node.OS              Node.Profile                  none: Windows Server 2003, without the limits of a profile
+//	IPsec.Retransmit     IPsec.Gaps                    as measured on Windows
+//	IPsec.VendorIDs      IPsec.Vendors                 that of Windows Server 2003
 //	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
 //	IPsec.SAIdleTime     IPsec.IdleAfter               5m
 //	IPsec.LogInterval    IPsec.LogsEvery               1h
@@ -202,12 +205,17 @@ func (n Node) Attacker() bool { return n.Kind() == TypeAttacker }
 // Host reports whether the node is a computer, with applications and IPsec.
 func (n Node) Host() bool { return n.Kind() == TypeHost }
 
-// Settings are what the sources leave open, as this node has it.
+// Settings are what the sources leave open, as this node has it: what it says
+// itself, and what its operating system has by default.
 func (n Node) Settings() IPsec {
-	if n.IPsec == nil {
-		return IPsec{}
+	var s IPsec
+	if n.IPsec != nil {
+		s = *n.IPsec
 	}
-	return *n.IPsec
+	if p, ok := n.Profile(); ok {
+		s.defaults(p)
+	}
+	return s
 }
 
 // RekeyBefore is how long before the end of its lifetime an SA pair is

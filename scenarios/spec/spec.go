@@ -91,6 +91,7 @@ type Node struct {
 	Routes     []Route     `yaml:"routes"`
 	Serves     []Service   `yaml:"serves"`  // applications that listen from the start
 	Servers    Servers     `yaml:"servers"` // of a host: which it is told to use
+	OS         string      `yaml:"os"`      // of a host: the profile of its operating system, or of what device it is, whose settings are its defaults
 	IPsec      *IPsec      `yaml:"ipsec"`   // of a host: what the sources leave open
 }
 
@@ -167,6 +168,12 @@ type IPsec struct {
 	LogInterval Duration `yaml:"log-interval"`
 	// FallBack is when and for how long rules with soft: true fall back to clear.
 	FallBack *FallBack `yaml:"fall-back"`
+	// Retransmit is how long IKE waits for an answer before it sends a message again, for
+	// each copy. Default: that of os, or 1s, 2s, 4s, 8s, 16s and 32s, as measured on Windows.
+	Retransmit []Duration `yaml:"retransmit" jsonschema:"minItems=1"`
+	// VendorIDs are sent in the first IKE message, in hexadecimal. Default: those of os, or that
+	// of Windows Server 2003.
+	VendorIDs []string `yaml:"vendor-ids" jsonschema:"uniqueItems=true"`
 	// NoIKE makes the host one that does not know IPsec: it has no policy, and its port 500 is closed.
 	NoIKE bool `yaml:"no-ike"`
 	// ReExpand is how long after a change of what filters stand for, such as the addresses of
