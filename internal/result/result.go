@@ -65,7 +65,7 @@ type Node struct {
 	Type string `json:"type"` // host, router, attacker
 	OS   string `json:"os,omitempty"`
 
-	// Unconfirmed are the values of the operating system's profile that the lab acts on and
+	// Unconfirmed are the values of the profile of its operating system that the lab acts on and
 	// no source confirms.
 	Unconfirmed []string `json:"unconfirmed,omitempty"`
 
