@@ -25,7 +25,7 @@ scenarios                -> hosts, hosts/policy/lint, hosts/policy/netsh, natbox
 scenarios/attack         -> sim, ike/payload, internal/ipv6
 hosts                    -> hosts/policy, hosts/dhcp, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
-hosts/policy             -> ike, internal/classifier
+hosts/policy             -> ike, internal/classifier, internal/profile
 hosts/policy/lint        -> hosts/policy
 hosts/policy/netsh       -> hosts/policy
 natbox                   -> sim, internal/ipv6
@@ -46,7 +46,9 @@ internal/wireshark       -> internal/trace
 internal/classifier      -> internal/ipsec
 
 # Leaves.
-scenarios/spec           ->
+# Profiles are data: the scenario file takes settings of hosts from them, policies what a system can do.
+scenarios/spec           -> internal/profile
+internal/profile         ->
 esp/replay               ->
 internal/ipsec           ->
 internal/suite           ->
@@ -71,6 +73,7 @@ hosts/dhcp               uses github.com/insomniacslk/dhcp
 # Files, frames as an observer decodes them, and people.
 scenarios                uses github.com/google/gopacket
 scenarios/attack         uses github.com/google/gopacket
+internal/profile         uses github.com/goccy/go-yaml
 scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2
 cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term, gvisor.dev/gvisor/pkg/log, github.com/owenrumney/go-sarif/v2

@@ -110,6 +110,9 @@ func (a *agent) put(next assigned) error {
 	h.driver.esp.SetPolicy(compiled.Outbound, compiled.Inbound)
 	h.driver.policy.changed(h.world.Now())
 	event := trace.PolicyAssigned{Filters: compiled.Specific()}
+	for _, w := range compiled.Pruned() {
+		event.Warnings = append(event.Warnings, w.String())
+	}
 	if next.policy != nil {
 		event.Policy, event.Source = next.policy.Name, next.from.String()
 	}

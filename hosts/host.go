@@ -57,6 +57,9 @@ type Config struct {
 	// an address sends.
 	MeNeedsAddress bool
 
+	Retransmit []time.Duration // see ike.Config
+	VendorIDs  [][]byte        // of the first IKE message; nil: that of Windows Server 2003
+
 	// NoIKE leaves port 500 closed: a computer that does not know IPsec. It answers
 	// IKE with ICMP port unreachable, and takes no policy.
 	NoIKE bool

@@ -53,6 +53,9 @@ func newKeying(h *Host, c Config) (*keying, error) {
 	if c.ResponderOrder {
 		preference = ike.ResponderOrder
 	}
+	if c.VendorIDs == nil {
+		c.VendorIDs = [][]byte{windows2003VendorID}
+	}
 	var err error
 	k.mux, err = mux.New(ike.Config{
 		Rand:      h.rand(h.agent.purpose("ike")),
@@ -60,7 +63,9 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		SPIs:      h.driver.esp,
 		Trace:     h.record,
 		Audit:     h.audited,
-		VendorIDs: [][]byte{windows2003VendorID},
+		VendorIDs: c.VendorIDs,
+
+		Retransmit: c.Retransmit,
 
 		SilentResponder: c.SilentResponder,
 		Preference:      preference,

@@ -59,6 +59,8 @@ type policyView struct {
 	At      string
 	Policy  string
 	Filters []string
+
+	Warnings []string
 }
 
 // stepView is a step as the report shows it.
@@ -228,7 +230,7 @@ func (p *page) readEvents(ev *evidence) {
 		case trace.PolicyAssigned:
 			if i, ok := index[e.Node]; ok {
 				h := &p.Hosts[i]
-				h.Policies = append(h.Policies, policyView{clock(e.At), inForce(b), b.Filters})
+				h.Policies = append(h.Policies, policyView{clock(e.At), inForce(b), b.Filters, b.Warnings})
 			}
 		case trace.Verdict:
 			p.Verdicts.add(verdictView{clock(e.At), e.Node, b}, maxVerdicts)

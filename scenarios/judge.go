@@ -102,7 +102,10 @@ func (l *lab) drawnSegments() (drawn []result.Segment) {
 func (l *lab) drawnNodes() (drawn []result.Node) {
 	for _, name := range slices.Sorted(maps.Keys(l.spec.Nodes)) {
 		n := l.spec.Nodes[name]
-		node := result.Node{Name: name, Type: n.Kind(), Policy: l.spec.Assignments[name]}
+		node := result.Node{Name: name, Type: n.Kind(), OS: n.OS, Policy: l.spec.Assignments[name]}
+		if p, ok := n.Profile(); ok {
+			node.Unconfirmed = p.Unsure()
+		}
 		for _, ifc := range n.Interfaces {
 			c := l.segments[ifc.Segment].Config()
 			drawn := result.Interface{Segment: ifc.Segment, MTU: c.MTU}

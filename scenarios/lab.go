@@ -126,6 +126,8 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		MeNeedsAddress:    settings.MeNeedsAddress,
 		StaticServers:     settings.StaticServers,
 		Servers:           toldServers(l.spec, n.Servers),
+		Retransmit:        settings.Gaps(),
+		VendorIDs:         settings.Vendors(),
 	}
 	c.Options.Resolve = func(name string) []netip.Addr { return l.names[name] }
 	for _, s := range n.Serves {

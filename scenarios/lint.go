@@ -147,10 +147,33 @@ func dynamic(s *spec.Scenario, name string) bool {
 	return byDHCP || slices.ContainsFunc(s.Steps, func(step spec.Step) bool { return step.SetAddress != nil && step.SetAddress.Node == name })
 }
 
+// givenAt is where a host gets a policy that is not in the file: a predefined one.
+func givenAt(s *spec.Scenario, policy string) string {
+	for _, host := range slices.Sorted(maps.Keys(s.Assignments)) {
+		if s.Assignments[host] == policy {
+			return "$.assignments." + host
+		}
+	}
+	for i, step := range s.Steps {
+		if a := step.AssignPolicy; a != nil && a.Policy == policy {
+			return fmt.Sprintf("$.steps[%d].assign-policy", i)
+		}
+	}
+	return "$"
+}
+
 // partPath is the path in the file of a part of the policies.
 func partPath(s *spec.Scenario, policies map[string]*policy.Policy, r lint.Ref) string {
 	whole := "$.policies." + r.Policy
-	rule := fmt.Sprintf("%s.rules[%d]", whole, r.Rule)
+	written, ok := s.Policies[r.Policy]
+	if !ok && r.Policy != "" {
+		return givenAt(s, r.Policy)
+	}
+	base, _ := spec.PredefinedRules(written.Predefined) // which come first
+	rule := fmt.Sprintf("%s.rules[%d]", whole, r.Rule-len(base))
+	if r.Rule < len(base) {
+		rule = whole + ".predefined"
+	}
 	action := func(key string) string {
 		name := policies[r.Policy].Rules[r.Rule].Action.Name
 		if _, ok := s.FilterActions[name]; !ok {

@@ -147,8 +147,19 @@ func (s *silences) asked(host string, peer netip.Addr, cookie [8]byte, at time.D
 }
 
 // mainModeSpan is how long a main mode goes on that nobody answers: the copies come
-// 1, 2, 4, 8, 16 and 32 seconds apart, and the last one has as long as the one before.
-const mainModeSpan = 95 * time.Second
+// 1, 2, 4, 8, 16 and 32 seconds apart, unless the host has other gaps, and the last one has
+// as long as the one before.
+func (s *silences) mainModeSpan(host string) time.Duration {
+	gaps := s.lab.spec.Nodes[host].Settings().Retransmit
+	if len(gaps) == 0 {
+		return 95 * time.Second
+	}
+	span := gaps[len(gaps)-1].Span()
+	for _, g := range gaps {
+		span += g.Span()
+	}
+	return span
+}
 
 // allow reports whether a host may send to a peer in the clear, by a rule with soft:
 // true, and counts it as use of the soft SA.
@@ -171,7 +182,7 @@ func (s *silences) allow(host string, peer netip.Addr, at time.Duration) bool {
 	heard := pair.heard != 0 && pair.heard <= at
 	refused := pair.refused != 0 && pair.refused <= at
 	switch {
-	case at-pair.first > mainModeSpan:
+	case at-pair.first > s.mainModeSpan(host):
 		return false // nobody is being asked
 	case at-pair.since >= c.After.Span() && (!heard || c.OnFailure):
 	case heard && c.OnFailure: // it may have refused

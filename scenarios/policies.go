@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -121,6 +122,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 		}
 		actions[name] = action
 	}
+	addPredefined(lists, actions)
 	policies := map[string]*policy.Policy{}
 	for _, name := range slices.Sorted(maps.Keys(s.Policies)) {
 		p := s.Policies[name]
@@ -131,9 +133,14 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 			}
 			continue
 		}
-		out := &policy.Policy{Name: name, Description: p.Description, MainMode: policy.MainMode{
-			Lifetime: p.MainMode.Expiry(), QuickModes: p.MainMode.QuickModes,
-		}, Polling: p.PollingInterval()}
+		out := &policy.Policy{Name: name}
+		if p.Predefined != "" {
+			out = predefinedPolicy(p.Predefined, lists, actions)
+			out.Name = name
+			authenticate(out, authOf(p.Auth))
+		}
+		out.Description, out.Polling = cmp.Or(p.Description, out.Description), p.PollingInterval()
+		out.MainMode = policy.MainMode{Lifetime: p.MainMode.Expiry(), QuickModes: p.MainMode.QuickModes}
 		for i, m := range p.MainMode.Methods {
 			proposal, err := policy.ParseMainModeMethod(m)
 			if err != nil {
@@ -141,8 +148,13 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 			}
 			out.MainMode.Proposals = append(out.MainMode.Proposals, proposal)
 		}
-		if d := p.DefaultResponse; d != nil {
+		if d := p.DefaultResponse; !p.Responds() {
+			out.DefaultResponse = nil
+		} else if d != nil {
 			out.DefaultResponse = &policy.DefaultResponse{PFS: d.PFS, Auth: authOf(d.Auth)}
+			if len(d.Auth) == 0 {
+				out.DefaultResponse.Auth = authOf(p.Auth)
+			}
 			for i, m := range d.Methods {
 				proposal, err := policy.ParseSecurityMethod(m)
 				if err != nil {
@@ -165,6 +177,9 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 			out.Rules = append(out.Rules, rule)
 		}
 		policies[name] = out
+	}
+	for _, name := range s.PredefinedInUse() {
+		policies[name] = predefinedPolicy(name, lists, actions)
 	}
 	return policies, errors.Join(mistakes...)
 }
@@ -213,6 +228,7 @@ func optionsOf(s *spec.Scenario, n spec.Node) policy.Options {
 	o.Persistent = map[string]policy.Precedence{
 		spec.OrderPersistent: policy.PersistentFirst, spec.OrderLast: policy.PersistentLast,
 	}[settings.Precedence()]
+	o.System, _ = n.Profile()
 	for _, word := range settings.TieOrder() {
 		o.Ties = append(o.Ties, kindOf(word))
 	}

@@ -234,6 +234,8 @@ func (l *lab) writtenIn(name string) string {
 		return s.StorePolicy != nil && s.StorePolicy.Name() == name && s.StorePolicy.Policy != name
 	}
 	switch {
+	case !ok && slices.Contains(policy.PredefinedPolicies(), name) && !slices.ContainsFunc(l.spec.Steps, stored):
+		return "predefined in Windows"
 	case !ok || slices.ContainsFunc(l.spec.Steps, stored):
 		return ""
 	case p.Netsh != "":

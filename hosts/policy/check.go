@@ -68,6 +68,7 @@ func check(p *Policy, local []netip.Addr, o Options) error {
 		c.rule(i, r)
 	}
 	c.defaultResponse()
+	c.system(system{o.System})
 	return errors.Join(c.errs...)
 }
 

@@ -16,9 +16,12 @@ type Compiled struct {
 	// without one the packet passes (TechNet cc740034). Not to be changed.
 	Outbound, Inbound []ipsec.Policy
 
-	policy *Policy // a copy; nil when none is assigned; with a persistent policy, the other one
-	ties   []Kind
-	all    []*specific // in search order, whether they concern the host or not
+	// A copy, without offers that the host does not know; nil when none is assigned; with a persistent policy, the other one.
+	policy *Policy
+	pruned []Pruned
+
+	ties []Kind
+	all  []*specific // in search order, whether they concern the host or not
 
 	// plumbed are the specific filters behind Outbound and Inbound, one for one; nil for exemptions.
 	plumbed map[ipsec.Direction][]*specific
@@ -57,6 +60,7 @@ func (c *Compiled) add(p *Policy, local []netip.Addr, o *Options) error {
 		return err
 	}
 	p = clone(p)
+	c.prune(system{o.System}, p)
 	p.standIn(o.KerberosKey)
 	if c.policy == nil {
 		c.policy = p

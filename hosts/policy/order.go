@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/profile"
 )
 
 // Options are what the compiler has to know of a host besides its addresses. The
@@ -46,6 +47,10 @@ type Options struct {
 	// BypassIPv6 has IPv6 pass whatever the policy says, as on Windows Server 2003,
 	// whose IPsec policies are for IPv4 alone.
 	BypassIPv6 bool
+
+	// System is the operating system of the host: what of a policy it can do, and which offers it
+	// knows. nil: all that the lab can.
+	System *profile.Profile
 }
 
 // Broadcasts are the addresses to which a host with these prefixes receives what

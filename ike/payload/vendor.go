@@ -31,6 +31,7 @@ var knownVendors = []struct{ prefix, name string }{
 	{"7bb93867d76c8d80df0f40fae8fc3b19", "AUTHIP_INIT_KE_DH_GROUP"},
 	{"09002689dfd6b712", "XAUTH"},                                                         // draft-ietf-ipsec-isakmp-xauth-06
 	{"afcad71368a1f1c96b8696fc7757", "Dead Peer Detection"},                               // RFC 3706, Section 5.1
+	{"7003cbc1097dbe9c2600ba6983bc8b35", "KAME/racoon"},                                   // ike-scan 1.9.5
 	{"ad2c0dd0b9c32083ccba25b8861ec455", "A GSS-API Authentication Method for IKE"},       // seen on the wire
 	{"b46d8914f3aaa3f2fedeb7c7db2943ca", "A GSS-API Authentication Method for IKE (\\n)"}, // seen on the wire
 }

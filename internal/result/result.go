@@ -61,9 +61,14 @@ type Step struct {
 
 // Node is a node of the network as drawn.
 type Node struct {
-	Name       string      `json:"name"`
-	Type       string      `json:"type"` // host, router, attacker
-	OS         string      `json:"os,omitempty"`
+	Name string `json:"name"`
+	Type string `json:"type"` // host, router, attacker
+	OS   string `json:"os,omitempty"`
+
+	// Unconfirmed are the values of the profile of its operating system that the lab acts on and
+	// no source confirms.
+	Unconfirmed []string `json:"unconfirmed,omitempty"`
+
 	Policy     string      `json:"policy,omitempty"` // assigned at the start
 	Interfaces []Interface `json:"interfaces"`
 }

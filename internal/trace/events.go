@@ -63,6 +63,10 @@ type PolicyAssigned struct {
 
 	Source     string `json:"source,omitempty"`     // where it was read: local, cache or source
 	Persistent string `json:"persistent,omitempty"` // the persistent policy that is in force as well
+
+	// Warnings are offers that the operating system of the host does not know, with
+	// the number that MS-ERREF gives to leaving them out.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // PolicyFetched is what a policy agent got from the source of its policy.

@@ -185,12 +185,11 @@ func (c *checker) persistent() {
 			c.key(path, "persistent: no host is called %q%s", shorten(host), Suggest(host, c.hosts()))
 		case ok && !n.Host():
 			c.key(path, "persistent: %s is %s and has no IPsec policy", host, article(n.Kind()))
-		case n.Settings().NoIKE:
-			c.key(path, "persistent: %s has no IKE (no-ike: true), and so no IPsec policy", host)
+		case c.noPolicy(path, "persistent", host), c.noPersistent(path, host):
 		case s.Persistent[host] == "":
 			c.at(path, "persistent: %s has no policy: leave it out", host)
 		}
-		c.defined("$.persistent", host, s.Persistent[host], "policy", "$.policies", sorted(s.Policies))
+		c.assigned("$.persistent", host, s.Persistent[host])
 	}
 }
 
@@ -204,12 +203,15 @@ func (c *checker) policyAgent(path string, a *PolicyAgent) {
 
 func (c *checker) storePolicy(path string, p *StorePolicy) {
 	c.ipsecHost(path, "store-policy", p.Host)
+	if p.Place() == LocationPersistent {
+		c.noPersistent(child(path, "location"), p.Host)
+	}
 	if p.Policy == "" {
 		c.missing(path, "policy", "store-policy: there is no policy")
 	}
-	c.defined(path, "policy", p.Policy, "policy", "$.policies", sorted(c.s.Policies))
+	c.assigned(path, "policy", p.Policy)
 	// A name of the file, so that what the store has is always one of its policies.
-	c.defined(path, "as", p.As, "policy", "$.policies", sorted(c.s.Policies))
+	c.defined(path, "as", p.As, "policy", "$.policies", c.s.policyNames())
 	c.word(path, "location", p.Location, LocationLocal, LocationPersistent)
 }
 
@@ -235,7 +237,7 @@ func (c *checker) policySource(path, name string, p *PolicySource) {
 	if p.Policy == "" {
 		c.missing(path, "policy", "policy-source: there is no policy")
 	}
-	c.defined(path, "policy", p.Policy, "policy", "$.policies", sorted(c.s.Policies))
+	c.assigned(path, "policy", p.Policy)
 }
 
 // policyServer checks a service that serves policies.
@@ -251,8 +253,8 @@ func (c *checker) policyServer(path, name string, s Service) {
 	}
 	for i, p := range s.Policies {
 		at := item(child(path, "policies"), i)
-		if _, ok := c.s.Policies[p]; !ok && !c.unknown("$.policies") {
-			c.at(at, "policies: no policy is called %q%s", shorten(p), Suggest(p, sorted(c.s.Policies)))
+		if known := c.s.policyNames(); !slices.Contains(known, p) && !c.unknown("$.policies") {
+			c.at(at, "policies: no policy is called %q%s", shorten(p), Suggest(p, known))
 		}
 	}
 }
@@ -267,9 +269,7 @@ func (s *Scenario) labels(policy string) (labels []string) {
 		}
 	}
 	for _, name := range names {
-		for _, r := range s.Policies[name].Rules {
-			labels = append(labels, r.Label())
-		}
+		labels = append(labels, s.ruleLabels(name)...)
 	}
 	return labels
 }

@@ -190,7 +190,7 @@ func (c *checker) ruleName(path, key, name string) {
 		c.at(at, `%s: want "policy/rule", "no match" or an exemption such as "exempt: isakmp", got %q`, key, shorten(name))
 		return
 	}
-	if !c.defined(path, key, policy, "policy", "$.policies", sorted(c.s.Policies)) {
+	if !c.defined(path, key, policy, "policy", "$.policies", c.s.policyNames()) {
 		return
 	}
 	if c.s.fromScript(policy) {

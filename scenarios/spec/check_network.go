@@ -106,6 +106,7 @@ func (c *checker) nodes() {
 
 // ipsec checks the IPsec settings of a node.
 func (c *checker) ipsec(path, name string, n Node) {
+	c.os(path, name, n)
 	if n.IPsec == nil {
 		return
 	}
@@ -116,6 +117,7 @@ func (c *checker) ipsec(path, name string, n Node) {
 	if n.IPsec.Rekey != nil {
 		c.span(child(path, "rekey"), "margin", n.IPsec.Rekey.Margin)
 	}
+	c.keying(path, n.IPsec)
 	c.span(path, "sa-idle-time", n.IPsec.SAIdleTime)
 	c.span(path, "log-interval", n.IPsec.LogInterval)
 	c.span(path, "re-expand", n.IPsec.ReExpand)

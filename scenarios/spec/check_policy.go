@@ -32,14 +32,12 @@ func (c *checker) policies() {
 		} else if n := s.Nodes[host]; !n.Host() {
 			c.key(path, "assignments: %s is %s and has no IPsec policy", host, article(n.Kind()))
 		}
-		if s.Nodes[host].Settings().NoIKE {
-			c.key(path, "assignments: %s has no IKE (no-ike: true), and so no IPsec policy", host)
-		}
+		c.noPolicy(path, "assignments", host)
 		if s.Assignments[host] == "" {
 			c.at(path, "assignments: %s has no policy: leave it out", host)
 			continue
 		}
-		c.defined("$.assignments", host, s.Assignments[host], "policy", "$.policies", sorted(s.Policies))
+		c.assigned("$.assignments", host, s.Assignments[host])
 	}
 	c.persistent()
 }
@@ -128,13 +126,17 @@ func (c *checker) policy(path, name string, p Policy) {
 		c.key(child(path, "policy"), "policy: it says which policy of a script is meant, and there is no netsh: SCRIPT")
 	}
 	c.span(path, "polling", p.Polling)
-	if d := p.DefaultResponse; d != nil {
-		c.authentication(child(path, "default-response"), "the default response rule", d.Auth, true)
+	c.predefined(path, name, p)
+	if d := p.DefaultResponse; d != nil && (len(d.Auth) > 0 || len(p.Auth) == 0) {
+		c.authentication(child(path, "default-response"), "the default response rule", d.Auth, p.Responds())
 	}
 	main := child(path, "main-mode")
 	c.span(main, "lifetime", p.MainMode.Lifetime)
 	c.between(main, "quick-modes", p.MainMode.QuickModes, 0, maxQuickModes)
 	labels := map[string]bool{}
+	for _, label := range predefinedPolicies[p.Predefined] {
+		labels[label] = true
+	}
 	for i, r := range p.Rules {
 		if c.full() {
 			return
@@ -157,12 +159,12 @@ func (c *checker) rule(path string, r Rule) {
 	if r.FilterList == "" {
 		c.missing(path, "filter-list", "a rule has no filter-list")
 	} else {
-		c.defined(path, "filter-list", r.FilterList, "filter list", "$.filter-lists", sorted(c.s.FilterLists))
+		c.defined(path, "filter-list", r.FilterList, "filter list", "$.filter-lists", c.s.filterListNames())
 	}
 	if r.FilterAction == "" {
 		c.missing(path, "filter-action", "a rule has no filter-action")
 	} else {
-		c.defined(path, "filter-action", r.FilterAction, "filter action", "$.filter-actions", sorted(c.s.FilterActions))
+		c.defined(path, "filter-action", r.FilterAction, "filter action", "$.filter-actions", c.s.filterActionNames())
 	}
 	if r.Tunnel != "" {
 		if _, err := c.s.Resolve(r.Tunnel); err != nil && !c.unknown("$.nodes") {
@@ -175,7 +177,7 @@ func (c *checker) rule(path string, r Rule) {
 		c.at(child(path, "connections"), "connections: want all, lan or dialup, got %q%s",
 			shorten(r.Connections), Suggest(r.Connections, []string{ConnectionsAll, ConnectionsLAN, ConnectionsDialUp}))
 	}
-	negotiates := c.s.FilterActions[r.FilterAction].Action == ActionNegotiate && r.IsActive()
+	negotiates := c.s.actionOf(r.FilterAction) == ActionNegotiate && r.IsActive()
 	c.authentication(path, "rule "+r.Label(), r.Auth, negotiates)
 }
 

@@ -285,10 +285,11 @@ func (c *checker) assignPolicy(path string, a *AssignPolicy) {
 		c.host(path, "host", a.Host)
 	}
 	c.word(path, "location", a.Location, LocationLocal, LocationPersistent)
+	if a.Place() == LocationPersistent {
+		c.noPersistent(child(path, "location"), a.Host)
+	}
 	if !a.Unassigns() {
-		if c.s.Nodes[a.Host].Settings().NoIKE {
-			c.key(child(path, "host"), "assign-policy: %s has no IKE (no-ike: true), and so no IPsec policy", a.Host)
-		}
-		c.defined(path, "policy", a.Policy, "policy", "$.policies", append(sorted(c.s.Policies), PolicyNone))
+		c.noPolicy(child(path, "host"), "assign-policy", a.Host)
+		c.assigned(path, "policy", a.Policy, PolicyNone)
 	}
 }

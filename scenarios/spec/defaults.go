@@ -21,6 +21,9 @@ import (
 //	SetAddress.Segment   (*Scenario).InterfaceSegment  the segment of the node's only interface
 //	DHCPService.Lease    DHCPService.LeaseTime         8 days
 //	Node.IPsec           Node.Settings                 the default of each setting
+//	Node.OS              Node.Profile                  none: Windows Server 2003, without the limits of a profile
+//	IPsec.Retransmit     IPsec.Gaps                    as measured on Windows
+//	IPsec.VendorIDs      IPsec.Vendors                 that of Windows Server 2003
 //	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
 //	IPsec.SAIdleTime     IPsec.IdleAfter               5m
 //	IPsec.LogInterval    IPsec.LogsEvery               1h
@@ -35,6 +38,7 @@ import (
 //	Filter.Mirrored      Filter.BothWays               true
 //	MainMode.Lifetime    MainMode.Expiry               8h
 //	Policy.Polling       Policy.PollingInterval        3h
+//	DefaultResponse      Policy.Responds               not active, but in a predefined policy
 //	Rule.Name            Rule.Label                    the name of its filter list
 //	Rule.Active          Rule.IsActive                 true
 //	Interface.Connection Node.DialUp                   lan
@@ -201,12 +205,17 @@ func (n Node) Attacker() bool { return n.Kind() == TypeAttacker }
 // Host reports whether the node is a computer, with applications and IPsec.
 func (n Node) Host() bool { return n.Kind() == TypeHost }
 
-// Settings are what the sources leave open, as this node has it.
+// Settings are what the sources leave open, as this node has it: what it says
+// itself, and what its operating system has by default.
 func (n Node) Settings() IPsec {
-	if n.IPsec == nil {
-		return IPsec{}
+	var s IPsec
+	if n.IPsec != nil {
+		s = *n.IPsec
 	}
-	return *n.IPsec
+	if p, ok := n.Profile(); ok {
+		s.defaults(p)
+	}
+	return s
 }
 
 // RekeyBefore is how long before the end of its lifetime an SA pair is
@@ -285,6 +294,14 @@ func (r Rule) IsActive() bool { return r.Active == nil || *r.Active }
 
 // PollingInterval is how often the policy agent looks for a change of the policy.
 func (p Policy) PollingInterval() time.Duration { return or(p.Polling.Span(), 3*time.Hour) }
+
+// Responds reports whether the default response rule of the policy is active.
+func (p Policy) Responds() bool {
+	if d := p.DefaultResponse; d != nil {
+		return d.Active == nil || *d.Active
+	}
+	return p.Predefined != ""
+}
 
 // DialUp are the node's addresses on dial-up and VPN connections.
 func (n Node) DialUp() (all []netip.Addr) {

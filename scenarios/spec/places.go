@@ -5,8 +5,12 @@ import "fmt"
 // RuleAt is where a rule of a policy is written, as file:line; empty for one that is in
 // no file.
 func (s *Scenario) RuleAt(policy string, rule int) string {
-	if p, ok := s.Policies[policy]; !ok || rule >= len(p.Rules) {
+	p, ok := s.Policies[policy]
+	switch rule -= len(predefinedPolicies[p.Predefined]); { // whose rules come first
+	case !ok || rule >= len(p.Rules):
 		return ""
+	case rule < 0:
+		return s.placeOf(child("$.policies", policy) + ".predefined")
 	}
 	return s.placeOf(item(child("$.policies", policy)+".rules", rule))
 }

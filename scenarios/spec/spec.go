@@ -91,6 +91,7 @@ type Node struct {
 	Routes     []Route     `yaml:"routes"`
 	Serves     []Service   `yaml:"serves"`  // applications that listen from the start
 	Servers    Servers     `yaml:"servers"` // of a host: which it is told to use
+	OS         string      `yaml:"os"`      // of a host: the profile of its operating system, or of what device it is, whose settings are its defaults
 	IPsec      *IPsec      `yaml:"ipsec"`   // of a host: what the sources leave open
 }
 
@@ -167,6 +168,12 @@ type IPsec struct {
 	LogInterval Duration `yaml:"log-interval"`
 	// FallBack is when and for how long rules with soft: true fall back to clear.
 	FallBack *FallBack `yaml:"fall-back"`
+	// Retransmit is how long IKE waits for an answer before it sends a message again, for
+	// each copy. Default: that of os, or 1s, 2s, 4s, 8s, 16s and 32s, as measured on Windows.
+	Retransmit []Duration `yaml:"retransmit" jsonschema:"minItems=1"`
+	// VendorIDs are sent in the first IKE message, in hexadecimal. Default: those of os, or that
+	// of Windows Server 2003.
+	VendorIDs []string `yaml:"vendor-ids" jsonschema:"uniqueItems=true"`
 	// NoIKE makes the host one that does not know IPsec: it has no policy, and its port 500 is closed.
 	NoIKE bool `yaml:"no-ike"`
 	// ReExpand is how long after a change of what filters stand for, such as the addresses of
@@ -250,8 +257,15 @@ type Policy struct {
 	Script string `yaml:"-"`                               // with netsh: the text of the script, which reading the scenario puts there
 
 	// DefaultResponse activates the default response rule, which Windows has in each new
-	// policy and an administrator can deactivate. Default: it is not active.
+	// policy and an administrator can deactivate. Default: it is not active, but in what predefined names.
 	DefaultResponse *DefaultResponse `yaml:"default-response"`
+
+	// Predefined has the policy begin as one of those of Windows: client-respond-only,
+	// server-request-security or secure-server-require-security. Its rules come first, and what
+	// else stands here is added, or takes the place of what that policy has.
+	Predefined string `yaml:"predefined"`
+	// Auth is how the rules of the predefined policy authenticate. Default: Kerberos.
+	Auth []Authenticate `yaml:"authentication"`
 }
 
 // DefaultResponse is the default response rule: it answers peers that start IKE about
@@ -260,6 +274,7 @@ type DefaultResponse struct {
 	Methods []string       `yaml:"security-methods"` // left out: those of the documentation
 	PFS     bool           `yaml:"pfs"`              // session key perfect forward secrecy
 	Auth    []Authenticate `yaml:"authentication"`   // in order of preference; left out: Kerberos
+	Active  *bool          `yaml:"active"`           // default true; false deactivates the one of a predefined policy
 }
 
 // MainMode is the key exchange part of a policy.

@@ -1,0 +1,179 @@
+package policy
+
+import (
+	"net/netip"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/profile"
+)
+
+func systemNamed(t *testing.T, name string) *profile.Profile {
+	t.Helper()
+	p, ok := profile.Named(name)
+	require.True(t, ok, name)
+	return p
+}
+
+// compileOn compiles a policy for a host with an operating system.
+func compileOn(t *testing.T, p *Policy, name string) (*Compiled, error) {
+	t.Helper()
+	return Compile(p, []netip.Addr{netip.MustParseAddr("192.0.2.1")}, Options{KerberosKey: "one domain", System: systemNamed(t, name)})
+}
+
+// systemPolicy secures all traffic with a peer.
+func systemPolicy(mainMode, methods []string, auth ...AuthMethod) *Policy {
+	p := &Policy{Name: "p", Rules: []Rule{{
+		Name: "all", Auth: auth, Action: FilterAction{Name: "secure", Kind: Negotiate, Methods: parsed(methods)},
+		Filters: FilterList{Name: "all", Filters: []Filter{{Source: Host(netip.MustParseAddr("192.0.2.1")), Destination: Any(), Mirrored: true}}},
+	}}}
+	for _, m := range mainMode {
+		offer, err := ParseMainModeMethod(m)
+		if err != nil {
+			panic(err)
+		}
+		p.MainMode.Proposals = append(p.MainMode.Proposals, offer)
+	}
+	return p
+}
+
+var key = AuthMethod{PreSharedKey: "as long as a preshared key should be"}
+
+// What a system does not know is left out, with the number of MS-ERREF, and the rest is
+// offered: Windows 2000 without the group of 2048 bits, none of the three with AES.
+func TestSystemPrunes(t *testing.T) {
+	local, remote := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	for _, c := range []struct {
+		system string
+		groups []uint16
+		cipher string // of the first method
+		codes  []int
+	}{
+		{"windows-2000-sp4", []uint16{2}, "3des-cbc", []int{13024, 13025}},
+		{"windows-xp-sp2", []uint16{2}, "3des-cbc", []int{13024, 13025}},
+		{"windows-2003-sp1", []uint16{14, 2}, "3des-cbc", []int{13025}},
+		{"solaris-10", []uint16{2}, "aes128-cbc", []int{13024}},
+	} {
+		p := systemPolicy([]string{"3DES-SHA1-3", "3DES-SHA1-2"}, []string{"ESP[AES128,SHA1]", "ESP[3DES,SHA1]"}, key)
+		compiled, err := compileOn(t, p, c.system)
+		require.NoError(t, err, c.system)
+		var codes []int
+		for _, w := range compiled.Pruned() {
+			codes = append(codes, w.Code)
+		}
+		require.Equal(t, c.codes, codes, c.system)
+		mm, ok := compiled.MainMode(local, remote)
+		require.True(t, ok)
+		var groups []uint16
+		for _, offer := range mm.Proposals {
+			groups = append(groups, offer.Group)
+		}
+		require.Equal(t, c.groups, groups, c.system)
+		qm, ok := compiled.QuickMode(remote, ipsec.Selector{Src: ipsec.Host(local), Dst: ipsec.Host(remote)})
+		require.True(t, ok)
+		require.Equal(t, c.cipher, qm.Proposals[0].Transforms[0].Cipher, c.system)
+		require.Len(t, p.MainMode.Proposals, 2, "the policy itself stays as it is")
+	}
+	compiled, err := compileOn(t, systemPolicy([]string{"3DES-SHA1-3", "3DES-SHA1-2"}, []string{"ESP[3DES,SHA1]"}, key), "windows-2000-sp4")
+	require.NoError(t, err)
+	require.Equal(t, "13024: offers of main mode are not known here and left out: 3DES-SHA1-3", compiled.Pruned()[0].String())
+}
+
+// What a system cannot do at all is a mistake in the policy for it.
+func TestSystemRefuses(t *testing.T) {
+	from := func(change func(*Policy)) *Policy {
+		p := systemPolicy(nil, []string{"ESP[3DES,SHA1]"}, key)
+		change(p)
+		return p
+	}
+	filter := func(change func(*Filter)) *Policy {
+		return from(func(p *Policy) { change(&p.Rules[0].Filters.Filters[0]) })
+	}
+	permit := func(auth ...AuthMethod) *Policy {
+		return from(func(p *Policy) {
+			p.Rules = append(p.Rules, Rule{
+				Name: "icmp", Auth: auth, Action: FilterAction{Name: "permit", Kind: Permit},
+				Filters: FilterList{Name: "icmp", Filters: []Filter{{Source: Me(), Destination: Any(), Protocol: 1, Mirrored: true}}},
+			})
+		})
+	}
+	for _, c := range []struct {
+		system string
+		policy *Policy
+		want   string // "": it compiles
+	}{
+		{"windows-98", from(func(*Policy) {}), "Windows 98 does not know IPsec"},
+		{"windows-2000-sp4", systemPolicy([]string{"3DES-SHA1-3"}, []string{"ESP[3DES,SHA1]"}, key), "knows none of the offers of main mode: 3DES-SHA1-3"},
+		{"windows-2003-sp1", systemPolicy(nil, []string{"ESP[AES128,SHA1]"}, key), `knows none of the security methods of filter action "secure": ESP[AES128,SHA1]`},
+		{"solaris-9", systemPolicy(nil, []string{"ESP[AES128,SHA1]"}, key), ""},
+		{"freeswan", systemPolicy([]string{"DES-MD5-1"}, []string{"ESP[3DES,SHA1]"}, key), "knows none of the offers of main mode"},
+		{"freeswan", systemPolicy([]string{"3DES-MD5-5"}, []string{"ESP[3DES,SHA1]"}, key), ""},
+		{"hp-ux", systemPolicy([]string{"3DES-MD5-2", "3DES-SHA1-2"}, []string{"ESP[3DES,SHA1]"}, key), "at most 1 offer of main mode, and the policy has 2"},
+		{"hp-ux", from(func(*Policy) {}), ""},
+		{"hp-ux", filter(func(f *Filter) { f.Mirrored = false }), "mirrored filters alone"},
+		{"racoon", filter(func(f *Filter) { f.Mirrored = false }), ""},
+		{"racoon", filter(func(f *Filter) { f.Source = Me() }), `no "me" in filters`},
+		{"windows-xp", filter(func(f *Filter) { f.Source = Me() }), ""},
+		{"windows-xp-sp2", filter(func(f *Filter) { f.Destination = Servers(DNSServers) }), "no filters for the servers"},
+		{"windows-2003", filter(func(f *Filter) { f.Destination = Servers(DNSServers) }), ""},
+		{"aix", from(func(p *Policy) { p.Rules[0].Action.Soft = true }), "cannot fall back to clear"},
+		{"aix", from(func(p *Policy) { p.Rules[0].Action.InPass = true }), "cannot accept unsecured communication"},
+		{"aix", from(func(p *Policy) { p.DefaultResponse = &DefaultResponse{} }), "no default response rule"},
+		{"windows-2000-sp4", from(func(p *Policy) { p.DefaultResponse = &DefaultResponse{} }), ""},
+		{"aix", from(func(p *Policy) { p.Rules[0].Auth = nil }), "cannot authenticate by Kerberos"},
+		{"windows-xp-home", from(func(p *Policy) { p.Rules[0].Auth = nil }), "cannot authenticate by Kerberos"},
+		{"windows-xp", from(func(p *Policy) { p.Rules[0].Auth = nil }), ""},
+		{"racoon", from(func(p *Policy) { p.Rules[0].Auth = nil }), ""},
+		{"sonicwall", from(func(*Policy) {}), "no transport mode"},
+		{"aix", from(func(p *Policy) { p.Rules[0].Inactive, p.Rules[0].Auth = true, nil }), ""},
+		{"windows-xp-sp2", permit(), "need the authentication of those that negotiate, and this one has another than all"},
+		{"windows-xp-sp2", permit(key), ""},
+		{"windows-2003-sp1", permit(), ""},
+	} {
+		_, err := compileOn(t, c.policy, c.system)
+		if c.want == "" {
+			require.NoError(t, err, c.system)
+		} else {
+			require.ErrorContains(t, err, c.want, c.system)
+		}
+	}
+}
+
+// A policy that says nothing of main mode has what the system offers then.
+func TestSystemDefaults(t *testing.T) {
+	local, remote := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2")
+	compiled, err := compileOn(t, systemPolicy(nil, []string{"ESP[3DES,SHA1]"}, key), "hp-ux")
+	require.NoError(t, err)
+	mm, _ := compiled.MainMode(local, remote)
+	require.Len(t, mm.Proposals, 1)
+	require.Equal(t, "md5", mm.Proposals[0].Hash)
+	require.Equal(t, 100, mm.QuickModes)
+	for _, p := range profile.All() {
+		for _, word := range p.MainModeDefault {
+			_, err := ParseMainModeMethod(word)
+			require.NoError(t, err, p.Name)
+		}
+		if p.IPsec {
+			known, _ := system{p}.mainModes(system{p}.defaults(MainMode{}).proposals())
+			require.NotEmpty(t, known, "%s knows nothing of what a policy offers by default", p.Name)
+		}
+	}
+}
+
+// Each Windows with IPsec takes the predefined policies, but for XP Home, which has no Kerberos (C125).
+func TestSystemPredefined(t *testing.T) {
+	for _, s := range profile.All() {
+		for _, name := range PredefinedPolicies() {
+			p, _ := Predefined(name)
+			_, err := compileOn(t, p, s.Name)
+			knowsKerberos := s.Group == "windows" && s.IPsec && len(s.Authentication) == 3
+			if knowsKerberos {
+				require.NoError(t, err, "%s on %s", name, s.Name)
+			} else {
+				require.Error(t, err, "%s on %s", name, s.Name)
+			}
+		}
+	}
+}

@@ -1,0 +1,89 @@
+// Package profile is what is known of the IPsec of operating systems and devices: data
+// files with one source for each value.
+//
+// The lab acts on most values: they are the defaults of the host that a scenario says
+// has that system (os: windows-xp-sp2). The others are there to be read: Value.Informational.
+//
+// Short names of sources: INTEROP, WP and IMPL as in docs/claims.md; MS-IKEE and
+// MS-GPIPSEC, Microsoft's protocol documents; HPUX, HP's J4256-90025 on HP-UX IPSec with
+// Windows; ike-scan 1.9.5, whose tables are of measurements from outside.
+//
+// It imports nothing of the project.
+package profile
+
+import "time"
+
+// Profile is one operating system or device.
+type Profile struct {
+	Name   string  // as a scenario has it: windows-xp-sp2
+	Title  string  // in words
+	Group  string  // windows, silent or others: the file that it is in
+	Values []Value // all that is known, in the order of Keys
+
+	// What the lab acts on. Words are those of the scenario file. Empty is: not known.
+	IPsec           bool
+	NoDefaultExempt *int
+	IPv6            string // policy or bypass
+	VendorIDs       []string
+	Retransmit      []time.Duration
+
+	MainModeCiphers, MainModeHashes []string
+	MainModeGroups                  []uint16 // IANA numbers
+	MainModeOffers                  int      // the most for one peer; 0: any number
+	MainModeDefault                 []string // what a policy offers that names nothing
+	MainModeLifetime                time.Duration
+	MainModeQuickModes              int // of a policy that has no limit; 0: none
+	ShortenMainMode                 bool
+
+	ESPCiphers, Integrity []string
+	Protocols             []string // ESP, AH
+	Modes                 []string // transport, tunnel
+	Authentication        []string // kerberos, certificates, psk
+
+	MyAddress, OneWayFilters, ServerFilters       bool
+	FallBack, InboundPassthrough, DefaultResponse bool
+	FallBackAfter, SAIdleTime                     time.Duration
+	AuthenticationOnPermit                        bool
+	PersistentPolicy, BootFiltering               bool
+}
+
+// Value is one statement about a profile.
+type Value struct {
+	Key    string `json:"key"`
+	Text   string `json:"value"`
+	Status Status `json:"status"`
+	Source string `json:"source"`
+
+	// Informational values are for readers: the lab does nothing with them.
+	Informational bool `json:"informational,omitempty"`
+}
+
+// Status is how sure a value is.
+type Status string
+
+// The three of them.
+const (
+	Fact        Status = "fact"        // the source says it
+	Unconfirmed Status = "unconfirmed" // the source is not clear, or another one contradicts
+	Choice      Status = "choice"      // of the lab: no source says anything
+)
+
+// Unsure are the keys of values that the lab acts on and no source confirms.
+func (p *Profile) Unsure() (keys []string) {
+	for _, v := range p.Values {
+		if v.Status != Fact && !v.Informational {
+			keys = append(keys, v.Key)
+		}
+	}
+	return keys
+}
+
+// Value is what the profile has under a key.
+func (p *Profile) Value(key string) (Value, bool) {
+	for _, v := range p.Values {
+		if v.Key == key {
+			return v, true
+		}
+	}
+	return Value{}, false
+}

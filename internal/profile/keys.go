@@ -1,0 +1,215 @@
+package profile
+
+import (
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Key is a subject on which profiles have values.
+type Key struct {
+	Name    string
+	Meaning string
+	Acts    bool // the lab does something with it
+
+	read func(*Profile, any) error // nil: any text
+}
+
+// Keys are all of them, those that the lab acts on first.
+func Keys() []Key { return slices.Clone(keys) }
+
+var keys = []Key{
+	acts("ipsec", "whether it knows IPsec: a host without has no IKE, and takes no policy", flag(func(p *Profile) *bool { return &p.IPsec })),
+	acts("no-default-exempt", "what passes before all filters, the host's setting of that name", exempt),
+	acts("ipv6", "whether policies are for IPv6 (policy) or IPv6 passes them (bypass)", word(func(p *Profile) *string { return &p.IPv6 }, "policy", "bypass")),
+	acts("protocols", "protocols of security methods", words(func(p *Profile) *[]string { return &p.Protocols }, "ESP", "AH")),
+	acts("modes", "transport, tunnel or both", words(func(p *Profile) *[]string { return &p.Modes }, "transport", "tunnel")),
+	acts("main-mode-ciphers", "ciphers of main mode", words(func(p *Profile) *[]string { return &p.MainModeCiphers }, ciphers...)),
+	acts("main-mode-hashes", "hashes of main mode", words(func(p *Profile) *[]string { return &p.MainModeHashes }, hashes...)),
+	acts("main-mode-groups", "Diffie–Hellman groups by their IANA numbers; 14 is group 3 of Windows", groups),
+	acts("main-mode-default", "what a policy offers in main mode that names nothing", words(func(p *Profile) *[]string { return &p.MainModeDefault })),
+	acts("main-mode-offers", "how many offers a main mode may have", number(func(p *Profile) *int { return &p.MainModeOffers })),
+	acts("main-mode-lifetime", "lifetime of main modes of a policy that names none", duration(func(p *Profile) *time.Duration { return &p.MainModeLifetime })),
+	acts("main-mode-quick-modes", "quick modes per main mode of a policy without a limit", number(func(p *Profile) *int { return &p.MainModeQuickModes })),
+	acts("shorten-main-mode", "whether a responder keeps to its own shorter lifetime and says so", flag(func(p *Profile) *bool { return &p.ShortenMainMode })),
+	acts("esp-ciphers", "ciphers of ESP; None is ESP for integrity alone", words(func(p *Profile) *[]string { return &p.ESPCiphers }, append(slices.Clone(ciphers), "None")...)),
+	acts("integrity", "integrity algorithms of AH and ESP", words(func(p *Profile) *[]string { return &p.Integrity }, hashes...)),
+	acts("authentication", "how peers may authenticate", words(func(p *Profile) *[]string { return &p.Authentication }, "kerberos", "certificates", "psk")),
+	acts("authentication-on-permit", "whether rules that permit or block need the authentication of those that negotiate", flag(func(p *Profile) *bool { return &p.AuthenticationOnPermit })),
+	acts("my-address", "whether filters can name the host's own addresses as me", flag(func(p *Profile) *bool { return &p.MyAddress })),
+	acts("one-way-filters", "whether filters can be for one direction alone", flag(func(p *Profile) *bool { return &p.OneWayFilters })),
+	acts("server-filters", "whether filters can be for the DNS, WINS and DHCP servers and the gateway", flag(func(p *Profile) *bool { return &p.ServerFilters })),
+	acts("fall-back", "whether filter actions can fall back to clear", flag(func(p *Profile) *bool { return &p.FallBack })),
+	acts("fall-back-after", "silence of the peer before it does", duration(func(p *Profile) *time.Duration { return &p.FallBackAfter })),
+	acts("inbound-passthrough", "whether filter actions can accept what is unsecured", flag(func(p *Profile) *bool { return &p.InboundPassthrough })),
+	acts("default-response", "whether policies can have the default response rule", flag(func(p *Profile) *bool { return &p.DefaultResponse })),
+	acts("persistent-policy", "whether a persistent policy can be in force beside another", flag(func(p *Profile) *bool { return &p.PersistentPolicy })),
+	acts("boot-filtering", "whether the driver can filter before the policy agent has started", flag(func(p *Profile) *bool { return &p.BootFiltering })),
+	acts("sa-idle-time", "when SAs end that nothing uses", duration(func(p *Profile) *time.Duration { return &p.SAIdleTime })),
+	acts("retransmit", "gaps between copies of an unanswered IKE message", durations),
+	acts("vendor-ids", "vendor IDs in the first IKE message, of extensions that the lab speaks", vendorIDs),
+
+	told("active-directory", "whether policy can come from Active Directory"),
+	told("aggressive-mode", "aggressive mode"),
+	told("certificate-mapping", "mapping of certificates to accounts"),
+	told("command", "the command that sets policies"),
+	told("distinguished-names", "how names in certificates are written"),
+	told("dos-protection", "protection of the responder against floods"),
+	told("fast-failover", "whether a rebooted peer is noticed soon"),
+	told("firewall", "what its firewall does with IKE"),
+	told("ike-fragmentation", "fragments of IKE messages"),
+	told("known-defect", "defects that documents tell of"),
+	told("l2tp-client", "L2TP/IPsec client software"),
+	told("monitor", "tools that show policy and SAs"),
+	told("nat-traversal", "NAT traversal"),
+	told("other-authentication", "authentication that the lab does not have"),
+	told("other-ciphers", "ciphers that the lab does not have"),
+	told("preshared-keys", "how preshared keys are written"),
+	told("priorities", "what decides among filters"),
+	told("recommended", "what documents recommend"),
+	told("reliable-delete", "whether deletes of SAs are acknowledged"),
+	told("role", "what documents use it for"),
+	told("simple-policy-update", "the Simple Policy Update of fall back to clear"),
+	told("vendor-ids-not-sent", "vendor IDs of extensions that the lab does not speak, or that differ by version"),
+}
+
+var (
+	ciphers = []string{"DES", "3DES", "AES128", "AES192", "AES256"}
+	hashes  = []string{"MD5", "SHA1", "SHA256", "SHA384", "SHA512"}
+)
+
+func acts(name, meaning string, read func(*Profile, any) error) Key {
+	return Key{Name: name, Meaning: meaning, Acts: true, read: read}
+}
+
+func told(name, meaning string) Key { return Key{Name: name, Meaning: meaning} }
+
+func flag(field func(*Profile) *bool) func(*Profile, any) error {
+	return func(p *Profile, v any) error {
+		b, ok := v.(bool)
+		if !ok {
+			return fmt.Errorf("want true or false, got %v", v)
+		}
+		*field(p) = b
+		return nil
+	}
+}
+
+func number(field func(*Profile) *int) func(*Profile, any) error {
+	return func(p *Profile, v any) error {
+		n, err := strconv.Atoi(fmt.Sprint(v))
+		if err != nil || n < 1 {
+			return fmt.Errorf("want a number from 1 on, got %v", v)
+		}
+		*field(p) = n
+		return nil
+	}
+}
+
+func word(field func(*Profile) *string, known ...string) func(*Profile, any) error {
+	return func(p *Profile, v any) error {
+		s, ok := v.(string)
+		if !ok || !slices.Contains(known, s) {
+			return fmt.Errorf("want one of %s, got %v", strings.Join(known, ", "), v)
+		}
+		*field(p) = s
+		return nil
+	}
+}
+
+// list are the texts of a list.
+func list(v any) ([]string, error) {
+	items, ok := v.([]any)
+	if !ok {
+		return nil, fmt.Errorf("want a list, got %v", v)
+	}
+	all := []string{}
+	for _, i := range items {
+		all = append(all, fmt.Sprint(i))
+	}
+	return all, nil
+}
+
+// words reads a list of known words; of any, where none is known.
+func words(field func(*Profile) *[]string, known ...string) func(*Profile, any) error {
+	return func(p *Profile, v any) error {
+		all, err := list(v)
+		if err != nil || len(all) == 0 {
+			return fmt.Errorf("want a list of %s, got %v", strings.Join(known, ", "), v)
+		}
+		for _, w := range all {
+			if len(known) > 0 && !slices.Contains(known, w) {
+				return fmt.Errorf("want a list of %s, got %v", strings.Join(known, ", "), v)
+			}
+		}
+		*field(p) = all
+		return nil
+	}
+}
+
+func duration(field func(*Profile) *time.Duration) func(*Profile, any) error {
+	return func(p *Profile, v any) error {
+		d, err := time.ParseDuration(fmt.Sprint(v))
+		if err != nil || d <= 0 {
+			return fmt.Errorf("want a time span, got %v", v)
+		}
+		*field(p) = d
+		return nil
+	}
+}
+
+func durations(p *Profile, v any) error {
+	all, err := list(v)
+	if err != nil || len(all) == 0 {
+		return fmt.Errorf("want a list of time spans, got %v", v)
+	}
+	p.Retransmit = nil
+	for _, text := range all {
+		d, err := time.ParseDuration(text)
+		if err != nil || d <= 0 {
+			return fmt.Errorf("want a list of time spans, got %v", v)
+		}
+		p.Retransmit = append(p.Retransmit, d)
+	}
+	return nil
+}
+
+func exempt(p *Profile, v any) error {
+	n, err := strconv.Atoi(fmt.Sprint(v))
+	if err != nil || n < 0 || n > 3 {
+		return fmt.Errorf("want a number from 0 to 3, got %v", v)
+	}
+	p.NoDefaultExempt = &n
+	return nil
+}
+
+func groups(p *Profile, v any) error {
+	all, err := list(v)
+	if err != nil || len(all) == 0 {
+		return fmt.Errorf("want a list of numbers, got %v", v)
+	}
+	p.MainModeGroups = nil
+	for _, text := range all {
+		n, err := strconv.ParseUint(text, 10, 16)
+		if err != nil {
+			return fmt.Errorf("want a list of numbers, got %v", v)
+		}
+		p.MainModeGroups = append(p.MainModeGroups, uint16(n))
+	}
+	return nil
+}
+
+func vendorIDs(p *Profile, v any) (err error) {
+	if p.VendorIDs, err = list(v); err != nil {
+		return err
+	}
+	for _, id := range p.VendorIDs {
+		if b, err := hex.DecodeString(id); err != nil || len(b) == 0 {
+			return fmt.Errorf("want a list of bytes in hexadecimal, got %v", v)
+		}
+	}
+	return nil
+}
