@@ -111,7 +111,8 @@ type Host struct {
 	names    func(string) (netip.Addr, bool)
 	driver   *driver
 	agent    *agent
-	store    *Store // outlives the agent
+	store    *Store          // outlives the agent
+	registry []func(*Config) // changes that the next start makes
 	keying   *keying
 	config   Config
 	ports    []*sim.Port

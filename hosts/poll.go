@@ -51,6 +51,21 @@ func (h *Host) StorePolicy(l Location, p *policy.Policy) error {
 	return nil
 }
 
+// RemovePolicy deletes a policy from a location of the host's store. One that is assigned
+// has to be unassigned first.
+func (h *Host) RemovePolicy(l Location, name string) error {
+	switch p := h.store.Assigned(l); {
+	case l != Local && l != Persistent:
+		return fmt.Errorf("hosts: %s: removing policy: nobody but the agent writes to %s", h.name, l)
+	case h.store.Policy(l, name) == nil:
+		return fmt.Errorf("hosts: %s: removing policy: the %s store has no policy called %q", h.name, l, name)
+	case p != nil && p.Name == name:
+		return fmt.Errorf("hosts: %s: removing policy: %q is assigned", h.name, name)
+	}
+	h.store.remove(l, name)
+	return nil
+}
+
 // plan sets the next poll that may find a change.
 func (a *agent) plan() {
 	now, every := a.host.world.Now(), a.interval()

@@ -50,6 +50,7 @@ func (h *Host) stop(how string) {
 // boot starts the host anew.
 func (h *Host) boot() error {
 	h.off = false
+	h.readRegistry()
 	h.record(trace.HostState{State: "started"})
 	if err := h.start(h.config); err != nil {
 		return err

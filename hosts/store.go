@@ -64,6 +64,12 @@ func (s *Store) put(l Location, p *policy.Policy) {
 	s.edits++
 }
 
+// remove deletes a policy.
+func (s *Store) remove(l Location, name string) {
+	delete(s.places[l].policies, name)
+	s.edits++
+}
+
 // assign makes the policy of a name the one of its location; the one before is no
 // longer assigned. An empty name unassigns.
 func (s *Store) assign(l Location, name string) error {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
@@ -44,7 +45,7 @@ func (l *lab) sourceOf(name string, settings spec.IPsec) hosts.Source {
 // servePolicies makes a host a policy server.
 func (l *lab) servePolicies(name string, s spec.Service) error {
 	for _, p := range s.Policies {
-		if err := l.store(&spec.StorePolicy{Host: name, Policy: p}); err != nil {
+		if err := l.storePolicy(&spec.StorePolicy{Host: name, Policy: p}); err != nil {
 			return err
 		}
 	}
@@ -52,35 +53,42 @@ func (l *lab) servePolicies(name string, s spec.Service) error {
 	return err
 }
 
-// assign gives a host a policy while it runs, or takes the one it has.
-func (l *lab) assign(v *spec.AssignPolicy) error {
-	h, p := l.hosts[v.Host], l.policies[v.Policy]
+// assignPolicy gives a host a policy while it runs, or takes the one it has.
+func (l *lab) assignPolicy(v *spec.AssignPolicy) error {
+	p := l.policies[v.Policy]
 	if v.Unassigns() {
 		p = nil
 	}
+	return l.assign(v.Host, v.Place(), p)
+}
+
+// assign makes a policy the one of a location that is assigned; nil: none is.
+func (l *lab) assign(host, location string, p *policy.Policy) error {
+	h := l.hosts[host]
 	assign := h.AssignPolicy
-	if v.Place() == spec.LocationPersistent {
+	if location == spec.LocationPersistent {
 		assign = h.AssignPersistent
 	}
 	if err := assign(p); err != nil {
 		return err
 	}
-	l.oracle.terms[v.Host].assign(v.Place(), p, l.world.Now())
+	l.oracle.terms[host].assign(location, p, l.world.Now())
 	return nil
 }
 
-// store writes a policy into a host's store.
-func (l *lab) store(v *spec.StorePolicy) error {
+// storePolicy writes a policy into a host's store.
+func (l *lab) storePolicy(v *spec.StorePolicy) error {
 	stored := *l.policies[v.Policy]
 	stored.Name = v.Name()
-	location := hosts.Local
-	if v.Place() == spec.LocationPersistent {
-		location = hosts.Persistent
-	}
-	if err := l.hosts[v.Host].StorePolicy(location, &stored); err != nil {
+	return l.store(v.Host, v.Place(), &stored)
+}
+
+// store writes a policy into a location of a host's store.
+func (l *lab) store(host, location string, p *policy.Policy) error {
+	if err := l.hosts[host].StorePolicy(locationOf(location), p); err != nil {
 		return err
 	}
-	l.oracle.terms[v.Host].store(v.Place(), &stored, l.world.Now())
+	l.oracle.terms[host].store(location, p, l.world.Now())
 	return nil
 }
 

@@ -51,6 +51,9 @@ func (s *stepRun) judge() []result.Check {
 		j.ike(e.IKE, ".ike", s.lab.negotiations(s.begin, s.end, from, to))
 	}
 	j.heardBy(e.Heard)
+	if e.Ports != nil {
+		j.ports(e.Ports)
+	}
 	if e.Throughput != nil {
 		j.throughput(e.Throughput)
 	}

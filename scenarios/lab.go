@@ -28,12 +28,13 @@ type lab struct {
 	routers  map[string]*natbox.Router
 	holders  holders // whose an address is, and was
 
-	attackers map[string]*attack.Attacker
-	tapes     map[int]*attack.Tape // of the steps that replay, by their index
-	policies  map[string]*policy.Policy
-	names     map[string][]netip.Addr // of DNS, at the moment
-	wire      *observer
-	oracle    *oracle
+	attackers  map[string]*attack.Attacker
+	tapes      map[int]*attack.Tape // of the steps that replay, by their index
+	policies   map[string]*policy.Policy
+	registries map[string]*registry    // of hosts on which netsh has run
+	names      map[string][]netip.Addr // of DNS, at the moment
+	wire       *observer
+	oracle     *oracle
 }
 
 // build makes the world of a scenario. Everything is made in the order of
@@ -46,7 +47,7 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 	l := &lab{
 		spec: s, seed: seed, log: trace.New(traceTo),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
-		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{},
+		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, registries: map[string]*registry{},
 	}
 	var err error
 	if l.policies, err = policiesOf(s); err != nil {

@@ -91,7 +91,7 @@ func placesOf(s *spec.Scenario) scriptPlaces {
 		store := &netsh.Store{}
 		places := netsh.NewPlaces(store)
 		store.Run(netsh.Script{Name: s.ScriptFile(p), Text: p.Script, After: places.Note})
-		if found, reason := chosen(store, p.From); reason == "" {
+		if found, reason := chosen(store, p.From, name); reason == "" {
 			entry := all[name]
 			entry.places, entry.name = places, found.Name
 			all[name] = entry

@@ -30,7 +30,7 @@ func scripted(s *spec.Scenario, name string, p spec.Policy) (*policy.Policy, []e
 	if mistakes != nil {
 		return nil, mistakes
 	}
-	found, reason := chosen(store, p.From)
+	found, reason := chosen(store, p.From, name)
 	if reason != "" {
 		at := path + ".netsh"
 		if p.From != "" {
@@ -49,9 +49,10 @@ func scriptError(file, text string, l netsh.Line, reason string) *spec.Error {
 	return spec.ErrorIn(file, text, l.Line, l.Column, "%s", reason)
 }
 
-// chosen is the policy of a store that is meant: the one that is named, the only one that is
-// assigned, or the only one. A main-mode policy names its dynamic rules.
-func chosen(store *netsh.Store, name string) (*policy.Policy, string) {
+// chosen is the policy of a store that is meant: the one that is named, the one that has
+// the scenario's own name for it, the only one that is assigned, or the only one. The
+// name of a main-mode policy is that of its dynamic rules.
+func chosen(store *netsh.Store, name, own string) (*policy.Policy, string) {
 	var all, assigned []*policy.Policy
 	for _, c := range []*netsh.Container{&store.Local, &store.Persistent} {
 		for _, n := range c.Names() {
@@ -73,9 +74,12 @@ func chosen(store *netsh.Store, name string) (*policy.Policy, string) {
 		}
 		return all[i], ""
 	}
+	i := slices.IndexFunc(all, func(p *policy.Policy) bool { return p.Name == own })
 	switch {
 	case len(all) == 0:
 		return nil, "it makes no policy"
+	case i >= 0:
+		return all[i], ""
 	case len(all) == 1:
 		return all[0], ""
 	case len(assigned) == 1 && len(store.Dynamic.Policies()) == 0:
@@ -96,8 +100,8 @@ func labelsOf(p *policy.Policy) (labels []string) {
 }
 
 // unknownRules are the mistakes in the rules that a scenario expects of policies that
-// scripts make. Those of other policies spec knows by itself.
-func unknownRules(s *spec.Scenario, policies map[string]*policy.Policy) (mistakes []error) {
+// scripts make, or steps that run netsh: made. Those of other policies spec knows by itself.
+func unknownRules(s *spec.Scenario, policies map[string]*policy.Policy, made map[string][]string) (mistakes []error) {
 	for i, step := range s.Steps {
 		if step.Expect == nil || step.Expect.Rule == nil {
 			continue
@@ -105,16 +109,21 @@ func unknownRules(s *spec.Scenario, policies map[string]*policy.Policy) (mistake
 		for _, end := range []struct{ key, name string }{{"from", step.Expect.Rule.From}, {"to", step.Expect.Rule.To}} {
 			name, label, ok := strings.Cut(end.name, "/")
 			p := policies[name]
-			if !ok || p == nil {
+			if !ok {
 				continue
 			}
-			labels := labelsOf(p)
+			labels := slices.Clone(made[name])
+			if p != nil {
+				labels = append(labels, labelsOf(p)...)
+			}
 			for _, step := range s.Steps {
 				if as := step.StorePolicy; as != nil && as.Name() == name && policies[as.Policy] != nil {
 					labels = append(labels, labelsOf(policies[as.Policy])...)
 				}
 			}
-			if !slices.Contains(labels, label) {
+			if _, ok := made[name]; p == nil && !ok {
+				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("$.steps[%d].expect.rule.%s", i, end.key), "%s: no policy is called %q", end.key, name))
+			} else if !slices.Contains(labels, label) {
 				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("$.steps[%d].expect.rule.%s", i, end.key),
 					"%s: policy %s has no rule called %q%s", end.key, name, label, spec.Suggest(label, labels)))
 			}

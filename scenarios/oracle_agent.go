@@ -15,7 +15,9 @@ import (
 type terms struct {
 	oracle *oracle
 	host   string
-	node   spec.Node
+	node   spec.Node // with its settings as they were when it started
+
+	restarts spec.Node // with those that its registry has by now
 
 	local, persistent stored
 	fetched           *policy.Policy // from the source of the agent, the last answer; nil: none
@@ -82,6 +84,7 @@ func (t *terms) location(word string) *stored {
 
 // up begins anew with a host that has started: its agent starts now or later.
 func (t *terms) up(now time.Duration) {
+	t.node = t.restarts
 	t.running, t.starts = false, now+t.node.Settings().Gap()
 	t.changed = never
 	if t.node.Settings().Gap() == 0 {
@@ -237,7 +240,7 @@ func (o *oracle) event(e trace.Event) {
 
 // begins tells the oracle what a host starts with.
 func (o *oracle) begins(host string, local, persistent *policy.Policy) {
-	t := &terms{oracle: o, host: host, node: o.lab.spec.Nodes[host], starts: never, polls: never, changed: never}
+	t := &terms{oracle: o, host: host, node: o.lab.spec.Nodes[host], restarts: o.lab.spec.Nodes[host], starts: never, polls: never, changed: never}
 	o.terms[host] = t
 	if local != nil {
 		t.local.put(local)

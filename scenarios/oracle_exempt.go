@@ -28,7 +28,7 @@ type sender struct {
 
 func (l *lab) sender(h *hosts.Host) *sender {
 	s := &sender{
-		local: h.Addrs(), ties: h.PolicyOptions().Ties, node: l.spec.Nodes[h.Name()], networks: h.Prefixes(),
+		local: h.Addrs(), ties: h.PolicyOptions().Ties, node: l.oracle.terms[h.Name()].node, networks: h.Prefixes(),
 		agreed: func(f ipsec.Flow) bool { return l.oracle.agreements.cover(h.Name(), f) },
 	}
 	for _, i := range s.node.Interfaces {

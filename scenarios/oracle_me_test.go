@@ -110,7 +110,7 @@ func TestWireOracleKnowsLateExpansion(t *testing.T) {
 	l.renumber(t, "10.0.0.8/24")
 	require.False(t, l.leaks(t, "10.0.0.8", "10.0.0.2"))
 	l.wait(t, time.Second)
-	require.NoError(t, l.assign(&spec.AssignPolicy{Host: "a", Policy: "p"}))
+	require.NoError(t, l.assignPolicy(&spec.AssignPolicy{Host: "a", Policy: "p"}))
 	require.True(t, l.leaks(t, "10.0.0.8", "10.0.0.2"))
 }
 
@@ -134,7 +134,7 @@ func TestWireOracleKnowsServersAndNames(t *testing.T) {
 		l.names["print.example"] = []netip.Addr{netip.MustParseAddr("10.0.0.10")}
 		require.False(t, l.leaks(t, "10.0.0.1", "10.0.0.9"), "the name was asked when the policy was assigned")
 		require.True(t, l.leaks(t, "10.0.0.1", "10.0.0.10"))
-		require.NoError(t, l.assign(&spec.AssignPolicy{Host: "a", Policy: "p"}))
+		require.NoError(t, l.assignPolicy(&spec.AssignPolicy{Host: "a", Policy: "p"}))
 		require.True(t, l.leaks(t, "10.0.0.1", "10.0.0.9"))
 		require.False(t, l.leaks(t, "10.0.0.1", "10.0.0.10"))
 	}

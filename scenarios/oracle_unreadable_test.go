@@ -22,7 +22,7 @@ func TestWireOracleAccusesWhatItCannotRead(t *testing.T) {
 	}
 	send(0x08, 0x00)
 	require.Empty(t, l.oracle.violations, "the host has no policy yet")
-	require.NoError(t, l.assign(&spec.AssignPolicy{Host: "solaris", Policy: "secure-windows"}))
+	require.NoError(t, l.assignPolicy(&spec.AssignPolicy{Host: "solaris", Policy: "secure-windows"}))
 	send(0x08, 0x06)
 	require.Empty(t, l.oracle.violations, "ARP")
 	send(0x08, 0x00)

@@ -53,7 +53,9 @@ func Validate(s *spec.Scenario) error {
 			try(fmt.Sprintf("$.steps[%d].store-policy", i), a.Host, a.Policy)
 		}
 	}
-	return errors.Join(append(append(mistakes, unknownRules(s, policies)...), unknownEvents(s)...)...)
+	made, refused := rehearse(s, policies)
+	mistakes = append(append(mistakes, refused...), unknownRules(s, policies, made)...)
+	return errors.Join(append(mistakes, unknownEvents(s)...)...)
 }
 
 // unknownEvents are the mistakes in the kinds of the events that a scenario

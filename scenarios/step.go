@@ -29,6 +29,7 @@ type stepRun struct {
 	before     map[string]statistics // of hosts whose statistics are judged
 	after      map[string]statistics
 	heard      map[string]int // by host: datagrams of an announcement
+	scanned    *hosts.Scanned // by a scan
 	got        []string
 	broken     error
 	to         netip.Addr // of a step that sends traffic: where it goes; invalid when there is no address
@@ -131,19 +132,24 @@ func (s *stepRun) perform(p *sim.Proc) {
 		s.raw(p)
 	case v.Announce != nil:
 		s.announce(p)
+	case v.Scan != nil:
+		s.scan(p)
 	case v.Wait != 0:
 		p.Sleep(v.Wait.Span())
 	case v.SetLink != nil:
 		now, err := l.setLink(v.SetLink.Node, l.spec.LinkSegment(v.SetLink), &v.SetLink.Link)
 		s.got, s.broken = append(s.got, now), err
 	case v.AssignPolicy != nil:
-		s.broken = l.assign(v.AssignPolicy)
+		s.broken = l.assignPolicy(v.AssignPolicy)
 	case v.RestartHost != nil:
 		s.restart(p, v.RestartHost)
 	case v.PolicyAgent != nil:
 		s.broken = l.agent(v.PolicyAgent)
 	case v.StorePolicy != nil:
-		s.broken = l.store(v.StorePolicy)
+		s.broken = l.storePolicy(v.StorePolicy)
+	case v.Netsh != nil:
+		now, err := l.netsh(v.Netsh)
+		s.got, s.broken = append(s.got, now), err
 	case v.SetAddress != nil:
 		s.setAddress(v.SetAddress)
 	case v.IPConfig != nil:
@@ -256,6 +262,9 @@ func (s *stepRun) protocol() (proto uint8, port uint16) {
 		return uint8(v.Raw.Protocol), 0
 	case v.Announce != nil:
 		return ipsec.ProtoUDP, uint16(v.Announce.Port)
+	case v.Scan != nil:
+		proto, _ = spec.ProtocolNumber(v.Scan.Transport())
+		return proto, 0
 	}
 	_, word, number := s.spec.Target()
 	proto, _ = spec.ProtocolNumber(word)

@@ -25,6 +25,7 @@ var fitting = map[string]struct{ keys, results []string }{
 		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError}, // refused: ICMP port unreachable
 	},
 	"raw":      {[]string{"wire", "sa", "rule", "application", "ike", "overhead"}, nil}, // nobody answers
+	"scan":     {[]string{"ports", "wire", "ike", "overhead"}, nil},                     // each port answers for itself
 	"announce": {[]string{"heard", "wire", "rule", "ike"}, nil},                         // nobody answers, and no one listener is meant
 }
 
@@ -85,6 +86,9 @@ func (c *checker) expect(path string, s *Step) {
 	}
 	if e.Wire != nil {
 		c.wire(child(path, "wire"), e.Wire)
+	}
+	if s.Scan != nil && e.Ports != nil {
+		c.ports(child(path, "ports"), s.Scan, e.Ports)
 	}
 	if s.Announce != nil && e.Heard != nil {
 		c.heard(child(path, "heard"), s)
@@ -189,6 +193,9 @@ func (c *checker) ruleName(path, key, name string) {
 	if !ok {
 		c.at(at, `%s: want "policy/rule", "no match" or an exemption such as "exempt: isakmp", got %q`, key, shorten(name))
 		return
+	}
+	if c.s.runsNetsh() {
+		return // any policy may have any rule: scenarios.Validate finds out
 	}
 	if !c.defined(path, key, policy, "policy", "$.policies", c.s.policyNames()) {
 		return

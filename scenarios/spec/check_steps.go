@@ -83,6 +83,10 @@ func (c *checker) step(path string, s *Step) {
 		c.raw(child(path, "raw"), s.Raw)
 	case s.Announce != nil:
 		c.announce(child(path, "announce"), s.Announce)
+	case s.Scan != nil:
+		c.scan(child(path, "scan"), s.Scan)
+	case s.Netsh != nil:
+		c.netsh(child(path, "netsh"), s.Netsh)
 	case s.SetLink != nil:
 		c.setLink(child(path, "set-link"), s.SetLink)
 	case s.AssignPolicy != nil:

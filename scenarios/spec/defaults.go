@@ -58,6 +58,9 @@ import (
 //	Announce.Count       Announce.Datagrams            1
 //	Announce.Interval    Announce.Gap                  1s
 //	Announce.Size        Announce.PayloadBytes         64
+//	Scan.Protocol        Scan.Transport                tcp
+//	Scan.InFlight        Scan.Together                 64
+//	Scan.Timeout         Scan.Patience                 900ms
 //	SetLink.Segment      (*Scenario).LinkSegment       the segment of the node's only interface
 //	AssignPolicy.Policy  AssignPolicy.Unassigns        unassign
 //	RestartHost.Boot     RestartHost.Boots             30s

@@ -47,6 +47,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, 30*time.Second, RestartHost{}.Boots())
 	require.Equal(t, ChecksumsAll, Tamper{}.Repairs())
 	require.Equal(t, 64, Spoof{}.DataBytes())
+	require.Equal(t, []any{"tcp", 64, 900 * time.Millisecond}, []any{Scan{}.Transport(), Scan{}.Together(), Scan{}.Patience()})
 	var r Repeat
 	require.Equal(t, []time.Duration{1, time.Millisecond, time.Second}, []time.Duration{time.Duration(r.Times()), r.Gap(), r.Watching()})
 }
@@ -72,6 +73,8 @@ func TestSteps(t *testing.T) {
 		{Step{UDP: &UDP{From: "a", To: "b", Port: 53}}, "udp", "udp a → b, port 53", "a", "b"},
 		{Step{Raw: &Raw{From: "a", To: "b", Protocol: 46}}, "raw", "raw a → b, protocol 46", "a", "b"},
 		{Step{Announce: &Announce{From: "a", To: "224.0.0.251", Port: 53}}, "announce", "announce a → 224.0.0.251, port 53", "a", "224.0.0.251"},
+		{Step{Scan: &Scan{From: "a", To: "b", Ports: Range{1, 1024}}}, "scan", "scan a → b, TCP ports 1..1024", "a", "b"},
+		{Step{Netsh: &Netsh{Host: "a", Run: "netsh"}}, "netsh", "netsh on a", "", ""},
 		{Step{Wait: Duration(time.Hour)}, "wait", "wait 1h", "", ""},
 		{Step{SetLink: &SetLink{Node: "a"}}, "set-link", "set the link of a", "", ""},
 		{Step{AssignPolicy: &AssignPolicy{Host: "a", Policy: "p"}}, "assign-policy", "assign p to a", "", ""},
@@ -96,8 +99,8 @@ func TestSteps(t *testing.T) {
 		require.Equal(t, tc.from != "", ok)
 	}
 	var verbs []string
-	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Wait: 1}, {SetLink: &SetLink{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
-		{PolicyAgent: &PolicyAgent{}}, {StorePolicy: &StorePolicy{}}, {SetAddress: &SetAddress{}}, {IPConfig: &IPConfig{}}, {SetServers: &SetServers{}}, {SetName: &SetName{}},
+	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Scan: &Scan{}}, {Wait: 1}, {SetLink: &SetLink{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
+		{PolicyAgent: &PolicyAgent{}}, {StorePolicy: &StorePolicy{}}, {Netsh: &Netsh{}}, {SetAddress: &SetAddress{}}, {IPConfig: &IPConfig{}}, {SetServers: &SetServers{}}, {SetName: &SetName{}},
 		{Tamper: &Tamper{}}, {Replay: &Replay{}}, {Inject: &Inject{}}, {Spoof: &Spoof{}}} {
 		verbs = append(verbs, s.Verb())
 	}

@@ -11,6 +11,20 @@ import (
 	"slices"
 )
 
+// Netsh runs commands of netsh ipsec on a host while the world runs. Static ones change
+// its store, and dynamic set config its registry.
+type Netsh struct {
+	Host string `yaml:"host" jsonschema:"required"`
+	Run  string `yaml:"run" jsonschema:"required,minLength=1"` // a line for each command, as in a batch file or at the prompt of netsh
+}
+
+func (c *checker) netsh(path string, n *Netsh) {
+	c.ipsecHost(path, "netsh", n.Host)
+	if n.Run == "" && !c.given(child(path, "run")) {
+		c.missing(path, "run", "netsh: there is nothing to run")
+	}
+}
+
 // MaxScriptSize is how large a script may be, in bytes.
 const MaxScriptSize = 1 << 20
 
@@ -123,6 +137,11 @@ func (s *Scenario) fromScript(policy string) bool {
 		p := step.StorePolicy
 		return p != nil && p.Name() == policy && s.Policies[p.Policy].Netsh != ""
 	})
+}
+
+// runsNetsh reports whether a step runs netsh, which can make policies of any name.
+func (s *Scenario) runsNetsh() bool {
+	return slices.ContainsFunc(s.Steps, func(step Step) bool { return step.Netsh != nil })
 }
 
 // ScriptFile is the file of a policy's script as it is called for people: beside the

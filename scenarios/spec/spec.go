@@ -253,7 +253,7 @@ type Policy struct {
 	// Netsh is a script of netsh ipsec, beside the scenario's file or below, that makes the
 	// policy. Then it has no other key but policy.
 	Netsh  string `yaml:"netsh" jsonschema:"minLength=1"`
-	From   string `yaml:"policy" jsonschema:"minLength=1"` // with netsh: which of the script's policies; left out: the one that it assigns, or its only one
+	From   string `yaml:"policy" jsonschema:"minLength=1"` // with netsh: which of the script's policies; left out: the one of this name, the one that it assigns, or its only one
 	Script string `yaml:"-"`                               // with netsh: the text of the script, which reading the scenario puts there
 
 	// DefaultResponse activates the default response rule, which Windows has in each new
@@ -319,12 +319,14 @@ type Step struct {
 	UDP          *UDP          `yaml:"udp"`
 	Raw          *Raw          `yaml:"raw"`
 	Announce     *Announce     `yaml:"announce"`
+	Scan         *Scan         `yaml:"scan"`
 	Wait         Duration      `yaml:"wait"`
 	SetLink      *SetLink      `yaml:"set-link"`
 	AssignPolicy *AssignPolicy `yaml:"assign-policy"`
 	RestartHost  *RestartHost  `yaml:"restart-host"`
 	PolicyAgent  *PolicyAgent  `yaml:"policy-agent"`
 	StorePolicy  *StorePolicy  `yaml:"store-policy"`
+	Netsh        *Netsh        `yaml:"netsh"`
 	SetAddress   *SetAddress   `yaml:"set-address"`
 	IPConfig     *IPConfig     `yaml:"ipconfig"`
 	SetServers   *SetServers   `yaml:"set-servers"`

@@ -16,7 +16,7 @@ func (s Step) Verb() string {
 
 // verbNames are the YAML keys of all verbs.
 var verbNames = []string{
-	"ping", "connect", "transfer", "udp", "raw", "announce", "wait", "set-link", "assign-policy", "restart-host", "policy-agent", "store-policy", "set-address", "ipconfig", "set-servers", "set-name", "tamper", "replay", "inject", "spoof",
+	"ping", "connect", "transfer", "udp", "raw", "announce", "scan", "wait", "set-link", "assign-policy", "restart-host", "policy-agent", "store-policy", "netsh", "set-address", "ipconfig", "set-servers", "set-name", "tamper", "replay", "inject", "spoof",
 }
 
 // verbs are all that the step sets, in the order of the type.
@@ -26,9 +26,9 @@ func (s Step) verbs() (set []string) {
 		set  bool
 	}{
 		{"ping", s.Ping != nil}, {"connect", s.Connect != nil}, {"transfer", s.Transfer != nil}, {"udp", s.UDP != nil},
-		{"raw", s.Raw != nil}, {"announce", s.Announce != nil},
+		{"raw", s.Raw != nil}, {"announce", s.Announce != nil}, {"scan", s.Scan != nil},
 		{"wait", s.Wait != 0}, {"set-link", s.SetLink != nil}, {"assign-policy", s.AssignPolicy != nil},
-		{"restart-host", s.RestartHost != nil}, {"policy-agent", s.PolicyAgent != nil}, {"store-policy", s.StorePolicy != nil}, {"set-address", s.SetAddress != nil},
+		{"restart-host", s.RestartHost != nil}, {"policy-agent", s.PolicyAgent != nil}, {"store-policy", s.StorePolicy != nil}, {"netsh", s.Netsh != nil}, {"set-address", s.SetAddress != nil},
 		{"ipconfig", s.IPConfig != nil}, {"set-servers", s.SetServers != nil}, {"set-name", s.SetName != nil}, {"tamper", s.Tamper != nil}, {"replay", s.Replay != nil},
 		{"inject", s.Inject != nil}, {"spoof", s.Spoof != nil},
 	} {
@@ -54,6 +54,8 @@ func (s Step) Ends() (from, to string, ok bool) {
 		return s.Raw.From, s.Raw.To, true
 	case s.Announce != nil:
 		return s.Announce.From, s.Announce.To, true
+	case s.Scan != nil:
+		return s.Scan.From, s.Scan.To, true
 	}
 	return "", "", false
 }
@@ -76,6 +78,8 @@ func (s Step) Words() string {
 		return fmt.Sprintf("raw %s → %s, protocol %d", from, to, s.Raw.Protocol)
 	case s.Announce != nil:
 		return fmt.Sprintf("announce %s → %s, port %d", from, to, s.Announce.Port)
+	case s.Scan != nil:
+		return fmt.Sprintf("scan %s → %s, %s", from, to, s.Scan.words())
 	case s.Wait != 0:
 		return "wait " + s.Wait.String()
 	case s.SetLink != nil:
@@ -90,6 +94,8 @@ func (s Step) Words() string {
 		return s.PolicyAgent.Action + " the policy agent of " + s.PolicyAgent.Host
 	case s.StorePolicy != nil:
 		return fmt.Sprintf("store %s at %s", s.StorePolicy.Name(), s.StorePolicy.Host)
+	case s.Netsh != nil:
+		return "netsh on " + s.Netsh.Host
 	case s.SetAddress != nil:
 		return "set the address of " + s.SetAddress.Node
 	case s.IPConfig != nil:

@@ -50,7 +50,7 @@ func (m BootMode) String() string {
 // BootExemption is traffic that passes while the mode is block or stateful. The form in
 // which netsh takes it, protocol:source port:destination port:direction, is unconfirmed.
 type BootExemption struct {
-	Protocol                    uint8 // ipsec.ProtoAny: any
+	Protocol                    uint8
 	SourcePort, DestinationPort uint16
 	Inbound                     bool
 }
@@ -146,7 +146,7 @@ func (a *args) bootExemptions() ([]BootExemption, error) {
 		if p, err := strconv.ParseUint(parts[0], 10, 8); err == nil {
 			protocol, ok = uint8(p), true
 		}
-		if !ok {
+		if !ok || protocol == 0 {
 			return nil, a.refuse("value", "value: %q: %q is no protocol", word, parts[0])
 		}
 		e.Protocol = protocol
