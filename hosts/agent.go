@@ -93,18 +93,27 @@ func (a *agent) read() assigned {
 
 // apply puts policies in force in place of others: SAs end, and peers are told.
 func (a *agent) apply(next assigned, why string) error {
+	if a.host.config.KeepSAs {
+		return a.change(next, why)
+	}
 	a.host.keying.drop(why)
 	return a.put(next)
 }
 
 // put gives the driver its filters.
 func (a *agent) put(next assigned) error {
-	h := a.host
 	a.noteServers()
 	compiled, err := a.compile(next)
 	if err != nil {
-		return fmt.Errorf("hosts: %s: assigning policy: %w", h.name, err)
+		return err
 	}
+	a.use(next, compiled)
+	return nil
+}
+
+// use puts compiled policies in force.
+func (a *agent) use(next assigned, compiled *policy.Compiled) {
+	h := a.host
 	a.assigned, a.compiled, a.inForce = next, compiled, compiled
 	a.responses.dynamic = nil
 	h.driver.esp.SetPolicy(compiled.Outbound, compiled.Inbound)
@@ -120,11 +129,14 @@ func (a *agent) put(next assigned) error {
 		event.Persistent = next.persistent.Name
 	}
 	h.record(event)
-	return nil
 }
 
 func (a *agent) compile(p assigned) (*policy.Compiled, error) {
-	return policy.CompileBoth(p.persistent, p.policy, a.host.mine(), a.options)
+	compiled, err := policy.CompileBoth(p.persistent, p.policy, a.host.mine(), a.options)
+	if err != nil {
+		return nil, fmt.Errorf("hosts: %s: assigning policy: %w", a.host.name, err)
+	}
+	return compiled, nil
 }
 
 // Policy is the local policy in force, or one that came from elsewhere; nil when there is none.

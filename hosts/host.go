@@ -46,6 +46,7 @@ type Config struct {
 
 	SAIdleTime time.Duration // see esp.Config.Idle
 	FallBack   FallBack
+	KeepSAs    bool // a change of policy ends what the new one invalidates, and no more
 	Boot       Boot
 	Source     Source // of a policy that goes before the local one; nil: none
 

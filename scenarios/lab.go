@@ -120,6 +120,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		SAIdleTime:        settings.IdleAfter(),
 		DriverLogInterval: settings.LogsEvery(),
 		FallBack:          fallBackOf(settings),
+		KeepSAs:           settings.KeepsSAs(),
 		Boot:              bootOf(settings),
 		Source:            l.sourceOf(name, settings),
 		NoIKE:             settings.NoIKE,

@@ -1,6 +1,10 @@
 package policy
 
-import "github.com/ipseclab/ipseclab/internal/ipsec"
+import (
+	"fmt"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
 
 // Keep gives the entries of c that are in an earlier expansion of the same policy the
 // IDs that they have there, and all others new ones, so that SAs go on which were
@@ -12,10 +16,23 @@ func (c *Compiled) Keep(earlier *Compiled) {
 		direction ipsec.Direction
 		selector  ipsec.Selector
 	}
-	old, next := map[place]int{}, 0
+	keep(c, earlier, func(e ipsec.Policy) place { return place{e.Rule, e.Direction, e.Selector} })
+}
+
+// KeepEqual is Keep for another policy: the entries of a rule of the same name whose
+// action or methods are others get new IDs, too.
+func (c *Compiled) KeepEqual(earlier *Compiled) {
+	keep(c, earlier, func(e ipsec.Policy) string {
+		e.ID = 0
+		return fmt.Sprintf("%+v", e)
+	})
+}
+
+func keep[K comparable](c, earlier *Compiled, of func(ipsec.Policy) K) {
+	old, next := map[K]int{}, 0
 	for _, spd := range [][]ipsec.Policy{earlier.Outbound, earlier.Inbound} {
 		for _, e := range spd {
-			old[place{e.Rule, e.Direction, e.Selector}] = e.ID
+			old[of(e)] = e.ID
 			next = max(next, e.ID)
 		}
 	}
@@ -25,7 +42,7 @@ func (c *Compiled) Keep(earlier *Compiled) {
 			e := &spd[i]
 			id, known := renumbered[e.ID]
 			if !known {
-				if id, known = old[place{e.Rule, e.Direction, e.Selector}]; !known {
+				if id, known = old[of(*e)]; !known {
 					next++
 					id = next
 				}

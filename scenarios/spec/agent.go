@@ -18,7 +18,8 @@ type Startup struct {
 	PersistentFrom  string   `yaml:"persistent-from" jsonschema:"enum=driver,enum=agent"`                   // since when the persistent policy is in force: the start of the driver (default) or of the agent. The sources differ
 	PersistentOrder string   `yaml:"persistent-order" jsonschema:"enum=specific,enum=persistent,enum=last"` // which filter decides where the persistent policy and another one both have some: the most specific (default), those of the persistent policy first, or last. Not published
 
-	PolicySource *PolicySource `yaml:"policy-source"` // another computer from which the agent gets a policy that goes before the local one
+	PolicyChange string        `yaml:"policy-change" jsonschema:"enum=all,enum=invalid"` // which SAs end when another policy is in force: all (default), or those alone that it invalidates. Not published
+	PolicySource *PolicySource `yaml:"policy-source"`                                    // another computer from which the agent gets a policy that goes before the local one
 }
 
 // PolicySource is a policy server that a host's agent asks.
@@ -63,6 +64,9 @@ const (
 	AgentStop    = "stop"
 	AgentRestart = "restart"
 
+	ChangeAll     = "all"
+	ChangeInvalid = "invalid"
+
 	LocationLocal      = "local"
 	LocationPersistent = "persistent"
 )
@@ -78,6 +82,9 @@ func (s Startup) PersistentSince() string { return or(s.PersistentFrom, FromDriv
 
 // Precedence is how the filters of the persistent policy are searched beside others.
 func (s Startup) Precedence() string { return or(s.PersistentOrder, OrderSpecific) }
+
+// KeepsSAs reports whether a change of policy ends only what the new one invalidates.
+func (s Startup) KeepsSAs() bool { return s.PolicyChange == ChangeInvalid }
 
 // Name is what the policy is called in the store.
 func (s StorePolicy) Name() string { return or(s.As, s.Policy) }
@@ -155,6 +162,7 @@ func (c *checker) startup(path string, s *IPsec) {
 	c.word(path, "agent-stopped", s.AgentStopped, StoppedPermit, StoppedFilters, StoppedBoot)
 	c.word(path, "persistent-from", s.PersistentFrom, FromDriver, FromAgent)
 	c.word(path, "persistent-order", s.PersistentOrder, OrderSpecific, OrderPersistent, OrderLast)
+	c.word(path, "policy-change", s.PolicyChange, ChangeAll, ChangeInvalid)
 	c.span(path, "agent-delay", s.AgentDelay)
 	for i, text := range s.BootExemptions {
 		if _, err := ParseBootExemption(text); err != nil {

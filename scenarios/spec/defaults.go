@@ -34,6 +34,7 @@ import (
 //	Startup.AgentStopped Startup.WithoutAgent          permit
 //	Startup.PersistentFrom  Startup.PersistentSince    driver
 //	Startup.PersistentOrder Startup.Precedence         specific
+//	Startup.PolicyChange    Startup.KeepsSAs           all
 //	Filter.Protocol      Filter.ProtocolNumber         0, any
 //	Filter.Mirrored      Filter.BothWays               true
 //	MainMode.Lifetime    MainMode.Expiry               8h
