@@ -61,7 +61,7 @@ func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
 	if err != nil {
 		return nil, err
 	}
-	return q.ask(s, func(name string, d ipsec.Direction, f ipsec.Flow) (View, error) {
+	return q.ask(directory{spec: s}, func(name string, d ipsec.Direction, f ipsec.Flow) (View, error) {
 		v := View{Node: name, Policy: inForce(s.Assignments[name], s.Persistent[name])}
 		compiled, err := policy.CompileBoth(policies[s.Persistent[name]], policies[s.Assignments[name]], s.NodeAddrs(name), optionsOf(s, s.Nodes[name]))
 		if err != nil {
@@ -86,9 +86,6 @@ func ExplainAt(ctx context.Context, s *spec.Scenario, q Question, at time.Durati
 	if err := Validate(s); err != nil {
 		return nil, err
 	}
-	if _, err := q.flow(s); err != nil {
-		return nil, err
-	}
 	l, err := build(s, Options{}, nil, nil)
 	if err != nil {
 		return nil, err
@@ -96,7 +93,7 @@ func ExplainAt(ctx context.Context, s *spec.Scenario, q Question, at time.Durati
 	var x *Explanation
 	var wrong error
 	if err = l.runTo(ctx, at); err == nil {
-		x, wrong = q.ask(s, func(name string, d ipsec.Direction, f ipsec.Flow) (View, error) {
+		x, wrong = q.ask(directory{s, l.addrsOf}, func(name string, d ipsec.Direction, f ipsec.Flow) (View, error) {
 			h := l.hosts[name]
 			local := ""
 			if p := h.Policy(); p != nil {
@@ -119,14 +116,15 @@ func ExplainAt(ctx context.Context, s *spec.Scenario, q Question, at time.Durati
 }
 
 // ask has each place answer in which a filter decides.
-func (q Question) ask(s *spec.Scenario, answer func(name string, d ipsec.Direction, f ipsec.Flow) (View, error)) (*Explanation, error) {
-	f, err := q.flow(s)
+func (q Question) ask(d directory, answer func(name string, d ipsec.Direction, f ipsec.Flow) (View, error)) (*Explanation, error) {
+	f, err := q.flow(d)
 	if err != nil {
 		return nil, err
 	}
-	x := &Explanation{Scenario: s.Name}
-	for _, p := range passages(s, q, f) {
-		name, ok := s.NodeOf(p.word)
+	s := d.spec
+	x, written := &Explanation{Scenario: s.Name}, sourcesOf(s)
+	for _, p := range passages(d, q, f) {
+		name, ok := d.nodeOf(p.word)
 		if !ok || !s.Nodes[name].Host() {
 			continue // nobody there has an IPsec policy
 		}
@@ -137,14 +135,8 @@ func (q Question) ask(s *spec.Scenario, answer func(name string, d ipsec.Directi
 		if err != nil {
 			return nil, err
 		}
-		for _, matches := range [][]policy.Match{v.Matches, v.Elsewhere} {
-			for i := range matches {
-				m := &matches[i]
-				if m.Place.Policy != "" {
-					m.RuleSource, m.FilterSource = s.RuleAt(m.Place.Policy, m.Place.Rule), s.FilterAt(m.Place.List, m.Place.Filter)
-				}
-			}
-		}
+		written.fill(v.Matches)
+		written.fill(v.Elsewhere)
 		x.Views = append(x.Views, v)
 	}
 	if x.Views == nil {
@@ -165,7 +157,7 @@ func (q Question) nobody() error {
 }
 
 // flow is the packet that is asked about; the error says what is wrong with the question.
-func (q Question) flow(s *spec.Scenario) (f ipsec.Flow, err error) {
+func (q Question) flow(d directory) (f ipsec.Flow, err error) {
 	proto, ok := spec.ProtocolNumber(q.Protocol)
 	if !ok {
 		return f, fmt.Errorf("scenarios: explain: %q is no protocol: any, icmp, icmpv6, tcp, udp or a number from 1 to 255", q.Protocol)
@@ -182,16 +174,9 @@ func (q Question) flow(s *spec.Scenario) (f ipsec.Flow, err error) {
 	if q.Direction != "" && q.Direction != DirectionOut && q.Direction != DirectionIn {
 		return f, fmt.Errorf("scenarios: explain: %q is no direction: %s or %s", q.Direction, DirectionOut, DirectionIn)
 	}
-	if _, err := s.Resolve(q.From); err != nil {
-		return f, fmt.Errorf("scenarios: explain: from: %w", err)
-	}
-	dst, err := s.Destination(q.From, q.To)
+	src, dst, err := d.ends(q.From, q.To)
 	if err != nil {
-		return f, fmt.Errorf("scenarios: explain: to: %w", err)
-	}
-	src, err := s.Source(q.From, dst)
-	if err != nil {
-		return f, fmt.Errorf("scenarios: explain: from: %w", err)
+		return f, err
 	}
 	f = ipsec.Flow{Src: src, Dst: dst, Proto: proto, DstPort: uint16(q.Port), SrcPort: uint16(q.FromPort)}
 	if f.SrcPort == 0 && ipsec.HasPorts(proto) {
@@ -217,8 +202,9 @@ type passage struct {
 
 // passages are where a packet and its answer meet filters. What is sent to many is
 // answered by nobody; it meets those of all hosts beside the sender.
-func passages(s *spec.Scenario, q Question, f ipsec.Flow) []passage {
-	from, _ := s.NodeOf(q.From)
+func passages(d directory, q Question, f ipsec.Flow) []passage {
+	s := d.spec
+	from, _ := d.nodeOf(q.From)
 	limited := netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	if f.Dst != limited && !f.Dst.IsMulticast() && !slices.Contains(policy.Broadcasts(s.Nodes[from].Prefixes()...), f.Dst) {
 		return []passage{
@@ -231,7 +217,7 @@ func passages(s *spec.Scenario, q Question, f ipsec.Flow) []passage {
 		beside := slices.ContainsFunc(s.Nodes[name].Interfaces, func(i spec.Interface) bool {
 			return slices.ContainsFunc(s.Nodes[from].Interfaces, func(mine spec.Interface) bool { return mine.Segment == i.Segment })
 		})
-		if _, err := s.Source(name, f.Dst); beside && name != from && err == nil { // else it is not of its family
+		if _, err := d.source(name, f.Dst); beside && name != from && err == nil { // else it is not of its family
 			all = append(all, passage{name, ipsec.Inbound, f})
 		}
 	}

@@ -74,6 +74,9 @@ func TestExplainTheCatalogue(t *testing.T) {
 		if _, err := s.Destination(q.From, q.To); err != nil {
 			continue // of no common family
 		}
+		if len(s.NodeAddrs(q.From)) == 0 || len(s.NodeAddrs(q.To)) == 0 {
+			continue // they get one by DHCP
+		}
 		x, err := scenarios.Explain(s, q)
 		require.NoError(t, err, s.Name)
 		text, err := json.Marshal(x)
@@ -128,4 +131,27 @@ func TestExplainAt(t *testing.T) {
 	q.Direction = "up"
 	_, err = scenarios.ExplainAt(t.Context(), s, q, time.Second)
 	require.EqualError(t, err, `scenarios: explain: "up" is no direction: out or in`)
+}
+
+// Addresses are those of the moment in a running world; at rest a host that gets its
+// address by DHCP has none.
+func TestExplainLeasedAddresses(t *testing.T) {
+	s := loadAll(t, "dhcp_at_boot.yaml")[0]
+	q := scenarios.Question{From: "client", To: "server", Protocol: "icmp"}
+	_, err := scenarios.Explain(s, q)
+	require.EqualError(t, err, "scenarios: explain: from: node client has no address: it gets one by DHCP, so ask a running world (--at)")
+	_, err = scenarios.ExplainAt(t.Context(), s, q, time.Nanosecond)
+	require.ErrorContains(t, err, "node client has no address now")
+	x, err := scenarios.ExplainAt(t.Context(), s, q, 2*time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, "icmp 10.63.0.100 > 10.63.0.2", x.Views[0].Packet)
+
+	q = scenarios.Question{From: "10.63.0.100", To: "server", Protocol: "icmp"}
+	again, err := scenarios.ExplainAt(t.Context(), s, q, 2*time.Minute)
+	require.NoError(t, err)
+	require.Equal(t, x.Views, again.Views)
+	q.From = "10.63.0.101"
+	one, err := scenarios.ExplainAt(t.Context(), s, q, 2*time.Minute)
+	require.NoError(t, err)
+	require.Len(t, one.Views, 2, "of the server alone: nobody has the other address")
 }

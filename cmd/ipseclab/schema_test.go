@@ -19,8 +19,8 @@ import (
 
 const published = "../../docs/schema"
 
-// resultSchemas are the schemas of what a run leaves behind, and of what show prints,
-// made from the Go types and their comments.
+// resultSchemas are the schemas of what a run leaves behind, and of what show and explain
+// print, made from the Go types and their comments.
 func resultSchemas(t *testing.T) map[string][]byte {
 	outcomes := []any{result.Passed, result.Unsupported, result.Failed, result.Broken}
 	r := jsonschema.Reflector{
@@ -42,6 +42,7 @@ func resultSchemas(t *testing.T) map[string][]byte {
 	schemas := map[string][]byte{}
 	for name, v := range map[string]any{
 		"result.schema.json": &result.Scenario{}, "results.schema.json": &result.Run{}, "snapshot.schema.json": &scenarios.Snapshot{},
+		"explanation.schema.json": &scenarios.Explanation{},
 	} {
 		s := r.Reflect(v)
 		s.ID = jsonschema.ID("https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/schema/" + name)
@@ -99,5 +100,24 @@ func TestSnapshotsFitTheirSchema(t *testing.T) {
 		require.NoError(t, s.Validate(v), part)
 		v.(map[string]any)["at_ns"] = "soon"
 		require.Error(t, s.Validate(v), part)
+	}
+}
+
+// TestExplanationsFitTheirSchema: the same of what explain prints.
+func TestExplanationsFitTheirSchema(t *testing.T) {
+	s, err := validator.NewCompiler().Compile(filepath.Join(published, "explanation.schema.json"))
+	require.NoError(t, err)
+	for _, args := range [][]string{
+		{"tunnel_before_transport/permit", "--from", "client", "--to", "server", "--port", "1433"},
+		{"soft_after_silence/3s", "--from", "client", "--to", "server", "--proto", "udp", "--port", "7", "--at", "4s"},
+		{"exempt_kerberos_source_port/windows-2000", "--from", "scanner", "--to", "server", "--port", "445", "--from-port", "88"},
+	} {
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, exitOK, ipseclab(t.Context(), append([]string{"explain", "--format", "json"}, args...), &stdout, &stderr), "%s", &stderr)
+		v, err := validator.UnmarshalJSON(&stdout)
+		require.NoError(t, err)
+		require.NoError(t, s.Validate(v), args[0])
+		v.(map[string]any)["views"] = "none"
+		require.Error(t, s.Validate(v), args[0])
 	}
 }

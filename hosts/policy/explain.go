@@ -34,7 +34,7 @@ type Explanation struct {
 type Match struct {
 	Rule    string `json:"rule"`             // policy/rule, or the name of an exemption
 	Action  string `json:"action"`           // permit, block, negotiate or exempt
-	Weight  uint64 `json:"weight,omitempty"` // of filters: the larger is searched earlier, see README
+	Weight  uint64 `json:"weight,omitempty"` // of filters: the larger is searched earlier
 	Filter  string `json:"filter"`           // the specific filter
 	Generic string `json:"generic,omitempty"`
 	Tunnel  string `json:"tunnel,omitempty"` // the end of the rule's tunnel

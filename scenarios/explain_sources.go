@@ -1,0 +1,50 @@
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/hosts/policy/netsh"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+)
+
+// sources know where the filters of a scenario's policies are written: in its file, or
+// in the script that makes a policy.
+type sources struct {
+	spec    *spec.Scenario
+	scripts scriptPlaces
+}
+
+func sourcesOf(s *spec.Scenario) sources { return sources{s, placesOf(s)} }
+
+// fill says where matches are written, as file:line. A policy that a step stores under
+// the name of another one leaves open which of them is meant.
+func (s sources) fill(matches []policy.Match) {
+	for i := range matches {
+		m := &matches[i]
+		if p := m.Place; p.Policy != "" && !s.ambiguous(p.Policy) {
+			m.RuleSource, m.FilterSource = s.of(p)
+		}
+	}
+}
+
+func (s sources) of(p policy.Place) (rule, filter string) {
+	script, ok := s.scripts[p.Policy]
+	if !ok {
+		return s.spec.RuleAt(p.Policy, p.Rule), s.spec.FilterAt(p.List, p.Filter)
+	}
+	at := func(l netsh.Line, ok bool) string {
+		if !ok {
+			return ""
+		}
+		return fmt.Sprintf("%s:%d", l.File, l.Line)
+	}
+	return at(script.places.Rule(script.name, p.Rule)), at(script.places.Filter(script.name, p.Rule, p.Filter))
+}
+
+func (s sources) ambiguous(name string) bool {
+	return slices.ContainsFunc(s.spec.Steps, func(s spec.Step) bool {
+		return s.StorePolicy != nil && s.StorePolicy.Name() == name && s.StorePolicy.Policy != name
+	})
+}
