@@ -59,8 +59,8 @@ func Lint(s *spec.Scenario, o LintOptions) ([]Finding, error) {
 		for _, p := range h.Policies {
 			used[p] = true
 		}
-		if source := s.Nodes[name].Settings().PolicySource; source != nil {
-			fetched[source.Policy] = true
+		for _, p := range fetchedPolicies(s, name) {
+			fetched[p] = true
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(policies)) {
@@ -89,15 +89,32 @@ func policiesFor(s *spec.Scenario, host string) (all []string) {
 	}
 	add(s.Assignments[host])
 	add(s.Persistent[host])
-	if source := s.Nodes[host].Settings().PolicySource; source != nil {
-		add(source.Policy)
+	for _, name := range fetchedPolicies(s, host) {
+		add(name)
 	}
+	server := slices.ContainsFunc(s.Nodes[host].Serves, func(v spec.Service) bool { return len(v.Policies) > 0 })
 	for _, step := range s.Steps {
 		if a := step.AssignPolicy; a != nil && a.Host == host && !a.Unassigns() {
 			add(a.Policy)
 		}
-		if a := step.StorePolicy; a != nil && a.Host == host {
+		if a := step.StorePolicy; a != nil && a.Host == host && !server { // what a policy server stores is for others
 			add(a.Policy)
+		}
+	}
+	return all
+}
+
+// fetchedPolicies are the names of the policies that a host gets from a policy server.
+func fetchedPolicies(s *spec.Scenario, host string) (all []string) {
+	source := s.Nodes[host].Settings().PolicySource
+	if source == nil {
+		return nil
+	}
+	all = append(all, source.Policy)
+	server, _ := s.NodeOf(source.Server)
+	for _, step := range s.Steps {
+		if a := step.StorePolicy; a != nil && a.Host == server && a.Name() == source.Policy {
+			all = append(all, a.Policy)
 		}
 	}
 	return all

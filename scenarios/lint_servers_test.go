@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/scenarios"
 )
 
 const toldServers = `title: servers by kind, and addresses that change
@@ -76,4 +78,23 @@ func TestLintDynamicAddresses(t *testing.T) {
 		"the tunnel of rule isolated/out is for bob, whose own address changes",
 		"the tunnel of rule isolated/back is for bob, whose own address changes",
 	}, dynamic)
+}
+
+// What a policy server stores is for the hosts that fetch it, as a domain policy, and
+// not for the server itself, whatever name it is stored under.
+func TestLintFetchedPolicies(t *testing.T) {
+	found, err := scenarios.LintAll(loadAll(t, "agent_cache.yaml"), scenarios.LintOptions{})
+	require.NoError(t, err)
+	var domain []string
+	for _, f := range found {
+		require.NotEqual(t, "never-matches", f.Rule.ID, "%s", f)
+		require.NotEqual(t, "policy-unassigned", f.Rule.ID, "%s", f)
+		if f.Rule.ID == "psk-domain" {
+			domain = append(domain, f.Message)
+		}
+	}
+	require.Equal(t, []string{
+		"rule clients/all is in a domain policy, and its preshared key in plaintext in the directory",
+		"rule edited/all is in a domain policy, and its preshared key in plaintext in the directory",
+	}, domain)
 }

@@ -74,10 +74,12 @@ func checkPairs(l *linter) {
 	}
 }
 
-// alone looks for hosts with which a wants protection and that never have a policy.
+// alone looks for hosts with which a demands protection and that never have a policy.
+// Where it falls back to clear, that is what it is for.
 func (l *linter) alone(a start) {
 	for _, f := range a.filters {
-		if f.Kind != policy.Negotiate || !f.Outbound || f.Tunnel() || !f.Selector.Dst.IsValid() || !f.Selector.Dst.IsSingleIP() {
+		demands := f.Kind == policy.Negotiate && !a.Rules[f.Rule].Action.Soft
+		if !demands || !f.Outbound || f.Tunnel() || !f.Selector.Dst.IsSingleIP() {
 			continue
 		}
 		remote := f.Selector.Dst.Addr()
