@@ -23,8 +23,8 @@ func (h *Host) SetServers(s Servers, reason string) {
 // ToldServers are those that an administrator has told the host to use.
 func (h *Host) ToldServers() Servers { return h.config.Servers }
 
-// Servers are those of a kind that the host is told to use: by its administrator,
-// whose word goes before that of DHCP as on Windows for each kind, or by its leases.
+// Servers are those of a kind that the host is told to use: by its administrator, whose
+// word goes before that of DHCP (a choice of the lab), or by its leases.
 func (h *Host) Servers(k policy.ServerKind) (all []netip.Addr) {
 	add := func(more ...netip.Addr) {
 		for _, a := range more {

@@ -18,7 +18,7 @@ type Servers struct {
 // DHCPService is a DHCP server for the subnet in which its range lies.
 type DHCPService struct {
 	Range  string   `yaml:"range" jsonschema:"required"`        // of addresses that it gives: 10.0.0.100-10.0.0.120
-	Lease  Duration `yaml:"lease"`                              // 0: 8 days, as Windows
+	Lease  Duration `yaml:"lease"`                              // 0: 8 days, a choice of the lab
 	Router string   `yaml:"router"`                             // address or node: the default gateway of clients; left out: none
 	DNS    []string `yaml:"dns" jsonschema:"uniqueItems=true"`  // addresses or nodes, here and below
 	WINS   []string `yaml:"wins" jsonschema:"uniqueItems=true"` // NetBIOS name servers
