@@ -69,8 +69,8 @@ func TestPredefinedServerVerdicts(t *testing.T) {
 		require.NoError(t, err)
 		for proto, rule := range map[uint8]string{ipsec.ProtoICMP: "all-icmp-traffic", ipsec.ProtoTCP: "all-ip-traffic", 46: "all-ip-traffic"} {
 			f := ipsec.Flow{Src: local, Dst: peer, Proto: proto}
-			require.Equal(t, name+"/"+rule, c.Explain(ipsec.Outbound, f).Rule)
-			require.Equal(t, name+"/"+rule, c.Explain(ipsec.Inbound, f.Reverse()).Rule)
+			require.Equal(t, name+"/"+rule, c.Explain(ipsec.Outbound, f, Circumstances{}).Rule)
+			require.Equal(t, name+"/"+rule, c.Explain(ipsec.Inbound, f.Reverse(), Circumstances{}).Rule)
 		}
 	}
 }
