@@ -173,7 +173,7 @@ func (k *keying) drop(reason string) {
 		k.ended(now, sa)
 	}
 	k.forget(now)
-	k.mux.Shutdown(now)
+	k.mux.ShutdownFor(now, reason)
 	k.pump()
 }
 

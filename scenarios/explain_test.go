@@ -71,8 +71,12 @@ func TestExplainTheCatalogue(t *testing.T) {
 			continue
 		}
 		q := scenarios.Question{From: names[0], To: names[1], Protocol: "tcp", Port: 80}
-		if _, err := s.Destination(q.From, q.To); err != nil {
-			continue // of no common family
+		to, err := s.Destination(q.From, q.To)
+		if err == nil {
+			_, err = s.Source(q.From, to)
+		}
+		if err != nil {
+			continue // of no common family, or without an address before DHCP gives one
 		}
 		if len(s.NodeAddrs(q.From)) == 0 || len(s.NodeAddrs(q.To)) == 0 {
 			continue // they get one by DHCP

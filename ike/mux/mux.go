@@ -308,13 +308,16 @@ func (m *Mux) DeleteSAs(now time.Time, remote netip.Addr, p ipsec.Protocol, inbo
 
 // DeletePeer deletes the main modes with a peer and tells it. Requests for it fail.
 func (m *Mux) DeletePeer(now time.Time, remote netip.Addr) {
-	m.closeWhere(now, func(p peer) bool { return p.remote == remote })
+	m.closeWhere(now, "its policy changed", func(p peer) bool { return p.remote == remote })
 }
 
 // Shutdown deletes all main modes, telling the peers, and fails all requests:
 // the policy has changed, or the host stops. The engine can be used again.
-func (m *Mux) Shutdown(now time.Time) {
-	m.closeWhere(now, func(peer) bool { return true })
+func (m *Mux) Shutdown(now time.Time) { m.ShutdownFor(now, "its policy changed") }
+
+// ShutdownFor is Shutdown for another reason, for the trace.
+func (m *Mux) ShutdownFor(now time.Time, reason string) {
+	m.closeWhere(now, reason, func(peer) bool { return true })
 	clear(m.pairs)
 }
 
@@ -325,8 +328,8 @@ func (m *Mux) LoseLocal(now time.Time, local netip.Addr, reason string) {
 	m.end(now, ike.Errorf(ike.CodePolicyChange, 0, "%s", reason), false, func(p peer) bool { return p.local == local })
 }
 
-func (m *Mux) closeWhere(now time.Time, matches func(peer) bool) {
-	m.end(now, ike.Errorf(ike.CodePolicyChange, 0, "the main mode was deleted on this host: its policy changed"), true, matches)
+func (m *Mux) closeWhere(now time.Time, reason string, matches func(peer) bool) {
+	m.end(now, ike.Errorf(ike.CodePolicyChange, 0, "the main mode was deleted on this host: %s", reason), true, matches)
 }
 
 func (m *Mux) end(now time.Time, reason error, tell bool, matches func(peer) bool) {
