@@ -60,7 +60,7 @@ func settings(change func(*spec.IPsec)) func(*lab) {
 		believed := *l.spec.Nodes["server"].IPsec
 		change(&believed)
 		t := l.oracle.terms["server"]
-		t.node.IPsec = &believed
+		t.restarts.IPsec = &believed
 		t.up(0)
 	}
 }
