@@ -29,10 +29,20 @@ func (s sources) fill(matches []policy.Match) {
 	}
 }
 
+// predefinedInWindows is where those stand that no file holds.
+const predefinedInWindows = "predefined in Windows"
+
 func (s sources) of(p policy.Place) (rule, filter string) {
 	script, ok := s.scripts[p.Policy]
 	if !ok {
-		return s.spec.RuleAt(p.Policy, p.Rule), s.spec.FilterAt(p.List, p.Filter)
+		rule, filter = s.spec.RuleAt(p.Policy, p.Rule), s.spec.FilterAt(p.List, p.Filter)
+		if own, ok := s.spec.Policies[p.Policy]; !ok || own.Predefined != "" {
+			rule = predefinedInWindows
+		}
+		if _, ok := s.spec.FilterLists[p.List]; !ok {
+			filter = predefinedInWindows
+		}
+		return rule, filter
 	}
 	at := func(l netsh.Line, ok bool) string {
 		if !ok {

@@ -235,7 +235,7 @@ func (l *lab) writtenIn(name string) string {
 	}
 	switch {
 	case !ok && slices.Contains(policy.PredefinedPolicies(), name) && !slices.ContainsFunc(l.spec.Steps, stored):
-		return "predefined in Windows"
+		return predefinedInWindows
 	case !ok || slices.ContainsFunc(l.spec.Steps, stored):
 		return ""
 	case p.Netsh != "":
