@@ -28,6 +28,7 @@ type cli struct {
 	Explain  explainCmd  `cmd:"" help:"Say which filters decide about a packet and its answer, and why."`
 	Show     showCmd     `cmd:"" help:"Show policy, filters, SAs and statistics of a host at a time of a run."`
 	Lint     lintCmd     `cmd:"" help:"Review the policies of scenario files."`
+	Policy   policyCmd   `cmd:"" help:"Convert policies between scenarios and scripts of netsh ipsec."`
 	Profiles profilesCmd `cmd:"" help:"List operating systems and devices, or say what is known of one."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario files."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

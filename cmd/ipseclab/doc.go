@@ -7,6 +7,8 @@
 //	ipseclab validate my.yaml        mistakes in a file, without running it
 //	ipseclab explain my.yaml …       which filter decides about a packet, and why
 //	ipseclab lint my.yaml            what a reviewer would say of the policies
+//	ipseclab policy import web.cmd   what a scenario needs for policies of netsh
+//	ipseclab policy export my.yaml … a policy as a script of netsh
 //	ipseclab schema                  the JSON Schema of scenario files
 //	ipseclab version                 what this is
 //
@@ -20,7 +22,8 @@
 //
 //	  0  all passed, or is unsupported
 //	  1  an expectation or the wire oracle failed; lint found an error
-//	  2  the command line, a scenario file or the results folder is wrong; nothing was run
+//	  2  the command line, a scenario file or the results folder is wrong; nothing was run;
+//	     policy import: a line was refused, or the format cannot express a policy
 //	  3  the lab broke
 //	130  interrupted; what had finished is kept
 package main

@@ -116,16 +116,25 @@ func isScript(word string) bool {
 }
 
 func lintScript(file string, o scenarios.LintOptions) ([]lint.Finding, error) {
+	script, err := scriptFile(file)
+	if err != nil {
+		return nil, err
+	}
+	return scenarios.LintScript(script, o)
+}
+
+// scriptFile is the script in a file, which may name others beside it or below.
+func scriptFile(file string) (netsh.Script, error) {
 	text, err := readScript(file)
 	if err != nil {
-		return nil, wrong("%w", err)
+		return netsh.Script{}, wrong("%w", err)
 	}
-	return scenarios.LintScript(netsh.Script{Name: file, Text: text, Open: func(name string) (string, error) {
+	return netsh.Script{Name: file, Text: text, Open: func(name string) (string, error) {
 		if !filepath.IsLocal(filepath.FromSlash(name)) {
 			return "", fmt.Errorf("%s is not beside the script or below", name)
 		}
 		return readScript(filepath.Join(filepath.Dir(file), filepath.FromSlash(name)))
-	}}, o)
+	}}, nil
 }
 
 // readScript reads a script that is not longer than any may be.

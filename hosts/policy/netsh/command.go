@@ -147,9 +147,7 @@ func contexts() *context {
 			return a.unsupported("file", "the files of %s hold policies in a form that is not published: write a script instead", words)
 		})
 	}
-	add(static, "restorepolicyexamples", "release*", func(_ *session, a *args) error {
-		return a.unsupported("release", "the security methods of the example policies are not published")
-	})
+	add(static, "restorepolicyexamples", "release*", restoreExamples)
 
 	dynamic := sub(ipsec, "dynamic")
 	const selector = "srcaddr* dstaddr* protocol srcport dstport mirrored conntype srcmask dstmask tunneldstaddress"

@@ -186,6 +186,32 @@ delete filteraction name=unused
 	require.Equal(t, Container{}, s.Local)
 }
 
+// What Windows brings along is there for scripts that name it, and for those that make their own.
+func TestPredefined(t *testing.T) {
+	s := good(t, `netsh ipsec static set policy name="server (request security)" assign=y`)
+	p := s.Local.Assigned()
+	require.Equal(t, "Server (Request Security)", p.Name)
+	require.Equal(t, []string{"All IP Traffic", "All ICMP Traffic"}, []string{p.Rules[0].Filters.Name, p.Rules[1].Filters.Name})
+	require.Equal(t, []string{"Request Security (Optional)", "Permit"}, []string{p.Rules[0].Action.Name, p.Rules[1].Action.Name})
+	require.True(t, p.Rules[0].Action.Soft && p.Rules[0].Action.InPass)
+	require.NotNil(t, p.DefaultResponse)
+
+	s = good(t, `ipsec static
+add policy p activ=n
+add rule r p "All IP Traffic" Permit
+add filterlist "All ICMP Traffic"
+add filter "All ICMP Traffic" any me icmp
+add rule s p "all icmp traffic" "Require Security"
+set filteraction Permit action=block
+restorepolicyexamples win2k`)
+	require.Equal(t, policy.Permit, s.Policy("p").Rules[0].Action.Kind)
+	require.Equal(t, policy.Me(), s.Policy("p").Rules[1].Filters.Filters[0].Source, "as they were")
+	require.Equal(t, []string{"p", "Client (Respond Only)", "Server (Request Security)", "Secure Server (Require Security)"}, s.Local.Names())
+	script, err := s.Script()
+	require.NoError(t, err)
+	require.Equal(t, s.Local, good(t, script).Local)
+}
+
 func TestStores(t *testing.T) {
 	s, r := run(`ipsec static
 set store location=persistent

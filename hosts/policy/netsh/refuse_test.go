@@ -121,7 +121,7 @@ func TestRefused(t *testing.T) {
 		// What the store cannot do.
 		{`exportpolicy file=C:\policies.ipsec`, `19: unsupported: the files of exportpolicy hold policies in a form that is not published: write a script instead`},
 		{`importpolicy policies.ipsec`, `14: unsupported: the files of importpolicy hold policies in a form that is not published: write a script instead`},
-		{`restorepolicyexamples release=win2003`, `31: unsupported: the security methods of the example policies are not published`},
+		{`restorepolicyexamples release=vista`, `31: release: "vista" is none of win2k, win2003`},
 		{`set store location=domain`, `20: unsupported: the store of a domain: there is no domain. What follows is refused until set store location=local`},
 		{`set store location=registry`, `20: location: "registry" is none of local, persistent, domain`},
 

@@ -70,7 +70,7 @@ func addFilterList(s *session, a *args) error {
 
 func setFilterList(s *session, a *args) error {
 	c := s.store.current()
-	l, err := pick(a, "filter list", c.FilterList)
+	l, err := pick(a, "filter list", c.existingList)
 	if err != nil {
 		return err
 	}
@@ -172,7 +172,7 @@ func addFilterAction(s *session, a *args) error {
 
 func setFilterAction(s *session, a *args) error {
 	c := s.store.current()
-	x, err := pick(a, "filter action", c.FilterAction)
+	x, err := pick(a, "filter action", c.existingAction)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func setPolicy(s *session, a *args) error {
 		return a.unsupported("gponame", "group policy objects: there is no domain")
 	}
 	c := s.store.current()
-	p, err := pick(a, "policy", c.policyNamed)
+	p, err := pick(a, "policy", c.existingPolicy)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func deleteEverything(s *session, _ *args) error {
 
 // policyOf is the policy that an option names.
 func (a *args) policyOf(c *Container) *Policy {
-	p := c.policyNamed(a.name("policy"))
+	p := c.existingPolicy(a.name("policy"))
 	if p == nil {
 		a.fail("policy", "there is no policy %q", a.text("policy"))
 	}
@@ -161,12 +161,12 @@ func (a *args) ruleOf(c *Container) (*Policy, *Rule) {
 // rule reads what a rule joins.
 func (a *args) rule(c *Container, r *Rule) {
 	if a.has("filterlist") {
-		if r.Filters = c.FilterList(a.name("filterlist")); r.Filters == nil {
+		if r.Filters = c.existingList(a.name("filterlist")); r.Filters == nil {
 			a.fail("filterlist", "there is no filter list %q", a.text("filterlist"))
 		}
 	}
 	if a.has("filteraction") {
-		if r.Action = c.FilterAction(a.name("filteraction")); r.Action == nil {
+		if r.Action = c.existingAction(a.name("filteraction")); r.Action == nil {
 			a.fail("filteraction", "there is no filter action %q", a.text("filteraction"))
 		}
 	}
