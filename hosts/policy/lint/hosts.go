@@ -1,6 +1,9 @@
 package lint
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 var exemptKerberos = &Rule{
 	ID: "exempt-kerberos", Severity: Warning, Claims: []string{"C063", "C065"},
@@ -47,6 +50,12 @@ func checkHosts(l *linter) {
 				l.settings(u)
 			}
 			l.multiplied(u)
+			if u.compiled != nil {
+				for _, pruned := range u.compiled.Pruned() {
+					l.report(offersPruned, Ref{Part: HostAssignment, Name: u.host.Name}, "%s leaves out of %s, in policy %s: %s",
+						u.host.Name, pruned.Where, u.Name, strings.Join(pruned.Offers, " "))
+				}
+			}
 		}
 	}
 }
