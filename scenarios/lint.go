@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"cmp"
-	"fmt"
 	"maps"
 	"slices"
 
@@ -120,6 +119,12 @@ func fetchedPolicies(s *spec.Scenario, host string) (all []string) {
 	return all
 }
 
+// LintPolicy reviews a policy of which nothing is known but what it says, such as a
+// predefined one. Findings have no places.
+func LintPolicy(p *policy.Policy, o LintOptions) []Finding {
+	return lint.Lint(&lint.Input{Policies: []lint.Policy{{Policy: p, Domain: o.Domain, Assigned: true}}})
+}
+
 // LintAll is Lint for all cells of a file, as LoadAll gives them. What several cells
 // have at one place is found once, as the first of them has it; a policy or a list that
 // one cell uses is used.
@@ -143,7 +148,7 @@ func lintHost(s *spec.Scenario, name string) lint.Host {
 		Name: name, Addrs: s.NodeAddrs(name), Options: optionsOf(s, n), Policy: firstPolicy(s, name), Policies: policiesFor(s, name),
 		Dynamic:         dynamic(s, name),
 		NoDefaultExempt: settings.DefaultExempt(),
-		OpenAtBoot:      settings.BootMode == spec.BootPermit && (s.Persistent[name] == "" || settings.PersistentSince() == spec.FromAgent),
+		OpenAtBoot:      n.IPsec != nil && n.IPsec.BootMode == spec.BootPermit && (s.Persistent[name] == "" || settings.PersistentSince() == spec.FromAgent),
 	}
 	for _, v := range n.Serves {
 		switch {
@@ -162,94 +167,4 @@ func lintHost(s *spec.Scenario, name string) lint.Host {
 func dynamic(s *spec.Scenario, name string) bool {
 	byDHCP := slices.ContainsFunc(s.Nodes[name].Interfaces, func(i spec.Interface) bool { return i.Unnumbered() })
 	return byDHCP || slices.ContainsFunc(s.Steps, func(step spec.Step) bool { return step.SetAddress != nil && step.SetAddress.Node == name })
-}
-
-// givenAt is where a host gets a policy that is not in the file: a predefined one.
-func givenAt(s *spec.Scenario, policy string) string {
-	for _, host := range slices.Sorted(maps.Keys(s.Assignments)) {
-		if s.Assignments[host] == policy {
-			return "$.assignments." + host
-		}
-	}
-	for i, step := range s.Steps {
-		if a := step.AssignPolicy; a != nil && a.Policy == policy {
-			return fmt.Sprintf("$.steps[%d].assign-policy", i)
-		}
-	}
-	return "$"
-}
-
-// partPath is the path in the file of a part of the policies.
-func partPath(s *spec.Scenario, policies map[string]*policy.Policy, r lint.Ref) string {
-	whole := "$.policies." + r.Policy
-	written, ok := s.Policies[r.Policy]
-	if !ok && r.Policy != "" {
-		return givenAt(s, r.Policy)
-	}
-	base, _ := spec.PredefinedRules(written.Predefined) // which come first
-	rule := fmt.Sprintf("%s.rules[%d]", whole, r.Rule-len(base))
-	if r.Rule < len(base) {
-		rule = whole + ".predefined"
-	}
-	action := func(key string) string {
-		name := policies[r.Policy].Rules[r.Rule].Action.Name
-		if _, ok := s.FilterActions[name]; !ok {
-			return rule
-		}
-		return "$.filter-actions." + name + key
-	}
-	switch r.Part {
-	case lint.MainModeSettings:
-		return whole + ".main-mode"
-	case lint.MainModeLifetime:
-		return whole + ".main-mode.lifetime"
-	case lint.MainModeMethod:
-		return fmt.Sprintf("%s.main-mode.security-methods[%d]", whole, r.Index)
-	case lint.DefaultResponseRule:
-		return whole + ".default-response"
-	case lint.DefaultResponseMethod:
-		return fmt.Sprintf("%s.default-response.security-methods[%d]", whole, r.Index)
-	case lint.DefaultResponseAuth:
-		return fmt.Sprintf("%s.default-response.authentication[%d]", whole, r.Index)
-	case lint.WholeRule:
-		return rule
-	case lint.RuleAuth:
-		return fmt.Sprintf("%s.authentication[%d]", rule, r.Index)
-	case lint.RuleTunnel:
-		return rule + ".tunnel"
-	case lint.RuleConnections:
-		return rule + ".connections"
-	case lint.RuleActive:
-		return rule + ".active"
-	case lint.RuleFilter:
-		name := policies[r.Policy].Rules[r.Rule].Filters.Name
-		if _, ok := s.FilterLists[name]; !ok {
-			return rule
-		}
-		return fmt.Sprintf("$.filter-lists.%s[%d]", name, r.Index)
-	case lint.RuleAction:
-		return action("")
-	case lint.ActionMethod:
-		return action(fmt.Sprintf(".security-methods[%d]", r.Index))
-	case lint.ActionPFS:
-		return action(".pfs")
-	case lint.ActionSoft:
-		return action(".soft")
-	case lint.HostAssignment:
-		if _, ok := s.Assignments[r.Name]; ok {
-			return "$.assignments." + r.Name
-		}
-		return "$.nodes." + r.Name
-	case lint.HostNoDefaultExempt:
-		return "$.nodes." + r.Name + ".ipsec.no-default-exempt"
-	case lint.HostBootMode:
-		return "$.nodes." + r.Name + ".ipsec.boot-mode"
-	case lint.HostIPv6:
-		return "$.nodes." + r.Name + ".ipsec.ipv6"
-	case lint.FilterList:
-		return "$.filter-lists." + r.Name
-	case lint.FilterAction:
-		return "$.filter-actions." + r.Name
-	}
-	return whole
 }

@@ -16,7 +16,11 @@ import (
 func LintScript(script netsh.Script, o LintOptions) ([]Finding, error) {
 	store := &netsh.Store{}
 	places := netsh.NewPlaces(store)
-	script.After = places.Note
+	config := scriptConfig{store: store}
+	script.After = func(l netsh.Line) {
+		places.Note(l)
+		config.note(l)
+	}
 	var mistakes []error
 	for _, l := range store.Run(script).Refused() {
 		text := script.Text
@@ -28,7 +32,15 @@ func LintScript(script netsh.Script, o LintOptions) ([]Finding, error) {
 	if mistakes != nil {
 		return nil, errors.Join(mistakes...)
 	}
-	in := &lint.Input{Where: func(r lint.Ref) lint.Position { return scriptPosition(places, r) }}
+	in := &lint.Input{Settings: config.settings(), Where: func(r lint.Ref) lint.Position {
+		switch r.Part {
+		case lint.HostNoDefaultExempt:
+			return linePosition(config.exempt)
+		case lint.HostBootMode:
+			return linePosition(config.boot)
+		}
+		return scriptPosition(places, r)
+	}}
 	assigned := false
 	for _, c := range []*netsh.Container{&store.Local, &store.Persistent} {
 		for _, p := range c.Policies {
@@ -71,7 +83,39 @@ func scriptPosition(places *netsh.Places, r lint.Ref) lint.Position {
 	if !ok {
 		l, _ = places.Policy(r.Policy)
 	}
+	return linePosition(l)
+}
+
+func linePosition(l netsh.Line) lint.Position {
 	return lint.Position{File: l.File, Line: l.Line, Column: l.Column}
+}
+
+// scriptConfig follows what a script sets of the host's configuration, and where.
+type scriptConfig struct {
+	store        *netsh.Store
+	had          netsh.Config
+	exempt, boot netsh.Line
+}
+
+func (c *scriptConfig) note(l netsh.Line) {
+	now := c.store.Config
+	if now.Exempt != c.had.Exempt {
+		c.exempt = l
+	}
+	if now.BootMode != c.had.BootMode {
+		c.boot = l
+	}
+	c.had = now
+}
+
+// settings are what lint has to know of it.
+func (c *scriptConfig) settings() *lint.Host {
+	h := &lint.Host{Name: "the host", NoDefaultExempt: 3}
+	if exempt, ok := c.store.Config.Exemptions(); ok {
+		h.Options.Exempt, h.NoDefaultExempt = exempt, *c.store.Config.Exempt
+	}
+	h.OpenAtBoot = c.store.Config.BootMode == netsh.BootPermit && c.store.Persistent.Assigned() == nil
+	return h
 }
 
 // scriptPlaces are the places of policies of a scenario that scripts make, by the

@@ -3,6 +3,7 @@ package scenarios_test
 import (
 	"errors"
 	"flag"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/hosts/policy/lint"
 	"github.com/ipseclab/ipseclab/scenarios"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -100,6 +102,38 @@ func TestLintIsSilentOnGoodPolicies(t *testing.T) {
 		text, err := os.ReadFile(name)
 		require.NoError(t, err)
 		for _, f := range lintText(t, name, string(text)) {
+			require.LessOrEqual(t, f.Severity(), lint.Info, "%s", f)
+		}
+	}
+}
+
+// So have the policies that Windows brings along, by themselves and on hosts.
+func TestLintIsSilentOnPredefinedPolicies(t *testing.T) {
+	require.Len(t, policy.PredefinedPolicies(), 3)
+	for _, name := range policy.PredefinedPolicies() {
+		p, ok := policy.Predefined(name)
+		require.True(t, ok)
+		found := scenarios.LintPolicy(p, scenarios.LintOptions{Domain: true})
+		require.NotEmpty(t, found)
+		text := fmt.Sprintf(`title: a predefined policy
+kerberos-stand-in: "there is no domain in the lab"
+network: {segments: {lan: {subnet: 10.1.0.0/16}}}
+nodes:
+  alice: {interfaces: [{segment: lan, address: 10.1.0.1/16}]}
+  bob: {interfaces: [{segment: lan, address: 10.1.0.2/16}]}
+policies:
+  mine: {predefined: %[1]s}
+assignments: {alice: %[1]s, bob: mine}
+steps:
+  - wait: 1s
+`, name)
+		onHosts := lintText(t, "predefined.yaml", text)
+		lines := map[int]bool{}
+		for _, f := range onHosts {
+			lines[f.Line] = true
+		}
+		require.Equal(t, map[int]bool{8: true, 9: true}, lines, "where the file has them")
+		for _, f := range append(found, onHosts...) {
 			require.LessOrEqual(t, f.Severity(), lint.Info, "%s", f)
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/hosts/policy/lint"
 	"github.com/ipseclab/ipseclab/hosts/policy/netsh"
 	"github.com/ipseclab/ipseclab/scenarios"
@@ -16,7 +17,7 @@ import (
 )
 
 type lintCmd struct {
-	What     []string      `arg:"" optional:"" name:"file|dir|name" help:"Scenario files, folders with them, names of the catalogue, or scripts of netsh."`
+	What     []string      `arg:"" optional:"" name:"file|dir|name" help:"Scenario files, folders with them, names of the catalogue, scripts of netsh, or predefined policies."`
 	Format   string        `enum:"text,json,sarif" default:"text" help:"text, json, or sarif for code review tools (SARIF 2.1.0)."`
 	Severity lint.Severity `default:"info" placeholder:"info|warning|error" help:"Print findings of this severity and above."`
 	Ignore   []string      `placeholder:"RULE" help:"Leave out findings of these rules."`
@@ -25,7 +26,7 @@ type lintCmd struct {
 }
 
 func (lintCmd) Help() string {
-	return `Reviews the policies of scenario files and of netsh scripts: what the documents advise against, what
+	return `Reviews the policies of scenario files and netsh scripts, and predefined ones: what the documents advise against, what
 cannot work, and what a careful reviewer would ask about. Nothing is run. Each
 finding has its place, the rule with the claims that it rests on, and how to mend
 it. The exit code is 1 when there is an error, and 0 when there is none.
@@ -90,6 +91,9 @@ func (c lintCmd) word(word string) (all []lint.Finding, err error) {
 		return lintScript(word, o)
 	}
 	found, err := inputsOf(word)
+	if p, ok := policy.Predefined(word); ok && err != nil {
+		return scenarios.LintPolicy(p, o), nil
+	}
 	if err != nil {
 		return nil, err
 	}

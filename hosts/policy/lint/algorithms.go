@@ -60,6 +60,13 @@ var ahAlone = &Rule{
 	Fix:   "Use ESP, with None for encryption where the data need not be secret.",
 }
 
+var offersPruned = &Rule{
+	ID: "offers-left-out", Severity: Info, Claims: []string{"C070"}, Source: "MS-GPIPSEC 2.2.1.2",
+	Title: "A host leaves out offers that its operating system does not know",
+	Why:   "What the policy prefers is not what the host offers: with Windows 2000 and XP, whatever has the group of 2048 bits is left out without a word.",
+	Fix:   "Know that peers of this host agree on less; update it, or give it a policy of its own.",
+}
+
 // strength orders what can be ordered: more is stronger. It stops at 128 bits: beyond,
 // the order is a matter of taste and speed.
 var strength = map[string]int{

@@ -1,6 +1,8 @@
 package lint
 
-import "slices"
+import (
+	"strings"
+)
 
 var exemptKerberos = &Rule{
 	ID: "exempt-kerberos", Severity: Warning, Claims: []string{"C063", "C065"},
@@ -41,18 +43,26 @@ func checkHosts(l *linter) {
 	for _, p := range l.policies {
 		for _, u := range p.units {
 			if u.host == nil {
+				if l.in.Settings != nil && (guards(p) || p.DefaultResponse != nil) {
+					l.settings(l.in.Settings)
+				}
 				continue
 			}
 			if guards(p) || p.DefaultResponse != nil {
-				l.settings(u)
+				l.settings(u.host)
 			}
 			l.multiplied(u)
+			if u.compiled != nil {
+				for _, pruned := range u.compiled.Pruned() {
+					l.report(offersPruned, Ref{Part: HostAssignment, Name: u.host.Name}, "%s leaves out of %s, in policy %s: %s",
+						u.host.Name, pruned.Where, u.Name, strings.Join(pruned.Offers, " "))
+				}
+			}
 		}
 	}
 }
 
-func (l *linter) settings(u *unit) {
-	h := u.host
+func (l *linter) settings(h *Host) {
 	if h.Options.Exempt.KerberosRSVP {
 		l.report(exemptKerberos, Ref{Part: HostNoDefaultExempt, Name: h.Name}, "%s: NoDefaultExempt %d lets everything from port 88 pass", h.Name, h.NoDefaultExempt)
 	}
@@ -81,16 +91,14 @@ func (l *linter) multiplied(u *unit) {
 	if v4 < 2 && len(u.host.Addrs)-v4 < 2 {
 		return
 	}
-	var generic [][2]int
+	generic := map[[2]int]bool{}
 	n := 0
 	for _, f := range u.filters {
 		if !f.Generic.Source.IsMe() && !f.Generic.Destination.IsMe() {
 			continue
 		}
 		n++
-		if g := [2]int{f.Rule, f.Filter}; !slices.Contains(generic, g) {
-			generic = append(generic, g)
-		}
+		generic[[2]int{f.Rule, f.Filter}] = true
 	}
 	if len(generic) > 0 {
 		l.report(multihomedMe, Ref{Part: HostAssignment, Name: u.host.Name}, "%s has %d addresses: %d of policy %s that say me become %d specific filters",

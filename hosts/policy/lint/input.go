@@ -11,6 +11,11 @@ type Input struct {
 	Policies []Policy
 	Hosts    []Host // that the policies are for; none: policies are judged by themselves
 
+	// Settings are those of the host that the policies are for where it is not known
+	// otherwise, as a script has them: NoDefaultExempt with Options.Exempt, and
+	// OpenAtBoot. nil: nothing is known of them either.
+	Settings *Host
+
 	// Lists and Actions are the names of filter lists and filter actions that are kept
 	// beside the policies, so that it is known of them whether a rule uses them.
 	Lists, Actions []string

@@ -68,7 +68,7 @@ func (r *Rule) Sources() string {
 func Rules() []*Rule {
 	return []*Rule{
 		pskShort, pskSimple, pskDomain, pskManyPeers, pskReused, severalAuth,
-		des, md5, group1, group2, weakFirst, nullWithEncryption, ahAlone,
+		des, md5, group1, group2, weakFirst, offersPruned, nullWithEncryption, ahAlone,
 		lifetimeNone, lifetimeShort, lifetimeLong, volumeNone,
 		exemptSubnet, exemptSubnetWide, exemptOverlap, permitWider, permitSourcePort,
 		oneWayPermit, oneWayNegotiate, multicastNegotiated, neverMatches, undefinedOrder,
