@@ -144,11 +144,13 @@ func LintAll(cells []*spec.Scenario, o LintOptions) ([]Finding, error) {
 func lintHost(s *spec.Scenario, name string) lint.Host {
 	n := s.Nodes[name]
 	settings := n.Settings()
+	system, ok := n.Profile()
+	bootModes := !ok || system.BootFiltering // else there is nothing to set
 	h := lint.Host{
 		Name: name, Addrs: s.NodeAddrs(name), Options: optionsOf(s, n), Policy: firstPolicy(s, name), Policies: policiesFor(s, name),
 		Dynamic:         dynamic(s, name),
 		NoDefaultExempt: settings.DefaultExempt(),
-		OpenAtBoot:      n.IPsec != nil && n.IPsec.BootMode == spec.BootPermit && (s.Persistent[name] == "" || settings.PersistentSince() == spec.FromAgent),
+		OpenAtBoot:      bootModes && settings.BootMode == spec.BootPermit && (s.Persistent[name] == "" || settings.PersistentSince() == spec.FromAgent),
 	}
 	for _, v := range n.Serves {
 		switch {

@@ -106,3 +106,28 @@ func TestOracleKnowsTheSchedule(t *testing.T) {
 	s.Steps[0].Expect.Wire.Protection = spec.WireClear
 	scenarios.Check(t, s, scenarios.Options{})
 }
+
+// Lint takes what a system has by default for the host's, and does not ask for a boot mode
+// where there is none to set.
+func TestLintKnowsSystems(t *testing.T) {
+	found := func(os string) (rules []string) {
+		s := inCode("ESP[3DES,SHA1]")
+		n := s.Nodes["server"]
+		n.OS = os
+		n.IPsec = &spec.IPsec{Startup: spec.Startup{AgentDelay: spec.Duration(time.Minute)}}
+		if os == "windows-2003" {
+			n.IPsec.BootMode = spec.BootPermit
+		}
+		s.Nodes["server"] = n
+		all, err := scenarios.Lint(s, scenarios.LintOptions{})
+		require.NoError(t, err)
+		for _, f := range all {
+			rules = append(rules, f.Rule.ID)
+		}
+		return rules
+	}
+	require.Contains(t, found("windows-2003"), "boot-open")
+	require.NotContains(t, found("windows-2003"), "exempt-kerberos")
+	require.NotContains(t, found("windows-xp"), "boot-open")
+	require.Contains(t, found("windows-xp"), "exempt-kerberos")
+}

@@ -12,6 +12,8 @@ import (
 	"strings"
 
 	"github.com/invopop/jsonschema"
+
+	"github.com/ipseclab/ipseclab/internal/profile"
 )
 
 // SchemaID is the address of the published schema.
@@ -101,6 +103,14 @@ func refine(s *jsonschema.Schema) {
 	claims.Items = &jsonschema.Schema{Type: "string", Pattern: claimID.String()}
 	begin, _ := s.Properties.Get("start") // a time, or a date alone
 	begin.Format, begin.Pattern = "", `^[0-9]{4}-[0-9]{2}-[0-9]{2}(T.*)?$`
+	system, _ := s.Definitions["Node"].Properties.Get("os")
+	for _, name := range profile.Names() {
+		system.Enum = append(system.Enum, name)
+	}
+	predefined, _ := s.Definitions["Policy"].Properties.Get("predefined")
+	for _, name := range sorted(predefinedPolicies) {
+		predefined.Enum = append(predefined.Enum, name)
+	}
 	oneOf(s.Definitions["Step"], verbNames...)
 	oneOf(s.Definitions["Invariant"], subjectNames...)
 	oneOf(s.Definitions["Service"], "tcp", "udp")
