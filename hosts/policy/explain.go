@@ -34,7 +34,7 @@ type Explanation struct {
 type Match struct {
 	Rule    string `json:"rule"`             // policy/rule, or the name of an exemption
 	Action  string `json:"action"`           // permit, block, negotiate or exempt
-	Weight  uint64 `json:"weight,omitempty"` // of filters: the larger is searched earlier
+	Weight  uint64 `json:"weight,omitempty"` // the larger is searched earlier
 	Filter  string `json:"filter"`           // the specific filter
 	Generic string `json:"generic,omitempty"`
 	Tunnel  string `json:"tunnel,omitempty"` // the end of the rule's tunnel
@@ -111,11 +111,11 @@ func (c *Compiled) Explain(d ipsec.Direction, f ipsec.Flow, now Circumstances) E
 
 // match describes a specific filter; a nil s is an exemption.
 func (c *Compiled) match(s *specific, selector ipsec.Selector, rule string) Match {
-	m := Match{Rule: rule, Filter: selector.String(), Action: actionExempt}
+	m := Match{Rule: rule, Filter: selector.String(), Action: actionExempt, Weight: weightOf(s)}
 	if s == nil {
 		return m
 	}
-	m.Action, m.Weight, m.Generic = s.kind.String(), s.weight(), s.generic.String()
+	m.Action, m.Generic = s.kind.String(), s.generic.String()
 	if s.rule == dynamicRule {
 		m.Generic = s.generic.Description
 		return m

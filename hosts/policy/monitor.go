@@ -69,7 +69,7 @@ type MonitorFilter struct {
 
 // exemptWeight is the weight of default exemptions, which are searched first: larger
 // than that of any filter.
-const exemptWeight = 2_000_000_000
+const exemptWeight = 4_000_000_000
 
 // weightOf is the weight of what the driver searches; nil is an exemption.
 func weightOf(s *specific) uint64 {

@@ -37,6 +37,7 @@ func TestWeightsFollowSearchOrder(t *testing.T) {
 				require.Greater(t, earlier.weight(), later.weight(), "%s, %s", earlier.selector, later.selector)
 			}
 			require.NotZero(t, later.weight())
+			require.Less(t, earlier.weight(), weightOf(nil), "exemptions go before all")
 		}
 	})
 }
