@@ -144,11 +144,6 @@ func dissect(t *testing.T, program, dir string) []map[string]string {
 	for _, check := range []string{"ip", "tcp", "udp"} {
 		args = append(args, "-o", check+".check_checksum:TRUE")
 	}
-	// The lab's applications send bytes of a pattern, whose port or protocol is that of
-	// another application: what these dissectors think of them says nothing.
-	for _, name := range []string{"kerberos", "nbns", "rsvp"} {
-		args = append(args, "--disable-protocol", name)
-	}
 	for _, f := range fields {
 		args = append(args, "-e", f)
 	}

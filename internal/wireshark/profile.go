@@ -24,6 +24,7 @@ const (
 	preferencesFile = "preferences"
 	ikev1File       = "ikev1_decryption_table"
 	espFile         = "esp_sa"
+	disabledFile    = "disabled_protos"
 	readmeFile      = "README.txt"
 )
 
@@ -34,6 +35,16 @@ const preferences = `# Written by ipseclab.
 esp.enable_encryption_decode: TRUE
 esp.enable_authentication_check: TRUE
 esp.do_esp_sequence_analysis: FALSE
+`
+
+// disabled are the dissectors of applications that scenarios name by their ports or
+// protocols: those of the lab send bytes of a pattern in their place, of which such a
+// dissector would say that they are malformed.
+const disabled = `dns
+kerberos
+nbdgm
+nbns
+rsvp
 `
 
 // WriteProfile writes the profile for the keys in events to dir, which is made
@@ -52,6 +63,7 @@ func WriteProfile(dir string, events []trace.Event) error {
 		{preferencesFile, []byte(preferences)},
 		{ikev1File, p.ike.content()},
 		{espFile, p.esp.content()},
+		{disabledFile, []byte(disabled)},
 		{readmeFile, readme(p)},
 	} {
 		if err := os.WriteFile(filepath.Join(dir, f.name), f.content, 0o666); err != nil {
@@ -115,6 +127,8 @@ name of your choice, then pick that name at the right end of the status line.
     Linux, macOS    ~/.config/wireshark/profiles/NAME
     Windows         %APPDATA%\Wireshark\profiles\NAME
 
+The dissectors of DNS, Kerberos, NetBIOS and RSVP are off, because applications of the lab send bytes of a
+pattern to their ports.
 ESP sequence analysis is off, because a frame that crosses a router is in the capture once per segment.
 Of an encrypted IKE message that is in the capture several times (repeated by its sender, or forwarded by
 a router) Wireshark decrypts the first copy and may call the others malformed: it carries the IV on from
