@@ -41,46 +41,57 @@ func logical(text string) (all []source) {
 		physical = physical[:n-1] // behind the last line break
 	}
 	var s *source
+	var whole strings.Builder
+	comment, quoted := false, false
 	for i, l := range physical {
 		if s == nil {
 			s = &source{first: i + 1}
+			comment, quoted = isComment(strings.TrimSpace(l)), false
+			whole.Reset()
 		}
 		s.last = i + 1
 		if !utf8.ValidString(l) {
 			s.broken = "it is not text in UTF-8"
 			l = strings.ToValidUTF8(l, string(utf8.RuneError))
 		}
-		s.text = strings.TrimSpace(s.text + " " + strings.TrimSpace(l))
+		if part := strings.TrimSpace(l); part != "" && whole.Len() < maxLine {
+			if whole.Len() > 0 {
+				whole.WriteByte(' ')
+			}
+			whole.WriteString(part)
+		}
 		column := 0
 		for _, r := range l {
 			column++
-			s.chars = append(s.chars, char{r, place{i + 1, column}})
+			if len(s.chars) <= maxLine {
+				s.chars = append(s.chars, char{r, place{i + 1, column}})
+			}
+			quoted = quoted != (r == '"')
 			if s.broken == "" && unicode.IsControl(r) && r != '\t' {
 				s.broken = fmt.Sprintf("there is a control character (%U) in it", r)
 			}
 		}
-		if n := len(s.chars); n > 0 && s.chars[n-1].r == '^' && !isComment(s.text) && !openQuote(s.chars) {
-			s.chars = s.chars[:n-1]
+		if len(s.chars) > maxLine && s.broken == "" && !comment {
+			s.broken = fmt.Sprintf("it is longer than %d characters, the most that is read", maxLine)
+		}
+		if !comment && !quoted && strings.HasSuffix(l, "^") { // ^ has no meaning within quotes
+			if len(s.chars) <= maxLine {
+				s.chars = s.chars[:len(s.chars)-1]
+			}
 			if i+1 < len(physical) {
 				continue
 			}
 			s.broken = "it ends with ^, and there is no line that could continue it"
 		}
+		s.text = whole.String()
 		all = append(all, *s)
 		s = nil
 	}
 	return all
 }
 
-// openQuote reports whether the characters end within quotes, where ^ has no meaning.
-func openQuote(chars []char) (open bool) {
-	for _, c := range chars {
-		if c.r == '"' {
-			open = !open
-		}
-	}
-	return open
-}
+// maxLine is how long a logical line may be, in characters.
+const maxLine = 1 << 16
 
 // isComment reports a line of batch files or of netsh's own that does nothing: # as netsh
 // dump writes it, rem and :: of batch files.

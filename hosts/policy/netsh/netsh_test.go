@@ -326,6 +326,24 @@ func TestFiles(t *testing.T) {
 	require.Contains(t, r.Err().Error(), "larger than 1048576 bytes")
 }
 
+// What would take long to read is refused, and lines that go on forever are one line.
+func TestLongLines(t *testing.T) {
+	_, r := run("ipsec static add policy " + strings.Repeat("x", maxLine))
+	require.Contains(t, r.Err().Error(), "it is longer than 65536 characters")
+	_, r = run(strings.Repeat("^\n", 1000) + "ipsec static add policy p")
+	require.Len(t, r.Lines, 1)
+	require.Equal(t, []int{1, 1001, 1001}, []int{r.Lines[0].First, r.Lines[0].Last, r.Lines[0].Line})
+	require.NoError(t, r.Err())
+	_, err := WriteScript(&policy.Policy{Name: "p", Description: strings.Repeat("x", maxLine)})
+	require.ErrorContains(t, err, "its line would be longer than 65536 characters")
+}
+
+// A list that the script has made stays when a predefined policy with that list is named.
+func TestPredefinedKeepsLists(t *testing.T) {
+	s := good(t, "ipsec static\nadd filter \"All IP Traffic\" me 10.0.0.1\nset policy \"Server (Request Security)\" assign=y")
+	require.Equal(t, host("10.0.0.1"), s.Local.Assigned().Rules[0].Filters.Filters[0].Destination)
+}
+
 func TestStop(t *testing.T) {
 	s := &Store{}
 	r := s.Run(Script{Stop: true, Text: "nonsense\nnetsh ipsec static add policy name=p"})

@@ -18,7 +18,7 @@ func (c *Container) existingPolicy(name string) *Policy {
 		return p
 	}
 	if title := predefined(name, policy.PredefinedPolicies()); title != "" {
-		return c.restorePolicy(title)
+		return c.restorePolicy(title, c.existingList, c.existingAction)
 	}
 	return nil
 }
@@ -78,7 +78,7 @@ func (c *Container) restoreAction(title string) *FilterAction {
 	return a
 }
 
-func (c *Container) restorePolicy(title string) *Policy {
+func (c *Container) restorePolicy(title string, listOf func(string) *FilterList, actionOf func(string) *FilterAction) *Policy {
 	model, _ := policy.Predefined(title)
 	p := c.policyNamed(title)
 	if p == nil {
@@ -92,7 +92,7 @@ func (c *Container) restorePolicy(title string) *Policy {
 	for _, r := range model.Rules {
 		list, action := policy.PredefinedTitle(r.Filters.Name), policy.PredefinedTitle(r.Action.Name)
 		p.Rules = append(p.Rules, &Rule{
-			Name: list, Description: r.Description, Filters: c.restoreList(list), Action: c.restoreAction(action), Auth: slices.Clone(r.Auth),
+			Name: list, Description: r.Description, Filters: listOf(list), Action: actionOf(action), Auth: slices.Clone(r.Auth),
 			Tunnel: r.Tunnel, Connections: r.Connections, Inactive: r.Inactive,
 		})
 	}
@@ -106,6 +106,7 @@ func restoreExamples(s *session, a *args) error {
 		return a.err
 	}
 	c := s.store.current()
+	s.filters = nil // of lists that are made anew
 	for _, name := range policy.PredefinedFilterLists() {
 		c.restoreList(policy.PredefinedTitle(name))
 	}
@@ -113,7 +114,7 @@ func restoreExamples(s *session, a *args) error {
 		c.restoreAction(policy.PredefinedTitle(name))
 	}
 	for _, name := range policy.PredefinedPolicies() {
-		c.restorePolicy(policy.PredefinedTitle(name))
+		c.restorePolicy(policy.PredefinedTitle(name), c.FilterList, c.FilterAction)
 	}
 	a.note("the security methods of the examples are the lab's choice: those of Windows are not published")
 	return nil

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf16"
+
+	"github.com/ipseclab/ipseclab/hosts/policy"
 )
 
 // MaxScript is how long a script may be, in bytes, with all that it includes.
@@ -44,6 +46,7 @@ type session struct {
 	result  *Result
 	context *context
 	pushed  []*context
+	filters map[*FilterList]map[policy.Filter]bool // of lists to which filters are added
 	out     *Line // of the command that is run
 	left    int   // bytes that may still be read
 	depth   int

@@ -20,11 +20,31 @@ func addFilter(s *session, a *args) error {
 		l = &FilterList{Name: name}
 		c.FilterLists = append(c.FilterLists, l)
 	}
-	if slices.ContainsFunc(l.Filters, func(other policy.Filter) bool { return key(other) == key(f) }) {
+	if !s.adds(l, f) {
 		return a.refuse("filterlist", "filter list %q has the filter %s already", l.Name, f)
 	}
 	l.Filters = append(l.Filters, f)
 	return nil
+}
+
+// adds reports whether a filter is new to a list, which has it from then on.
+func (s *session) adds(l *FilterList, f policy.Filter) bool {
+	if s.filters == nil {
+		s.filters = map[*FilterList]map[policy.Filter]bool{}
+	}
+	has := s.filters[l]
+	if has == nil {
+		has = map[policy.Filter]bool{}
+		for _, old := range l.Filters {
+			has[key(old)] = true
+		}
+		s.filters[l] = has
+	}
+	if has[key(f)] {
+		return false
+	}
+	has[key(f)] = true
+	return true
 }
 
 // deleteFilter deletes the filters that have all that is given: without more than list
@@ -38,6 +58,7 @@ func deleteFilter(s *session, a *args) error {
 	if l == nil {
 		return a.refuse("filterlist", "there is no filter list %q", name)
 	}
+	delete(s.filters, l)
 	before := len(l.Filters)
 	l.Filters = slices.DeleteFunc(l.Filters, func(other policy.Filter) bool { return a.selects(f, other) })
 	if len(l.Filters) == before {

@@ -126,7 +126,11 @@ func (w *writer) fail(what, format string, args ...any) {
 func (w *writer) failf(format string, args ...any) { w.fail(w.what, format, args...) }
 
 func (w *writer) line(words ...string) {
-	w.b.WriteString(strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), " ") + "\n")
+	line := strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), " ")
+	if utf8.RuneCountInString(line) > maxLine {
+		w.failf("its line would be longer than %d characters", maxLine)
+	}
+	w.b.WriteString(line + "\n")
 }
 
 // text is an option with a text, "" for an empty one.
@@ -170,11 +174,13 @@ func (w *writer) container(c *Container) {
 	for _, l := range c.FilterLists {
 		w.what = fmt.Sprintf("filter list %q", l.Name)
 		w.line("add filterlist", w.name("name", l.Name), w.text("description", l.Description))
+		has := map[policy.Filter]bool{}
 		for i, f := range l.Filters {
 			w.what = fmt.Sprintf("filter list %q, filter %d", l.Name, i+1)
-			if slices.ContainsFunc(l.Filters[:i], func(other policy.Filter) bool { return key(other) == key(f) }) {
+			if has[key(f)] {
 				w.failf("it is there twice")
 			}
+			has[key(f)] = true
 			w.line("add filter", w.name("filterlist", l.Name), w.filter(f), "mirrored="+yesNo(f.Mirrored), w.text("description", f.Description))
 		}
 	}
@@ -193,11 +199,25 @@ func (w *writer) container(c *Container) {
 }
 
 func unique[T any](w *writer, what string, all []T, name func(T) string) {
-	for i, x := range all {
-		if slices.ContainsFunc(all[:i], func(y T) bool { return strings.EqualFold(name(x), name(y)) }) {
+	has := map[string]bool{}
+	for _, x := range all {
+		folded := fold(name(x))
+		if has[folded] {
 			w.fail(fmt.Sprintf("%s %q", what, name(x)), "the name is there twice, and netsh does not tell upper from lower case")
 		}
+		has[folded] = true
 	}
+}
+
+// fold makes texts equal that strings.EqualFold finds equal.
+func fold(text string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for f := unicode.SimpleFold(r); f != r; f = unicode.SimpleFold(f) {
+			least = min(least, f)
+		}
+		return least
+	}, text)
 }
 
 // filter are the options of what selects packets, but for mirrored.
