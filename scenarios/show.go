@@ -215,7 +215,11 @@ func (l *lab) snapshot(name string) *Snapshot {
 	v.Rules = m.Rules
 	for _, r := range m.Rules {
 		if r.Active {
-			v.Policy.RuleNames = append(v.Policy.RuleNames, r.Name)
+			name := r.Name
+			if r.Policy != m.Name { // of the persistent policy
+				name = r.Policy + "/" + name
+			}
+			v.Policy.RuleNames = append(v.Policy.RuleNames, name)
 		}
 	}
 	v.MMFilters = &Filters{m.MainModeGeneric, m.MainModeSpecific}

@@ -118,6 +118,7 @@ func (t *labelled) rules(rules []Rule) {
 	for i, r := range rules {
 		t.between(i)
 		t.line("Rule Name", r.Name)
+		t.line("Policy", r.Policy)
 		t.line("Activated", yes(r.Active))
 		t.line("Filter List", r.FilterList)
 		t.some("Filter Action", r.FilterAction)

@@ -18,6 +18,7 @@ type Compiled struct {
 
 	// A copy, without offers that the host does not know; nil when none is assigned; with a persistent policy, the other one.
 	policy *Policy
+	parts  []*Policy // all that are in force: policy, then the persistent one
 	pruned []Pruned
 
 	ties []Kind
@@ -65,6 +66,7 @@ func (c *Compiled) add(p *Policy, local []netip.Addr, o *Options) error {
 	if c.policy == nil {
 		c.policy = p
 	}
+	c.parts = append(c.parts, p)
 	for _, s := range expand(p, local, o) {
 		s.of, s.seq = p, len(c.all)
 		c.all = append(c.all, s)

@@ -32,8 +32,10 @@ type MonitorMainMode struct {
 	MasterPFS  bool          `json:"master_pfs"`  // a main mode for each quick mode
 }
 
-// MonitorRule is one rule of the policy. The default response rule is the last.
+// MonitorRule is one rule of the policy, or of the persistent policy beside it, whose
+// rules stand behind. The default response rule is the last.
 type MonitorRule struct {
+	Policy       string   `json:"policy"`
 	Name         string   `json:"name"`
 	Active       bool     `json:"active"`
 	FilterList   string   `json:"filter_list"`
@@ -95,12 +97,16 @@ func (c *Compiled) Monitor() Monitor {
 		}
 		m.MainMode.Methods = append(m.MainMode.Methods, name)
 	}
-	for _, r := range p.Rules {
-		m.Rules = append(m.Rules, r.monitor())
+	for _, part := range c.parts {
+		for _, r := range part.Rules {
+			v := r.monitor()
+			v.Policy = part.Name
+			m.Rules = append(m.Rules, v)
+		}
 	}
 	if d := p.DefaultResponse; d != nil {
 		m.Rules = append(m.Rules, MonitorRule{
-			Name: DefaultResponseName, Active: true, FilterList: "<Dynamic>", Action: Negotiate.String(),
+			Policy: p.Name, Name: DefaultResponseName, Active: true, FilterList: "<Dynamic>", Action: Negotiate.String(),
 			Methods: methodNames(d.methods()), PFS: d.PFS, Auth: authNames(d.Auth), Connections: AllConnections.String(),
 		})
 	}
@@ -146,11 +152,17 @@ func authNames(auth []AuthMethod) (names []string) {
 // genericFilters are those of active rules, as written and in the order of the policy.
 // Main mode looks at addresses alone, of rules that negotiate.
 func (c *Compiled) genericFilters(m *Monitor) {
-	for _, r := range c.policy.Rules {
+	for _, part := range c.parts {
+		part.genericFilters(m)
+	}
+}
+
+func (p *Policy) genericFilters(m *Monitor) {
+	for _, r := range p.Rules {
 		if r.Inactive {
 			continue
 		}
-		name := c.policy.Name + "/" + r.Name
+		name := p.Name + "/" + r.Name
 		tunnel := ""
 		if r.Tunnel.IsValid() {
 			tunnel = r.Tunnel.String()
@@ -211,7 +223,7 @@ func (c *Compiled) specificFilters(m *Monitor) {
 			continue
 		}
 		whole := filterOf(s.selector, s.name)
-		f := MonitorFilter{Rule: s.name, Source: whole.Source, Destination: whole.Destination, Auth: authNames(c.policy.Rules[s.rule].Auth), Weight: weightOf(s)}
+		f := MonitorFilter{Rule: s.name, Source: whole.Source, Destination: whole.Destination, Auth: authNames(s.of.Rules[s.rule].Auth), Weight: weightOf(s)}
 		switch {
 		case s.ending:
 			f.Source, f.Destination = Any().String(), s.tunnel.String()
