@@ -269,12 +269,12 @@ func (d duty) judge(s *sender, f ipsec.Flow) ruling {
 // candidate is a filter that matches, with what decides its place in the search:
 // the documented order of package policy, restated.
 type candidate struct {
-	rank         int // of its policy: the lower is searched first
-	tunnel       int // 1 when its rule has a tunnel: those are searched first
-	narrow, wide int // prefix lengths of its two ends, the longer first
-	protocol     int // 1 when it names one
-	ports        int // how many it names
-	persistent   int // 1 when it is from the persistent policy, and there is another one
+	rank         int    // of its policy: the lower is searched first
+	tunnel       int    // 1 when its rule has a tunnel: those are searched first
+	ends         [2]int // prefix lengths, the one that is compared first in front; -1 is any address
+	protocol     int    // 1 when it names one
+	ports        int    // how many it names
+	persistent   int    // 1 when it is from the persistent policy, and there is another one
 	kind         policy.Kind
 	soft         bool // its action is with soft: true
 	rule, filter string
@@ -283,7 +283,7 @@ type candidate struct {
 // beats reports whether c is searched before b. Of equals the earlier found stays.
 func (c *candidate) beats(b *candidate, ties []policy.Kind) bool {
 	for _, d := range []int{
-		b.rank - c.rank, c.tunnel - b.tunnel, c.narrow - b.narrow, c.wide - b.wide, c.protocol - b.protocol, c.ports - b.ports,
+		b.rank - c.rank, c.tunnel - b.tunnel, c.ends[0] - b.ends[0], c.ends[1] - b.ends[1], c.protocol - b.protocol, c.ports - b.ports,
 		c.persistent - b.persistent, slices.Index(ties, b.kind) - slices.Index(ties, c.kind),
 	} {
 		if d != 0 {
@@ -302,7 +302,19 @@ func match(w policy.Filter, s *sender, f ipsec.Flow) (candidate, bool) {
 		w.DestinationPort != 0 && w.DestinationPort != f.DstPort {
 		return candidate{}, false
 	}
-	c := candidate{narrow: max(src, dst), wide: min(src, dst)}
+	settings := s.node.Settings()
+	if settings.MeAsAny() {
+		if w.Source.IsMe() {
+			src = -1
+		}
+		if w.Destination.IsMe() {
+			dst = -1
+		}
+	}
+	c := candidate{ends: [2]int{max(src, dst), min(src, dst)}}
+	if settings.WiderEndFirst() {
+		c.ends = [2]int{min(src, dst), max(src, dst)}
+	}
 	if w.Protocol != ipsec.ProtoAny {
 		c.protocol = 1
 	}
@@ -318,7 +330,7 @@ func match(w policy.Filter, s *sender, f ipsec.Flow) (candidate, bool) {
 func covers(w policy.Address, s *sender, a netip.Addr) (bits int, ok bool) {
 	switch {
 	case w.IsAny():
-		return 0, true
+		return -1, true // of either family: more than all of one
 	case w.IsMe():
 		return a.BitLen(), slices.Contains(s.local, a)
 	case w.Name() != "", w.ServerKind() != 0:

@@ -224,8 +224,9 @@ func optionsOf(s *spec.Scenario, n spec.Node) policy.Options {
 	o := policy.Options{
 		Exempt: exempt, BypassIPv6: settings.BypassIPv6(), Broadcasts: policy.Broadcasts(n.Prefixes()...),
 		RemoteAccess: n.DialUp(), KerberosKey: s.KerberosStandIn,
-		Resolve: func(name string) []netip.Addr { return s.NameTable()[name] },
-		Servers: func(k policy.ServerKind) []netip.Addr { return serversAtStart(s, n)[k] },
+		Specificity: policy.Specificity{WiderEndFirst: settings.WiderEndFirst(), MeCountsAsAny: settings.MeAsAny()},
+		Resolve:     func(name string) []netip.Addr { return s.NameTable()[name] },
+		Servers:     func(k policy.ServerKind) []netip.Addr { return serversAtStart(s, n)[k] },
 	}
 	o.Persistent = map[string]policy.Precedence{
 		spec.OrderPersistent: policy.PersistentFirst, spec.OrderLast: policy.PersistentLast,

@@ -420,6 +420,7 @@ func configLines(n spec.Node) []Line {
 		{"Fall Back To Clear After", f.After.String()},
 		{"Soft SA Idle Time", f.Idle.String()},
 		{"Ties Among Filters", fmt.Sprint(s.TieOrder())},
+		{"Filters Compared By", cmp.Or(s.FirstEnd, spec.EndNarrower) + " end first; me counts as " + cmp.Or(s.MeCountsAs, spec.MeHost)},
 	}
 }
 

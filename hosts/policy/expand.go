@@ -20,14 +20,14 @@ func expand(p *Policy, local []netip.Addr, o *Options) []*specific {
 		mine := rule.Connections.of(local, o)
 		ending := rule.Tunnel.IsValid() && slices.Contains(local, rule.Tunnel)
 		for f, filter := range rule.Filters.Filters {
-			add := func(s ipsec.Selector) {
+			add := func(s ipsec.Selector, srcMe, dstMe bool) {
 				for _, confined := range rule.Connections.confine(s, mine) {
 					if seen[confined] {
 						continue
 					}
 					seen[confined] = true
 					all = append(all, &specific{
-						selector: confined, written: s, kind: rule.Action.Kind, name: p.Name + "/" + rule.Name,
+						selector: confined, written: s, ends: o.Specificity.ends(s, srcMe, dstMe), kind: rule.Action.Kind, name: p.Name + "/" + rule.Name,
 						rule: r, filter: f, generic: filter, seq: len(all), tunnel: rule.Tunnel, ending: ending,
 					})
 				}
@@ -38,9 +38,9 @@ func expand(p *Policy, local []netip.Addr, o *Options) []*specific {
 						continue // no packet has addresses of both families
 					}
 					s := ipsec.Selector{Src: src, Dst: dst, Proto: filter.Protocol, SrcPort: filter.SourcePort, DstPort: filter.DestinationPort}
-					add(s)
+					add(s, filter.Source.IsMe(), filter.Destination.IsMe())
 					if filter.Mirrored {
-						add(s.Reverse())
+						add(s.Reverse(), filter.Destination.IsMe(), filter.Source.IsMe())
 					}
 				}
 			}

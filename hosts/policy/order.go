@@ -18,6 +18,10 @@ type Options struct {
 	// all three kinds once each; nil: block, permit, negotiate. A lab rule, not a fact.
 	Ties []Kind
 
+	// Specificity settles what else the documents leave open about the more specific
+	// of two filters.
+	Specificity Specificity
+
 	// Broadcasts are the broadcast addresses of the host's subnets, which an
 	// address does not tell: see Broadcasts.
 	Broadcasts []netip.Addr
@@ -70,6 +74,19 @@ func Broadcasts(prefixes ...netip.Prefix) (all []netip.Addr) {
 	return all
 }
 
+// Specificity is how filters are compared of which each is more specific at one end;
+// the published documentation does not say. The zero value is the lab's default.
+type Specificity struct {
+	// WiderEndFirst compares the wider ends before the narrower ones: a filter from one
+	// subnet to another is then searched before one from a host to any address.
+	WiderEndFirst bool
+
+	// MeCountsAsAny takes "My IP address" for no more specific than any address, and
+	// not for the host that it is on each computer. A filter inside another does not go
+	// before it then if nothing but that end tells them apart.
+	MeCountsAsAny bool
+}
+
 func (o Options) ties() ([]Kind, error) {
 	if o.Ties == nil {
 		return []Kind{Block, Permit, Negotiate}, nil
@@ -85,6 +102,7 @@ func (o Options) ties() ([]Kind, error) {
 type specific struct {
 	selector ipsec.Selector
 	written  ipsec.Selector // before it was confined to connections of a kind: what decides its place
+	ends     [2]end         // of written, in the order in which they are compared
 	kind     Kind
 	name     string  // policy/rule
 	of       *Policy // that it is from; nil of the default response rule
@@ -108,8 +126,8 @@ type criterion uint8
 const (
 	byPolicy criterion = iota
 	byTunnel
-	byNarrowEnd
-	byWideEnd
+	byFirstEnd
+	bySecondEnd
 	byProtocol
 	byPorts
 	byStore
@@ -119,13 +137,11 @@ const (
 
 // before compares two filters: negative when a is searched first. by is what told them apart.
 func before(a, b *specific, ties []Kind) (order int, by criterion) {
-	an, aw := ends(a.written)
-	bn, bw := ends(b.written)
 	for by, order := range [...]int{
 		byPolicy:    b.place - a.place,
 		byTunnel:    b.tunnels() - a.tunnels(),
-		byNarrowEnd: bn.bits() - an.bits(),
-		byWideEnd:   bw.bits() - aw.bits(),
+		byFirstEnd:  b.ends[0].bits() - a.ends[0].bits(),
+		bySecondEnd: b.ends[1].bits() - a.ends[1].bits(),
 		byProtocol:  named(b.written.Proto) - named(a.written.Proto),
 		byPorts:     portCount(b.written) - portCount(a.written),
 		byStore:     count(b.persistent) - count(a.persistent),
@@ -162,17 +178,15 @@ func whyLost(winner, loser *specific, ties []Kind) string {
 		return "the default response rule is for traffic that no other filter is for"
 	}
 	w, l := winner.written, loser.written
-	wn, ww := ends(w)
-	ln, lw := ends(l)
 	switch _, by := before(winner, loser, ties); by {
 	case byPolicy:
 		return fmt.Sprintf("the filters of policy %s are searched before those of %s (persistent-order)", winner.of.Name, loser.of.Name)
 	case byTunnel:
 		return "tunnel filters are searched before transport filters"
-	case byNarrowEnd:
-		return lessSpecific(wn, ln)
-	case byWideEnd:
-		return lessSpecific(ww, lw)
+	case byFirstEnd:
+		return lessSpecific(winner.ends[0], loser.ends[0])
+	case bySecondEnd:
+		return lessSpecific(winner.ends[1], loser.ends[1])
 	case byProtocol:
 		return "less specific: any protocol, the winner names " + ipsec.ProtoName(w.Proto)
 	case byPorts:
@@ -189,25 +203,36 @@ func whyLost(winner, loser *specific, ties []Kind) string {
 type end struct {
 	name   string
 	prefix netip.Prefix
+	any    bool // it is "me", and counts as any address
 }
 
 // bits is the length of the prefix; −1 for any address, which is more than all of a family.
-func (e end) bits() int { return e.prefix.Bits() }
-
-// ends sorts the two sides by prefix length; the source counts as the narrower of equals.
-func ends(s ipsec.Selector) (narrow, wide end) {
-	src, dst := end{"source", s.Src}, end{"destination", s.Dst}
-	if dst.bits() > src.bits() {
-		return dst, src
+func (e end) bits() int {
+	if e.any {
+		return -1
 	}
-	return src, dst
+	return e.prefix.Bits()
+}
+
+// ends puts the two sides of a selector in the order in which they are compared; the
+// source counts as the narrower of equals. srcMe and dstMe say which are "me".
+func (o Specificity) ends(s ipsec.Selector, srcMe, dstMe bool) [2]end {
+	src := end{"source", s.Src, srcMe && o.MeCountsAsAny}
+	dst := end{"destination", s.Dst, dstMe && o.MeCountsAsAny}
+	if dst.bits() > src.bits() != o.WiderEndFirst {
+		src, dst = dst, src
+	}
+	return [2]end{src, dst}
 }
 
 // lessSpecific words the comparison of two ends: "destination 10.0.0.0/24 is a
 // /24, the winner names a host".
 func lessSpecific(winner, loser end) string {
 	what := fmt.Sprintf("%s %s is a /%d", loser.name, loser.prefix, loser.bits())
-	if !loser.prefix.IsValid() {
+	switch {
+	case loser.any:
+		what = loser.name + " is me, which counts as any address"
+	case !loser.prefix.IsValid():
 		what = loser.name + " is any address"
 	}
 	names := "a host"

@@ -30,6 +30,8 @@
 // a mirrored filter alike. Of two filters, the earlier one is, by the first of
 // these that tells them apart:
 //
+// ([Specificity] has other readings of the first two.)
+//
 //  0. the one of a rule with a tunnel: tunnel filters are searched before transport
 //     filters (claim C087);
 //  1. the one whose narrower end (of source and destination) has the longer

@@ -283,6 +283,36 @@ func TestTiesAreConfigurable(t *testing.T) {
 	}
 }
 
+// Each of two filters is more specific at one end: who goes first is a setting.
+func TestSpecificityIsConfigurable(t *testing.T) {
+	p := policyOf(rule("all", Negotiate, "any me > any"), rule("subnets", Permit, "any 10.0.0.0/24 > 10.0.1.0/24"), rule("server", Block, "any any > 10.0.1.9"))
+	for _, c := range []struct {
+		order                  Specificity
+		subnets, server, why string
+	}{
+		{Specificity{}, "all", "server", "me is a host, and the narrower end of all that match"},
+		{Specificity{WiderEndFirst: true}, "subnets", "subnets", "any address at the wider end goes last"},
+		{Specificity{MeCountsAsAny: true}, "subnets", "server", "a host before a subnet before me"},
+		{Specificity{WiderEndFirst: true, MeCountsAsAny: true}, "subnets", "subnets", ""},
+	} {
+		compiled, err := Compile(p, []netip.Addr{addr("10.0.0.1")}, Options{Specificity: c.order})
+		require.NoError(t, err)
+		for packet, rule := range map[string]string{"icmp 10.0.0.1 > 10.0.1.5": c.subnets, "icmp 10.0.0.1 > 10.0.1.9": c.server} {
+			_, name := search(compiled, out, flow(packet))
+			require.Equal(t, "p/"+rule, name, "%+v: %s", c.order, packet)
+			_, name = search(compiled, in, flow(packet).Reverse())
+			require.Equal(t, "p/"+rule, name, "%+v: %s, and its answer", c.order, packet)
+		}
+		for i := range compiled.all[1:] {
+			require.GreaterOrEqual(t, compiled.all[i].weight(), compiled.all[i+1].weight(), "%+v", c.order)
+		}
+	}
+	compiled, err := Compile(p, []netip.Addr{addr("10.0.0.1")}, Options{Specificity: Specificity{MeCountsAsAny: true}})
+	require.NoError(t, err)
+	x := compiled.Explain(out, flow("icmp 10.0.0.1 > 10.0.1.5"), Circumstances{})
+	require.Contains(t, x.String(), "less specific: source is me, which counts as any address, the winner names a /24")
+}
+
 // "Me" is not expanded to addresses that cannot meet the filter's other end.
 func TestMeOfTheOtherEndsFamily(t *testing.T) {
 	p := policyOf(rule("four", Block, "any me > 10.0.0.9 once"), rule("six", Permit, "any me > 2001:db8:2::/64 once"))

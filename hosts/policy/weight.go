@@ -9,8 +9,8 @@ package policy
 //	│  │   │  │ │ └ action: 3 for the first of Options.Ties, 1 for the last; 3 more beside another policy, of the persistent one
 //	│  │   │  │ └ ports that it names
 //	│  │   │  └ 1 where it names a protocol
-//	│  │   └ the wider end
-//	│  └ the narrower end: length of the prefix plus one, 0 for any address
+//	│  │   └ the other end, the wider one
+//	│  └ the narrower end, or by Specificity the wider: length of the prefix plus one, 0 for any address
 //	└ 1 for the filter of a tunnel; 2 more where its policy goes before another one
 //
 // Of equal weights the one that stands earlier in the policy is searched first.
@@ -19,10 +19,9 @@ func (s *specific) weight() uint64 {
 	if s.rule == dynamicRule {
 		return 0
 	}
-	narrow, wide := ends(s.written)
 	w := uint64(s.tunnels() + 2*s.place)
-	w = w*1000 + uint64(narrow.bits()+1)
-	w = w*1000 + uint64(wide.bits()+1)
+	w = w*1000 + uint64(s.ends[0].bits()+1)
+	w = w*1000 + uint64(s.ends[1].bits()+1)
 	w = w*10 + uint64(named(s.written.Proto))
 	w = w*10 + uint64(portCount(s.written))
 	return w*10 + uint64(s.rank+3*count(s.persistent))

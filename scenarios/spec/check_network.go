@@ -136,6 +136,14 @@ func (c *checker) ipsec(path, name string, n Node) {
 	if words := []string{IPv6Policy, IPv6Bypass}; n.IPsec.IPv6 != "" && !slices.Contains(words, n.IPsec.IPv6) {
 		c.at(child(path, "ipv6"), "ipv6: want policy or bypass, got %q%s", shorten(n.IPsec.IPv6), Suggest(n.IPsec.IPv6, words))
 	}
+	for _, w := range []struct {
+		key, word string
+		words     []string
+	}{{"first-end", n.IPsec.FirstEnd, []string{EndNarrower, EndWider}}, {"me-counts-as", n.IPsec.MeCountsAs, []string{MeHost, MeAny}}} {
+		if w.word != "" && !slices.Contains(w.words, w.word) {
+			c.at(child(path, w.key), "%s: want %s, got %q%s", w.key, strings.Join(w.words, " or "), shorten(w.word), Suggest(w.word, w.words))
+		}
+	}
 	c.startup(path, n.IPsec)
 	c.policySource(child(path, "policy-source"), name, n.IPsec.PolicySource)
 	actions := []string{ActionBlock, ActionNegotiate, ActionPermit}

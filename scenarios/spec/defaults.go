@@ -29,6 +29,8 @@ import (
 //	IPsec.LogInterval    IPsec.LogsEvery               1h
 //	IPsec.FallBack       IPsec.FallingBack             after 3s, idle 5m, no lifetime, neither on failure nor on unreachable
 //	IPsec.Ties           IPsec.TieOrder                block, permit, negotiate
+//	IPsec.FirstEnd       IPsec.WiderEndFirst           narrower
+//	IPsec.MeCountsAs     IPsec.MeAsAny                 host
 //	IPsec.IPv6           IPsec.BypassIPv6              policy
 //	Startup.AgentDelay   Startup.Gap                   0
 //	Startup.AgentStopped Startup.WithoutAgent          permit
@@ -118,6 +120,14 @@ const (
 	ConnectionsAll    = "all"
 	ConnectionsLAN    = "lan"
 	ConnectionsDialUp = "dialup"
+)
+
+// The words of IPsec.FirstEnd and IPsec.MeCountsAs.
+const (
+	EndNarrower = "narrower"
+	EndWider    = "wider"
+	MeHost      = "host"
+	MeAny       = "any"
 )
 
 // PolicyNone is the word for no policy in AssignPolicy.
@@ -247,6 +257,12 @@ func (s IPsec) FallingBack() FallBack {
 	f.After, f.Idle = or(f.After, Duration(3*time.Second)), or(f.Idle, Duration(5*time.Minute))
 	return f
 }
+
+// WiderEndFirst reports whether the wider end of a filter says first how specific it is.
+func (s IPsec) WiderEndFirst() bool { return s.FirstEnd == EndWider }
+
+// MeAsAny reports whether me is no more specific than any address.
+func (s IPsec) MeAsAny() bool { return s.MeCountsAs == MeAny }
 
 // TieOrder is the order of actions among equally specific filters.
 func (s IPsec) TieOrder() []string {

@@ -189,6 +189,12 @@ type IPsec struct {
 	MeNeedsAddress bool `yaml:"me-needs-address"`
 	// Ties orders equally specific filters by their action. Default: block, permit, negotiate.
 	Ties []string `yaml:"ties"`
+	// FirstEnd is which end of a filter, source or destination, says first how specific it
+	// is: the narrower (default) or the wider. Windows searches the most specific filter first and
+	// does not say which that is where each of two filters is more specific at one end.
+	FirstEnd string `yaml:"first-end" jsonschema:"enum=narrower,enum=wider"`
+	// MeCountsAs is how specific the address me is in the order of the search: host (default), or any.
+	MeCountsAs string `yaml:"me-counts-as" jsonschema:"enum=host,enum=any"`
 	// NoDefaultExempt is which traffic passes before all filters, as the registry entry of that name
 	// says: 0 multicast, broadcast, RSVP, Kerberos and ISAKMP, as Windows 2000 and XP by default;
 	// 1 multicast, broadcast and ISAKMP; 2 RSVP, Kerberos and ISAKMP; 3 (default) ISAKMP alone.

@@ -47,8 +47,8 @@ type session struct {
 	context *context
 	pushed  []*context
 	filters map[*FilterList]map[policy.Filter]bool // of lists to which filters are added
-	out     *Line // of the command that is run
-	left    int   // bytes that may still be read
+	out     *Line                                  // of the command that is run
+	left    int                                    // bytes that may still be read
 	depth   int
 	ended   bool
 	stopped bool
