@@ -36,6 +36,8 @@ func naive(p *Policy, local []netip.Addr, o Options, d ipsec.Direction, f ipsec.
 		switch {
 		case a.IsAny():
 			return 0, true
+		case a.IsMe() && o.Specificity.MeCountsAsAny:
+			return 0, slices.Contains(local, x)
 		case a.IsMe():
 			return x.BitLen() + 1, slices.Contains(local, x)
 		}
@@ -58,6 +60,9 @@ func naive(p *Policy, local []netip.Addr, o Options, d ipsec.Direction, f ipsec.
 					continue
 				}
 				weight := max(src, dst)*1000 + min(src, dst)
+				if o.Specificity.WiderEndFirst {
+					weight = min(src, dst)*1000 + max(src, dst)
+				}
 				for _, more := range []bool{i.Protocol != 0, i.SourcePort != 0 && i.DestinationPort != 0, i.SourcePort != 0 || i.DestinationPort != 0} {
 					weight *= 2
 					if more {
@@ -201,7 +206,7 @@ func TestSPDEqualsNaiveSearch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPolicy(t)
 		local := rapid.SampledFrom(addresses).Draw(t, "addresses")
-		o := Options{Exempt: drawExempt(t)}
+		o := Options{Exempt: drawExempt(t), Specificity: Specificity{rapid.Bool().Draw(t, "wider end first"), rapid.Bool().Draw(t, "me counts as any")}}
 		if local[0].Is4() {
 			o.Broadcasts = []netip.Addr{addr("10.0.0.255")}
 		}
