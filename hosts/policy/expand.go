@@ -8,26 +8,31 @@ import (
 )
 
 // expand makes the specific filters of a policy's active rules, in the order in which
-// it is written. Those that repeat another of the same rule are left out: the mirror
-// image of "any to any" is the filter itself.
+// it is written. Those that repeat another of the same rule, place in the search and all,
+// are left out: the mirror image of "any to any" is the filter itself.
 func expand(p *Policy, local []netip.Addr, o *Options) []*specific {
 	var all []*specific
 	for r, rule := range p.Rules {
 		if rule.Inactive {
 			continue
 		}
-		seen := map[ipsec.Selector]bool{}
+		type filterKey struct {
+			selector ipsec.Selector
+			ends     [2]end
+		}
+		seen := map[filterKey]bool{}
 		mine := rule.Connections.of(local, o)
 		ending := rule.Tunnel.IsValid() && slices.Contains(local, rule.Tunnel)
 		for f, filter := range rule.Filters.Filters {
 			add := func(s ipsec.Selector, srcMe, dstMe bool) {
+				ends := o.Specificity.ends(s, srcMe, dstMe)
 				for _, confined := range rule.Connections.confine(s, mine) {
-					if seen[confined] {
+					if seen[filterKey{confined, ends}] {
 						continue
 					}
-					seen[confined] = true
+					seen[filterKey{confined, ends}] = true
 					all = append(all, &specific{
-						selector: confined, written: s, ends: o.Specificity.ends(s, srcMe, dstMe), kind: rule.Action.Kind, name: p.Name + "/" + rule.Name,
+						selector: confined, written: s, ends: ends, kind: rule.Action.Kind, name: p.Name + "/" + rule.Name,
 						rule: r, filter: f, generic: filter, seq: len(all), tunnel: rule.Tunnel, ending: ending,
 					})
 				}
