@@ -326,7 +326,8 @@ func match(w policy.Filter, s *sender, f ipsec.Flow) (candidate, bool) {
 	return c, true
 }
 
-// covers reports whether the address of a filter takes in a, and with how long a prefix.
+// covers reports whether the address of a filter takes in a, and with how long a
+// prefix: that of any address, of either family, is shorter than all of one family.
 func covers(w policy.Address, s *sender, a netip.Addr) (bits int, ok bool) {
 	switch {
 	case w.IsAny():

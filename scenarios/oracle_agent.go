@@ -228,8 +228,12 @@ func (t *terms) asked(now time.Duration, b trace.PolicyFetched) {
 	}
 }
 
-// event follows what happens to hosts.
+// event follows what happens to hosts. Whatever happens to one is an occasion to
+// reckon what it works by at that moment: names and silences are noted when it changes.
 func (o *oracle) event(e trace.Event) {
+	if t := o.terms[e.Node]; t != nil {
+		t.at(e.At)
+	}
 	if b, ok := e.Body.(trace.PolicyFetched); ok && o.terms[e.Node] != nil {
 		o.terms[e.Node].asked(e.At, b)
 	}

@@ -27,6 +27,9 @@ func (s *sender) unexpanded(l *lab, host string) {
 		}
 		return young
 	})
+	if lost, ok := l.holders.lost(host); ok && lost > l.oracle.terms[host].since && now-lost < late {
+		s.young = append(s.young, netip.IPv4Unspecified()) // the policy still knows the address before
+	}
 }
 
 // under makes the source of a packet one of the sender's own, whether an interface has

@@ -25,10 +25,20 @@ type silences struct {
 	decoder packetDecoder
 	pairs   map[string]map[netip.Addr]*silence // by the host that asks, and whom it asks
 
-	// resolving is since when a host has sent nothing but questions for addresses: a
-	// first message waits for the answer, and its time runs.
-	resolving map[string]time.Duration
+	// resolving is since when a host asks for the address of a neighbour: a first message
+	// waits for the answer, and its time runs.
+	resolving map[neighbour]resolution
 }
+
+// neighbour is one whose address a host asks for.
+type neighbour struct {
+	host string
+	addr netip.Addr
+}
+
+// resolution is since when a host asks for an address, and when what had waited for the
+// answer left: all of it at one time. 0: it waits.
+type resolution struct{ since, left time.Duration }
 
 // silence is what the wire has shown between a host and one peer. Times are since
 // the start of the world.
@@ -47,7 +57,7 @@ type silence struct {
 func newSilences(l *lab) *silences {
 	for _, name := range slices.Sorted(maps.Keys(l.policies)) {
 		if slices.ContainsFunc(l.policies[name].Rules, func(r policy.Rule) bool { return r.Action.Soft }) {
-			s := &silences{lab: l, pairs: map[string]map[netip.Addr]*silence{}, resolving: map[string]time.Duration{}}
+			s := &silences{lab: l, pairs: map[string]map[netip.Addr]*silence{}, resolving: map[neighbour]resolution{}}
 			l.world.Tap(s.frame)
 			l.log.Observe(s.event)
 			return s
@@ -79,17 +89,16 @@ func (s *silences) forget(host string) {
 
 // frame notes who asks and who answers.
 func (s *silences) frame(f sim.Frame) {
-	since := f.At
-	if from, ok := s.resolving[f.Node]; ok && f.At-from < resolvingSpan {
-		since = from
-	}
-	if s.lab.hosts[f.Node] != nil && s.decoder.resolves(f) {
-		s.resolving[f.Node] = since
+	if s.decoder.resolves(f) {
+		s.asks(f)
 		return
 	}
-	delete(s.resolving, f.Node)
 	p, ok := s.decoder.decode(f)
-	if !ok || p.flow.Fragment || p.protected() {
+	if !ok {
+		return
+	}
+	since := s.waited(f, p.flow.Dst)
+	if p.flow.Fragment || p.protected() {
 		return
 	}
 	if cookie, ok := opensMainMode(p); ok && s.lab.hosts[f.Node] != nil {
@@ -116,6 +125,53 @@ func (s *silences) frame(f sim.Frame) {
 	if h := s.lab.hosts[host]; pair.soft && s.lab.oracle.terms[host].duty.judge(s.lab.sender(h), p.flow.Reverse()).soft {
 		pair.used = max(pair.used, arrives)
 	}
+}
+
+// asks notes a question of a host for the address of a neighbour.
+func (s *silences) asks(f sim.Frame) {
+	addr, ok := s.decoder.soughtIn(f)
+	if !ok || s.lab.hosts[f.Node] == nil {
+		return
+	}
+	at := neighbour{f.Node, addr}
+	if was, ok := s.resolving[at]; !ok || was.left != 0 || f.At-was.since >= resolvingSpan {
+		s.resolving[at] = resolution{since: f.At}
+	}
+}
+
+// waited is since when a frame of a host to a destination may have waited for the
+// address of its next hop: the destination, or a gateway. It waits no longer.
+func (s *silences) waited(f sim.Frame, dst netip.Addr) time.Duration {
+	h := s.lab.hosts[f.Node]
+	if h == nil {
+		return f.At
+	}
+	hops := []netip.Addr{dst}
+	if !slices.ContainsFunc(h.Prefixes(), func(p netip.Prefix) bool { return p.Contains(dst) }) {
+		hops = s.lab.nextHops(f.Node)
+	}
+	since := f.At
+	for _, hop := range hops {
+		at := neighbour{f.Node, hop}
+		r, ok := s.resolving[at]
+		if !ok || r.left != 0 && r.left != f.At || f.At-r.since >= resolvingSpan {
+			continue
+		}
+		r.left = f.At
+		s.resolving[at], since = r, min(since, r.since)
+	}
+	return since
+}
+
+// nextHops are the neighbours through which a host reaches other networks.
+func (l *lab) nextHops(host string) []netip.Addr {
+	hops := l.hosts[host].Gateways()
+	for _, r := range l.spec.Nodes[host].Routes {
+		if via, err := netip.ParseAddr(r.Via); err == nil {
+			hops = append(hops, via)
+		}
+	}
+	return hops
 }
 
 // opensMainMode reads the initiator's cookie of a first message of main mode: it has

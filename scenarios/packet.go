@@ -170,6 +170,27 @@ func (d *packetDecoder) resolves(f sim.Frame) bool {
 	return ok && kind == layers.EthernetTypeARP
 }
 
+// soughtIn is the address that a frame asks for: the target protocol address of an ARP
+// request (RFC 826), or the target of a neighbour solicitation (RFC 4861, Section 4.3).
+func (d *packetDecoder) soughtIn(f sim.Frame) (addr netip.Addr, ok bool) {
+	body, kind, ok := d.inside(f)
+	switch {
+	case ok && kind == layers.EthernetTypeARP:
+		const request, arp = 1, 28
+		if len(body) < arp || be16(body[6:]) != request {
+			return addr, false
+		}
+		return netip.AddrFrom4([4]byte(body[24:28])), true
+	case ok && kind == layers.EthernetTypeIPv6:
+		const header, solicitation = 40, 24
+		if len(body) < header+solicitation || body[6] != ipsec.ProtoICMPv6 || body[header] != layers.ICMPv6TypeNeighborSolicitation {
+			return addr, false
+		}
+		return netip.AddrFrom16([16]byte(body[header+8 : header+24])), true
+	}
+	return addr, false
+}
+
 // protected reports whether the packet calls itself ESP or AH.
 func (p decoded) protected() bool {
 	return p.flow.Proto == ipsec.ProtoESP || p.flow.Proto == ipsec.ProtoAH

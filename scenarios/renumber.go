@@ -84,6 +84,16 @@ func (hs holders) since(node string, a netip.Addr) (from time.Duration, ok bool)
 	return 0, false
 }
 
+// lost is when a node last lost an address of IPv4; false: it never did.
+func (hs holders) lost(node string) (at time.Duration, ok bool) {
+	for _, h := range hs {
+		if h.node == node && h.until != endless && h.addr.Is4() {
+			at, ok = max(at, h.until), true
+		}
+	}
+	return at, ok
+}
+
 // addrsOf are the addresses of a node at this moment.
 func (l *lab) addrsOf(node string) []netip.Addr {
 	if h := l.hosts[node]; h != nil {
