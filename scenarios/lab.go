@@ -115,6 +115,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 			return a, err == nil
 		},
 		Faults:            faults,
+		PFSMustMatch:      settings.PFSMustMatch,
 		NoInitialContact:  settings.NoInitialContact,
 		Commit:            settings.Commit,
 		SAIdleTime:        settings.IdleAfter(),

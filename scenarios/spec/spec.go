@@ -153,6 +153,10 @@ type IPsec struct {
 	// is shorter, and say so (RFC 2407, Section 4.6.3.1). Default: it takes what is
 	// offered, as HP J4256-90025 saw Windows do.
 	ShortenMainMode bool `yaml:"shorten-main-mode"`
+	// PFSMustMatch has the responder of a quick mode refuse session key perfect forward secrecy
+	// that its rule does not ask for. What Windows does is not published. Default: it accepts,
+	// since nothing gets weaker.
+	PFSMustMatch bool `yaml:"pfs-must-match"`
 	// NoInitialContact has an IKE initiator not say that it has no other SA with the
 	// peer (RFC 2407, Section 4.6.3.3), as one that has forgotten them all would. Default: it says so.
 	NoInitialContact bool `yaml:"no-initial-contact"`
