@@ -182,7 +182,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 func fallBackOf(settings spec.IPsec) hosts.FallBack {
 	f := settings.FallingBack()
 	return hosts.FallBack{
-		After: f.After.Span(), Soft: esp.Soft{Idle: f.Idle.Span(), Lifetime: f.Lifetime.Span()},
+		After: f.After.Span(), Soft: esp.Soft{Idle: f.Idle.Span(), Lifetime: f.Lifetime.Span(), Answers: f.AnswersOnly},
 		OnFailure: f.OnFailure, OnUnreachable: f.OnUnreachable,
 	}
 }

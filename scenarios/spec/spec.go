@@ -228,6 +228,7 @@ type FallBack struct {
 	Lifetime      Duration `yaml:"lifetime"`       // a soft SA in use ends after this, too; 0: it does not. Not published
 	OnFailure     bool     `yaml:"on-failure"`     // also where the peer answers and no main mode comes of it, as with the Simple Policy Update
 	OnUnreachable bool     `yaml:"on-unreachable"` // at once, when the peer says that its port 500 is closed
+	AnswersOnly   bool     `yaml:"answers-only"`   // under a soft SA nothing comes in but answers to what the host has sent. Not published; default: all
 }
 
 // Filter is one line of a filter list. Addresses are me, any, an address, a prefix,
