@@ -287,7 +287,7 @@ func TestTiesAreConfigurable(t *testing.T) {
 func TestSpecificityIsConfigurable(t *testing.T) {
 	p := policyOf(rule("all", Negotiate, "any me > any"), rule("subnets", Permit, "any 10.0.0.0/24 > 10.0.1.0/24"), rule("server", Block, "any any > 10.0.1.9"))
 	for _, c := range []struct {
-		order                  Specificity
+		order                Specificity
 		subnets, server, why string
 	}{
 		{Specificity{}, "all", "server", "me is a host, and the narrower end of all that match"},
