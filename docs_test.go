@@ -144,6 +144,11 @@ func TestClaims(t *testing.T) {
 	for _, c := range id.FindAllString(string(text), -1) {
 		listed[c] = true
 	}
+	rows := regexp.MustCompile(`(?m)^\| (C\d{3}) \|.*\|$`).FindAllSubmatch(text, -1)
+	require.True(t, slices.IsSortedFunc(rows, func(a, b [][]byte) int { return bytes.Compare(a[1], b[1]) }), "the rows of %s are in order", page)
+	head := "\n\n| Claim | Source | What it says | How it is seen |\n|---|---|---|---|\n"
+	require.True(t, bytes.Contains(text, append([]byte(head), rows[0][0]...)), "the table of %s begins with its head", page)
+
 	cited := map[string]bool{}
 	for _, tree := range worldTrees {
 		require.NoError(t, filepath.WalkDir(tree, func(p string, _ fs.DirEntry, err error) error {

@@ -227,7 +227,7 @@ func TestTextsAreOfNoMachine(t *testing.T) {
 			return err
 		case d.IsDir() && (d.Name() == ".git" || ignored(p, true)):
 			return fs.SkipDir
-		case !d.Type().IsRegular() || ignored(p, false):
+		case !d.Type().IsRegular() || d.Name() == ".git" || ignored(p, false): // .git is a file in a worktree of git
 			return nil
 		}
 		text, err := os.ReadFile(p)

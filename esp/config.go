@@ -77,6 +77,10 @@ type Rekey struct {
 type Soft struct {
 	Idle     time.Duration // ends one that nothing used for so long; 0: DefaultSoftIdle
 	Lifetime time.Duration // ends one in use, too; 0: no bound
+
+	// Answers lets in the clear nothing in but answers to what this host has sent under the
+	// soft SA. Else all comes in that the peer sends; what Windows does is not published.
+	Answers bool
 }
 
 // DefaultSoftIdle is the idle time that Windows gives quick mode SAs (SAIdleTime): a

@@ -45,7 +45,7 @@ func (p *Pipeline) clearByEntry(now time.Time, e *ipsec.Policy, f ipsec.Flow) De
 	d := byEntry(e)
 	switch {
 	case d.Action != ActionNegotiate:
-	case e.FallBack && p.useSoft(now, f.Dst, f.Src):
+	case e.FallBack && p.useSoft(now, ipsec.Inbound, &f):
 		d.Outcome, d.Why = Passed, underSoft
 	case e.Passthrough:
 		d.Outcome, d.Why = Passed, "inbound passthrough: accepted in the clear"

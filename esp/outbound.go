@@ -107,7 +107,7 @@ func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d *datagram, f *ipsec
 	}
 	s := p.forPacket(now, e, f)
 	if s == nil {
-		if e.FallBack && p.useSoft(now, f.Src, f.Dst) {
+		if e.FallBack && p.useSoft(now, ipsec.Outbound, f) {
 			decision.Outcome, decision.Why = Passed, underSoft
 			return nil
 		}

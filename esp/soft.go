@@ -6,6 +6,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/recent"
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
@@ -26,6 +28,7 @@ type softSA struct {
 	key         softKey
 	added, used time.Time
 	packets     uint64
+	asked       recent.Map[conversation, struct{}] // with Soft.Answers: whom answers may come from
 }
 
 // softs are all soft SAs in the order of adding. They are few: each is a peer that
@@ -57,7 +60,7 @@ func (p *Pipeline) FallBack(now time.Time, local, peer netip.Addr, reason string
 		}
 	}
 	if p.softs.find(k) < 0 {
-		p.softs = append(p.softs, &softSA{key: k, added: now, used: now})
+		p.softs = append(p.softs, &softSA{key: k, added: now, used: now, asked: recent.New[conversation, struct{}](maxAsked)})
 		p.counters.SoftAssociations++
 		p.recorder.reset()
 		added := trace.SoftSAAdded{Local: local.String(), Peer: peer.String(), Code: codeSoftLoaded, Reason: reason}
@@ -93,21 +96,45 @@ func (p *Pipeline) Soft(local, peer netip.Addr) bool { return p.softs.find(softK
 
 // useSoft reports whether a packet may pass under a soft SA, and counts it as use.
 // One whose end has come is removed on the way, even if Advance has not been called.
-func (p *Pipeline) useSoft(now time.Time, local, peer netip.Addr) bool {
+func (p *Pipeline) useSoft(now time.Time, d ipsec.Direction, f *ipsec.Flow) bool {
 	if len(p.softs) == 0 {
 		return false
 	}
-	i := p.softs.find(softKey{local, peer})
+	i := p.softs.find(keyOf(d, f))
 	switch {
 	case i < 0:
 		return false
 	case !now.Before(p.softs[i].ends(p.cfg.Soft)):
 		p.endSofts(now)
 		return false
+	case d == ipsec.Inbound && !p.letsIn(p.softs[i], f):
+		return false
 	}
-	p.softs[i].used = now
-	p.softs[i].packets++
+	s := p.softs[i]
+	if d == ipsec.Outbound && p.cfg.Soft.Answers {
+		s.asked.Put(conversation{f.Src, f.Dst, f.Proto, f.SrcPort, f.DstPort}, struct{}{})
+	}
+	s.used = now
+	s.packets++
 	return true
+}
+
+// letsIn reports whether a packet comes in under a soft SA. Later fragments hide their
+// ports: without the first one, which is judged, they are of no use.
+func (p *Pipeline) letsIn(s *softSA, f *ipsec.Flow) bool {
+	if !p.cfg.Soft.Answers || f.Fragment {
+		return true
+	}
+	_, asked := s.asked.Get(conversation{f.Dst, f.Src, f.Proto, f.DstPort, f.SrcPort})
+	return asked
+}
+
+// keyOf is whose soft SA a packet would pass under.
+func keyOf(d ipsec.Direction, f *ipsec.Flow) softKey {
+	if d == ipsec.Inbound {
+		return softKey{f.Dst, f.Src}
+	}
+	return softKey{f.Src, f.Dst}
 }
 
 // endSofts ends those whose time has come.

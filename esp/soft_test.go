@@ -53,6 +53,26 @@ func TestSoftSA(t *testing.T) {
 	require.EqualValues(t, 1, n.Counters().SoftAssociations, "the one that there is goes on")
 }
 
+// With Answers a soft SA lets in what answers a packet that was sent under it, later
+// fragments of which one does not see the ports, and nothing else.
+func TestSoftSAForAnswers(t *testing.T) {
+	n := requesting(t, Config{Soft: Soft{Answers: true}})
+	n.Outbound(start, toBob(1, 80), 0)
+	n.FallBack(start, alice, bob, "silence")
+	in := func(f ipsec.Flow) Outcome {
+		standing := n.Standing(start, ipsec.Inbound, f)
+		d := n.InboundClear(start, f)
+		require.Equal(t, d.Outcome == Passed, standing.Soft != nil)
+		return d.Outcome
+	}
+	require.Equal(t, Dropped, in(fromBob(80)), "nothing has been sent under it")
+	require.Equal(t, Passed, n.Outbound(start, toBob(1, 80), 0).Outcome)
+	require.Equal(t, Passed, in(fromBob(80)))
+	require.Equal(t, Dropped, in(fromBob(81)))
+	require.Equal(t, Passed, in(ipsec.Flow{Src: bob, Dst: alice, Proto: ipsec.ProtoUDP, Fragment: true}))
+	require.EqualValues(t, 3, n.Softs()[0].Packets, "what is dropped is no use of it")
+}
+
 // A soft SA ends when it is idle, at its lifetime, with the other SAs, and when the
 // peer negotiates; then the next packet waits again.
 func TestSoftSAEnds(t *testing.T) {

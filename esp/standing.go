@@ -11,7 +11,7 @@ import (
 // Standing is what there is for a packet at a moment.
 type Standing struct {
 	SA        string    // that would protect it, or under which it is expected; its transforms, SPI and mode, empty: none
-	Soft      *SoftInfo // a soft SA of its two addresses; nil: none
+	Soft      *SoftInfo // a soft SA of its two addresses, under which it passes; nil: none
 	Acquiring bool      // a negotiation for its entry is under way
 	Startup   string    // the startup mode of the driver; empty: it is operational
 }
@@ -21,11 +21,7 @@ func (p *Pipeline) Standing(now time.Time, d ipsec.Direction, f ipsec.Flow) (s S
 	if p.startup != nil {
 		s.Startup = p.startup.Mode.String()
 	}
-	local, peer := f.Src, f.Dst
-	if d == ipsec.Inbound {
-		local, peer = f.Dst, f.Src
-	}
-	if i := p.softs.find(softKey{local, peer}); i >= 0 && now.Before(p.softs[i].ends(p.cfg.Soft)) {
+	if i := p.softs.find(keyOf(d, &f)); i >= 0 && now.Before(p.softs[i].ends(p.cfg.Soft)) && (d == ipsec.Outbound || p.letsIn(p.softs[i], &f)) {
 		s.Soft = &p.Softs()[i]
 	}
 	if d == ipsec.Inbound {

@@ -39,6 +39,7 @@ type Config struct {
 	ResponderOrder  bool // see ike.Preference
 	ShortenMainMode bool // see ike.Config
 
+	PFSMustMatch     bool // likewise
 	NoInitialContact bool // likewise
 	Commit           bool // likewise
 

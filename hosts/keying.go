@@ -71,6 +71,7 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		Preference:      preference,
 		ShortenMainMode: c.ShortenMainMode,
 
+		PFSMustMatch:     c.PFSMustMatch,
 		NoInitialContact: c.NoInitialContact,
 		Commit:           c.Commit,
 	})

@@ -1,6 +1,8 @@
 package hosts
 
 import (
+	"time"
+
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts/policy"
 )
@@ -23,6 +25,12 @@ func (h *Host) SetBootMode(m esp.StartupMode) { h.onBoot(func(c *Config) { c.Boo
 // SetBootExemptions changes what passes then, from the next start on.
 func (h *Host) SetBootExemptions(all []esp.BootExemption) {
 	h.onBoot(func(c *Config) { c.Boot.Exempt = all })
+}
+
+// SetLogInterval changes how often the driver writes to the System log, from the next
+// start on. That it waits for that, as the others do, is unconfirmed.
+func (h *Host) SetLogInterval(d time.Duration) {
+	h.onBoot(func(c *Config) { c.DriverLogInterval = d })
 }
 
 // onBoot keeps a change of the settings for the next start.

@@ -32,6 +32,10 @@ type Config struct {
 	// that is shorter, and say so with RESPONDER-LIFETIME (RFC 2407, Section 4.6.3.1).
 	// Else it takes what is offered without a word, as HP's J4256-90025, p. 44 saw Windows do.
 	ShortenMainMode bool
+	// PFSMustMatch has the responder of a quick mode refuse perfect forward secrecy that its
+	// policy does not ask for. Else it accepts, as that is only stronger; what Windows does is
+	// not published.
+	PFSMustMatch bool
 	// NoInitialContact has the initiator of a main mode not say that it has no other
 	// SA with the peer, which RFC 2407, Section 4.6.3.3 lets it say; see ikev1.Env.
 	NoInitialContact bool
@@ -190,6 +194,7 @@ type QuickMode struct {
 	Proposals []ipsec.Proposal // in order of preference
 	PFS       bool
 	PFSGroup  uint16 // 0 with PFS: the group of the main mode
+	PFSless   bool   // without PFS: what is offered with it is not accepted
 	PolicyID  int    // of the deciding SPD entry
 	Rule      string // its name
 }

@@ -152,7 +152,7 @@ func bundles(sa *payload.SA) (all [][]payload.Proposal, err error) {
 // understood as alternatives that no policy here can accept. The error is an *Error.
 //
 // A responder without PFS in its policy accepts an offer with it, as that is
-// only stronger; one with PFS accepts its own group alone. Of two lifetimes the
+// only stronger, unless the policy is PFSless; one with PFS accepts its own group alone. Of two lifetimes the
 // shorter one is agreed on (RFC 2407, Section 4.5.4, second choice).
 func SelectQuickMode(offer *payload.SA, q QuickMode, mainMode uint16, by Preference) (QuickModeChoice, error) {
 	all, err := bundles(offer)
@@ -264,7 +264,8 @@ func read(number uint8, wire []chosen) (QuickModeChoice, error) {
 
 // accepted is the place in the policy of what c is about; -1: there is none.
 func accepted(q QuickMode, c QuickModeChoice, mainMode uint16) int {
-	if q.PFS && c.Group != q.PFSGroupUnder(mainMode) || c.Group != 0 && suite.GroupNumbered(c.Group) == nil {
+	switch {
+	case q.PFS && c.Group != q.PFSGroupUnder(mainMode), !q.PFS && q.PFSless && c.Group != 0, c.Group != 0 && suite.GroupNumbered(c.Group) == nil:
 		return -1
 	}
 	return slices.IndexFunc(q.Proposals, func(own ipsec.Proposal) bool {

@@ -115,6 +115,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 			return a, err == nil
 		},
 		Faults:            faults,
+		PFSMustMatch:      settings.PFSMustMatch,
 		NoInitialContact:  settings.NoInitialContact,
 		Commit:            settings.Commit,
 		SAIdleTime:        settings.IdleAfter(),
@@ -181,7 +182,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 func fallBackOf(settings spec.IPsec) hosts.FallBack {
 	f := settings.FallingBack()
 	return hosts.FallBack{
-		After: f.After.Span(), Soft: esp.Soft{Idle: f.Idle.Span(), Lifetime: f.Lifetime.Span()},
+		After: f.After.Span(), Soft: esp.Soft{Idle: f.Idle.Span(), Lifetime: f.Lifetime.Span(), Answers: f.AnswersOnly},
 		OnFailure: f.OnFailure, OnUnreachable: f.OnUnreachable,
 	}
 }

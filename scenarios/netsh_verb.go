@@ -5,6 +5,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts"
@@ -182,6 +183,11 @@ func (l *lab) configure(name string, c *netsh.Config) {
 		h.SetExemptions(exempt)
 		value := *c.Exempt
 		settings.NoDefaultExempt = &value
+	}
+	if c.LogInterval != nil {
+		interval := time.Duration(*c.LogInterval) * time.Second
+		h.SetLogInterval(interval)
+		settings.LogInterval = spec.Duration(interval)
 	}
 	modes := map[netsh.BootMode]esp.StartupMode{
 		netsh.BootPermit: esp.StartupPermit, netsh.BootBlock: esp.StartupBlock, netsh.BootStateful: esp.StartupStateful,

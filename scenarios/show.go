@@ -224,7 +224,7 @@ func (l *lab) snapshot(name string) *Snapshot {
 	}
 	v.MMFilters = &Filters{m.MainModeGeneric, m.MainModeSpecific}
 	v.QMFilters = &Filters{m.QuickModeGeneric, m.QuickModeSpecific}
-	v.Config = configLines(l.spec.Nodes[name])
+	v.Config = l.configLines(name)
 	v.MainModes = mainModes(h.MainModes(), v.Time)
 	v.QuickModes = &QuickModeSAs{Pairs: pairs(h.SAs(), v.Time), Soft: softs(h.Softs(), v.Time)}
 	v.Statistics = statisticsTable(h)
@@ -402,8 +402,22 @@ func statisticsTable(h *hosts.Host) *StatisticsTable {
 	return t
 }
 
-// configLines are the settings of a host that netsh and the registry have for IPsec.
-func configLines(n spec.Node) []Line {
+// configLines are the settings of a host that netsh and the registry have for IPsec: those
+// that it works by, and behind each what set config has put into the registry meanwhile.
+func (l *lab) configLines(name string) (all []Line) {
+	t := l.oracle.terms[name]
+	next := settingLines(t.restarts)
+	for i, line := range settingLines(t.node) {
+		all = append(all, line)
+		if next[i] != line {
+			all = append(all, Line{next[i].Name + ", At Next Start", next[i].Value})
+		}
+	}
+	return all
+}
+
+// settingLines are those of one node as it is written.
+func settingLines(n spec.Node) []Line {
 	s := n.Settings()
 	f := s.FallingBack()
 	exempt := 3

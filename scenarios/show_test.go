@@ -85,6 +85,24 @@ func TestShowAlongANegotiation(t *testing.T) {
 	require.Equal(t, 0, value(w.Statistics.IKE, "IKE Main Mode"), "statistics begin anew")
 }
 
+// The configuration is the one that the host works by; what set config has written waits
+// for the next start.
+func TestShowConfig(t *testing.T) {
+	s := fromCatalogue(t, "event_log_interval")
+	line := func(at time.Duration, label string) string {
+		v := show(t, s, "server", at)
+		if i := slices.IndexFunc(v.Config, func(l scenarios.Line) bool { return l.Name == label }); i >= 0 {
+			return v.Config[i].Value
+		}
+		return ""
+	}
+	const label, later = "IPsec Log Interval", "IPsec Log Interval, At Next Start"
+	require.Equal(t, "1h0m0s", line(30*time.Minute, label))
+	require.Equal(t, "5m0s", line(30*time.Minute, later))
+	require.Equal(t, "5m0s", line(64*time.Minute, label))
+	require.Empty(t, line(64*time.Minute, later))
+}
+
 // A soft association is listed as long as it lives, also after the last step.
 func TestShowSoftAssociations(t *testing.T) {
 	s := fromCatalogue(t, "event_soft_association")

@@ -18,6 +18,7 @@ type Circumstances struct {
 	FallBackAfter time.Duration // the silence that ends in a soft SA; 0: 3 seconds (C147)
 	OnFailure     bool          // a negotiation that fails ends in one, too
 	OnUnreachable bool          // and a peer that says that its port 500 is closed
+	AnswersOnly   bool          // a soft SA lets nothing in but answers to what the host has sent
 
 	// AgentStopped says that no policy agent runs: nobody negotiates. Startup is the
 	// startup mode of a driver that has not been given a policy; empty: it is operational.
@@ -203,7 +204,11 @@ func (c *Compiled) arrives(f ipsec.Flow, e *ipsec.Policy, winner *specific, now 
 			o.Negotiation = c.asks(f.Reverse(), back)
 		}
 	case e.FallBack:
-		o.Then = append(o.Then, "in the clear it passes only under a soft SA with its sender, which begins with outbound traffic that nobody answers IKE for")
+		then := "in the clear it passes only under a soft SA with its sender, which begins with outbound traffic that nobody answers IKE for"
+		if now.AnswersOnly {
+			then += ", and only as an answer to what the host has sent under it"
+		}
+		o.Then = append(o.Then, then)
 	}
 	switch {
 	case group:

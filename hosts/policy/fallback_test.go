@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -34,6 +35,8 @@ func TestExplainInTheClear(t *testing.T) {
 		out, in := compiled.Explain(ipsec.Outbound, f, Circumstances{}), compiled.Explain(ipsec.Inbound, f.Reverse(), Circumstances{})
 		require.Contains(t, out.Now.String(), c.out)
 		require.Contains(t, in.Now.String(), c.in)
+		careful := compiled.Explain(ipsec.Inbound, f.Reverse(), Circumstances{AnswersOnly: true})
+		require.Equal(t, c.soft && !c.inpass, strings.Contains(careful.Now.String(), "and only as an answer to what the host has sent under it"))
 		require.Equal(t, c.soft, compiled.Outbound[len(compiled.Outbound)-1].FallBack)
 		require.Equal(t, c.inpass, compiled.Inbound[len(compiled.Inbound)-1].Passthrough)
 

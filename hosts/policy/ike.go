@@ -16,8 +16,7 @@ var _ ike.Policy = (*Compiled)(nil)
 //
 // Main mode knows only addresses, so that one peer gets one key. When several
 // rules with different keys concern one peer, the first in search order gives
-// its key to all of them, and a peer that expects the other one fails: the
-// sources' "only one authentication method between a pair of hosts" (claim C117).
+// its key to all of them, and a peer that expects the other one fails (claim C117).
 func (c *Compiled) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
 	if s := c.negotiating(local, remote); s != nil {
 		return s.of.mainMode(s.of.Rules[s.rule].Auth), true

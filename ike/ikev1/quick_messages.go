@@ -95,6 +95,7 @@ func (q *quick) respond(now time.Time, m *message) error {
 	if q.policy, ok = cfg.Policy.QuickMode(sa.remote.Addr(), q.outbound); !ok {
 		return ike.Errorf(ike.CodeNoPolicy, payload.NotifyInvalidIDInformation, "no rule negotiates for %v", q.outbound)
 	}
+	q.policy.PFSless = cfg.PFSMustMatch
 	var err error
 	if q.choice, err = ike.SelectQuickMode(q.offer, q.policy, sa.choice.Proposal.Group, cfg.Preference); err != nil {
 		return err

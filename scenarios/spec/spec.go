@@ -153,6 +153,10 @@ type IPsec struct {
 	// is shorter, and say so (RFC 2407, Section 4.6.3.1). Default: it takes what is
 	// offered, as HP J4256-90025 saw Windows do.
 	ShortenMainMode bool `yaml:"shorten-main-mode"`
+	// PFSMustMatch has the responder of a quick mode refuse session key perfect forward secrecy
+	// that its rule does not ask for. What Windows does is not published. Default: it accepts,
+	// since nothing gets weaker.
+	PFSMustMatch bool `yaml:"pfs-must-match"`
 	// NoInitialContact has an IKE initiator not say that it has no other SA with the
 	// peer (RFC 2407, Section 4.6.3.3), as one that has forgotten them all would. Default: it says so.
 	NoInitialContact bool `yaml:"no-initial-contact"`
@@ -224,6 +228,7 @@ type FallBack struct {
 	Lifetime      Duration `yaml:"lifetime"`       // a soft SA in use ends after this, too; 0: it does not. Not published
 	OnFailure     bool     `yaml:"on-failure"`     // also where the peer answers and no main mode comes of it, as with the Simple Policy Update
 	OnUnreachable bool     `yaml:"on-unreachable"` // at once, when the peer says that its port 500 is closed
+	AnswersOnly   bool     `yaml:"answers-only"`   // under a soft SA nothing comes in but answers to what the host has sent. Not published; default: all
 }
 
 // Filter is one line of a filter list. Addresses are me, any, an address, a prefix,

@@ -9,12 +9,13 @@ import (
 )
 
 // Config is what set config has put into the registry. nil is what has not been set.
-// What the numbers of the first four may be is unconfirmed, so that any is taken.
+// What the numbers of the first four may be is unconfirmed, so that any is taken, but
+// no interval of no length.
 type Config struct {
 	Diagnostics    *int // ipsecdiagnostics
 	IKELogging     *int // ikelogging
 	StrongCRLCheck *int // strongcrlcheck: 0 no check, 1 fails for certificates that are revoked, 2 on any problem
-	LogInterval    *int // ipsecloginterval
+	LogInterval    *int // ipsecloginterval: seconds (unconfirmed)
 	Exempt         *int // ipsecexempt: NoDefaultExempt, 0 to 3 (C065, C066)
 
 	BootMode       BootMode
@@ -109,21 +110,26 @@ func setConfig(s *session, a *args) error {
 		a.note("the driver takes it at the next start of the computer")
 		return nil
 	}
-	high := 1<<31 - 1
+	low, high := 0, 1<<31-1
 	switch property {
 	case "ipsecexempt":
 		high = 3
 	case "strongcrlcheck":
 		high = 2
+	case "ipsecloginterval":
+		low = 1
 	}
-	n := a.number("value", 0, high)
+	n := a.number("value", low, high)
 	if a.err != nil {
 		return a.err
 	}
 	*c.number(property) = &n
-	if property == "ipsecexempt" {
+	switch property {
+	case "ipsecexempt":
 		a.note("the driver takes it at its next start (TechNet cc756041)")
-	} else {
+	case "ipsecloginterval":
+		a.note("the driver takes it, in seconds, at its next start; that both are so is unconfirmed")
+	default:
 		a.note("%s is kept and has no effect: the lab has none of what it controls", property)
 	}
 	return nil

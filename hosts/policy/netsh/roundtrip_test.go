@@ -182,7 +182,7 @@ func drawDynamic(t *rapid.T) (d Dynamic) {
 func drawConfig(t *rapid.T) (c Config) {
 	for _, property := range properties[:5] {
 		if rapid.Bool().Draw(t, property) {
-			n := rapid.IntRange(0, 2).Draw(t, "value")
+			n := rapid.IntRange(1, 2).Draw(t, "value")
 			*c.number(property) = &n
 		}
 	}
