@@ -13,7 +13,7 @@ demo: ## run every scenario of the catalogue and say where the report is
 	go run ./cmd/ipseclab run --force
 
 test: ## all tests; optional tools that are missing make theirs skip with a reason
-	go test ./...
+	go test -timeout 30m ./...
 
 lint: ## formatting, go vet, staticcheck
 	@files=$$("$$(go env GOROOT)/bin/gofmt" -l .) || exit 1; \

@@ -212,7 +212,7 @@ func (t tally) complaint(want string) string {
 	for _, kind := range slices.Sorted(maps.Keys(t.seen)) {
 		saw = append(saw, fmt.Sprintf("%d %s", t.seen[kind], kind))
 	}
-	text := fmt.Sprintf("want %s, frames seen: %s", want, cmp.Or(strings.Join(saw, ", "), "none"))
+	text := fmt.Sprintf("want %s, frames seen, on all segments together: %s", want, cmp.Or(strings.Join(saw, ", "), "none"))
 	if t.firstClear > 0 {
 		text += fmt.Sprintf(", the first clear one is frame %d", t.firstClear)
 	}

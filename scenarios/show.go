@@ -100,9 +100,10 @@ type QuickModeSA struct {
 	Mode        string        `json:"mode"`
 	InboundSPI  string        `json:"inbound_spi,omitempty"`
 	OutboundSPI string        `json:"outbound_spi,omitempty"`
-	Around      string        `json:"around,omitempty"` // in a bundle: the inbound SPI of the SA inside
-	Filter      string        `json:"filter"`           // outbound
-	Rule        string        `json:"rule"`
+	Around      string        `json:"around,omitempty"`       // in a bundle: the inbound SPI of the SA inside
+	Filter      string        `json:"filter"`                 // outbound
+	Rule        string        `json:"rule"`                   // outbound
+	InboundRule string        `json:"inbound_rule,omitempty"` // where it is another: a tunnel has a rule for each direction
 	Transform   string        `json:"transform"`
 	Role        string        `json:"role"`
 	Age         time.Duration `json:"age_ns"`
@@ -307,17 +308,23 @@ func pairs(sas []esp.SAInfo, now time.Time) []QuickModeSA {
 		v := &all[i]
 		carried := Carried{sa.Packets, sa.Bytes}
 		if sa.Direction == ipsec.Inbound {
-			v.InboundSPI, v.Received = spiText(sa.SPI), carried
+			v.InboundSPI, v.Received, v.InboundRule = spiText(sa.SPI), carried, sa.Rule
 			if sa.Inner != 0 {
 				v.Around = spiText(sa.Inner)
 			}
 		} else {
 			v.OutboundSPI, v.Sent, v.Replaced = spiText(sa.SPI), carried, sa.Replaced
+			v.Filter, v.Rule = filter.String(), sa.Rule
 		}
 		used[k] = max(used[k], sa.Bytes)
 		if limit := sa.Lifetime.Kilobytes; limit > 0 {
 			left := limit - min(limit, used[k]/1024)
 			v.Kilobytes = &left
+		}
+	}
+	for i := range all {
+		if v := &all[i]; v.InboundRule == v.Rule {
+			v.InboundRule = ""
 		}
 	}
 	return all

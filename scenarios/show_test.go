@@ -186,3 +186,27 @@ func TestShowMistakes(t *testing.T) {
 	_, err := scenarios.Show(ctx, s, scenarios.Moment{Host: "server"})
 	require.ErrorIs(t, err, context.Canceled)
 }
+
+// A tunnel has a rule for each direction; the pair is shown by what this host sends.
+func TestShowTunnelPair(t *testing.T) {
+	s := loadAll(t, "tunnel_before_transport.yaml")[0]
+	for _, host := range []string{"client", "server"} {
+		v, err := scenarios.Show(t.Context(), s, scenarios.Moment{Host: host, At: time.Minute})
+		require.NoError(t, err)
+		found := 0
+		for _, pair := range v.QuickModes.Pairs {
+			if pair.Mode != "tunnel" {
+				continue
+			}
+			found++
+			require.NotEmpty(t, pair.InboundRule)
+			require.NotEqual(t, pair.Rule, pair.InboundRule)
+			outbound := false
+			for _, f := range v.QMFilters.Specific {
+				outbound = outbound || f.Rule == pair.Rule && f.Direction == "outbound"
+			}
+			require.True(t, outbound, "%s: %s sends by no outbound filter", host, pair.Rule)
+		}
+		require.NotZero(t, found)
+	}
+}

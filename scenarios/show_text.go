@@ -219,6 +219,7 @@ func (t *labelled) quickModes(q *QuickModeSAs) {
 		t.some("Around Inbound SPI", s.Around)
 		t.line("Filter", s.Filter)
 		t.line("Rule", s.Rule)
+		t.some("Inbound Rule", s.InboundRule)
 		t.line("Offer Used", s.Transform)
 		t.line("Role", s.Role)
 		t.line("Age", s.Age)

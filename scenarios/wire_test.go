@@ -82,7 +82,7 @@ func TestProtectionOnTheWire(t *testing.T) {
 				}
 			}
 			require.Len(t, failed, 3)
-			require.Equal(t, "protection on the wire: mixed: want mixed, frames seen: 6 "+want.Protocol, failed[0])
+			require.Equal(t, "protection on the wire: mixed: want mixed, frames seen, on all segments together: 6 "+want.Protocol, failed[0])
 			require.Equal(t, "applications' data on the wire: "+other+": want "+other+", got "+data, failed[1])
 			require.Regexp(t, `^bytes on the wire: 1: want 1, got \d+$`, failed[2])
 		})
