@@ -1,6 +1,8 @@
 package scenarios
 
 import (
+	"reflect"
+
 	"net/netip"
 
 	"github.com/ipseclab/ipseclab/esp"
@@ -89,8 +91,14 @@ func (l *lab) store(host, location string, p *policy.Policy) error {
 		return err
 	}
 	l.oracle.terms[host].store(location, p, l.world.Now())
+	if !reflect.DeepEqual(p, l.policies[p.Name]) {
+		l.stored[storedPolicy{host, p.Name}] = true
+	}
 	return nil
 }
+
+// storedPolicy is a policy by its name in the store of a host.
+type storedPolicy struct{ host, name string }
 
 // agent starts or stops a host's policy agent.
 func (l *lab) agent(v *spec.PolicyAgent) (err error) {

@@ -93,7 +93,7 @@ func ExplainAt(ctx context.Context, s *spec.Scenario, q Question, at time.Durati
 	var x *Explanation
 	var wrong error
 	if err = l.runTo(ctx, at); err == nil {
-		x, wrong = q.ask(directory{s, l.addrsOf}, func(name string, d ipsec.Direction, f ipsec.Flow) (View, error) {
+		x, wrong = q.ask(directory{s, l.addrsOf, l.stored}, func(name string, d ipsec.Direction, f ipsec.Flow) (View, error) {
 			h := l.hosts[name]
 			local := ""
 			if p := h.Policy(); p != nil {
@@ -122,7 +122,7 @@ func (q Question) ask(d directory, answer func(name string, d ipsec.Direction, f
 		return nil, err
 	}
 	s := d.spec
-	x, written := &Explanation{Scenario: s.Name}, sourcesOf(s)
+	x, written := &Explanation{Scenario: s.Name}, sourcesOf(s, d.stored)
 	for _, p := range passages(d, q, f) {
 		name, ok := d.nodeOf(p.word)
 		if !ok || !s.Nodes[name].Host() {
@@ -135,8 +135,8 @@ func (q Question) ask(d directory, answer func(name string, d ipsec.Direction, f
 		if err != nil {
 			return nil, err
 		}
-		written.fill(v.Matches)
-		written.fill(v.Elsewhere)
+		written.fill(name, v.Matches)
+		written.fill(name, v.Elsewhere)
 		x.Views = append(x.Views, v)
 	}
 	if x.Views == nil {

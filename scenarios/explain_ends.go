@@ -14,6 +14,8 @@ import (
 type directory struct {
 	spec *spec.Scenario
 	live func(node string) []netip.Addr // nil: nothing runs
+
+	stored map[storedPolicy]bool // see lab.stored
 }
 
 // ends are source and destination of a packet between two nodes or addresses.

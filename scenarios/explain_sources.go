@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/hosts/policy/netsh"
@@ -14,16 +13,19 @@ import (
 type sources struct {
 	spec    *spec.Scenario
 	scripts scriptPlaces
+	stored  map[storedPolicy]bool
 }
 
-func sourcesOf(s *spec.Scenario) sources { return sources{s, placesOf(s)} }
+func sourcesOf(s *spec.Scenario, stored map[storedPolicy]bool) sources {
+	return sources{s, placesOf(s), stored}
+}
 
-// fill says where matches are written, as file:line. A policy that a step stores under
-// the name of another one leaves open which of them is meant.
-func (s sources) fill(matches []policy.Match) {
+// fill says where a host's matches are written, as file:line. Once a step has stored
+// another policy under a name, it is open which of them is in force.
+func (s sources) fill(host string, matches []policy.Match) {
 	for i := range matches {
 		m := &matches[i]
-		if p := m.Place; p.Policy != "" && !s.ambiguous(p.Policy) {
+		if p := m.Place; p.Policy != "" && !s.stored[storedPolicy{host, p.Policy}] {
 			m.RuleSource, m.FilterSource = s.of(p)
 		}
 	}
@@ -51,10 +53,4 @@ func (s sources) of(p policy.Place) (rule, filter string) {
 		return fmt.Sprintf("%s:%d", l.File, l.Line)
 	}
 	return at(script.places.Rule(script.name, p.Rule)), at(script.places.Filter(script.name, p.Rule, p.Filter))
-}
-
-func (s sources) ambiguous(name string) bool {
-	return slices.ContainsFunc(s.spec.Steps, func(s spec.Step) bool {
-		return s.StorePolicy != nil && s.StorePolicy.Name() == name && s.StorePolicy.Policy != name
-	})
 }

@@ -159,3 +159,22 @@ func TestExplainLeasedAddresses(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, one.Views, 2, "of the server alone: nobody has the other address")
 }
+
+// A policy is written where the file has it until a step stores another one under its name.
+func TestExplainSourceOfStoredPolicy(t *testing.T) {
+	s := loadAll(t, "agent_polling.yaml")[0]
+	q := scenarios.Question{From: "peer", To: "server", Protocol: "udp", Port: 7, Direction: scenarios.DirectionIn}
+	for _, at := range []time.Duration{0, 30 * time.Second, 5 * time.Minute} {
+		x, err := scenarios.Explain(s, q)
+		if at > 0 {
+			x, err = scenarios.ExplainAt(t.Context(), s, q, at)
+		}
+		require.NoError(t, err)
+		require.NotEmpty(t, x.Views[0].Matches)
+		if source := x.Views[0].Matches[0].RuleSource; at < time.Minute {
+			require.Regexp(t, `^agent_polling\.yaml:\d+$`, source, "%v", at)
+		} else {
+			require.Empty(t, source)
+		}
+	}
+}

@@ -33,6 +33,7 @@ type lab struct {
 	policies   map[string]*policy.Policy
 	registries map[string]*registry    // of hosts on which netsh has run
 	names      map[string][]netip.Addr // of DNS, at the moment
+	stored     map[storedPolicy]bool   // those that are not the file\'s of that name any more
 	wire       *observer
 	oracle     *oracle
 }
@@ -47,7 +48,7 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 	l := &lab{
 		spec: s, seed: seed, log: trace.New(traceTo),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
-		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, registries: map[string]*registry{},
+		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, stored: map[storedPolicy]bool{}, registries: map[string]*registry{},
 	}
 	var err error
 	if l.policies, err = policiesOf(s); err != nil {

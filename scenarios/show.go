@@ -211,7 +211,7 @@ func (l *lab) snapshot(name string) *Snapshot {
 		v.Policy.Agent = "running"
 	}
 	if from, persistent := h.PolicySource(); from != "" {
-		v.Policy.Source, v.Policy.Persistent, v.Policy.Written = from, persistent, l.writtenIn(m.Name)
+		v.Policy.Source, v.Policy.Persistent, v.Policy.Written = from, persistent, l.writtenIn(name, m.Name)
 	}
 	v.Rules = m.Rules
 	for _, r := range m.Rules {
@@ -233,15 +233,14 @@ func (l *lab) snapshot(name string) *Snapshot {
 }
 
 // writtenIn is where a policy of the scenario is written.
-func (l *lab) writtenIn(name string) string {
+func (l *lab) writtenIn(host, name string) string {
 	p, ok := l.spec.Policies[name]
-	stored := func(s spec.Step) bool {
-		return s.StorePolicy != nil && s.StorePolicy.Name() == name && s.StorePolicy.Policy != name
-	}
 	switch {
-	case !ok && slices.Contains(policy.PredefinedPolicies(), name) && !slices.ContainsFunc(l.spec.Steps, stored):
+	case l.stored[storedPolicy{host, name}]:
+		return ""
+	case !ok && slices.Contains(policy.PredefinedPolicies(), name):
 		return predefinedInWindows
-	case !ok || slices.ContainsFunc(l.spec.Steps, stored):
+	case !ok:
 		return ""
 	case p.Netsh != "":
 		return "netsh script " + p.Netsh
