@@ -9,7 +9,7 @@ import (
 
 // Sizes of a topology drawing, in SVG user units.
 const (
-	boxWidth, boxHeight = 176, 58
+	boxWidth, boxHeight = 196, 58
 	slotWidth           = 212
 	linkHeight          = 44
 	busHeight           = 28
@@ -294,6 +294,9 @@ func (t *layout) box(n int, b box) {
 		b.Line = "no policy at the start"
 	}
 	b.Title = node.Name + ": " + protection(node.Type, node.OS, b.Line)
+	if len(b.Line) > boxWidth/letter+1 {
+		b.Line = strings.TrimPrefix(b.Line, "policy ") // its name says more
+	}
 	b.Line = short(b.Line, boxWidth/letter+1)
 	t.Boxes = append(t.Boxes, b)
 }
