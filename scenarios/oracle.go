@@ -36,6 +36,7 @@ type oracle struct {
 	frames     int // judged
 	softened   int // in the clear where a rule wanted them protected, after silence on the wire
 	silences   *silences
+	given      map[answer]*policy.Policy // by policy servers, when they answered last
 	agreements agreements
 	bypassed   int // of IPv6, from hosts whose policies are set not to concern it
 	exempt     int // let pass by the setting no-default-exempt of their hosts
@@ -70,7 +71,7 @@ type outboundSPI struct {
 func newOracle(l *lab) *oracle {
 	o := &oracle{
 		lab: l, terms: map[string]*terms{}, spis: map[outboundSPI]bool{}, silences: newSilences(l),
-		fragments: recent.New[datagramKey, ruling](recentDatagrams), agreements: agreements{},
+		fragments: recent.New[datagramKey, ruling](recentDatagrams), agreements: agreements{}, given: map[answer]*policy.Policy{},
 	}
 	l.log.Observe(o.agreements.event)
 	l.log.Observe(func(e trace.Event) {

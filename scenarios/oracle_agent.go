@@ -1,7 +1,9 @@
 package scenarios
 
 import (
+	"net/netip"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
@@ -227,10 +229,26 @@ func (t *terms) asked(now time.Duration, b trace.PolicyFetched) {
 	t.at(now)
 	source := t.node.Settings().PolicySource
 	if server, ok := t.oracle.lab.spec.NodeOf(source.Server); ok && b.Result != "failed" {
-		t.fetched = t.oracle.terms[server].local.policies[source.Policy]
+		t.fetched = t.oracle.given[answer{server, t.host, source.Policy}]
 	}
 	if t.running {
 		t.reload(now)
+	}
+}
+
+// answer is what a policy server has told a host.
+type answer struct{ server, host, policy string }
+
+// answers notes what a policy server has of a name when it answers a host: until the
+// answer is there, an administrator may have changed it.
+func (o *oracle) answers(e trace.Event, b trace.Application) {
+	name, ok := strings.CutPrefix(b.Detail, "policy ")
+	peer, err := netip.ParseAddrPort(b.Peer)
+	if t := o.terms[e.Node]; t == nil || !ok || err != nil || b.Event != "request" {
+		return
+	}
+	if host, ok := o.lab.holders.holder(peer.Addr(), e.At, e.At); ok {
+		o.given[answer{e.Node, host, name}] = o.terms[e.Node].local.policies[name]
 	}
 }
 
@@ -239,6 +257,9 @@ func (t *terms) asked(now time.Duration, b trace.PolicyFetched) {
 func (o *oracle) event(e trace.Event) {
 	if t := o.terms[e.Node]; t != nil {
 		t.at(e.At)
+	}
+	if b, ok := e.Body.(trace.Application); ok {
+		o.answers(e, b)
 	}
 	if b, ok := e.Body.(trace.PolicyFetched); ok && o.terms[e.Node] != nil {
 		o.terms[e.Node].asked(e.At, b)

@@ -166,6 +166,20 @@ persistent: {client: client}
 steps:
   - {udp: {from: client, to: server, port: 7}, at: 5s, expect: {result: timeout, rule: {from: client/echo}}}
 `,
+	"a policy that changes on its server while the answer is on the way": `
+network: {segments: {lan: {subnet: 10.0.0.0/24, latency: 1s}}}
+nodes:
+  client: {interfaces: [{segment: lan, address: 10.0.0.10/24}], ipsec: {policy-source: {server: dc, port: 389, policy: group}}}
+  dc: {interfaces: [{segment: lan, address: 10.0.0.20/24}], serves: [{udp: 7}, {tcp: 389, policies: [group]}]}
+filter-lists: {echo: [{source: me, destination: any, protocol: udp}]}
+filter-actions: {permit: {action: permit}, block: {action: block}}
+policies:
+  group: {rules: [{filter-list: echo, filter-action: permit}]}
+  edited: {rules: [{filter-list: echo, filter-action: block}]}
+steps:
+  - {store-policy: {host: dc, policy: edited, as: group}, at: 7500ms}
+  - {udp: {from: client, to: dc, port: 7}, at: 8500ms, expect: {result: ok, rule: {from: group/echo}}}
+`,
 }
 
 func TestOracleOfThingsTogether(t *testing.T) {
