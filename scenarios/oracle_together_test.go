@@ -180,6 +180,20 @@ steps:
   - {store-policy: {host: dc, policy: edited, as: group}, at: 7500ms}
   - {udp: {from: client, to: dc, port: 7}, at: 8500ms, expect: {result: ok, rule: {from: group/echo}}}
 `,
+	"servers of the moment in which a policy was put in force, and a lease that a restart has ended": `
+network: {segments: {lan: {subnet: 10.0.0.0/24}}}
+nodes:
+  client: {interfaces: [{segment: lan, address: dhcp}], ipsec: {static-servers: true}}
+  server: {interfaces: [{segment: lan, address: 10.0.0.2/24}], serves: [{udp: 7}, {dhcp: {range: 10.0.0.100-10.0.0.103, lease: 1h, dns: [server]}}]}
+filter-lists: {dns: [{source: me, destination: dns-servers}]}
+filter-actions: {block: {action: block}}
+policies:
+  client: {rules: [{filter-list: dns, filter-action: block}]}
+assignments: {client: client}
+steps:
+  - {restart-host: {host: client, boot: 1s}, at: 10s}
+  - {udp: {from: client, to: server, port: 7}, at: 20s, expect: {result: ok}}
+`,
 }
 
 func TestOracleOfThingsTogether(t *testing.T) {
