@@ -94,7 +94,8 @@ func (s *silences) restart(host string, at time.Duration) {
 		s.forget(host)
 		return
 	}
-	for _, pair := range s.pairs[host] {
+	for _, peer := range slices.SortedFunc(maps.Keys(s.pairs[host]), netip.Addr.Compare) {
+		pair := s.pairs[host][peer]
 		pair.soft, pair.since = false, max(pair.since, at)
 	}
 }
