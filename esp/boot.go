@@ -117,6 +117,13 @@ func (p *Pipeline) unmatched(d ipsec.Direction, f *ipsec.Flow) Decision {
 	return decision
 }
 
+// Refuses reports whether the startup mode keeps back a packet of this host that no policy
+// entry selects, as it would a new one. It counts and remembers nothing.
+func (p *Pipeline) Refuses(f *ipsec.Flow) bool {
+	s := p.startup
+	return s != nil && s.Mode == StartupBlock && !(s.BypassIPv6 && f.Src.Is6()) && s.decide(ipsec.Outbound, f).Outcome == Dropped
+}
+
 func (s *startup) decide(d ipsec.Direction, f *ipsec.Flow) Decision {
 	decision := Decision{Outcome: Passed, Action: ActionBoot, Rule: BootPrefix + s.Mode.String()}
 	if s.Mode == StartupPermit {

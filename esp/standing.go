@@ -13,13 +13,19 @@ type Standing struct {
 	SA        string    // that would protect it, or under which it is expected; its transforms, SPI and mode, empty: none
 	Soft      *SoftInfo // a soft SA of its two addresses, under which it passes; nil: none
 	Acquiring bool      // a negotiation for its entry is under way
-	Startup   string    // the startup mode of the driver; empty: it is operational
+	Startup   string    // the startup mode of the driver; empty: it is operational, or the mode is not for the packet
+	Admitted  string    // why the startup mode lets the packet pass if no entry selects it; empty: it does not, or there is none
 }
 
 // Standing says what there is for a packet, and changes nothing.
 func (p *Pipeline) Standing(now time.Time, d ipsec.Direction, f ipsec.Flow) (s Standing) {
-	if p.startup != nil {
-		s.Startup = p.startup.Mode.String()
+	if at := p.startup; at != nil && !(at.BypassIPv6 && f.Src.Is6()) {
+		s.Startup = at.Mode.String()
+		if d == ipsec.Inbound || at.Mode != StartupStateful { // else it would be remembered, and passes
+			if decision := at.decide(d, &f); decision.Outcome == Passed {
+				s.Admitted = decision.Why
+			}
+		}
 	}
 	if i := p.softs.find(keyOf(d, &f)); i >= 0 && now.Before(p.softs[i].ends(p.cfg.Soft)) && (d == ipsec.Outbound || p.letsIn(p.softs[i], &f)) {
 		s.Soft = &p.Softs()[i]

@@ -18,6 +18,7 @@ type agent struct {
 	options policy.Options
 
 	running bool
+	left    bool // it was stopped and has left its filters to the driver: StoppedFilters
 	booting bool // it starts by itself when its delay is over
 	starts  int  // since the host started
 

@@ -72,6 +72,7 @@ func (h *Host) StopAgent() error {
 	case StoppedBoot:
 		return h.startMode("the policy agent was stopped")
 	case StoppedFilters:
+		a.left = true
 		h.record(trace.DriverMode{Mode: "operational", Detail: "the policy agent was stopped: its filters stay, and nobody negotiates"})
 		return nil
 	}
@@ -82,7 +83,7 @@ func (h *Host) StopAgent() error {
 // start has the agent work.
 func (a *agent) start() error {
 	h := a.host
-	a.running, a.booting = true, false
+	a.running, a.booting, a.left = true, false, false
 	if a.starts++; a.starts > 1 {
 		k, err := newKeying(h, h.config)
 		if err != nil {

@@ -20,10 +20,11 @@ func (a *agent) expandSoon(reason string) {
 	a.expand(reason)
 }
 
-// expand compiles the policy in force for the present addresses and servers. SAs go
-// on whose filters are still there.
+// expand compiles the policy in force for the present addresses and servers, that of
+// the persistent store too while the driver waits for the agent. SAs go on whose filters are
+// still there. Filters that a stopped agent has left stay what they were.
 func (a *agent) expand(reason string) {
-	if !a.running || a.policy == nil && a.persistent == nil {
+	if a.left || a.policy == nil && a.persistent == nil {
 		return
 	}
 	next, err := a.compile(a.assigned)

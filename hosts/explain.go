@@ -17,7 +17,7 @@ func (h *Host) Explain(d ipsec.Direction, f ipsec.Flow) policy.Explanation {
 	now := h.config.FallBack.Circumstances()
 	now.AgentStopped = !h.agent.running
 	s := h.driver.esp.Standing(h.world.Time(), d, f)
-	now.SA, now.Acquiring, now.Startup = s.SA, s.Acquiring, s.Startup
+	now.SA, now.Acquiring, now.Startup, now.Admitted = s.SA, s.Acquiring, s.Startup, s.Admitted
 	if s.Soft != nil {
 		now.Soft = fmt.Sprintf("a soft SA with %s, since %s of virtual time", s.Soft.Peer, s.Soft.Added.Sub(h.world.Time())+h.world.Now())
 	}

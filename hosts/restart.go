@@ -44,6 +44,7 @@ func (h *Host) stop(how string) {
 	}
 	h.stack.Close()
 	h.stack.Wait()
+	h.dhcp, h.leased = nil, nil // no lease outlives the power
 	h.record(trace.HostState{State: "stopped", Detail: how})
 }
 

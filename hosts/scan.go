@@ -54,10 +54,14 @@ func (h *Host) Scan(p *sim.Proc, c Scan) (found Scanned, err error) {
 	for next := int(c.First); next <= int(c.Last) || len(waiting) > 0; {
 		for next <= int(c.Last) && len(waiting) < max(c.InFlight, 1) {
 			w, err := h.probe(p, c, uint16(next))
-			if err != nil {
+			switch {
+			case err == ErrUnreachable: // there is no way there: what cannot be asked does not answer
+				found.Silent = append(found.Silent, uint16(next))
+			case err != nil:
 				return found, err
+			default:
+				waiting = append(waiting, w)
 			}
-			waiting = append(waiting, w)
 			next++
 		}
 		waiting = slices.DeleteFunc(waiting, func(w *probe) bool {

@@ -1,6 +1,8 @@
 package hosts
 
 import (
+	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/esp"
@@ -40,6 +42,15 @@ func (d *driver) stale(packet []byte, n note) bool {
 	case f.Fragment:
 		return n.policy != d.policy.number
 	}
-	e := d.host.agent.compiled.Entry(ipsec.Outbound, &f)
-	return e != nil && e.Action != ipsec.Bypass
+	if e := d.host.agent.inForce.Entry(ipsec.Outbound, &f); e != nil {
+		return e.Action != ipsec.Bypass
+	}
+	return d.homeless(f.Src) || d.esp.Refuses(&f)
+}
+
+// homeless reports whether an address, from which a datagram was sent that waits, is one
+// that the host had and has no more: its policy has no filters for it, and cannot be asked.
+func (d *driver) homeless(src netip.Addr) bool {
+	a := d.host.agent
+	return a.any() && src.IsGlobalUnicast() && !slices.Contains(d.host.Addrs(), src)
 }

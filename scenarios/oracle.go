@@ -36,6 +36,7 @@ type oracle struct {
 	frames     int // judged
 	softened   int // in the clear where a rule wanted them protected, after silence on the wire
 	silences   *silences
+	given      map[answer]*policy.Policy // by policy servers, when they answered last
 	agreements agreements
 	bypassed   int // of IPv6, from hosts whose policies are set not to concern it
 	exempt     int // let pass by the setting no-default-exempt of their hosts
@@ -70,7 +71,7 @@ type outboundSPI struct {
 func newOracle(l *lab) *oracle {
 	o := &oracle{
 		lab: l, terms: map[string]*terms{}, spis: map[outboundSPI]bool{}, silences: newSilences(l),
-		fragments: recent.New[datagramKey, ruling](recentDatagrams), agreements: agreements{},
+		fragments: recent.New[datagramKey, ruling](recentDatagrams), agreements: agreements{}, given: map[answer]*policy.Policy{},
 	}
 	l.log.Observe(o.agreements.event)
 	l.log.Observe(func(e trace.Event) {
@@ -121,7 +122,7 @@ func (o *oracle) demand(d duty, host *hosts.Host, f sim.Frame, p decoded, ok boo
 		r = ruling{leak: true, rule: d.name(), why: "it is a fragment, and no first one with an SPI of the host went before it"}
 	case ok && p.protected():
 		r = ruling{leak: true, rule: d.name(), why: fmt.Sprintf("no SA of the host has the SPI %#08x", p.spi)}
-	case ok && d.demanding() && p.flow.Src.Is6() && host.PolicyOptions().BypassIPv6:
+	case ok && (d.demanding() || d.mode != "") && p.flow.Src.Is6() && host.PolicyOptions().BypassIPv6:
 		o.bypassed++
 	case ok:
 		if r = o.rule(d, host, p); r.free {
@@ -356,7 +357,7 @@ func (o *oracle) check() result.Check {
 		c.Got += fmt.Sprintf("; %d of them pass before all filters, as the hosts' setting no-default-exempt says", o.exempt)
 	}
 	if o.unknown > 0 {
-		c.Got += fmt.Sprintf("; %d of them from addresses that the hosts' policies did not know yet, as their setting re-expand says", o.unknown)
+		c.Got += fmt.Sprintf("; %d of them from addresses that the hosts' policies did not know, as their settings re-expand and agent-stopped say", o.unknown)
 	}
 	if n := len(o.violations); n > 0 {
 		v := o.violations[0]

@@ -1,7 +1,9 @@
 package scenarios
 
 import (
+	"net/netip"
 	"reflect"
+	"strings"
 	"time"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
@@ -25,6 +27,7 @@ type terms struct {
 	starts            time.Duration // when the agent starts by itself; never: it does not
 	since             time.Duration // when it last read the store
 	polls             time.Duration // when it next finds a change there; never: there is none
+	left              time.Duration // when it was stopped and its filters stayed what they were; never: they did not
 
 	known known // when the policy in force was read
 
@@ -85,7 +88,7 @@ func (t *terms) location(word string) *stored {
 // up begins anew with a host that has started: its agent starts now or later.
 func (t *terms) up(now time.Duration) {
 	t.node = t.restarts
-	t.running, t.starts = false, now+t.node.Settings().Gap()
+	t.running, t.starts, t.left = false, now+t.node.Settings().Gap(), never
 	t.changed = never
 	if t.node.Settings().Gap() == 0 {
 		t.load(now)
@@ -115,10 +118,10 @@ func (t *terms) startup() duty {
 // load puts in force what there is: the agent has read it.
 func (t *terms) load(now time.Duration) {
 	t.before, t.changed = t.duty, now
-	t.running, t.starts, t.since, t.polls = true, never, now, never
+	t.running, t.starts, t.since, t.polls, t.left = true, never, now, never, never
 	t.duty = t.next()
 	t.known.note(t.oracle.lab, t.host)
-	t.oracle.silences.forget(t.host)
+	t.oracle.silences.restart(t.host, now)
 }
 
 // reload is what a poll does: if nothing has changed, nothing happens.
@@ -191,6 +194,11 @@ func (t *terms) agent(action string, now time.Duration) {
 		if wasRunning {
 			t.duty = duty{}
 		}
+	case spec.StoppedFilters:
+		if wasRunning {
+			t.left = now
+			t.known.noteServers(t.oracle.lab, t.host)
+		}
 	case spec.StoppedBoot:
 		t.duty = t.startup()
 	}
@@ -221,10 +229,26 @@ func (t *terms) asked(now time.Duration, b trace.PolicyFetched) {
 	t.at(now)
 	source := t.node.Settings().PolicySource
 	if server, ok := t.oracle.lab.spec.NodeOf(source.Server); ok && b.Result != "failed" {
-		t.fetched = t.oracle.terms[server].local.policies[source.Policy]
+		t.fetched = t.oracle.given[answer{server, t.host, source.Policy}]
 	}
 	if t.running {
 		t.reload(now)
+	}
+}
+
+// answer is what a policy server has told a host.
+type answer struct{ server, host, policy string }
+
+// answers notes what a policy server has of a name when it answers a host: until the
+// answer is there, an administrator may have changed it.
+func (o *oracle) answers(e trace.Event, b trace.Application) {
+	name, ok := strings.CutPrefix(b.Detail, "policy ")
+	peer, err := netip.ParseAddrPort(b.Peer)
+	if t := o.terms[e.Node]; t == nil || !ok || err != nil || b.Event != "request" {
+		return
+	}
+	if host, ok := o.lab.holders.holder(peer.Addr(), e.At, e.At); ok {
+		o.given[answer{e.Node, host, name}] = o.terms[e.Node].local.policies[name]
 	}
 }
 
@@ -233,6 +257,9 @@ func (t *terms) asked(now time.Duration, b trace.PolicyFetched) {
 func (o *oracle) event(e trace.Event) {
 	if t := o.terms[e.Node]; t != nil {
 		t.at(e.At)
+	}
+	if b, ok := e.Body.(trace.Application); ok {
+		o.answers(e, b)
 	}
 	if b, ok := e.Body.(trace.PolicyFetched); ok && o.terms[e.Node] != nil {
 		o.terms[e.Node].asked(e.At, b)
@@ -244,7 +271,7 @@ func (o *oracle) event(e trace.Event) {
 
 // begins tells the oracle what a host starts with.
 func (o *oracle) begins(host string, local, persistent *policy.Policy) {
-	t := &terms{oracle: o, host: host, node: o.lab.spec.Nodes[host], restarts: o.lab.spec.Nodes[host], starts: never, polls: never, changed: never}
+	t := &terms{oracle: o, host: host, node: o.lab.spec.Nodes[host], restarts: o.lab.spec.Nodes[host], starts: never, polls: never, left: never, changed: never}
 	o.terms[host] = t
 	if local != nil {
 		t.local.put(local)

@@ -3,6 +3,7 @@ package scenarios
 import (
 	"net/netip"
 	"slices"
+	"time"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
@@ -11,23 +12,29 @@ import (
 // moment, and whatever source a host uses besides. The settings of the host may say
 // that a policy comes to know an address late, or never knows the lack of one.
 
-// unexpanded takes away the addresses that the host has for less time than its
-// setting re-expand, and got under the policy that it has.
+// unexpanded takes away the addresses that the policy of the host does not know: those
+// that it has for less time than its setting re-expand, and got under the policy that it
+// has; and those that it has got, or would have been expanded for, since its agent was stopped
+// and left its filters as they were.
 func (s *sender) unexpanded(l *lab, host string) {
-	late := s.node.Settings().ReExpand.Span()
-	if late == 0 {
+	late, t, now := s.node.Settings().ReExpand.Span(), l.oracle.terms[host], l.world.Now()
+	if t.left != never {
+		now = t.left
+	} else if late == 0 {
 		return
 	}
-	now := l.world.Now()
+	unknown := func(from time.Duration) bool {
+		return from > t.since && now-from < late || t.left != never && from >= t.left
+	}
 	s.local = slices.DeleteFunc(s.local, func(a netip.Addr) bool {
 		from, ok := l.holders.since(host, a)
-		young := ok && from > l.oracle.terms[host].since && now-from < late
+		young := ok && unknown(from)
 		if young {
 			s.young = append(s.young, a)
 		}
 		return young
 	})
-	if lost, ok := l.holders.lost(host); ok && lost > l.oracle.terms[host].since && now-lost < late {
+	if lost, ok := l.holders.lost(host); ok && unknown(lost) {
 		s.young = append(s.young, netip.IPv4Unspecified()) // the policy still knows the address before
 	}
 }

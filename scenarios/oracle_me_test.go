@@ -103,7 +103,7 @@ func TestWireOracleKnowsLateExpansion(t *testing.T) {
 	l.renumber(t, "10.0.0.7/24")
 	require.False(t, l.leaks(t, "10.0.0.7", "10.0.0.2"))
 	require.False(t, l.leaks(t, "10.0.0.7", "10.0.0.53"))
-	require.Contains(t, l.oracle.check().Got, "; 1 of them from addresses that the hosts' policies did not know yet")
+	require.Contains(t, l.oracle.check().Got, "; 1 of them from addresses that the hosts' policies did not know")
 	l.wait(t, 11*time.Second)
 	require.True(t, l.leaks(t, "10.0.0.7", "10.0.0.2"))
 	// A policy that is put in force knows all addresses at once.

@@ -20,6 +20,10 @@ type known struct {
 
 func (k *known) note(l *lab, host string) {
 	k.names = maps.Clone(l.names)
+	k.noteServers(l, host)
+}
+
+func (k *known) noteServers(l *lab, host string) {
 	k.servers = map[policy.ServerKind][]netip.Addr{}
 	if h := l.hosts[host]; h != nil {
 		for _, kind := range policy.ServerKinds {
@@ -32,7 +36,7 @@ func (k *known) note(l *lab, host string) {
 func (s *sender) look(l *lab, host string) {
 	t := l.oracle.terms[host]
 	s.names, s.servers = t.known.names, l.hosts[host].Servers
-	if s.node.Settings().StaticServers {
+	if s.node.Settings().StaticServers || t.left != never {
 		s.servers = func(k policy.ServerKind) []netip.Addr { return t.known.servers[k] }
 	}
 }

@@ -87,6 +87,19 @@ func (s *silences) forget(host string) {
 	}
 }
 
+// restart ends the soft SAs of a host, which has another policy. Where that leaves main
+// modes alone, those that are under way go on, and their silence counts from now.
+func (s *silences) restart(host string, at time.Duration) {
+	if s == nil || !s.lab.oracle.terms[host].node.Settings().KeepsSAs() {
+		s.forget(host)
+		return
+	}
+	for _, peer := range slices.SortedFunc(maps.Keys(s.pairs[host]), netip.Addr.Compare) {
+		pair := s.pairs[host][peer]
+		pair.soft, pair.since = false, max(pair.since, at)
+	}
+}
+
 // frame notes who asks and who answers.
 func (s *silences) frame(f sim.Frame) {
 	if s.decoder.resolves(f) {
@@ -122,6 +135,7 @@ func (s *silences) frame(f sim.Frame) {
 			pair.refused = arrives
 		}
 	}
+	s.answering(host, pair, arrives)
 	if h := s.lab.hosts[host]; pair.soft && s.lab.oracle.terms[host].duty.judge(s.lab.sender(h), p.flow.Reverse()).soft {
 		pair.used = max(pair.used, arrives)
 	}
@@ -217,6 +231,29 @@ func (s *silences) mainModeSpan(host string) time.Duration {
 	return span
 }
 
+// answering begins the soft SA of a host that was asked in the clear and accepted it by
+// inpass: it starts IKE before it has anything to send, so that the soft SA begins when
+// the silence has lasted, and not with a packet.
+func (s *silences) answering(host string, pair *silence, at time.Duration) {
+	accepts := func(r ruleOf) bool { return r.Action.Soft && r.Action.InPass }
+	if pair.soft || !slices.ContainsFunc(s.lab.oracle.terms[host].duty.rules(), accepts) {
+		return
+	}
+	c := s.lab.spec.Nodes[host].Settings().FallingBack()
+	due, heard := pair.since+c.After.Span(), pair.heard != 0 && pair.heard <= at
+	switch {
+	case heard && c.OnFailure:
+		due = min(due, pair.heard) // it may have refused
+	case heard && pair.heard <= due:
+		return
+	case !heard && c.OnUnreachable && pair.refused != 0 && pair.refused <= at:
+		due = min(due, pair.refused)
+	}
+	if due <= at && due-pair.first <= s.mainModeSpan(host) {
+		pair.soft, pair.began, pair.used = true, due, due
+	}
+}
+
 // allow reports whether a host may send to a peer in the clear, by a rule with soft:
 // true, and counts it as use of the soft SA.
 func (s *silences) allow(host string, peer netip.Addr, at time.Duration) bool {
@@ -224,6 +261,7 @@ func (s *silences) allow(host string, peer netip.Addr, at time.Duration) bool {
 		return false
 	}
 	pair, c := s.pairs[host][peer], s.lab.spec.Nodes[host].Settings().FallingBack()
+	s.answering(host, pair, at)
 	if pair.soft {
 		end := pair.used + c.Idle.Span()
 		if life := c.Lifetime.Span(); life > 0 {

@@ -24,6 +24,7 @@ type Circumstances struct {
 	// startup mode of a driver that has not been given a policy; empty: it is operational.
 	AgentStopped bool
 	Startup      string
+	Admitted     string // why the startup mode lets the packet pass; empty: it does not, or it is not known
 
 	SA        string // that protects the packet, or under which it is expected; in words, empty: none
 	Soft      string // a soft SA with the peer, in words; empty: none
@@ -87,6 +88,9 @@ func (c *Compiled) outcome(d ipsec.Direction, f ipsec.Flow, e *ipsec.Policy, win
 
 // unmatched is the outcome of a packet that no filter is for.
 func (c *Compiled) unmatched(d ipsec.Direction, f ipsec.Flow, now Circumstances) Outcome {
+	if now.Startup != "" && now.Admitted != "" {
+		return Outcome{Result: ResultPass, Why: now.Admitted}
+	}
 	if now.Startup != "" {
 		o := Outcome{Result: ResultPass, Why: "no policy agent yet: in startup mode permit the driver filters nothing"}
 		switch {
