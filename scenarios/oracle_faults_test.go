@@ -1,0 +1,41 @@
+package scenarios_test
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/scenarios"
+)
+
+// Every host of the catalogue leaks every third datagram that its policy wants
+// protected. Wherever one leaks, the wire oracle has to say so: it is told nothing of
+// the fault.
+func TestOracleFindsLeaksInTheWholeCatalogue(t *testing.T) {
+	leaked := 0
+	for _, file := range catalogueFiles(t) {
+		all := loadAll(t, file)
+		s := all[len(all)/2]
+		t.Run(s.Name, func(t *testing.T) {
+			o := scenarios.Options{Dir: t.TempDir(), Faults: map[string]hosts.Faults{}}
+			for name, n := range s.Nodes {
+				if n.Host() {
+					o.Faults[name] = hosts.Faults{PassClear: 3}
+				}
+			}
+			r, err := scenarios.Run(t.Context(), s, o)
+			require.NoError(t, err)
+			capture, err := os.ReadFile(filepath.Join(o.Dir, "capture.pcapng"))
+			require.NoError(t, err)
+			if n := bytes.Count(capture, []byte("fault: sent in the clear")); n > 0 {
+				leaked++
+				require.Equal(t, scenarios.Failed, r.Invariants[0].Outcome, "%d frames leaked: %s", n, r.Invariants[0].Got)
+			}
+		})
+	}
+	require.Greater(t, leaked, 80)
+}
