@@ -113,7 +113,7 @@ func refine(s *jsonschema.Schema) {
 	}
 	oneOf(s.Definitions["Step"], verbNames...)
 	oneOf(s.Definitions["Invariant"], subjectNames...)
-	oneOf(s.Definitions["Service"], "tcp", "udp")
+	oneOf(s.Definitions["Service"], serviceKinds...)
 	oneOf(s.Definitions["Change"], "flip", "set")
 	oneOf(s.Definitions["Inject"], packetKinds...)
 	for _, name := range []string{"Queue", "Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "IKECounters", "SACount"} {
