@@ -14,6 +14,7 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/ipseclab/ipseclab/internal/profile"
+	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
 // SchemaID is the address of the published schema.
@@ -110,6 +111,10 @@ func refine(s *jsonschema.Schema) {
 	predefined, _ := s.Definitions["Policy"].Properties.Get("predefined")
 	for _, name := range sorted(predefinedPolicies) {
 		predefined.Enum = append(predefined.Enum, name)
+	}
+	kind, _ := s.Definitions["Event"].Properties.Get("kind")
+	for _, name := range trace.Kinds() {
+		kind.Enum = append(kind.Enum, name)
 	}
 	oneOf(s.Definitions["Step"], verbNames...)
 	oneOf(s.Definitions["Invariant"], subjectNames...)
