@@ -81,7 +81,7 @@ var ErrBroken = errors.New("the lab broke")
 // time is wrong, that ctx ended, or, as ErrBroken, that the lab broke.
 func ExplainAt(ctx context.Context, s *spec.Scenario, q Question, at time.Duration) (*Explanation, error) {
 	if at <= 0 || at > longest {
-		return nil, fmt.Errorf("scenarios: explain: %v is no time of a run: want more than 0, and at most 100 years", at)
+		return nil, fmt.Errorf("scenarios: explain: %v is no time of a run: want more than 0, and at most 100 years", spec.Duration(at))
 	}
 	if err := Validate(s); err != nil {
 		return nil, err
@@ -228,7 +228,7 @@ func passages(d directory, q Question, f ipsec.Flow) []passage {
 func (x *Explanation) String() string {
 	var b strings.Builder
 	if x.At != nil {
-		fmt.Fprintf(&b, "at %s of virtual time\n\n", *x.At)
+		fmt.Fprintf(&b, "at %s of virtual time\n\n", spec.Duration(*x.At))
 	}
 	for i, v := range x.Views {
 		if i > 0 {
