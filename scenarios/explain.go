@@ -163,13 +163,13 @@ func (q Question) flow(d directory) (f ipsec.Flow, err error) {
 		return f, fmt.Errorf("scenarios: explain: %q is no protocol: any, icmp, icmpv6, tcp, udp or a number from 1 to 255", q.Protocol)
 	}
 	if (q.Port != 0 || q.FromPort != 0) && !ipsec.HasPorts(proto) {
-		return f, fmt.Errorf("scenarios: explain: a port needs protocol tcp or udp, not %s", ipsec.ProtoName(proto))
+		return f, fmt.Errorf("scenarios: explain: a port needs protocol tcp or udp (--proto), not %s", ipsec.ProtoName(proto))
 	}
 	if q.Port < 0 || q.Port > 65535 || q.FromPort < 0 || q.FromPort > 65535 {
 		return f, fmt.Errorf("scenarios: explain: a port is a number from 1 to 65535")
 	}
 	if ipsec.HasPorts(proto) && q.Port == 0 {
-		return f, fmt.Errorf("scenarios: explain: protocol %s needs the port of the server", ipsec.ProtoName(proto))
+		return f, fmt.Errorf("scenarios: explain: protocol %s needs the port of the server (--port)", ipsec.ProtoName(proto))
 	}
 	if q.Direction != "" && q.Direction != DirectionOut && q.Direction != DirectionIn {
 		return f, fmt.Errorf("scenarios: explain: %q is no direction: %s or %s", q.Direction, DirectionOut, DirectionIn)

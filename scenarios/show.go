@@ -189,7 +189,7 @@ func (m Moment) check(s *spec.Scenario) error {
 		return momentError(fmt.Sprintf("%s is no host but of type %s, and has no IPsec", m.Host, n.Kind()))
 	case !ok:
 		names := slices.DeleteFunc(slices.Sorted(maps.Keys(s.Nodes)), func(name string) bool { return !s.Nodes[name].Host() })
-		return momentError(fmt.Sprintf("no host is called %q%s", m.Host, spec.Suggest(m.Host, names)))
+		return momentError(fmt.Sprintf("no host is called %q%s", m.Host, spec.Among(m.Host, names)))
 	case m.At < 0 || m.At > longest:
 		return momentError(fmt.Sprintf("%v is no time of a run: want more than 0 and at most 100 years", spec.Duration(m.At)))
 	}

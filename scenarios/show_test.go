@@ -172,10 +172,10 @@ func TestShowOnly(t *testing.T) {
 func TestShowMistakes(t *testing.T) {
 	s := fromCatalogue(t, "event_driver")
 	for want, m := range map[string]scenarios.Moment{
-		`scenarios: show: no host is called "servre"; did you mean "server"?`:                   {Host: "servre"},
-		"scenarios: show: mallory is no host but of type attacker, and has no IPsec":            {Host: "mallory"},
-		"scenarios: show: -1s is no time of a run: want more than 0 and at most 100 years":      {Host: "server", At: -time.Second},
-		"scenarios: show: 1752000h is no time of a run: want more than 0 and at most 100 years": {Host: "server", At: 200 * 365 * 24 * time.Hour},
+		`scenarios: show: no host is called "servre": there are client, server; did you mean "server"?`: {Host: "servre"},
+		"scenarios: show: mallory is no host but of type attacker, and has no IPsec":                    {Host: "mallory"},
+		"scenarios: show: -1s is no time of a run: want more than 0 and at most 100 years":              {Host: "server", At: -time.Second},
+		"scenarios: show: 1752000h is no time of a run: want more than 0 and at most 100 years":         {Host: "server", At: 200 * 365 * 24 * time.Hour},
 	} {
 		_, err := scenarios.Show(t.Context(), s, m)
 		require.EqualError(t, err, want)
