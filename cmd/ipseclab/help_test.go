@@ -53,6 +53,17 @@ func TestExamples(t *testing.T) {
 	require.Greater(t, examples, 10)
 }
 
+// TestDefaultsAreShown: the help of a flag shows its default in place of a value, or says it.
+func TestDefaultsAreShown(t *testing.T) {
+	for _, command := range kong.Must(&cli{}).Model.Leaves(true) {
+		for _, flag := range command.Flags {
+			if flag.HasDefault && flag.PlaceHolder != "" {
+				require.Regexp(t, `Default: (\./)?`+flag.Default+`\.`, flag.Help, "%s --%s", command.Name, flag.Name)
+			}
+		}
+	}
+}
+
 // words are the values of a positional argument.
 func words(p *kong.Positional) []string {
 	switch v := p.Target.Interface().(type) {
