@@ -47,7 +47,8 @@ internal/classifier      -> internal/ipsec
 
 # Leaves.
 # Profiles are data: the scenario file takes settings of hosts from them, policies what a system can do.
-scenarios/spec           -> internal/profile
+# Scenario files name kinds of events and their fields, which internal/trace lists.
+scenarios/spec           -> internal/profile, internal/trace
 internal/profile         ->
 esp/replay               ->
 internal/ipsec           ->

@@ -81,7 +81,7 @@ var ErrBroken = errors.New("the lab broke")
 // time is wrong, that ctx ended, or, as ErrBroken, that the lab broke.
 func ExplainAt(ctx context.Context, s *spec.Scenario, q Question, at time.Duration) (*Explanation, error) {
 	if at <= 0 || at > longest {
-		return nil, fmt.Errorf("scenarios: explain: %v is no time of a run: want more than 0, and at most 100 years", at)
+		return nil, fmt.Errorf("scenarios: explain: %v is no time of a run: want more than 0, and at most 100 years", spec.Duration(at))
 	}
 	if err := Validate(s); err != nil {
 		return nil, err
@@ -163,13 +163,13 @@ func (q Question) flow(d directory) (f ipsec.Flow, err error) {
 		return f, fmt.Errorf("scenarios: explain: %q is no protocol: any, icmp, icmpv6, tcp, udp or a number from 1 to 255", q.Protocol)
 	}
 	if (q.Port != 0 || q.FromPort != 0) && !ipsec.HasPorts(proto) {
-		return f, fmt.Errorf("scenarios: explain: a port needs protocol tcp or udp, not %s", ipsec.ProtoName(proto))
+		return f, fmt.Errorf("scenarios: explain: a port needs protocol tcp or udp (--proto), not %s", ipsec.ProtoName(proto))
 	}
 	if q.Port < 0 || q.Port > 65535 || q.FromPort < 0 || q.FromPort > 65535 {
 		return f, fmt.Errorf("scenarios: explain: a port is a number from 1 to 65535")
 	}
 	if ipsec.HasPorts(proto) && q.Port == 0 {
-		return f, fmt.Errorf("scenarios: explain: protocol %s needs the port of the server", ipsec.ProtoName(proto))
+		return f, fmt.Errorf("scenarios: explain: protocol %s needs the port of the server (--port)", ipsec.ProtoName(proto))
 	}
 	if q.Direction != "" && q.Direction != DirectionOut && q.Direction != DirectionIn {
 		return f, fmt.Errorf("scenarios: explain: %q is no direction: %s or %s", q.Direction, DirectionOut, DirectionIn)
@@ -228,7 +228,7 @@ func passages(d directory, q Question, f ipsec.Flow) []passage {
 func (x *Explanation) String() string {
 	var b strings.Builder
 	if x.At != nil {
-		fmt.Fprintf(&b, "at %s of virtual time\n\n", *x.At)
+		fmt.Fprintf(&b, "at %s of virtual time\n\n", spec.Duration(*x.At))
 	}
 	for i, v := range x.Views {
 		if i > 0 {

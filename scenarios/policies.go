@@ -9,13 +9,12 @@ import (
 	"slices"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
-	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
 // Validate finds the mistakes of a scenario without running it: those of
-// spec.Scenario.Check, security methods and policies that do not compile for a
-// host that is given them, and kinds of events that there are not. The errors are *spec.Error, joined.
+// spec.Scenario.Check, and where there are none, security methods and policies that do
+// not compile for a host that is given them. The errors are *spec.Error, joined.
 func Validate(s *spec.Scenario) error {
 	if err := s.Check(); err != nil {
 		return err
@@ -54,41 +53,7 @@ func Validate(s *spec.Scenario) error {
 		}
 	}
 	made, refused := rehearse(s, policies)
-	mistakes = append(append(mistakes, refused...), unknownRules(s, policies, made)...)
-	return errors.Join(append(mistakes, unknownEvents(s)...)...)
-}
-
-// unknownEvents are the mistakes in the kinds of the events that a scenario
-// expects or rules out, and in the fields that those kinds have.
-func unknownEvents(s *spec.Scenario) (mistakes []error) {
-	kinds := trace.Kinds()
-	known := func(path, key string, events []spec.Event) {
-		for i, e := range events {
-			at := fmt.Sprintf("%s.%s[%d]", path, key, i)
-			if !slices.Contains(kinds, e.Kind) {
-				mistakes = append(mistakes, s.Errorf(at+".kind", "%s: no event is of kind %q%s", key, e.Kind, spec.Suggest(e.Kind, kinds)))
-				continue
-			}
-			fields := trace.FieldNames(e.Kind)
-			for _, name := range slices.Sorted(maps.Keys(e.With)) {
-				if !slices.Contains(fields, name) {
-					mistakes = append(mistakes, s.Errorf(at+".with."+name, "%s: %s has no %q%s", key, e.Kind, name, spec.Suggest(name, fields)))
-				}
-			}
-		}
-	}
-	for i, step := range s.Steps {
-		if path := fmt.Sprintf("$.steps[%d].expect", i); step.Expect != nil {
-			known(path, "events", step.Expect.Events)
-			known(path, "never", step.Expect.Never)
-		}
-	}
-	for i, v := range s.Invariants {
-		path := fmt.Sprintf("$.invariants[%d]", i)
-		known(path, "events", v.Events)
-		known(path, "never", v.Never)
-	}
-	return mistakes
+	return errors.Join(append(append(mistakes, refused...), unknownRules(s, policies, made)...)...)
 }
 
 // ValidateAll is Validate for all cells of a file, as LoadAll gives them. A

@@ -189,9 +189,9 @@ func (m Moment) check(s *spec.Scenario) error {
 		return momentError(fmt.Sprintf("%s is no host but of type %s, and has no IPsec", m.Host, n.Kind()))
 	case !ok:
 		names := slices.DeleteFunc(slices.Sorted(maps.Keys(s.Nodes)), func(name string) bool { return !s.Nodes[name].Host() })
-		return momentError(fmt.Sprintf("no host is called %q%s", m.Host, spec.Suggest(m.Host, names)))
+		return momentError(fmt.Sprintf("no host is called %q%s", m.Host, spec.Among(m.Host, names)))
 	case m.At < 0 || m.At > longest:
-		return momentError(fmt.Sprintf("%v is no time of a run: want more than 0 and at most 100 years", m.At))
+		return momentError(fmt.Sprintf("%v is no time of a run: want more than 0 and at most 100 years", spec.Duration(m.At)))
 	}
 	return nil
 }
@@ -431,15 +431,15 @@ func settingLines(n spec.Node) []Line {
 		exempt = *s.NoDefaultExempt
 	}
 	return []Line{
-		{"IPsec Log Interval", s.LogsEvery().String()},
+		{"IPsec Log Interval", spec.Duration(s.LogsEvery()).String()},
 		{"Boot Mode", cmp.Or(s.BootMode, "stateful with a policy, else permit")},
 		{"Boot Exemptions", cmp.Or(strings.Join(s.BootExemptions, ", "), "none but DHCP")},
-		{"Policy Agent Starts After", s.Gap().String()},
+		{"Policy Agent Starts After", spec.Duration(s.Gap()).String()},
 		{"Default Exemptions (NoDefaultExempt)", fmt.Sprint(exempt)},
-		{"SA Idle Time", s.IdleAfter().String()},
+		{"SA Idle Time", spec.Duration(s.IdleAfter()).String()},
 		{"Fall Back To Clear After", f.After.String()},
 		{"Soft SA Idle Time", f.Idle.String()},
-		{"Ties Among Filters", fmt.Sprint(s.TieOrder())},
+		{"Ties Among Filters", strings.Join(s.TieOrder(), ", ")},
 		{"Filters Compared By", cmp.Or(s.FirstEnd, spec.EndNarrower) + " end first; me counts as " + cmp.Or(s.MeCountsAs, spec.MeHost)},
 	}
 }

@@ -97,9 +97,9 @@ func TestShowConfig(t *testing.T) {
 		return ""
 	}
 	const label, later = "IPsec Log Interval", "IPsec Log Interval, At Next Start"
-	require.Equal(t, "1h0m0s", line(30*time.Minute, label))
-	require.Equal(t, "5m0s", line(30*time.Minute, later))
-	require.Equal(t, "5m0s", line(64*time.Minute, label))
+	require.Equal(t, "1h", line(30*time.Minute, label))
+	require.Equal(t, "5m", line(30*time.Minute, later))
+	require.Equal(t, "5m", line(64*time.Minute, label))
 	require.Empty(t, line(64*time.Minute, later))
 }
 
@@ -172,10 +172,10 @@ func TestShowOnly(t *testing.T) {
 func TestShowMistakes(t *testing.T) {
 	s := fromCatalogue(t, "event_driver")
 	for want, m := range map[string]scenarios.Moment{
-		`scenarios: show: no host is called "servre"; did you mean "server"?`:                       {Host: "servre"},
-		"scenarios: show: mallory is no host but of type attacker, and has no IPsec":                {Host: "mallory"},
-		"scenarios: show: -1s is no time of a run: want more than 0 and at most 100 years":          {Host: "server", At: -time.Second},
-		"scenarios: show: 1752000h0m0s is no time of a run: want more than 0 and at most 100 years": {Host: "server", At: 200 * 365 * 24 * time.Hour},
+		`scenarios: show: no host is called "servre": there are client, server; did you mean "server"?`: {Host: "servre"},
+		"scenarios: show: mallory is no host but of type attacker, and has no IPsec":                    {Host: "mallory"},
+		"scenarios: show: -1s is no time of a run: want more than 0 and at most 100 years":              {Host: "server", At: -time.Second},
+		"scenarios: show: 1752000h is no time of a run: want more than 0 and at most 100 years":         {Host: "server", At: 200 * 365 * 24 * time.Hour},
 	} {
 		_, err := scenarios.Show(t.Context(), s, m)
 		require.EqualError(t, err, want)
@@ -209,4 +209,22 @@ func TestShowTunnelPair(t *testing.T) {
 		}
 		require.NotZero(t, found)
 	}
+}
+
+// The text has durations as scenario files write them, and commas in all lists.
+func TestShowTextForms(t *testing.T) {
+	text := show(t, fromCatalogue(t, "tunnel_before_transport"), "client", time.Hour).String()
+	for _, line := range []string{
+		"Virtual Time                         : 1h\n",
+		"Polling Interval                     : 3h\n",
+		"Main Mode Lifetime                   : 8h\n",
+		"Main Mode Security Methods           : 3DES-SHA1-3, 3DES-SHA1-2\n",
+		"Active Rules                         : sql, out, back\n",
+		"SA Idle Time                         : 5m\n",
+		"Soft SA Idle Time                    : 5m\n",
+		"Ties Among Filters                   : block, permit, negotiate\n",
+	} {
+		require.Contains(t, text, line)
+	}
+	require.NotRegexp(t, `[0-9][mh]0[ms]\n`, text)
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
 // String prints the parts that there are, as "Label : value". The labels are those of
@@ -13,7 +15,7 @@ import (
 func (v *Snapshot) String() string {
 	t := &labelled{}
 	t.title(fmt.Sprintf("IPsec of %s in %s (layout of ipseclab's own)", v.Host, v.Scenario))
-	t.line("Virtual Time", v.At.String())
+	t.line("Virtual Time", v.At)
 	t.line("Date", v.Time.Format(time.RFC3339Nano))
 	if v.Off {
 		t.line("State", "off")
@@ -65,6 +67,9 @@ func (t *labelled) title(s string) {
 const labelWidth = 36
 
 func (t *labelled) line(label string, value any) {
+	if d, ok := value.(time.Duration); ok {
+		value = spec.Duration(d) // 8h, as scenario files write it
+	}
 	fmt.Fprintf(t, "%-*s : %v\n", labelWidth, label, value)
 }
 
@@ -102,7 +107,7 @@ func (t *labelled) policy(p *PolicyInForce) {
 	t.some("Description", p.Description)
 	t.line("Assigned At", p.Since)
 	t.line("Polling Interval", p.Polling)
-	t.line("Main Mode Security Methods", strings.Join(p.MainMode.Methods, " "))
+	t.line("Main Mode Security Methods", strings.Join(p.MainMode.Methods, ", "))
 	t.line("Main Mode Lifetime", p.MainMode.Lifetime)
 	limit := "unlimited"
 	if n := p.MainMode.QuickModes; n > 0 {
@@ -123,7 +128,7 @@ func (t *labelled) rules(rules []Rule) {
 		t.line("Filter List", r.FilterList)
 		t.some("Filter Action", r.FilterAction)
 		t.line("Action", r.Action)
-		t.some("Security Methods", strings.Join(r.Methods, " "))
+		t.some("Security Methods", strings.Join(r.Methods, ", "))
 		if r.Methods != nil {
 			t.line("Quick Mode PFS", yes(r.PFS))
 			t.line("Accept Unsecured (inpass)", yes(r.InPass))

@@ -11,15 +11,15 @@ import (
 )
 
 type explainCmd struct {
-	What      string         `arg:"" name:"file|name" help:"A scenario file, or a name of the catalogue; behind it /CELL, where there are several."`
-	From      string         `required:"" placeholder:"HOST" help:"The host that sends the first packet, or its address."`
-	To        string         `required:"" placeholder:"HOST" help:"The host that it is for, or its address; or a multicast group or a broadcast address."`
-	Proto     string         `default:"tcp" help:"any, icmp, icmpv6, tcp, udp or a number."`
-	Port      int            `placeholder:"N" help:"The port at --to, with tcp and udp."`
-	FromPort  int            `placeholder:"N" help:"The port at --from. None: one that no filter names."`
-	Direction string         `enum:"out,in,both" default:"both" help:"out: where packets leave; in: where they arrive; or both."`
-	At        *time.Duration `placeholder:"TIME" help:"Run the scenario to this virtual time, as in 10m, and ask the hosts as they are then."`
-	Format    string         `enum:"text,json" default:"text" help:"text or json."`
+	What      string  `arg:"" name:"file|name" help:"A scenario file, or a name of the catalogue; behind it /CELL, where there are several."`
+	From      string  `required:"" placeholder:"HOST" help:"The host that sends the first packet, or its address."`
+	To        string  `required:"" placeholder:"HOST" help:"The host that it is for, or its address; or a multicast group or a broadcast address."`
+	Proto     string  `default:"tcp" help:"any, icmp, icmpv6, tcp, udp or a number."`
+	Port      int     `placeholder:"N" help:"The port at --to, with tcp and udp."`
+	FromPort  int     `placeholder:"N" help:"The port at --from. None: one that no filter names."`
+	Direction string  `enum:"out,in,both" default:"both" help:"out: where packets leave; in: where they arrive; or both."`
+	At        *moment `placeholder:"TIME" help:"Run the scenario to this virtual time, as in 10m, and ask the hosts as they are then."`
+	Format    string  `enum:"text,json" default:"text" help:"text or json."`
 }
 
 func (explainCmd) Help() string {
@@ -50,7 +50,7 @@ func (c explainCmd) Run(ctx context.Context, s streams) error {
 	case *c.At <= 0:
 		return wrong("explain: --at is a time after 0s, such as 10m; without it nothing is run")
 	default:
-		x, err = scenarios.ExplainAt(ctx, one, q, *c.At)
+		x, err = scenarios.ExplainAt(ctx, one, q, time.Duration(*c.At))
 	}
 	switch {
 	case errors.Is(err, context.Canceled):

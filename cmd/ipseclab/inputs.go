@@ -6,6 +6,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -118,7 +119,34 @@ func folder(dir string) (all []input, err error) {
 }
 
 func onDisk(file string) input {
-	return input{name: file, path: filepath.Clean(file), read: func() ([]*spec.Scenario, error) { return scenarios.LoadAll(file) }}
+	return input{name: file, path: filepath.Clean(file), read: func() ([]*spec.Scenario, error) {
+		all, err := scenarios.LoadAll(file)
+		if err != nil && looksLikeScript(file) {
+			return nil, wrong("%s: this looks like a script of netsh, and no scenario: use ipseclab lint or ipseclab policy import", file)
+		}
+		return all, err
+	}}
+}
+
+// scriptLine is how scripts of netsh begin, behind comments and what batch files begin with.
+var scriptLine = regexp.MustCompile(`(?i)^@?(netsh|ipsec|(pushd|popd) ipsec|(add|set|delete) (policy|filter|filterlist|filteraction|rule|defaultrule|store|config|mmpolicy|qmpolicy))\b`)
+
+// looksLikeScript reports whether the first line of a file that does something is netsh's.
+func looksLikeScript(file string) bool {
+	text, err := readScript(file)
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		switch word, _, _ := strings.Cut(strings.ToLower(strings.TrimPrefix(line, "@")), " "); {
+		case word == "" || strings.HasPrefix(word, "#") || strings.HasPrefix(word, "::"):
+		case word == "rem" || word == "echo" || word == "setlocal":
+		default:
+			return scriptLine.MatchString(line)
+		}
+	}
+	return false
 }
 
 func builtIn(name string) input {
@@ -159,7 +187,7 @@ func (in input) load() ([]*spec.Scenario, error) {
 	if names == nil {
 		return nil, wrong("%s has no cells, and so none that is called %s", in.name, in.cell)
 	}
-	return nil, wrong("%s has no cell that is called %s%s", in.name, in.cell, spec.Suggest(in.cell, names))
+	return nil, wrong("%s has no cell that is called %s%s", in.name, in.cell, spec.Among(in.cell, names))
 }
 
 // loadAll reads and validates what the words mean, and says everything that is

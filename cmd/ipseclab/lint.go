@@ -17,9 +17,9 @@ import (
 )
 
 type lintCmd struct {
-	What     []string      `arg:"" optional:"" name:"file|dir|name" help:"Scenario files, folders with them, names of the catalogue, scripts of netsh, or predefined policies."`
+	What     []string      `arg:"" optional:"" name:"file|dir|name" help:"Scenario files, folders with them, names of the catalogue, scripts of netsh, or predefined policies. One at least, but with --rules."`
 	Format   string        `enum:"text,json,sarif" default:"text" help:"text, json, or sarif for code review tools (SARIF 2.1.0)."`
-	Severity lint.Severity `default:"info" placeholder:"info|warning|error" help:"Print findings of this severity and above."`
+	Severity lint.Severity `default:"info" placeholder:"info|warning|error" help:"Print findings of this severity and above. Default: info."`
 	Ignore   []string      `placeholder:"RULE" help:"Leave out findings of these rules."`
 	Domain   bool          `help:"The policies come from the directory, and are no local ones."`
 	Rules    bool          `help:"Print all rules instead."`

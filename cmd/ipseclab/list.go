@@ -3,6 +3,8 @@ package main
 import (
 	"cmp"
 	"fmt"
+	"os"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -15,9 +17,16 @@ type listCmd struct {
 }
 
 func (listCmd) Help() string {
-	return `Example: the titles of your own scenarios
+	return `A line for each file; below those of files that are named, and are not in a folder, the
+names of their cells, as run and the others take them.
 
-  ipseclab list ./tests`
+Examples: the titles of your own scenarios
+
+  ipseclab list ./tests
+
+The cells of a file
+
+  ipseclab list h2h_encrypt_or_authenticate`
 }
 
 // listed is a scenario file in the list, as JSON. The title is what those of the
@@ -60,6 +69,19 @@ func (c listCmd) Run(s streams) error {
 			claims = " [" + strings.Join(x.Claims, " ") + "]"
 		}
 		fmt.Fprintf(w, "%s\t%s%s%s\n", x.Name, x.Title, cells(len(x.Cells)), claims)
+		if c.namesFiles() {
+			for _, cell := range x.Cells {
+				fmt.Fprintf(w, "  %s/%s\n", x.Name, cell)
+			}
+		}
 	}
 	return w.Flush()
+}
+
+// namesFiles reports whether only files were asked for, and no folder or the whole catalogue.
+func (c listCmd) namesFiles() bool {
+	return len(c.What) > 0 && !slices.ContainsFunc(c.What, func(word string) bool {
+		info, err := os.Stat(word)
+		return err == nil && info.IsDir()
+	})
 }

@@ -66,7 +66,7 @@ func (c policyImportCmd) print(s streams, store *netsh.Store) error {
 		if c.Policy != "" {
 			p := store.Policy(c.Policy)
 			if p == nil {
-				return fmt.Errorf("no policy is called %q%s", c.Policy, spec.Suggest(c.Policy, append(store.Local.Names(), store.Persistent.Names()...)))
+				return fmt.Errorf("no policy is called %q%s", c.Policy, spec.Among(c.Policy, append(store.Local.Names(), store.Persistent.Names()...)))
 			}
 			return printScript(s, func() (string, error) { return netsh.WriteScript(p) })
 		}
@@ -116,7 +116,7 @@ func (c policyExportCmd) Run(s streams) error {
 	}
 	p := policies[c.Policy]
 	if p == nil {
-		return wrong("policy export: no policy is called %q%s", c.Policy, spec.Suggest(c.Policy, slices.Sorted(maps.Keys(policies))))
+		return wrong("policy export: no policy is called %q%s", c.Policy, spec.Among(c.Policy, slices.Sorted(maps.Keys(policies))))
 	}
 	if err := printScript(s, func() (string, error) { return netsh.WriteScript(p) }); err != nil {
 		return status{exitWrong, err}

@@ -57,13 +57,13 @@ func (p *progress) end() {
 	}
 }
 
-// line is a scenario's line, and the reason below it where it did not pass.
+// line is a scenario's line, and the reasons below it where it did not pass.
 func line(e result.Entry, r *result.Scenario, width int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-11s  %-*s  %s, %s, %s of virtual time in %s\n", e.Outcome, width, e.Name,
 		count(len(r.Steps), "step"), count(e.Frames, "frame"), rounded(e.Virtual), rounded(e.Wall))
-	if e.Reason != "" {
-		fmt.Fprintf(&b, "             %s\n", strings.ReplaceAll(e.Reason, "\n", "\n             "))
+	if reasons := whys(r); reasons != "" {
+		fmt.Fprintf(&b, "             %s\n", strings.ReplaceAll(reasons, "\n", "\n             "))
 	}
 	return b.String()
 }

@@ -33,7 +33,7 @@ Examples: everything that comes with the lab, and two files of your own
 
 One cell of a file that has several
 
-  ipseclab run --out one esp_overhead/aes128-sha1_1400`
+  ipseclab run --out one h2h_encrypt_or_authenticate/esp`
 }
 
 // Validate is called by kong when the command line has been read.

@@ -11,13 +11,13 @@ import (
 )
 
 type showCmd struct {
-	What   string         `arg:"" name:"file|name" help:"A scenario file, or a name of the catalogue; behind it /CELL, where there are several."`
-	Part   string         `arg:"" optional:"" default:"all" name:"part" help:"mmsas, qmsas (soft ones too), mmfilters, qmfilters, filters, policy, rules, config, stats or all."`
-	Host   string         `required:"" placeholder:"HOST" help:"The host whose monitor it is."`
-	At     *time.Duration `placeholder:"TIME" help:"Virtual time of the run, as in 10m. None: the end of the run."`
-	Type   string         `enum:"generic,specific,both" default:"both" help:"Of filters: generic, specific or both."`
-	Seed   uint64         `placeholder:"N" help:"Instead of the scenario's."`
-	Format string         `enum:"text,json" default:"text" help:"text or json."`
+	What   string  `arg:"" name:"file|name" help:"A scenario file, or a name of the catalogue; behind it /CELL, where there are several."`
+	Part   string  `arg:"" optional:"" default:"all" name:"part" help:"mmsas, qmsas (soft ones too), mmfilters, qmfilters, filters, policy, rules, config, stats or all."`
+	Host   string  `required:"" placeholder:"HOST" help:"The host whose monitor it is."`
+	At     *moment `placeholder:"TIME" help:"Virtual time of the run, as in 10m. None: the end of the run."`
+	Type   string  `enum:"generic,specific,both" default:"both" help:"Of filters: generic, specific or both."`
+	Seed   uint64  `placeholder:"N" help:"Instead of the scenario's."`
+	Format string  `enum:"text,json" default:"text" help:"text or json."`
 }
 
 func (showCmd) Help() string {
@@ -38,7 +38,7 @@ func (c showCmd) Run(ctx context.Context, s streams) error {
 	}
 	m := scenarios.Moment{Host: c.Host, Seed: c.Seed}
 	if c.At != nil {
-		if m.At = *c.At; m.At <= 0 {
+		if m.At = time.Duration(*c.At); m.At <= 0 {
 			return wrong("show: --at is a time after 0s, such as 10m; without it, it is the end of the run")
 		}
 	}

@@ -13,8 +13,9 @@ type validateCmd struct {
 }
 
 func (validateCmd) Help() string {
-	return `All mistakes of all files are reported, each with its file, line and column.
-The exit code is 2 when there is one.
+	return `All mistakes of all files are reported, each with its file, line and column. Security
+methods, whether policies can be made for their hosts, and the names of rules are
+looked at when the rest of a file is right. The exit code is 2 when there is a mistake.
 
 Example: check a file before it is committed
 

@@ -1,7 +1,9 @@
 package main
 
 import (
+	"fmt"
 	"runtime/debug"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,9 +40,33 @@ func TestWhy(t *testing.T) {
 }
 
 func TestLine(t *testing.T) {
-	e := result.Entry{Name: "ping", Outcome: result.Failed, Frames: 1, Virtual: 90 * time.Second, Wall: 1234567 * time.Nanosecond, Reason: "one\ntwo"}
+	e := result.Entry{Name: "ping", Outcome: result.Failed, Frames: 1, Virtual: 90 * time.Second, Wall: 1234567 * time.Nanosecond}
 	require.Equal(t, "failed       ping      2 steps, 1 frame, 1m30s of virtual time in 1ms\n             one\n             two\n",
-		line(e, &result.Scenario{Steps: make([]result.Step, 2)}, 8))
+		line(e, &result.Scenario{Outcome: result.Failed, Reason: "one\ntwo", Steps: []result.Step{{Outcome: result.Passed}, {Outcome: result.Passed}}}, 8))
+}
+
+// TestReasons: a terminal shows everything that is as bad as the scenario, or the first of it and how much more there is.
+func TestReasons(t *testing.T) {
+	failed := func(n int) (all []result.Check) {
+		for i := range n {
+			all = append(all, result.Check{Name: fmt.Sprint("check ", i+1), Outcome: result.Failed, Line: 10 + i, Reason: "no"})
+		}
+		return all
+	}
+	r := result.Scenario{Outcome: result.Failed, Invariants: failed(1), Steps: []result.Step{
+		{Index: 1, Title: "a", Outcome: result.Failed, Checks: append(failed(2), result.Check{Name: "sa", Outcome: result.Unsupported})},
+		{Index: 2, Title: "b", Outcome: result.Passed, Checks: []result.Check{{Name: "fine", Outcome: result.Passed}}},
+		{Index: 3, Title: "c", Outcome: result.Failed, Checks: failed(1)},
+	}}
+	require.Equal(t, "step 1, a: check 1 (line 10): no\nstep 1, a: check 2 (line 11): no\n"+
+		"step 3, c: check 1 (line 10): no\ninvariant: check 1 (line 10): no", whys(&r))
+	require.Equal(t, "step 1, a: check 1 (line 10): no", why(&r))
+	r.Invariants = failed(3)
+	require.Equal(t, 6, 1+strings.Count(whys(&r), "\n"), "a line for one more would take its place")
+	require.NotContains(t, whys(&r), "more")
+	r.Invariants = failed(9)
+	require.Equal(t, 6, 1+strings.Count(whys(&r), "\n"))
+	require.True(t, strings.HasSuffix(whys(&r), "\ninvariant: check 2 (line 11): no\nand 7 more (see result.json)"), whys(&r))
 }
 
 func TestOutcome(t *testing.T) {

@@ -3,6 +3,8 @@ package spec
 import (
 	"slices"
 	"strings"
+
+	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
 // anywhere are the expectations that fit every verb: they are about hosts, not
@@ -47,13 +49,25 @@ func (c *checker) hostKey(path, name string) {
 }
 
 func (c *checker) events(path string, events []Event) {
+	key := path[strings.LastIndexByte(path, '.')+1:]
 	if len(events) == 0 && c.given(path) {
-		c.at(path, "%s: the list is empty: it would hold of every run", path[strings.LastIndexByte(path, '.')+1:])
+		c.at(path, "%s: the list is empty: it would hold of every run", key)
 	}
+	kinds := trace.Kinds()
 	for i := range events {
 		at, e := item(path, i), &events[i]
-		if e.Kind == "" {
-			c.missing(at, "kind", "%s: there is no kind, such as sa.added", path[strings.LastIndexByte(path, '.')+1:])
+		switch {
+		case e.Kind == "":
+			c.missing(at, "kind", "%s: there is no kind, such as sa.added", key)
+		case !slices.Contains(kinds, e.Kind):
+			c.at(child(at, "kind"), "%s: no event is of kind %q%s", key, shorten(e.Kind), Suggest(e.Kind, kinds))
+		default:
+			fields := trace.FieldNames(e.Kind)
+			for _, name := range sorted(e.With) {
+				if !slices.Contains(fields, name) {
+					c.key(child(child(at, "with"), name), "%s: %s has no %q%s", key, e.Kind, shorten(name), Suggest(name, fields))
+				}
+			}
 		}
 		if e.Node != "" {
 			c.defined(at, "node", e.Node, "node", "$.nodes", sorted(c.s.Nodes))

@@ -261,7 +261,10 @@ func (c *checker) services(path, name string, n Node) {
 	}
 }
 
-// kinds is how many of the kinds of services it is; one of them is right.
+// serviceKinds are the keys of which a service has one.
+var serviceKinds = []string{"tcp", "udp", "protocol", "dhcp"}
+
+// kinds is how many of serviceKinds it is; one of them is right.
 func (s Service) kinds() (n int) {
 	for _, is := range []bool{s.TCP != 0, s.UDP != 0, s.Protocol != 0, s.DHCP != nil} {
 		if is {

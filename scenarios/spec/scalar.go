@@ -72,8 +72,8 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value) error {
 		v.SetUint(u)
 	case reflect.Float64:
 		f, err := strconv.ParseFloat(text, 64)
-		if err != nil || isText || f-f != 0 { // an infinity or NaN
-			return wrong("a number")
+		if err != nil || isText || f-f != 0 { // an infinity or NaN; the numbers of this kind are probabilities
+			return wrong("a number from 0 to 1, such as 0.05 for 5%")
 		}
 		v.SetFloat(f)
 	default:

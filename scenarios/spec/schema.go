@@ -14,6 +14,7 @@ import (
 	"github.com/invopop/jsonschema"
 
 	"github.com/ipseclab/ipseclab/internal/profile"
+	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
 // SchemaID is the address of the published schema.
@@ -111,9 +112,13 @@ func refine(s *jsonschema.Schema) {
 	for _, name := range sorted(predefinedPolicies) {
 		predefined.Enum = append(predefined.Enum, name)
 	}
+	kind, _ := s.Definitions["Event"].Properties.Get("kind")
+	for _, name := range trace.Kinds() {
+		kind.Enum = append(kind.Enum, name)
+	}
 	oneOf(s.Definitions["Step"], verbNames...)
 	oneOf(s.Definitions["Invariant"], subjectNames...)
-	oneOf(s.Definitions["Service"], "tcp", "udp")
+	oneOf(s.Definitions["Service"], serviceKinds...)
 	oneOf(s.Definitions["Change"], "flip", "set")
 	oneOf(s.Definitions["Inject"], packetKinds...)
 	for _, name := range []string{"Queue", "Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "IKECounters", "SACount"} {

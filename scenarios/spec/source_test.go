@@ -3,6 +3,7 @@ package spec
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -116,6 +117,27 @@ func TestSuggest(t *testing.T) {
 		{"same", []string{"same"}, ""},
 	} {
 		require.Equal(t, tc.want, nearest(tc.word, tc.candidates), tc.word)
+	}
+}
+
+func TestAmong(t *testing.T) {
+	many := make([]string, listed+5)
+	for i := range many {
+		many[i] = fmt.Sprintf("host-%02d", i)
+	}
+	for _, tc := range []struct {
+		word       string
+		candidates []string
+		want       string
+	}{
+		{"nobody", []string{"alice", "bob"}, ": there are alice, bob"},
+		{"rob", []string{"alice", "bob"}, `: there are alice, bob; did you mean "bob"?`},
+		{"bob", nil, ": there are none"},
+		{"nobody", many, ": there are " + strings.Join(many[:listed], ", ") + " and 5 more"},
+		{"nobody", many[:listed+1], ": there are " + strings.Join(many[:listed+1], ", ")},
+		{"host-2", many, ": there are " + strings.Join(many[:listed], ", ") + ` and 5 more; did you mean "host-02"?`},
+	} {
+		require.Equal(t, tc.want, Among(tc.word, tc.candidates))
 	}
 }
 

@@ -14,6 +14,21 @@ func Suggest(word string, candidates []string) string {
 	return ""
 }
 
+// listed is how many candidates a message names.
+const listed = 20
+
+// Among is Suggest where the candidates stand in no file before the reader: it names them first.
+func Among(word string, candidates []string) string {
+	if len(candidates) == 0 {
+		return ": there are none"
+	}
+	shown, more := candidates, ""
+	if n := len(candidates) - listed; n > 1 {
+		shown, more = candidates[:listed], fmt.Sprintf(" and %d more", n)
+	}
+	return ": there are " + strings.Join(shown, ", ") + more + Suggest(word, candidates)
+}
+
 // nearest is the candidate that the fewest edits make of the word, the first of
 // equals; empty when more than a third of it would have to change.
 func nearest(word string, candidates []string) string {

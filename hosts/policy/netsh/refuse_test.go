@@ -149,3 +149,24 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// A command whose context was left away is refused with what to write, and works so.
+func TestCommandWithoutContext(t *testing.T) {
+	const line = `set policy name="Server (Request Security)" assign=yes`
+	for script, want := range map[string]string{
+		line:                        `1: there is no command "set" in netsh: write "netsh ipsec static set …", or pushd ipsec static in a line of its own before it`,
+		"netsh " + line:             `7: there is no command "set" in netsh: write "netsh ipsec static set …", or pushd ipsec static in a line of its own before it`,
+		"pushd ipsec\nadd policy p": `1: there is no command "add" in context ipsec: write "netsh ipsec static add …", or pushd ipsec static in a line of its own before it`,
+	} {
+		s, r := run(script)
+		require.Len(t, r.Refused(), 1, script)
+		refused := r.Refused()[0]
+		require.Equal(t, want, fmt.Sprintf("%d: %s", refused.Column, refused.Reason))
+		require.Empty(t, s.Local.Names())
+	}
+	for _, script := range []string{"netsh ipsec static " + line, "pushd ipsec static\n" + line} {
+		s, r := run(script)
+		require.NoError(t, r.Err())
+		require.Equal(t, []string{"Server (Request Security)"}, s.Local.Names())
+	}
+}

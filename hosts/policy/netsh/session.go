@@ -311,6 +311,9 @@ func (s *session) enter(tokens []token, out *Line) (entered bool, err error) {
 			}
 		}
 		if word == "" {
+			if at := c.elsewhere(t.text); at != "" {
+				return false, refuse(t.place, "there is no command %q in %s: write \"netsh %s %[1]s …\", or pushd %[3]s in a line of its own before it", t.text, contextName(c), at)
+			}
 			return false, refuse(t.place, "there is no command %q in %s, which has %s", t.text, contextName(c), strings.Join(c.firsts(), ", "))
 		}
 		below := slices.IndexFunc(next.below, func(b *context) bool { return b.name == word })
@@ -347,6 +350,20 @@ func (s *session) pushd(rest []token, out *Line) error {
 
 // maxPushed bounds the contexts that wait for popd.
 const maxPushed = 64
+
+// elsewhere is the path of the first context below that has a command, for one who left its
+// name away; empty when none has it.
+func (c *context) elsewhere(word string) string {
+	for _, b := range c.below {
+		if found, _ := match(word, b.firsts()); found != "" {
+			return b.path()
+		}
+		if at := b.elsewhere(word); at != "" {
+			return at
+		}
+	}
+	return ""
+}
 
 func contextName(c *context) string {
 	if c.parent == nil {
