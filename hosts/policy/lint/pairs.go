@@ -51,9 +51,8 @@ type start struct {
 	host *Host
 }
 
-// checkPairs compares what two hosts want of each other with the policies that they start with.
-func checkPairs(l *linter) {
-	var starts []start
+// starts are the policies that hosts start with, by host.
+func (l *linter) starts() (starts []start) {
 	for i := range l.in.Hosts {
 		for _, p := range l.policies {
 			for _, u := range p.units {
@@ -63,6 +62,12 @@ func checkPairs(l *linter) {
 			}
 		}
 	}
+	return starts
+}
+
+// checkPairs compares what two hosts want of each other with the policies that they start with.
+func checkPairs(l *linter) {
+	starts := l.starts()
 	said := map[[3]string]bool{}
 	for _, a := range starts {
 		l.alone(a)
