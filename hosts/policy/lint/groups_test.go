@@ -61,4 +61,9 @@ func TestGroupsThatASystemHas(t *testing.T) {
 	require.Equal(t, []string{"group-2-only: main mode of policy p has no group of more than 1024 bits, and h0 has one of 1536"}, on(t, two, "freeswan"))
 	require.Empty(t, on(t, []string{"modp-5", "3DES-SHA1-2"}, "freeswan"))
 	require.Equal(t, []string{want}, on(t, two), "nobody is known")
+	// Of what the policy leaves to the lab, nothing is left out.
+	for _, system := range []string{"", "windows-2003", "windows-xp-sp2", "solaris-10", "linksys"} {
+		require.Empty(t, on(t, nil, system), system)
+	}
+	require.Equal(t, []string{"offers-left-out: h0 leaves out of main mode, in policy p: 3DES-SHA1-3"}, on(t, both, "solaris-10"))
 }
