@@ -148,6 +148,7 @@ func lintHost(s *spec.Scenario, name string) lint.Host {
 	bootModes := !ok || system.BootFiltering // else there is nothing to set
 	h := lint.Host{
 		Name: name, Addrs: s.NodeAddrs(name), Options: optionsOf(s, n), Policy: firstPolicy(s, name), Policies: policiesFor(s, name),
+		NoIPsec: settings.NoIKE, Router: n.Router(),
 		Dynamic:         dynamic(s, name),
 		NoDefaultExempt: settings.DefaultExempt(),
 		OpenAtBoot:      bootModes && settings.BootMode == spec.BootPermit && (s.Persistent[name] == "" || settings.PersistentSince() == spec.FromAgent),

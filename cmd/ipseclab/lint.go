@@ -17,7 +17,7 @@ import (
 )
 
 type lintCmd struct {
-	What     []string      `arg:"" optional:"" name:"file|dir|name" help:"Scenario files, folders with them, names of the catalogue, scripts of netsh, or predefined policies. One at least, but with --rules."`
+	What     []string      `arg:"" optional:"" name:"file|dir|name" help:"Scenario files (.yaml, .yml), folders with them, names of the catalogue, predefined policies, or scripts of netsh: files with any other name. One at least, but with --rules."`
 	Format   string        `enum:"text,json,sarif" default:"text" help:"text, json, or sarif for code review tools (SARIF 2.1.0)."`
 	Severity lint.Severity `default:"info" placeholder:"info|warning|error" help:"Print findings of this severity and above. Default: info."`
 	Ignore   []string      `placeholder:"RULE" help:"Leave out findings of these rules."`

@@ -18,7 +18,7 @@ const (
 	QuickModePruned = 13025 // WARNING_IPSEC_QM_POLICY_PRUNED
 )
 
-// Pruned are offers of a policy that the operating system of a host does not know.
+// Pruned are offers that a policy names and the operating system of a host does not know.
 type Pruned struct {
 	Code   int      // MainModePruned or QuickModePruned
 	Where  string   // "main mode", or the rule
@@ -30,7 +30,7 @@ func (p Pruned) String() string {
 	return fmt.Sprintf("%d: offers of %s are not known here and left out: %s", p.Code, p.Where, strings.Join(p.Offers, " "))
 }
 
-// Pruned are the offers that were left out of the policy on this host.
+// Pruned are the offers that the policy names and that were left out of it on this host.
 func (c *Compiled) Pruned() []Pruned { return c.pruned }
 
 // system is what an operating system makes of policies; nil knows everything.
@@ -109,30 +109,34 @@ func (s system) methods(all []ipsec.Proposal) (known []ipsec.Proposal, others []
 	return known, others
 }
 
-// prune leaves out of a policy what the system does not know. check has seen to it that
+// prune leaves out of a policy what the system does not know, and notes what the policy
+// names of it: defaults are the lab's, and nobody misses them. check has seen to it that
 // something is left.
 func (c *Compiled) prune(s system, p *Policy) {
 	if s.Profile == nil {
 		return
 	}
-	warn := func(code int, where string, offers []string) {
-		if len(offers) > 0 {
+	warn := func(code int, where string, named int, offers []string) {
+		if named > 0 && len(offers) > 0 {
 			c.pruned = append(c.pruned, Pruned{Code: code, Where: where, Offers: offers})
 		}
 	}
 	var others []string
+	named := len(p.MainMode.Proposals)
 	p.MainMode = s.defaults(p.MainMode)
 	p.MainMode.Proposals, others = s.mainModes(p.MainMode.proposals())
-	warn(MainModePruned, "main mode", others)
+	warn(MainModePruned, "main mode", named, others)
 	for i := range p.Rules {
 		if a := &p.Rules[i].Action; a.Kind == Negotiate {
+			named := len(a.Methods)
 			a.Methods, others = s.methods(a.Methods)
-			warn(QuickModePruned, "rule "+p.Rules[i].Name, others)
+			warn(QuickModePruned, "rule "+p.Rules[i].Name, named, others)
 		}
 	}
 	if d := p.DefaultResponse; d != nil {
+		named := len(d.Methods)
 		d.Methods, others = s.methods(d.methods())
-		warn(QuickModePruned, DefaultResponseName, others)
+		warn(QuickModePruned, DefaultResponseName, named, others)
 	}
 }
 

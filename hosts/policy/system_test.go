@@ -81,6 +81,17 @@ func TestSystemPrunes(t *testing.T) {
 	require.Equal(t, "13024: offers of main mode are not known here and left out: 3DES-SHA1-3", compiled.Pruned()[0].String())
 }
 
+// A default that a system does not know is no offer of the policy that it leaves out.
+func TestSystemPrunesDefaults(t *testing.T) {
+	compiled, err := compileOn(t, systemPolicy(nil, []string{"ESP[3DES,SHA1]"}, key), "solaris-10")
+	require.NoError(t, err)
+	mm, ok := compiled.MainMode(netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("192.0.2.2"))
+	require.True(t, ok)
+	require.Len(t, mm.Proposals, 1)
+	require.EqualValues(t, 2, mm.Proposals[0].Group)
+	require.Empty(t, compiled.Pruned())
+}
+
 // What a system cannot do at all is a mistake in the policy for it.
 func TestSystemRefuses(t *testing.T) {
 	from := func(change func(*Policy)) *Policy {

@@ -15,56 +15,57 @@ var des = &Rule{
 	ID: "des", Severity: Error, Source: "RFC 8221, Section 5; RFC 8247, Section 2.1",
 	Title: "DES is offered or accepted",
 	Why:   "Its keys of 56 bits are found by trying all of them. A peer, or who stands in between with the key, chooses the weakest that is offered.",
-	Fix:   "Take DES out of the methods; 3DES is there on every Windows since 2000.",
+	Fix:   "Take DES out of the methods (`security-methods`); 3DES is there on every Windows since 2000.",
 }
 
 var md5 = &Rule{
 	ID: "md5", Severity: Warning, Source: "RFC 8221, Section 6; RFC 8247, Section 2.2 and 2.3",
 	Title: "MD5 is offered or accepted",
 	Why:   "MD5 is broken as a hash, and no longer recommended for keyed use either; SHA-1 is there wherever MD5 is.",
-	Fix:   "Take MD5 out of the methods, and use SHA1.",
+	Fix:   "Take MD5 out of the methods (`security-methods`), and use SHA1.",
 }
 
 var group1 = &Rule{
 	ID: "group-1", Severity: Error, Source: "RFC 8247, Section 2.4",
 	Title: "Main mode offers or accepts Diffie–Hellman group 1",
 	Why:   "Its 768 bits are within reach, and who breaks the exchange reads everything that it protects.",
-	Fix:   "Offer group 3 (2048 bits, IANA group 14), and group 2 for peers before Windows Server 2003.",
+	Fix:   "Offer in the `security-methods` of `main-mode` group 3 (2048 bits, IANA group 14) where the system has it, as Windows Server 2003 has, and group 2 for the others.",
 }
 
 var group2 = &Rule{
 	ID: "group-2-only", Severity: Info, Claims: []string{"C070"}, Source: "RFC 8247, Section 2.4",
 	Title: "Main mode offers no group of 2048 bits or more",
-	Why:   "Windows Server 2003 has group 3 of 2048 bits; the 1024 bits of group 2 are for peers before it.",
-	Fix:   "Offer group 3 first, such as 3DES-SHA1-3, and group 2 behind it where older peers need it.",
+	Why: "Windows Server 2003 has group 3 of 2048 bits; the 1024 bits of group 2 are for peers before it. Hosts whose operating system " +
+		"has no such group are asked for the largest that it has.",
+	Fix: "Offer the largest group of the system first in the `security-methods` of `main-mode`, such as 3DES-SHA1-3 on Windows Server 2003, and group 2 behind it where older peers need it.",
 }
 
 var weakFirst = &Rule{
 	ID: "weak-first", Severity: Warning, Source: "RFC 2408, Section 4.2",
 	Title: "A weaker method stands before a stronger one",
 	Why:   "Methods are in order of preference: two hosts that both have the stronger one agree on the weaker.",
-	Fix:   "Sort the methods, the strongest first.",
+	Fix:   "Sort the methods (`security-methods`), the strongest first.",
 }
 
 var nullWithEncryption = &Rule{
 	ID: "null-with-encryption", Severity: Info, Claims: []string{"C029"},
 	Title: "A filter action takes both encryption and integrity alone",
 	Why:   "A peer that offers integrity alone gets it: nothing that the action selects is sure to be encrypted.",
-	Fix:   "Where the data is to be secret, leave out AH, and ESP with None.",
+	Fix:   "Where the data is to be secret, leave AH, and ESP with None, out of the `security-methods`.",
 }
 
 var ahAlone = &Rule{
 	ID: "ah-nat", Severity: Info, Claims: []string{"C067"},
 	Title: "A filter action has no method but AH",
 	Why:   "AH protects the addresses, which a NAT changes: it does not pass one, and there is no encapsulation in UDP for it.",
-	Fix:   "Use ESP, with None for encryption where the data need not be secret.",
+	Fix:   "Use ESP in the `security-methods`, with None for encryption where the data need not be secret.",
 }
 
 var offersPruned = &Rule{
 	ID: "offers-left-out", Severity: Info, Claims: []string{"C070"}, Source: "MS-GPIPSEC 2.2.1.2",
 	Title: "A host leaves out offers that its operating system does not know",
 	Why:   "What the policy prefers is not what the host offers: with Windows 2000 and XP, whatever has the group of 2048 bits is left out without a word.",
-	Fix:   "Know that peers of this host agree on less; update it, or give it a policy of its own.",
+	Fix:   "Know that peers of this host agree on less; update it (`os`), or give it a policy of its own (`assignments`).",
 }
 
 // strength orders what can be ordered: more is stronger. It stops at 128 bits: beyond,
@@ -84,7 +85,7 @@ const goodGroup = 2048
 
 func checkMainModeMethods(l *linter) {
 	for _, p := range l.policies {
-		good := false
+		best := 0
 		for i, m := range p.MainMode.Proposals {
 			at := Ref{Part: MainModeMethod, Policy: p.Name, Index: i}
 			name := mainModeName(m)
@@ -97,7 +98,7 @@ func checkMainModeMethods(l *linter) {
 			if m.Group == 1 {
 				l.report(group1, at, "main mode of policy %s: %s uses group 1 of 768 bits", p.Name, name)
 			}
-			good = good || groupBits[m.Group] >= goodGroup
+			best = max(best, groupBits[m.Group])
 			for _, later := range p.MainMode.Proposals[i+1:] {
 				if weaker(mainModeStrength(m), mainModeStrength(later)) {
 					l.report(weakFirst, at, "main mode of policy %s: %s stands before %s, which is stronger", p.Name, name, mainModeName(later))
@@ -105,10 +106,44 @@ func checkMainModeMethods(l *linter) {
 				}
 			}
 		}
-		if !good && len(p.MainMode.Proposals) > 0 {
-			l.report(group2, Ref{Part: MainModeMethod, Policy: p.Name}, "main mode of policy %s has no group of %d bits or more", p.Name, goodGroup)
+		if len(p.MainMode.Proposals) > 0 {
+			l.largestGroup(p, best)
 		}
 	}
+}
+
+// largestGroup compares the largest group that a policy offers, in bits, with those of
+// the operating systems that have the policy.
+func (l *linter) largestGroup(p *reviewed, best int) {
+	bits, who := 0, ""
+	for _, u := range p.units {
+		if n := u.groupBits(); n > bits {
+			bits = n
+			if u.host != nil {
+				who = u.host.Name
+			}
+		}
+	}
+	at := Ref{Part: MainModeMethod, Policy: p.Name}
+	switch {
+	case best >= min(bits, goodGroup):
+	case bits >= goodGroup:
+		l.report(group2, at, "main mode of policy %s has no group of %d bits or more", p.Name, goodGroup)
+	default:
+		l.report(group2, at, "main mode of policy %s has no group of more than %d bits, and %s has one of %d", p.Name, best, who, bits)
+	}
+}
+
+// groupBits is the size of the largest group that the operating system of a host knows;
+// one of which nothing is known has the one that group-2-only asks for.
+func (u *unit) groupBits() (bits int) {
+	if u.host == nil || u.host.Options.System == nil || len(u.host.Options.System.MainModeGroups) == 0 {
+		return goodGroup
+	}
+	for _, g := range u.host.Options.System.MainModeGroups {
+		bits = max(bits, groupBits[g])
+	}
+	return bits
 }
 
 func mainModeName(m ike.MainModeProposal) string {

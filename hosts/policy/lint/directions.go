@@ -11,21 +11,21 @@ var oneWayPermit = &Rule{
 	ID: "one-way-permit", Severity: Warning, Claims: []string{"C013", "C220"},
 	Title: "A permit filter is not mirrored, and the answers are dropped",
 	Why:   "Filtering is stateless: answers need a filter of their own. Where another rule negotiates or blocks them, no connection comes about.",
-	Fix:   "Mirror the filter, or add one for the answers.",
+	Fix:   "Mirror the filter (`mirrored: true`), or add one for the answers.",
 }
 
 var oneWayNegotiate = &Rule{
 	ID: "one-way-negotiate", Severity: Warning, Claims: []string{"C013", "C062"},
 	Title: "A negotiate filter is not mirrored, and what comes back is not demanded protected",
 	Why:   "No filter asks for protection of the other direction: a peer, or whoever uses its address, is heard in the clear.",
-	Fix:   "Mirror the filter. Only the rules of a tunnel are for one direction.",
+	Fix:   "Mirror the filter (`mirrored: true`). Only the rules of a tunnel are for one direction.",
 }
 
 var multicastNegotiated = &Rule{
 	ID: "multicast-negotiated", Severity: Warning, Claims: []string{"C019", "C044"},
 	Title: "A filter negotiates security for a multicast group or a broadcast address",
 	Why:   "SAs are between two hosts. Such packets never get one, and are dropped.",
-	Fix:   "Permit or block multicast and broadcast.",
+	Fix:   "Permit or block multicast and broadcast (`action: permit`, `action: block`).",
 }
 
 func checkOneWay(l *linter) {

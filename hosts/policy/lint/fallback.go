@@ -11,14 +11,14 @@ var fallBack = &Rule{
 	Title: "A filter action falls back to clear",
 	Why: "A peer that does not answer IKE is talked to in the clear after three seconds, also where a firewall, a stopped service or a " +
 		"policy that was never assigned is the reason. Nothing fails, and so nobody notices.",
-	Fix: "Use it while IPsec is being rolled out, and for hosts without it; watch the count of soft associations.",
+	Fix: "Use it (`soft: true`) while IPsec is being rolled out, and for hosts without it; watch the count of soft associations.",
 }
 
 var fallBackOnPort = &Rule{
 	ID: "fall-back-on-port", Severity: Warning, Claims: []string{"C147", "C003"},
 	Title: "The traffic of one application is secured, and may fall back to clear",
 	Why:   "A rule for a port is there because of what goes over it. Whoever keeps IKE from being answered gets to see it.",
-	Fix:   "Require security for the application, and permit the hosts that cannot have it by their addresses.",
+	Fix:   "Require security for the application (`soft: false`), and permit the hosts that cannot have it by their addresses (`action: permit`).",
 }
 
 var boundaryInitiates = &Rule{
@@ -26,14 +26,14 @@ var boundaryInitiates = &Rule{
 	Title: "A boundary host may initiate connections",
 	Why: "It takes what is not secured from anybody, so that it is attacked first. The documents call it possible that such a host " +
 		"starts connections of its own, and recommend to prevent those to the isolated hosts where it does not need them.",
-	Fix: "Block what it sends first, by a filter that is not mirrored, towards the isolated hosts.",
+	Fix: "Block what it sends first (`action: block`), by a filter that is not mirrored (`mirrored: false`), towards the isolated hosts.",
 }
 
 var defaultResponse = &Rule{
 	ID: "default-response", Severity: Info, Claims: []string{"C223"},
 	Title: "The default response rule is active",
 	Why:   "The host negotiates with whoever starts IKE and can authenticate, about any traffic that has no filter.",
-	Fix:   "Deactivate it where the policy's own rules are for all peers; the procedures of the interoperability paper do.",
+	Fix:   "Deactivate it (leave `default-response` out, or in a predefined policy say `active: false` in it) where the policy's own rules are for all peers; the procedures of the interoperability paper do.",
 }
 
 func checkFallBack(l *linter) {

@@ -8,35 +8,35 @@ var exemptKerberos = &Rule{
 	ID: "exempt-kerberos", Severity: Warning, Claims: []string{"C063", "C065"},
 	Title: "Whatever is sent from port 88 passes all filters",
 	Why:   "With NoDefaultExempt 0 and 2 Kerberos is exempt by port 88 at either end: whoever sends from that port reaches every port of the host.",
-	Fix:   "Set NoDefaultExempt to 3, or to 1 on Windows 2000 and XP, and permit Kerberos with domain controllers by address.",
+	Fix:   "Set NoDefaultExempt to 3 (`no-default-exempt: 3`), or to 1 on Windows 2000 and XP (`no-default-exempt: 1`), and permit Kerberos with domain controllers by address.",
 }
 
 var exemptGroups = &Rule{
 	ID: "exempt-groups", Severity: Info, Claims: []string{"C044", "C065"},
 	Title: "Multicast and broadcast pass all filters",
 	Why:   "With NoDefaultExempt 0 and 1 they come and go in the clear, whatever the policy blocks.",
-	Fix:   "Set NoDefaultExempt to 3, and permit the groups that are needed.",
+	Fix:   "Set NoDefaultExempt to 3 (`no-default-exempt: 3`), and permit the groups that are needed.",
 }
 
 var openAtBoot = &Rule{
 	ID: "boot-open", Severity: Warning, Claims: []string{"C058", "C059"},
 	Title: "Everything passes until the policy agent has started",
 	Why:   "In boot mode permit the driver filters nothing before the agent gives it the policy: each start of the computer opens it for that time.",
-	Fix:   "Set the boot mode to stateful or block, or give the host a persistent policy.",
+	Fix:   "Set the boot mode to stateful or block (`boot-mode: stateful`, `boot-mode: block`), or give the host a persistent policy (`persistent`).",
 }
 
 var ipv6Bypass = &Rule{
 	ID: "ipv6-bypass", Severity: Warning,
 	Title: "A host with IPv6 has a policy for IPv4 alone",
 	Why:   "IPv6 passes untouched: what the policy protects or blocks is reached by the host's other address.",
-	Fix:   "Take IPv6 off the host, filter it elsewhere, or leave the setting ipv6 out.",
+	Fix:   "Take IPv6 off the host, filter it elsewhere, or leave the setting `ipv6` out.",
 }
 
 var multihomedMe = &Rule{
 	ID: "me-multihomed", Severity: Info, Claims: []string{"C113"},
 	Title: `"Me" multiplies the filters of a host with several addresses`,
 	Why:   "There is a specific filter for each address of the host, and each packet is compared with them.",
-	Fix:   "Name the address that is meant, where it is one.",
+	Fix:   "Name the address that is meant in `source` and `destination`, where it is one.",
 }
 
 func checkHosts(l *linter) {

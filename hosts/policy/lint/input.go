@@ -45,6 +45,10 @@ type Host struct {
 	Policies []string // all that it gets in the course of time, with that
 	Serves   []Service
 
+	// NoIPsec says that it does not know IPsec, and Router that it passes on what is for
+	// others, so that nobody expects an answer of it.
+	NoIPsec, Router bool
+
 	// Dynamic says that its addresses change, or come by DHCP.
 	Dynamic bool
 

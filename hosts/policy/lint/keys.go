@@ -23,35 +23,35 @@ var pskShort = &Rule{
 	ID: "psk-short", Severity: Error, Claims: []string{"C105"},
 	Title: "A preshared key has fewer than 25 characters",
 	Why:   "Whoever records a key exchange can try keys on it at leisure, and a short one is found.",
-	Fix:   "Use a random key of 25 characters or more, or certificates.",
+	Fix:   "Use a random key of 25 characters or more (`psk`), or certificates.",
 }
 
 var pskSimple = &Rule{
 	ID: "psk-simple", Severity: Warning, Claims: []string{"C105"},
 	Title: "A preshared key is made of few different characters",
 	Why:   "A key is to be random: one that repeats itself is long for its owner and short for who guesses.",
-	Fix:   "Use a random key of 25 characters or more.",
+	Fix:   "Use a random key of 25 characters or more (`psk`).",
 }
 
 var pskDomain = &Rule{
 	ID: "psk-domain", Severity: Error, Claims: []string{"C104", "C105"},
 	Title: "A domain policy has a preshared key",
 	Why:   "The key is in plaintext in the directory, and every computer of the domain can read it there.",
-	Fix:   "Authenticate by Kerberos or certificates in domain policies, and keep preshared keys in local policies.",
+	Fix:   "Authenticate by Kerberos (`kerberos: true`) or certificates in domain policies, and keep preshared keys in local policies.",
 }
 
 var pskManyPeers = &Rule{
 	ID: "psk-many-peers", Severity: Warning, Claims: []string{"C105"},
 	Title: "One preshared key is for all hosts of a subnet, or for all there are",
 	Why:   "Whoever has the key can pose as any of them to any other, and it changes on all of them or on none.",
-	Fix:   "Use a rule with a key of its own for each peer, or authenticate by Kerberos or certificates.",
+	Fix:   "Use a rule with a key of its own for each peer, or authenticate by Kerberos (`kerberos: true`) or certificates.",
 }
 
 var pskReused = &Rule{
 	ID: "psk-reused", Severity: Warning, Claims: []string{"C105"},
 	Title: "Several pairs of hosts share a preshared key",
 	Why:   "Each host that has the key can pose as another one, or read how two others negotiate.",
-	Fix:   "Give each pair of addresses a key of its own.",
+	Fix:   "Give each pair of addresses a key of its own, in rules of their own (`authentication`).",
 }
 
 var severalAuth = &Rule{
@@ -59,7 +59,7 @@ var severalAuth = &Rule{
 	Title: "Filters with protocols or ports have several ways of authentication for one pair of hosts",
 	Why: "Main mode knows addresses alone: one way of authentication serves all traffic of the pair, and the rule that is " +
 		"searched first decides which. The other rule's is never used, and a peer that expects it fails.",
-	Fix: "Authenticate all traffic between two hosts in one way.",
+	Fix: "Authenticate all traffic between two hosts in one way (`authentication`).",
 }
 
 // psks calls f for each preshared key of rules in force; r is nil for the default response rule.

@@ -23,28 +23,28 @@ var lifetimeNone = &Rule{
 	ID: "lifetime-none", Severity: Warning, Claims: []string{"C120"}, Source: "RFC 2407, Section 4.5",
 	Title: "A security method has no lifetime at all",
 	Why:   "Nothing is proposed then, and peers assume eight hours and no limit of volume; others may refuse.",
-	Fix:   "Name both limits, such as 100000k/3600s.",
+	Fix:   "Name both limits in the `security-methods`, such as 100000k/3600s.",
 }
 
 var lifetimeShort = &Rule{
 	ID: "lifetime-short", Severity: Warning,
 	Title: "Keys are replaced all the time",
 	Why:   "Each new pair of SAs takes messages and, with perfect forward secrecy, an exchange; traffic that outruns its keys waits.",
-	Fix:   "Let quick modes live for five minutes and 20,000 kB at least, and main modes for ten minutes.",
+	Fix:   "Let quick modes live for five minutes and 20,000 kB at least (`security-methods`), and main modes for ten minutes (`lifetime`).",
 }
 
 var lifetimeLong = &Rule{
 	ID: "lifetime-long", Severity: Warning,
 	Title: "Keys are used for more than a day, or main modes for more than two",
 	Why:   "Whoever finds a key reads all of it, and a computer that has lost its right to connect keeps its SAs so long.",
-	Fix:   "Stay near 3600 s for quick modes and eight hours for main modes.",
+	Fix:   "Stay near 3600 s for quick modes (`security-methods`) and eight hours for main modes (`lifetime`).",
 }
 
 var volumeNone = &Rule{
 	ID: "volume-none", Severity: Info, Claims: []string{"C120"}, Source: "NIST SP 800-67",
 	Title: "A method with DES or 3DES has no limit of volume",
 	Why:   "Blocks of 64 bits begin to repeat after some 32 GiB under one key, and repeated blocks tell about the data.",
-	Fix:   "Name a limit in kilobytes beside the seconds, such as 100000k/3600s.",
+	Fix:   "Name a limit in kilobytes beside the seconds in the `security-methods`, such as 100000k/3600s.",
 }
 
 func checkLifetimes(l *linter) {

@@ -48,7 +48,7 @@ func Lint(in *Input) []Finding {
 		checkTunnels, checkTunnelEnds,
 		checkServers, checkRoles, checkExemptions, checkICMP,
 		checkFallBack, checkDefaultResponse,
-		checkPairs, checkHosts, checkUse,
+		checkPairs, checkCutOff, checkHosts, checkUse,
 	} {
 		check(l)
 	}

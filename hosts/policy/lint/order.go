@@ -15,7 +15,7 @@ var neverMatches = &Rule{
 	Title: "A filter can never decide about a packet",
 	Why: "It repeats another, is for hosts that do not have the policy, or for what passes before all filters, as IKE does. " +
 		"Whoever reads the policy takes it for something that it does not do.",
-	Fix: "Take it out, or correct its addresses.",
+	Fix: "Take it out, or correct its addresses (`source`, `destination`).",
 }
 
 var undefinedOrder = &Rule{
@@ -23,7 +23,7 @@ var undefinedOrder = &Rule{
 	Title: "Two rules with different actions are equally specific for the same packets",
 	Why: "Windows searches the most specific filter first and has no order for administrators to set. Which of two that are " +
 		"equally specific decides is not published: the lab has a rule for it, and a computer may have another.",
-	Fix: "Make one of the two more specific, or take one out.",
+	Fix: "Make one of the two more specific (`source`, `destination`, `protocol`), or take one out.",
 }
 
 func checkNeverMatches(l *linter) {

@@ -14,35 +14,35 @@ var mainModesDoNotMeet = &Rule{
 	ID: "main-mode-mismatch", Severity: Error, Claims: []string{"C088", "C108"},
 	Title: "Two hosts that are to negotiate have no main-mode method in common",
 	Why:   "No main mode comes about, and what the policies want protected is dropped, or goes in the clear where they fall back.",
-	Fix:   "Give both policies a method with the same cipher, hash and group.",
+	Fix:   "Give the `main-mode` of both policies a method with the same cipher, hash and group.",
 }
 
 var authDoesNotMeet = &Rule{
 	ID: "auth-mismatch", Severity: Error, Claims: []string{"C041", "C101", "C105"},
 	Title: "Two hosts that are to negotiate authenticate in different ways, or with different keys",
 	Why:   "Main mode fails, and all that needs it is cut off.",
-	Fix:   "Give both sides the same key or method for the pair.",
+	Fix:   "Give both sides the same key or method for the pair (`authentication`).",
 }
 
 var quickModesDoNotMeet = &Rule{
 	ID: "quick-mode-mismatch", Severity: Error, Claims: []string{"C108"},
 	Title: "Two hosts that are to negotiate have no security method in common",
 	Why:   "Main mode succeeds and no SA comes of it.",
-	Fix:   "Give both filter actions a method with the same algorithms.",
+	Fix:   "Give both filter actions a method with the same algorithms (`security-methods`).",
 }
 
 var pfsOneSided = &Rule{
 	ID: "pfs-one-side", Severity: Error, Claims: []string{"C222"},
 	Title: "One of two hosts demands perfect forward secrecy, and the other does not offer it",
 	Why:   "Who starts decides whether it works: the host that has it refuses what the other starts. New keys may come from either.",
-	Fix:   "Select session key perfect forward secrecy on both sides, or on neither.",
+	Fix:   "Select session key perfect forward secrecy on both sides (`pfs: true`), or on neither.",
 }
 
 var oneSided = &Rule{
 	ID: "one-sided", Severity: Warning, Claims: []string{"C081", "C116"},
 	Title: "A host demands protection of its traffic with another one, which has nothing to negotiate about it",
 	Why:   "The other host refuses, or does not answer, and the traffic is dropped; or it goes in the clear where the first falls back.",
-	Fix:   "Add the rule to the other host's policy, or permit the traffic.",
+	Fix:   "Add the rule to the other host's policy (`rules`), or permit the traffic (`action: permit`).",
 }
 
 // start is a policy on a host from the start.
@@ -51,9 +51,8 @@ type start struct {
 	host *Host
 }
 
-// checkPairs compares what two hosts want of each other with the policies that they start with.
-func checkPairs(l *linter) {
-	var starts []start
+// starts are the policies that hosts start with, by host.
+func (l *linter) starts() (starts []start) {
 	for i := range l.in.Hosts {
 		for _, p := range l.policies {
 			for _, u := range p.units {
@@ -63,6 +62,12 @@ func checkPairs(l *linter) {
 			}
 		}
 	}
+	return starts
+}
+
+// checkPairs compares what two hosts want of each other with the policies that they start with.
+func checkPairs(l *linter) {
+	starts := l.starts()
 	said := map[[3]string]bool{}
 	for _, a := range starts {
 		l.alone(a)

@@ -15,14 +15,14 @@ var exemptSubnet = &Rule{
 	ID: "exempt-subnet", Severity: Info, Claims: []string{"C160"},
 	Title: "A whole subnet is exempt",
 	Why:   "Whoever takes an address of that subnet for his own is exempt, too: nothing but the address is looked at.",
-	Fix:   "Exempt hosts or services rather than subnets, keep exempt subnets small, and have routers drop what comes with their addresses from elsewhere.",
+	Fix:   "Exempt hosts or services rather than subnets (`source`, `destination`), keep exempt subnets small, and have routers drop what comes with their addresses from elsewhere.",
 }
 
 var exemptSubnetWide = &Rule{
 	ID: "exempt-subnet-wide", Severity: Warning, Claims: []string{"C160", "C161"},
 	Title: "A large subnet is exempt",
 	Why:   "The documents ask for the smallest subnets possible, and have /23 as the largest in their example: the more addresses, the more who may use one.",
-	Fix:   "Put exempt hosts on subnets of their own, of /23 at most, and exempt those.",
+	Fix:   "Put exempt hosts on subnets of their own (`subnet`), of /23 at most, and exempt those.",
 }
 
 var exemptOverlap = &Rule{
@@ -30,14 +30,14 @@ var exemptOverlap = &Rule{
 	Title: "An exempt subnet lies within a secured one",
 	Why: "The longer prefix decides, so that a part of the secured subnet is not. The documents' gap between prefix lengths " +
 		"does not prevent it: only subnets that have no address in common do.",
-	Fix: "Number exempt hosts from another subnet than secured ones, or exempt hosts one by one.",
+	Fix: "Number exempt hosts (`address`) from another subnet than secured ones, or exempt hosts one by one.",
 }
 
 var permitWider = &Rule{
 	ID: "permit-wider", Severity: Warning, Claims: []string{"C080"},
 	Title: "A permit filter is wider than the filters that negotiate",
 	Why:   "Only what the negotiate filters name is protected: hosts that nobody thought of are permitted, rather than secured or blocked.",
-	Fix:   "Negotiate with, or block, the wide set, and permit the few that need it.",
+	Fix:   "Negotiate with, or block, the wide set (`action: negotiate`, `action: block`), and permit the few that need it (`action: permit`).",
 }
 
 var permitSourcePort = &Rule{
@@ -45,7 +45,7 @@ var permitSourcePort = &Rule{
 	Title: "What comes from a port of any host is permitted to all ports here",
 	Why: "Filters keep no state: the mirror image of what goes to a port lets everything in that is sent from it, " +
 		"a connection request or a forged acknowledgement too.",
-	Fix: "Name the hosts that have the service, or the local port as well, such as UDP 68 to 67 for DHCP.",
+	Fix: "Name the hosts that have the service, or the local port as well (`source-port`, `destination-port`), such as UDP 68 to 67 for DHCP.",
 }
 
 // guards reports whether a policy negotiates or blocks anything: only then permits are exemptions.

@@ -75,7 +75,7 @@ func Rules() []*Rule {
 		tunnelPorts, tunnelMirrored, tunnelOneWay, tunnelDynamic, tunnelNowhere,
 		negotiateDC, negotiateDNS, negotiateDHCP, infrastructureNotExempt, icmpNotExempt, icmpBlocked,
 		fallBack, fallBackOnPort, boundaryInitiates, defaultResponse,
-		mainModesDoNotMeet, authDoesNotMeet, quickModesDoNotMeet, pfsOneSided, oneSided,
+		mainModesDoNotMeet, authDoesNotMeet, quickModesDoNotMeet, pfsOneSided, oneSided, cutOff,
 		exemptKerberos, exemptGroups, openAtBoot, ipv6Bypass, multihomedMe,
 		protectsNothing, unassigned, inactive, unusedList, unusedAction,
 	}

@@ -13,28 +13,28 @@ var negotiateDC = &Rule{
 	Title: "Traffic to a domain controller is to be negotiated",
 	Why: "It is not supported between members and controllers. Where rules authenticate by Kerberos it cannot work: " +
 		"the ticket that IKE needs comes from the controller that IKE is to secure.",
-	Fix: "Permit traffic with domain controllers, by their addresses.",
+	Fix: "Permit traffic with domain controllers, by their addresses (`action: permit`).",
 }
 
 var negotiateDNS = &Rule{
 	ID: "negotiate-dns", Severity: Warning, Claims: []string{"C024", "C155"},
 	Title: "Lookups at a DNS server are to be negotiated",
 	Why:   "Each lookup waits for a negotiation; with a server that has no IPsec it waits three seconds each time, or fails. Most else needs a lookup first.",
-	Fix:   "Permit traffic with DNS servers, by their addresses or as the host's DNS servers.",
+	Fix:   "Permit traffic with DNS servers, by their addresses or as the host's DNS servers (`destination: dns-servers`).",
 }
 
 var negotiateDHCP = &Rule{
 	ID: "negotiate-dhcp", Severity: Warning, Claims: []string{"C024", "C156"},
 	Title: "Traffic with a DHCP server is to be negotiated",
 	Why:   "A host has no address to negotiate with before it has a lease, and renews it with a server that talks to all systems.",
-	Fix:   "Permit UDP from me, port 68, to any, port 67; or permit traffic with DHCP servers.",
+	Fix:   "Permit UDP from me, port 68, to any, port 67; or permit traffic with DHCP servers (`destination: dhcp-servers`).",
 }
 
 var infrastructureNotExempt = &Rule{
 	ID: "infrastructure-not-exempt", Severity: Info, Claims: []string{"C024", "C153"},
 	Title: "All traffic is to be negotiated, and no server is exempt",
 	Why:   "Domain controllers, and servers for DNS, DHCP and WINS, cannot be reached by IPsec in most networks, and everything else depends on them.",
-	Fix:   "Add a rule that permits traffic with them.",
+	Fix:   "Add a rule that permits traffic with them (`action: permit`).",
 }
 
 var icmpNotExempt = &Rule{
@@ -42,14 +42,14 @@ var icmpNotExempt = &Rule{
 	Title: "All traffic is to be negotiated, ICMP too",
 	Why: "Routers cannot negotiate: their messages are dropped, so that tracert shows nothing and path MTU discovery fails. " +
 		"Logon, group policy and file sharing measure by ICMP, and take the wait for a negotiation for a slow link or an absent host.",
-	Fix: "Permit ICMP between me and any, or where echoes are to be kept out, between me and the routers.",
+	Fix: "Permit ICMP between me and any (`protocol: icmp`), or where echoes are to be kept out, between me and the routers.",
 }
 
 var icmpBlocked = &Rule{
 	ID: "icmp-blocked", Severity: Info, Claims: []string{"C207"},
 	Title: "All traffic is blocked that is not named, ICMP too",
 	Why:   "Routers cannot say that a packet is too large: connections across a narrower link hang.",
-	Fix:   "Permit ICMP from the routers on the way where there are any, or let nothing on the way have a smaller MTU.",
+	Fix:   "Permit ICMP (`protocol: icmp`) from the routers on the way where there are any, or let nothing on the way have a smaller MTU.",
 }
 
 // Ports by which servers are known: 53 (RFC 1035), 67 and 68 (RFC 2131), 88 (RFC 4120), 389 (RFC 4511).

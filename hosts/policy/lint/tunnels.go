@@ -9,35 +9,35 @@ var tunnelPorts = &Rule{
 	ID: "tunnel-ports", Severity: Error, Claims: []string{"C173"},
 	Title: "A filter of a tunnel names a protocol or a port",
 	Why:   "Windows has no tunnels for a protocol or a port: the far end gets proposals that its policy does not have, or traffic outside of what was agreed on.",
-	Fix:   "Name addresses alone in the filters of a tunnel, and filter by port before or behind it.",
+	Fix:   "Name addresses alone in the filters of a tunnel (no `protocol` and no port), and filter by port before or behind it.",
 }
 
 var tunnelMirrored = &Rule{
 	ID: "tunnel-mirrored", Severity: Error, Source: "KB252735, KB816514",
 	Title: "A filter of a tunnel is mirrored",
 	Why:   "A rule has one end of a tunnel, and a tunnel has another one in each direction: the mirror image sends answers to the wrong end.",
-	Fix:   "Use two rules, one for each direction, each with a filter that is not mirrored and the end at which its packets leave the tunnel.",
+	Fix:   "Use two rules, one for each direction, each with a filter that is not mirrored (`mirrored: false`) and the end at which its packets leave the tunnel (`tunnel`).",
 }
 
 var tunnelOneWay = &Rule{
 	ID: "tunnel-one-way", Severity: Error, Source: "KB252735, KB816514",
 	Title: "A tunnel has a rule for one direction alone",
 	Why:   "What comes back has no filter: it is taken in the clear, and what came through the tunnel has no rule to fit.",
-	Fix:   "Add a rule with the addresses the other way round, whose tunnel ends at this side.",
+	Fix:   "Add a rule with the addresses the other way round, whose `tunnel` ends at this side.",
 }
 
 var tunnelDynamic = &Rule{
 	ID: "tunnel-dynamic", Severity: Error, Claims: []string{"C172"},
 	Title: "An end of a tunnel has no static address",
 	Why:   "Rules name the ends of tunnels by address: when one changes, the tunnel ends nowhere.",
-	Fix:   "Give both ends static addresses, or use L2TP over IPsec.",
+	Fix:   "Give both ends static addresses (`address`), or use L2TP over IPsec.",
 }
 
 var tunnelNowhere = &Rule{
 	ID: "tunnel-nowhere", Severity: Warning, Claims: []string{"C172"},
 	Title: "No host has the address at which a tunnel ends",
 	Why:   "Nobody is there to negotiate with: what the rule selects is dropped.",
-	Fix:   "Correct the address.",
+	Fix:   "Correct the address (`tunnel`).",
 }
 
 func checkTunnels(l *linter) {

@@ -4,35 +4,35 @@ var protectsNothing = &Rule{
 	ID: "protects-nothing", Severity: Warning, Claims: []string{"C081"},
 	Title: "A policy permits, and neither negotiates nor blocks anything",
 	Why:   "What no filter selects passes anyway: the policy is the same as none.",
-	Fix:   "Add the rule for what the permitted traffic is to be an exception of.",
+	Fix:   "Add the rule (`rules`) for what the permitted traffic is to be an exception of.",
 }
 
 var unassigned = &Rule{
 	ID: "policy-unassigned", Severity: Info, Claims: []string{"C079"}, absence: true,
 	Title: "No host gets the policy",
 	Why:   "It may be a spare one, or the assignment was forgotten.",
-	Fix:   "Assign it, or take it out.",
+	Fix:   "Assign it (`assignments`), or take it out.",
 }
 
 var inactive = &Rule{
 	ID: "rule-inactive", Severity: Info,
 	Title: "A rule is not active",
 	Why:   "It does nothing, and readers may take it for a part of the policy.",
-	Fix:   "Activate it, or take it out.",
+	Fix:   "Activate it (`active: true`), or take it out.",
 }
 
 var unusedList = &Rule{
 	ID: "filter-list-unused", Severity: Info, absence: true,
 	Title: "No rule uses the filter list",
 	Why:   "It may be left over, or the rule for it is missing.",
-	Fix:   "Add the rule, or take the list out.",
+	Fix:   "Add the rule (`rules`), or take the list out (`filter-lists`).",
 }
 
 var unusedAction = &Rule{
 	ID: "filter-action-unused", Severity: Info, absence: true,
 	Title: "No rule uses the filter action",
 	Why:   "It may be left over, or the rule for it is missing.",
-	Fix:   "Add the rule, or take the action out.",
+	Fix:   "Add the rule (`rules`), or take the action out (`filter-actions`).",
 }
 
 func checkUse(l *linter) {
