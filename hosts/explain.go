@@ -26,5 +26,5 @@ func (h *Host) Explain(d ipsec.Direction, f ipsec.Flow) policy.Explanation {
 
 // Circumstances are what explanations have to know of the settings.
 func (f FallBack) Circumstances() policy.Circumstances {
-	return policy.Circumstances{FallBackAfter: f.after(), OnFailure: f.OnFailure, OnUnreachable: f.OnUnreachable, AnswersOnly: f.Soft.Answers}
+	return policy.Circumstances{FallBackAfter: f.after(), Simultaneous: f.Simultaneous, OnFailure: f.OnFailure, OnUnreachable: f.OnUnreachable, AnswersOnly: f.Soft.Answers}
 }

@@ -20,6 +20,10 @@ type FallBack struct {
 	After time.Duration // of silence; 0: DefaultFallBackAfter
 	Soft  esp.Soft      // how long a soft SA lives
 
+	// Simultaneous falls back at once, with the first message of the main mode, and
+	// not after a silence; IKE goes on, and ends the soft SA when it has an SA.
+	Simultaneous bool
+
 	// OnFailure falls back also when the peer has answered, but no main mode is up
 	// After it was begun, or the negotiation fails: what the Simple Policy Update
 	// changed, with an After of 0.5 s (KB914841).
@@ -33,7 +37,12 @@ type FallBack struct {
 // DefaultFallBackAfter is how long Windows Server 2003 waits for an answer (C147).
 const DefaultFallBackAfter = 3 * time.Second
 
-func (f FallBack) after() time.Duration { return cmp.Or(f.After, DefaultFallBackAfter) }
+func (f FallBack) after() time.Duration {
+	if f.Simultaneous {
+		return 0
+	}
+	return cmp.Or(f.After, DefaultFallBackAfter)
+}
 
 // fallingBack is an acquire that ends in a soft SA if nobody answers IKE.
 type fallingBack struct {
@@ -70,6 +79,9 @@ func (k *keying) fallBack(now time.Time) {
 			continue
 		}
 		reason := fmt.Sprintf("nobody answered IKE for %v", settings.after())
+		if settings.Simultaneous {
+			reason = "the host falls back while IKE goes on"
+		}
 		if heard {
 			reason = fmt.Sprintf("no main mode after %v", settings.after())
 		}

@@ -184,7 +184,7 @@ func fallBackOf(settings spec.IPsec) hosts.FallBack {
 	f := settings.FallingBack()
 	return hosts.FallBack{
 		After: f.After.Span(), Soft: esp.Soft{Idle: f.Idle.Span(), Lifetime: f.Lifetime.Span(), Answers: f.AnswersOnly},
-		OnFailure: f.OnFailure, OnUnreachable: f.OnUnreachable,
+		OnFailure: f.OnFailure, OnUnreachable: f.OnUnreachable, Simultaneous: f.Simultaneous,
 	}
 }
 

@@ -426,6 +426,10 @@ func (l *lab) configLines(name string) (all []Line) {
 func settingLines(n spec.Node) []Line {
 	s := n.Settings()
 	f := s.FallingBack()
+	after := f.After.String()
+	if f.Simultaneous {
+		after = "at once, while IKE goes on"
+	}
 	exempt := 3
 	if s.NoDefaultExempt != nil {
 		exempt = *s.NoDefaultExempt
@@ -437,7 +441,7 @@ func settingLines(n spec.Node) []Line {
 		{"Policy Agent Starts After", spec.Duration(s.Gap()).String()},
 		{"Default Exemptions (NoDefaultExempt)", fmt.Sprint(exempt)},
 		{"SA Idle Time", spec.Duration(s.IdleAfter()).String()},
-		{"Fall Back To Clear After", f.After.String()},
+		{"Fall Back To Clear After", after},
 		{"Soft SA Idle Time", f.Idle.String()},
 		{"Ties Among Filters", strings.Join(s.TieOrder(), ", ")},
 		{"Filters Compared By", cmp.Or(s.FirstEnd, spec.EndNarrower) + " end first; me counts as " + cmp.Or(s.MeCountsAs, spec.MeHost)},

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/hosts/policy/netsh"
 	"github.com/ipseclab/ipseclab/scenarios"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -93,7 +94,7 @@ func printScript(s streams, script func() (string, error)) error {
 
 type policyExportCmd struct {
 	What   string `arg:"" name:"file|name" help:"A scenario file, or a name of the catalogue; behind it /CELL, where there are several."`
-	Policy string `required:"" placeholder:"NAME" help:"The policy, by its name in the scenario."`
+	Policy string `required:"" placeholder:"NAME" help:"The policy, by its name in the scenario, or a predefined one."`
 }
 
 func (policyExportCmd) Help() string {
@@ -113,6 +114,11 @@ func (c policyExportCmd) Run(s streams) error {
 	policies, err := scenarios.Policies(scenario)
 	if err != nil {
 		return err
+	}
+	for _, name := range policy.PredefinedPolicies() { // those that the scenario uses are there as it has them
+		if policies[name] == nil {
+			policies[name], _ = policy.Predefined(name)
+		}
 	}
 	p := policies[c.Policy]
 	if p == nil {

@@ -16,6 +16,7 @@ import (
 // host at work under its policy that has no SA with anybody.
 type Circumstances struct {
 	FallBackAfter time.Duration // the silence that ends in a soft SA; 0: 3 seconds (C147)
+	Simultaneous  bool          // it begins at once, while IKE goes on
 	OnFailure     bool          // a negotiation that fails ends in one, too
 	OnUnreachable bool          // and a peer that says that its port 500 is closed
 	AnswersOnly   bool          // a soft SA lets nothing in but answers to what the host has sent
@@ -153,6 +154,10 @@ func (c *Compiled) leaves(f ipsec.Flow, e *ipsec.Policy, winner *specific, now C
 		after := now.FallBackAfter
 		if after == 0 {
 			after = 3 * time.Second
+		}
+		if now.Simultaneous {
+			o.Then = append(o.Then, "a soft SA with the peer begins at once, and the packet passes in the clear; an SA takes over when IKE has negotiated one")
+			return o
 		}
 		silence = fmt.Sprintf("if nobody answers for %s, a soft SA with the peer begins, and the packet passes in the clear", span(after))
 		if now.OnUnreachable {

@@ -69,7 +69,11 @@ func naive(p *Policy, local []netip.Addr, o Options, d ipsec.Direction, f ipsec.
 						weight++
 					}
 				}
-				weight = weight*3 + map[Kind]int{Block: 2, Permit: 1, Negotiate: 0}[r.Action.Kind]
+				ties := o.Ties
+				if ties == nil {
+					ties = []Kind{Block, Permit, Negotiate}
+				}
+				weight = weight*3 + 2 - slices.Index(ties, r.Action.Kind)
 				if weight > best {
 					best, action, rule = weight, r.Action.Kind.String(), p.Name+"/"+r.Name
 				}

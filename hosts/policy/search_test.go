@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	driver "github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/internal/classifier"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
@@ -26,7 +27,11 @@ func TestPolicySearch(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPolicyOf(t, rapid.SampledFrom([]int{1, 3, 6, 9}), rapid.SampledFrom([]int{1, 4, 8}))
 		local := rapid.SampledFrom(addresses).Draw(t, "addresses")
-		o := Options{Exempt: drawExempt(t)}
+		o := Options{
+			Exempt:      drawExempt(t),
+			Ties:        rapid.Permutation([]Kind{Block, Permit, Negotiate}).Draw(t, "ties"),
+			Specificity: Specificity{rapid.Bool().Draw(t, "wider end first"), rapid.Bool().Draw(t, "me counts as any")},
+		}
 		if local[0].Is4() {
 			o.Broadcasts = []netip.Addr{addr("10.0.0.255")}
 		}
@@ -36,7 +41,10 @@ func TestPolicySearch(t *testing.T) {
 			long++
 		}
 		for _, d := range []ipsec.Direction{out, in} {
-			judge := boundary(t, c.entries(d))
+			entries := c.entries(d)
+			judge := boundary(t, entries)
+			// The data plane walks policies of few entries a shape: here all are searched.
+			search := classifier.New(len(entries), func(i int) *ipsec.Selector { return &entries[i].Selector })
 			for range 4 {
 				f := drawFlow(t, local, d)
 				action, rule := naive(p, local, o, d, f)
@@ -48,6 +56,13 @@ func TestPolicySearch(t *testing.T) {
 					decided++
 				}
 				if !f.Fragment {
+					found := ""
+					if i := search.First(&f); i >= 0 {
+						found = entries[i].Rule
+					}
+					if found != rule {
+						t.Fatalf("%s %s: the search finds %q, not %q\n%v", d, f, found, rule, c.Specific())
+					}
 					if got := judge(f); got.Action != action || got.Rule != rule {
 						t.Fatalf("%s %s: %s by %q, not %s by %q\n%v", d, f, got.Action, got.Rule, action, rule, c.Specific())
 					}
@@ -65,7 +80,7 @@ func TestPolicySearch(t *testing.T) {
 			}
 		}
 	})
-	require.Greater(t, long, *policies/5, "policies that the data plane searches by shape")
+	require.Greater(t, long, *policies/5, "policies too long to be walked for their length alone")
 	require.Greater(t, decided, flows/2)
 	require.Greater(t, six, flows/10)
 	t.Logf("%d policies, %d of them long; %d packets, %d decided by a filter or exemption, %d of IPv6, %d fragments",

@@ -124,6 +124,9 @@ func (c *checker) ipsec(path, name string, n Node) {
 	if f := n.IPsec.FallBack; f != nil {
 		at := child(path, "fall-back")
 		c.span(at, "after", f.After)
+		if f.Simultaneous && f.After != 0 {
+			c.at(child(at, "simultaneous"), "simultaneous: the host falls back at once, or after %s, not both: leave one out", f.After)
+		}
 		c.span(at, "idle", f.Idle)
 		c.span(at, "lifetime", f.Lifetime)
 	}

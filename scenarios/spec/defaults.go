@@ -27,7 +27,7 @@ import (
 //	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
 //	IPsec.SAIdleTime     IPsec.IdleAfter               5m
 //	IPsec.LogInterval    IPsec.LogsEvery               1h
-//	IPsec.FallBack       IPsec.FallingBack             after 3s, idle 5m, no lifetime, neither on failure nor on unreachable
+//	IPsec.FallBack       IPsec.FallingBack             after 3s, 0 if simultaneous, idle 5m, no lifetime, neither on failure nor on unreachable
 //	IPsec.Ties           IPsec.TieOrder                block, permit, negotiate
 //	IPsec.FirstEnd       IPsec.WiderEndFirst           narrower
 //	IPsec.MeCountsAs     IPsec.MeAsAny                 host
@@ -255,6 +255,9 @@ func (s IPsec) FallingBack() FallBack {
 		f = *s.FallBack
 	}
 	f.After, f.Idle = or(f.After, Duration(3*time.Second)), or(f.Idle, Duration(5*time.Minute))
+	if f.Simultaneous {
+		f.After = 0
+	}
 	return f
 }
 

@@ -224,6 +224,7 @@ type Rekey struct {
 // FallBack is how a host falls back to clear.
 type FallBack struct {
 	After         Duration `yaml:"after"`          // of silence; 0: 3s. With the Simple Policy Update 500ms (KB914841)
+	Simultaneous  bool     `yaml:"simultaneous"`   // instead of after: at once, while IKE goes on; an SA takes over when there is one
 	Idle          Duration `yaml:"idle"`           // a soft SA ends that nothing used for so long; 0: 5m. Not published
 	Lifetime      Duration `yaml:"lifetime"`       // a soft SA in use ends after this, too; 0: it does not. Not published
 	OnFailure     bool     `yaml:"on-failure"`     // also where the peer answers and no main mode comes of it, as with the Simple Policy Update

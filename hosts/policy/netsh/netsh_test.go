@@ -391,6 +391,7 @@ func TestWriteRefuses(t *testing.T) {
 	}{
 		{`filter action "a": unsupported: security method`, of(any2, negotiate, nil)},
 		{`filter list "l", filter 1: unsupported: 2001:db8::1 is IPv6`, of(policy.Filter{Source: policy.Me(), Destination: host("2001:db8::1")}, permit, nil)},
+		{`filter list "l", filter 1: unsupported: 2001:db8::/64 is IPv6`, of(policy.Filter{Source: policy.Me(), Destination: subnet("2001:db8::/64")}, permit, nil)},
 		{`filter list "l", filter 1: netsh has no way to write 0.0.0.0/0`, of(policy.Filter{Source: policy.Me(), Destination: subnet("0.0.0.0/0")}, permit, nil)},
 		{`netsh has no way to write the DNS name "any"`, of(policy.Filter{Source: policy.Me(), Destination: policy.DNSName("any")}, permit, nil)},
 		{`filter 1: the other end of a filter for the dns servers is me`, of(policy.Filter{Source: policy.Any(), Destination: policy.Servers(policy.DNSServers)}, permit, nil)},

@@ -258,6 +258,7 @@ func (w *writer) address(end string, a policy.Address) string {
 		w.failf("%saddr is no address", end)
 	case !p.Addr().Is4():
 		w.failf("unsupported: %s is IPv6, and the IPsec policies of Windows Server 2003 are for IPv4", a)
+		return ""
 	case p.Bits() == 0 || p.Addr().IsUnspecified() && p.Bits() == 32:
 		w.failf("netsh has no way to write %s: it means any, or me", p)
 	}
