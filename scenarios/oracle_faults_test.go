@@ -16,11 +16,13 @@ import (
 // protected. Wherever one leaks, the wire oracle has to say so: it is told nothing of
 // the fault.
 func TestOracleFindsLeaksInTheWholeCatalogue(t *testing.T) {
-	leaked := 0
-	for _, file := range catalogueFiles(t) {
+	ran, leaked := 0, 0
+	files := catalogueFiles(t)
+	for _, file := range files {
 		all := loadAll(t, file)
 		s := all[len(all)/2]
 		t.Run(s.Name, func(t *testing.T) {
+			ran++
 			o := scenarios.Options{Dir: t.TempDir(), Faults: map[string]hosts.Faults{}}
 			for name, n := range s.Nodes {
 				if n.Host() {
@@ -37,5 +39,7 @@ func TestOracleFindsLeaksInTheWholeCatalogue(t *testing.T) {
 			}
 		})
 	}
-	require.Greater(t, leaked, 80)
+	if ran == len(files) { // and not some of them, by -run
+		require.Greater(t, leaked, 80)
+	}
 }

@@ -258,6 +258,9 @@ func (c *Compiled) Specific() []string {
 			action := actionExempt
 			if s := c.plumbed[d][i]; s != nil {
 				action = s.kind.String()
+				if s.tunnel.IsValid() {
+					action += fmt.Sprintf(" in a tunnel that ends at %s", s.tunnel)
+				}
 			}
 			lines = append(lines, fmt.Sprintf("%s %s: %s, %s", d, e.Selector, action, e.Rule))
 		}
