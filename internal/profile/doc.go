@@ -43,6 +43,7 @@ type Profile struct {
 	MyAddress, OneWayFilters, ServerFilters       bool
 	FallBack, InboundPassthrough, DefaultResponse bool
 	FallBackAfter, SAIdleTime                     time.Duration
+	FallBackOnFailure                             bool
 	AuthenticationOnPermit                        bool
 	PersistentPolicy, BootFiltering               bool
 }

@@ -44,6 +44,7 @@ var keys = []Key{
 	acts("server-filters", "whether filters can be for the DNS, WINS and DHCP servers and the gateway", flag(func(p *Profile) *bool { return &p.ServerFilters })),
 	acts("fall-back", "whether filter actions can fall back to clear", flag(func(p *Profile) *bool { return &p.FallBack })),
 	acts("fall-back-after", "silence of the peer before it does", duration(func(p *Profile) *time.Duration { return &p.FallBackAfter })),
+	acts("fall-back-on-failure", "whether it falls back also where the peer answers and no main mode comes of it", flag(func(p *Profile) *bool { return &p.FallBackOnFailure })),
 	acts("inbound-passthrough", "whether filter actions can accept what is unsecured", flag(func(p *Profile) *bool { return &p.InboundPassthrough })),
 	acts("default-response", "whether policies can have the default response rule", flag(func(p *Profile) *bool { return &p.DefaultResponse })),
 	acts("persistent-policy", "whether a persistent policy can be in force beside another", flag(func(p *Profile) *bool { return &p.PersistentPolicy })),

@@ -36,6 +36,7 @@ func (s *IPsec) defaults(p *profile.Profile) {
 			f = *s.FallBack
 		}
 		f.After = or(f.After, Duration(p.FallBackAfter))
+		f.OnFailure = f.OnFailure || p.FallBackOnFailure
 		s.FallBack = &f
 	}
 	if s.Retransmit == nil {
