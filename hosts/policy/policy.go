@@ -30,8 +30,6 @@
 // a mirrored filter alike. Of two filters, the earlier one is, by the first of
 // these that tells them apart:
 //
-// ([Specificity] has other readings of the first two.)
-//
 //  0. the one of a rule with a tunnel: tunnel filters are searched before transport
 //     filters (claim C087);
 //  1. the one whose narrower end (of source and destination) has the longer
@@ -44,6 +42,9 @@
 //     negotiate unless set otherwise;
 //  6. the one that stands earlier in the policy: rule, then filter, then local
 //     address, then the filter as written before its mirror image.
+//
+// [Specificity] has other readings of steps 1 and 2, and [Precedence] says where the
+// filters of a persistent policy stand beside those of another one.
 //
 // # Exemptions
 //
