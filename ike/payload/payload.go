@@ -62,8 +62,8 @@ func (t Type) String() string {
 	return fmt.Sprintf("payload type %d", uint8(t))
 }
 
-// Payload is one decoded payload: *SA, KeyExchange, Nonce, ID, Hash, Notify,
-// Delete, VendorID or Raw.
+// Payload is one decoded payload: *SA, KeyExchange, Nonce, ID, Certificate,
+// CertificateRequest, Hash, Signature, Notify, Delete, VendorID or Raw.
 type Payload interface {
 	Type() Type
 	appendBody(dst []byte) []byte
@@ -191,8 +191,14 @@ func parseBody(t Type, body []byte) (Payload, error) {
 		return parseNonce(body)
 	case TypeID:
 		return parseID(body)
+	case TypeCert:
+		return parseCert(body)
+	case TypeCertReq:
+		return parseCertReq(body)
 	case TypeHash:
 		return Hash{Data: body}, nil
+	case TypeSignature:
+		return Signature{Data: body}, nil
 	case TypeNotify:
 		return parseNotify(body)
 	case TypeDelete:

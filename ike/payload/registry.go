@@ -92,7 +92,12 @@ const (
 	HashSHA256     uint16 = 4
 	HashSHA384     uint16 = 5
 	HashSHA512     uint16 = 6
-	AuthPSK        uint16 = 1
+
+	AuthPSK                  uint16 = 1
+	AuthDSS                  uint16 = 2
+	AuthRSASignature         uint16 = 3
+	AuthRSAEncryption        uint16 = 4
+	AuthRevisedRSAEncryption uint16 = 5
 )
 
 // Attribute classes of the IPsec DOI, RFC 2407, Section 4.5.
