@@ -34,6 +34,14 @@ func describe(p payload.Payload) trace.Field {
 		f.Value = p.String()
 		f.Fields = []trace.Field{{Name: "ID Type", Value: p.IDType.String()}, {Name: "Protocol ID", Value: fmt.Sprint(p.Protocol)},
 			{Name: "Port", Value: fmt.Sprint(p.Port)}}
+	case payload.Certificate:
+		f.Value = p.Encoding.String()
+		f.Fields = []trace.Field{{Name: "Certificate Data", Value: hex(p.Data)}}
+	case payload.CertificateRequest:
+		f.Value = p.Encoding.String()
+		f.Fields = []trace.Field{{Name: "Certificate Authority", Value: hex(p.Authority)}}
+	case payload.Signature:
+		f.Value = hex(p.Data)
 	case payload.Notify:
 		f.Value = p.NotifyType.String()
 		f.Fields = describeNotify(p)

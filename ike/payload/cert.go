@@ -1,7 +1,5 @@
 package payload
 
-
-
 // CertEncoding is how a certificate is encoded, RFC 2408, Section 3.9.
 type CertEncoding uint8
 

@@ -47,7 +47,9 @@ func examples() []payload.Payload {
 		payload.Notify{DOI: 1, Protocol: payload.ProtocolISAKMP, NotifyType: payload.NotifyInitialContact, SPI: bytes.Repeat([]byte{5}, 16), Data: []byte{1}},
 		payload.Delete{DOI: 1, Protocol: payload.ProtocolESP, SPISize: 4, SPIs: [][]byte{{1, 2, 3, 4}, {5, 6, 7, 8}}},
 		payload.VendorID{Data: []byte("unknown vendor")},
-		payload.Raw{T: payload.TypeCert, Data: []byte{4, 1, 2, 3}},
+		payload.Certificate{Encoding: payload.CertX509Signature, Data: []byte{1, 2, 3}},
+		payload.CertificateRequest{Encoding: payload.CertX509Signature, Authority: []byte{}},
+		payload.Signature{Data: bytes.Repeat([]byte{7}, 128)},
 		payload.Raw{T: 133, Data: []byte{}},
 	}
 }

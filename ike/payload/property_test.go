@@ -86,7 +86,11 @@ func anyPayload(t *rapid.T) payload.Payload {
 	case payload.TypeVendorID:
 		return payload.VendorID{Data: bytesOf(0, 64).Draw(t, "vendor")}
 	case payload.TypeCert:
-		return payload.Raw{T: payload.TypeCert, Data: bytesOf(0, 300).Draw(t, "certificate")}
+		return payload.Certificate{Encoding: payload.CertEncoding(rapid.Byte().Draw(t, "encoding")), Data: bytesOf(0, 300).Draw(t, "certificate")}
+	case payload.TypeCertReq:
+		return payload.CertificateRequest{Encoding: payload.CertEncoding(rapid.Byte().Draw(t, "encoding")), Authority: bytesOf(0, 100).Draw(t, "authority")}
+	case payload.TypeSignature:
+		return payload.Signature{Data: bytesOf(0, 512).Draw(t, "signature")}
 	}
 	return payload.Raw{T: payload.Type(rapid.Byte().Filter(func(b byte) bool { return b > 13 }).Draw(t, "other type")), Data: bytesOf(0, 64).Draw(t, "data")}
 }
