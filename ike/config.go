@@ -174,12 +174,36 @@ type Policy interface {
 
 // MainMode is the policy for phase 1 with one peer.
 type MainMode struct {
-	Proposals    []MainModeProposal // in order of preference
-	PreSharedKey []byte             // chosen by address, as main mode must (RFC 2409, Section 5.4)
-	Lifetime     time.Duration      // 0: 8 hours (MS-GPIPSEC, 2.2.1.2)
-	Kilobytes    uint64             // what it may encrypt, in units of 1024 bytes; 0: any amount
-	QuickModes   int                // quick modes per main mode; 0 is unlimited, 1 is master key PFS
-	Identity     Identity           // what to call ourselves; the zero value is the local address
+	Proposals  []MainModeProposal // in order of preference
+	Auth       []Auth             // in order of preference; one of each method at most
+	Lifetime   time.Duration      // 0: 8 hours (MS-GPIPSEC, 2.2.1.2)
+	Kilobytes  uint64             // what it may encrypt, in units of 1024 bytes; 0: any amount
+	QuickModes int                // quick modes per main mode; 0 is unlimited, 1 is master key PFS
+
+	// Identity is what to call ourselves where a pre-shared key proves it; the zero value
+	// is the local address. With certificates the certificate has it.
+	Identity Identity
+
+	// AuthFirst has an offer name all proposals with the first method of authentication
+	// before any with the second. Else all methods come with the first proposal, then with
+	// the second. What Windows does is not published.
+	AuthFirst bool
+
+	// Aggressive has phase 1 be an aggressive mode (RFC 2409, Section 5), where we start
+	// it, and has us answer those of peers. It is off unless asked for: whoever listens
+	// sees who talks, and without public key encryption the hash of a pre-shared key, at
+	// which words can be tried offline (claim C229).
+	Aggressive bool
+}
+
+// By is the policy's way of authentication by a method.
+func (m MainMode) By(method AuthMethod) (Auth, bool) {
+	for _, a := range m.Auth {
+		if a.Method == method {
+			return a, true
+		}
+	}
+	return Auth{}, false
 }
 
 // MainModeProposal is one set of phase 1 algorithms. Names are those of package suite.

@@ -13,21 +13,29 @@ type Code int
 
 // Codes that this project reports, MS-ERREF, Section 2.2.
 const (
-	CodeAuthFailed      Code = 13801 // authentication credentials are unacceptable
-	CodeAttributes      Code = 13802 // security attributes are unacceptable
-	CodeTimedOut        Code = 13805 // negotiation timed out: the peer fell silent
-	CodeSADeleted       Code = 13807 // deleted by the peer
-	CodeNoResponse      Code = 13813 // the peer never answered
-	CodeProcessing      Code = 13816 // any other error
-	CodeNoPolicy        Code = 13825 // no policy configured
-	CodeSAPayload       Code = 13830 // error processing an SA payload; the rest of the row likewise
-	CodeKEPayload       Code = 13833
-	CodeIDPayload       Code = 13834
-	CodePolicyChange    Code = 13849 // policy changed meanwhile
-	CodePolicyMatch     Code = 13868 // no proposal in common
-	CodeInvalidHash     Code = 13870 // hash verification failed
-	CodeQuickModeLimit  Code = 13884 // quick modes of this main mode used up
-	CodeMainModeExpired Code = 13885 // main mode expired with the quick mode pending
+	CodeAuthFailed        Code = 13801 // authentication credentials are unacceptable
+	CodeAttributes        Code = 13802 // security attributes are unacceptable
+	CodeTimedOut          Code = 13805 // negotiation timed out: the peer fell silent
+	CodeNoCertificate     Code = 13806 // no usable certificate of our own
+	CodeSADeleted         Code = 13807 // deleted by the peer
+	CodeNoResponse        Code = 13813 // the peer never answered
+	CodeProcessing        Code = 13816 // any other error
+	CodeCRLFailed         Code = 13817 // certificate revocation check failed
+	CodeKeyUsage          Code = 13818 // a certificate is not for this use
+	CodeNoPrivateKey      Code = 13820 // no private key with our certificate
+	CodeNoPolicy          Code = 13825 // no policy configured
+	CodeInvalidSignature  Code = 13826 // the peer's signature does not verify
+	CodeSAPayload         Code = 13830 // error processing an SA payload; the rest of the row likewise
+	CodeKEPayload         Code = 13833
+	CodeIDPayload         Code = 13834
+	CodeNoPeerCertificate Code = 13847 // the peer has shown no certificate
+	CodePeerCRL           Code = 13848 // the peer's certificate is revoked, or its revocation cannot be known
+	CodePolicyChange      Code = 13849 // policy changed meanwhile
+	CodePolicyMatch       Code = 13868 // no proposal in common
+	CodeInvalidHash       Code = 13870 // hash verification failed
+	CodeQuickModeLimit    Code = 13884 // quick modes of this main mode used up
+	CodeMainModeExpired   Code = 13885 // main mode expired with the quick mode pending
+	CodeChainMismatch     Code = 13887 // the peer's certificates make no chain to an authority that we accept
 )
 
 // Error is a fault that we found in a negotiation.
@@ -79,8 +87,12 @@ func CodeOf(err error) Code {
 			return CodeAttributes
 		case payload.NotifyInvalidHashInformation:
 			return CodeInvalidHash
-		case payload.NotifyAuthenticationFailed:
+		case payload.NotifyAuthenticationFailed, payload.NotifyInvalidCertificate, payload.NotifyInvalidCertAuthority:
 			return CodeAuthFailed
+		case payload.NotifyInvalidSignature:
+			return CodeInvalidSignature
+		case payload.NotifyCertificateUnavailable:
+			return CodeNoPeerCertificate
 		}
 	}
 	return CodeProcessing

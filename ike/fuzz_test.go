@@ -15,7 +15,7 @@ import (
 // our own protections, its reply is a choice that whoever made the offer accepts
 // and understands in the same way, and a refusal names its reason briefly.
 func FuzzOffer(f *testing.F) {
-	everything, groups := ike.MainMode{}, []uint16{1, 2, 5, 14, 18, 0}
+	everything, groups := ike.MainMode{Auth: byKey}, []uint16{1, 2, 5, 14, 18, 0}
 	for _, cipher := range []string{"des-cbc", "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
 		for i, hash := range []string{"md5", "sha1", "sha256", "sha384", "sha512"} {
 			everything.Proposals = append(everything.Proposals, ike.MainModeProposal{Cipher: cipher, Hash: hash, Group: groups[i]})

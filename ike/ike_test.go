@@ -18,6 +18,9 @@ import (
 
 type nobody struct{}
 
+// byKey is authentication with a pre-shared key.
+var byKey = []ike.Auth{{Method: ike.PreSharedKey, PreSharedKey: []byte("a pre-shared key of the tests")}}
+
 func (nobody) MainMode(_, _ netip.Addr) (ike.MainMode, bool) { return ike.MainMode{}, false }
 func (nobody) QuickMode(netip.Addr, ipsec.Selector) (ike.QuickMode, bool) {
 	return ike.QuickMode{}, false
@@ -141,11 +144,11 @@ func TestMainModeOffers(t *testing.T) {
 			}
 		}
 	}
-	offer, err := ike.OfferMainMode(ike.MainMode{Proposals: all, Lifetime: time.Hour})
+	offer, err := ike.OfferMainMode(ike.MainMode{Auth: byKey, Proposals: all, Lifetime: time.Hour})
 	require.NoError(t, err)
 	require.Len(t, offer.Proposals[0].Transforms, len(all))
 	for i, p := range all {
-		c, err := ike.SelectMainMode(offer, ike.MainMode{Proposals: []ike.MainModeProposal{p}}, ike.InitiatorsOrder)
+		c, err := ike.SelectMainMode(offer, ike.MainMode{Auth: byKey, Proposals: []ike.MainModeProposal{p}}, ike.InitiatorsOrder)
 		require.NoError(t, err)
 		require.Equal(t, p, c.Proposal)
 		require.Equal(t, time.Hour, c.Lifetime)
@@ -158,16 +161,18 @@ func TestMainModeOffers(t *testing.T) {
 		{Cipher: "aes128-gcm16", Hash: "sha1", Group: 2}, {Cipher: "rot13", Hash: "sha1", Group: 2},
 		{Cipher: "null", Hash: "sha1", Group: 2}, {Cipher: "3des-cbc", Hash: "tiger", Group: 2}, {Cipher: "3des-cbc", Hash: "sha1", Group: 3},
 	} {
-		_, err := ike.OfferMainMode(ike.MainMode{Proposals: []ike.MainModeProposal{p}})
+		_, err := ike.OfferMainMode(ike.MainMode{Auth: byKey, Proposals: []ike.MainModeProposal{p}})
 		require.ErrorContains(t, err, "main mode cannot use", p.String())
 	}
-	_, err = ike.OfferMainMode(ike.MainMode{})
+	_, err = ike.OfferMainMode(ike.MainMode{Auth: byKey})
 	require.ErrorContains(t, err, "has 0 proposals")
+	_, err = ike.OfferMainMode(ike.MainMode{Proposals: all})
+	require.ErrorContains(t, err, "has no method of authentication")
 }
 
 func TestMainModeOffersOfOthers(t *testing.T) {
 	basic, long := payload.BasicAttribute, payload.LongAttribute
-	policy := ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}}
+	policy := ike.MainMode{Auth: byKey, Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}}
 	base := func(more ...payload.Attribute) []payload.Attribute {
 		return append([]payload.Attribute{basic(1, 5), basic(2, 2), basic(3, 1), basic(4, 2)}, more...)
 	}
@@ -195,7 +200,7 @@ func TestMainModeOffersOfOthers(t *testing.T) {
 		{"AES without a key length", []payload.Attribute{basic(1, 7), basic(2, 2), basic(3, 1), basic(4, 2)}, 0, "Encryption Algorithm AES-CBC"},
 		{"MD5", []payload.Attribute{basic(1, 5), basic(2, 1), basic(3, 1), basic(4, 2)}, 0, "3des-cbc/md5/2"},
 		{"Tiger", []payload.Attribute{basic(1, 5), basic(2, 3), basic(3, 1), basic(4, 2)}, 0, "Hash Algorithm Tiger"},
-		{"signatures", []payload.Attribute{basic(1, 5), basic(2, 2), basic(3, 3), basic(4, 2)}, 0, "Authentication Method RSA signatures"},
+		{"signatures", []payload.Attribute{basic(1, 5), basic(2, 2), basic(3, 3), basic(4, 2)}, 0, "3des-cbc/sha1/2, RSA signatures, policy accepts 3des-cbc/sha1/2, pre-shared key"},
 		{"an elliptic curve", []payload.Attribute{basic(1, 5), basic(2, 2), basic(3, 1), basic(4, 19)}, 0, "Group Description 256-bit random ECP group"},
 		{"nothing", nil, 0, "Authentication Method 0"},
 	} {
@@ -222,13 +227,13 @@ func TestMainModeOffersOfOthers(t *testing.T) {
 }
 
 func TestMainModeChoices(t *testing.T) {
-	m := ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}}
+	m := ike.MainMode{Auth: byKey, Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}}
 	offer, err := ike.OfferMainMode(m)
 	require.NoError(t, err)
 	two := payload.NewSA(offer.Proposals[0], offer.Proposals[0])
 	_, err = ike.MatchMainMode(two, offer)
 	require.ErrorContains(t, err, "did not choose exactly one transform")
-	other, err := ike.OfferMainMode(ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha256", Group: 2}}})
+	other, err := ike.OfferMainMode(ike.MainMode{Auth: byKey, Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha256", Group: 2}}})
 	require.NoError(t, err)
 	_, err = ike.MatchMainMode(other, offer)
 	require.ErrorContains(t, err, "not offered")
@@ -265,6 +270,7 @@ func TestDurationsEncodedAnew(t *testing.T) {
 		}
 		t.Run(row.name, func(t *testing.T) {
 			offer, err := ike.OfferMainMode(ike.MainMode{
+				Auth:      byKey,
 				Proposals: []ike.MainModeProposal{{Cipher: "aes256-cbc", Hash: "sha256", Group: 14}}, Lifetime: time.Hour,
 			})
 			require.NoError(t, err)

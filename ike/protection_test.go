@@ -212,7 +212,7 @@ func TestUnknownAttributes(t *testing.T) {
 	_, err = ike.MatchQuickMode(c.Reply(spis), offer)
 	require.NoError(t, err)
 
-	m := ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}}
+	m := ike.MainMode{Auth: byKey, Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}}
 	offer, err = ike.OfferMainMode(m)
 	require.NoError(t, err)
 	transform = &offer.Proposals[0].Transforms[0]

@@ -33,6 +33,15 @@ type MainModeChoice struct {
 	Kilobytes uint64            // as offered; 0: no bound
 	Number    uint8             // of the proposal
 	Transform payload.Transform // unmodified, RFC 2409, Section 5
+	Method    AuthMethod        // of authentication
+}
+
+// String is the proposal and the method of authentication.
+func (c MainModeChoice) String() string { return fmt.Sprintf("%v, %v", c.Proposal, c.Method) }
+
+// same reports whether two choices have the same algorithms and method.
+func (c MainModeChoice) same(d MainModeChoice) bool {
+	return c.Proposal == d.Proposal && c.Method == d.Method
 }
 
 func (p MainModeProposal) String() string { return fmt.Sprintf("%s/%s/%d", p.Cipher, p.Hash, p.Group) }
@@ -78,27 +87,77 @@ func cipherAttributes(name string) (value, keyBits uint16, ok bool) {
 	return 0, 0, false
 }
 
-// OfferMainMode is the SA payload of message 1: one proposal with a transform
-// per set of algorithms (RFC 2409, Section 5).
-func OfferMainMode(m MainMode) (*payload.SA, error) {
-	p := payload.Proposal{Number: 1, Protocol: payload.ProtocolISAKMP}
-	if len(m.Proposals) == 0 || len(m.Proposals) > 255 {
-		return nil, Errorf(CodeNoPolicy, 0, "main mode policy has %d proposals, must have 1 to 255", len(m.Proposals))
-	}
-	for i, mp := range m.Proposals {
-		if err := mp.Check(); err != nil {
-			return nil, err
+// transforms are what a policy offers and accepts, in its order of preference.
+func (m MainMode) transforms() []MainModeChoice {
+	var all []MainModeChoice
+	add := func(p MainModeProposal, a Auth) { all = append(all, MainModeChoice{Proposal: p, Method: a.Method}) }
+	if m.AuthFirst {
+		for _, a := range m.Auth {
+			for _, p := range m.Proposals {
+				add(p, a)
+			}
 		}
-		value, keyBits, _ := cipherAttributes(mp.Cipher)
+		return all
+	}
+	for _, p := range m.Proposals {
+		for _, a := range m.Auth {
+			add(p, a)
+		}
+	}
+	return all
+}
+
+// Check reports a policy with which no main mode can be had. The error is an *Error.
+func (m MainMode) Check() error {
+	n := len(m.Proposals) * len(m.Auth)
+	switch {
+	case len(m.Auth) == 0:
+		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "main mode policy has no method of authentication")
+	case n == 0 || n > 255:
+		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "main mode policy has %d proposals with %d methods of authentication each, must have 1 to 255 in all", len(m.Proposals), len(m.Auth))
+	}
+	for i, a := range m.Auth {
+		if err := a.Check(); err != nil {
+			return err
+		}
+		if slices.ContainsFunc(m.Auth[:i], func(b Auth) bool { return b.Method == a.Method }) {
+			return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "main mode policy authenticates by %v twice", a.Method)
+		}
+	}
+	if m.Aggressive && n > 1 && slices.ContainsFunc(m.Auth, func(a Auth) bool { return a.Method.Encryption() }) {
+		// Message 1 depends on the method, and in the revised mode on hash and cipher too.
+		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "aggressive mode with public key encryption can offer one proposal with one method, and the policy has %d", n)
+	}
+	for _, p := range m.Proposals {
+		if err := p.Check(); err != nil {
+			return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "%v", err)
+		}
+		if m.Aggressive && p.Group != m.Proposals[0].Group {
+			// RFC 2409, Section 5: "the group in which the Diffie-Hellman exchange is performed cannot be negotiated".
+			return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "aggressive mode cannot negotiate the group, and the policy has %d and %d", m.Proposals[0].Group, p.Group)
+		}
+	}
+	return nil
+}
+
+// OfferMainMode is the SA payload of message 1: one proposal with a transform
+// per set of algorithms and method of authentication (RFC 2409, Section 5; claim C088).
+func OfferMainMode(m MainMode) (*payload.SA, error) {
+	if err := m.Check(); err != nil {
+		return nil, err
+	}
+	p := payload.Proposal{Number: 1, Protocol: payload.ProtocolISAKMP}
+	for i, c := range m.transforms() {
+		value, keyBits, _ := cipherAttributes(c.Proposal.Cipher)
 		t := payload.Transform{Number: uint8(i + 1), ID: payload.TransformKeyIKE}
 		t.Attributes = append(t.Attributes, payload.BasicAttribute(payload.AttrEncryption, value))
 		if keyBits != 0 {
 			t.Attributes = append(t.Attributes, payload.BasicAttribute(payload.AttrKeyLength, keyBits))
 		}
 		t.Attributes = append(t.Attributes,
-			payload.BasicAttribute(payload.AttrHash, hashValues[mp.Hash]),
-			payload.BasicAttribute(payload.AttrGroup, mp.Group),
-			payload.BasicAttribute(payload.AttrAuthMethod, payload.AuthPSK))
+			payload.BasicAttribute(payload.AttrHash, hashValues[c.Proposal.Hash]),
+			payload.BasicAttribute(payload.AttrGroup, c.Proposal.Group),
+			payload.BasicAttribute(payload.AttrAuthMethod, uint16(c.Method)))
 		t.Attributes = append(t.Attributes, lifeAttributes(payload.ProtocolISAKMP, ipsec.Lifetime{Duration: m.Life(), Kilobytes: m.Kilobytes})...)
 		p.Transforms = append(p.Transforms, t)
 	}
@@ -107,9 +166,15 @@ func OfferMainMode(m MainMode) (*payload.SA, error) {
 
 // SelectMainMode chooses from the peer's offer. The error is an *Error.
 func SelectMainMode(offer *payload.SA, m MainMode, by Preference) (MainModeChoice, error) {
+	for _, a := range m.Auth {
+		if err := a.Check(); err != nil {
+			return MainModeChoice{}, err
+		}
+	}
 	var offered []string
 	var choice MainModeChoice
-	best := len(m.Proposals)
+	own := m.transforms()
+	best := len(own)
 	for _, p := range offer.Proposals {
 		if p.Protocol != payload.ProtocolISAKMP {
 			offered = append(offered, p.Protocol.String())
@@ -121,22 +186,24 @@ func SelectMainMode(offer *payload.SA, m MainMode, by Preference) (MainModeChoic
 				offered = append(offered, err.Error())
 				continue
 			}
-			offered = append(offered, c.Proposal.String())
-			if i := slices.Index(m.Proposals, c.Proposal); i >= 0 && i < best && c.Proposal.Check() == nil {
-				choice, best = c, i
-				choice.Number = p.Number
-				if by == InitiatorsOrder {
-					return choice, nil
-				}
+			offered = append(offered, c.String())
+			i := slices.IndexFunc(own, func(o MainModeChoice) bool { return o.same(c) })
+			if i < 0 || i >= best || c.Proposal.Check() != nil {
+				continue
+			}
+			choice, best = c, i
+			choice.Number = p.Number
+			if by == InitiatorsOrder {
+				return choice, nil
 			}
 		}
 	}
-	if best < len(m.Proposals) {
+	if best < len(own) {
 		return choice, nil
 	}
 	var accepted []string
-	for _, own := range m.Proposals {
-		accepted = append(accepted, own.String())
+	for _, o := range own {
+		accepted = append(accepted, o.String())
 	}
 	return MainModeChoice{}, Errorf(CodePolicyMatch, payload.NotifyNoProposalChosen,
 		"no main mode proposal in common: peer offers %s, policy accepts %s", list(offered), list(accepted))
@@ -187,7 +254,7 @@ func readMainMode(t payload.Transform) (MainModeChoice, error) {
 	if err != nil {
 		return c, err
 	}
-	if v[payload.AttrAuthMethod] != payload.AuthPSK {
+	if c.Method = AuthMethod(v[payload.AttrAuthMethod]); c.Method != PreSharedKey && !c.Method.Signature() && !c.Method.Encryption() {
 		return c, unsupported(payload.ProtocolISAKMP, payload.AttrAuthMethod, v)
 	}
 	for _, known := range mainModeCiphers {

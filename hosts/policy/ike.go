@@ -30,10 +30,10 @@ func (c *Compiled) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
 func (p *Policy) mainMode(auth []AuthMethod) ike.MainMode {
 	m := p.MainMode
 	return ike.MainMode{
-		Proposals:    m.proposals(),
-		PreSharedKey: []byte(auth[0].PreSharedKey),
-		Lifetime:     cmp.Or(m.Lifetime, DefaultMainModeLifetime),
-		QuickModes:   m.QuickModes,
+		Proposals:  m.proposals(),
+		Auth:       []ike.Auth{{Method: ike.PreSharedKey, PreSharedKey: []byte(auth[0].PreSharedKey)}},
+		Lifetime:   cmp.Or(m.Lifetime, DefaultMainModeLifetime),
+		QuickModes: m.QuickModes,
 	}
 }
 

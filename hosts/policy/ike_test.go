@@ -35,8 +35,8 @@ func TestMainMode(t *testing.T) {
 	} {
 		mm, ok := c.MainMode(v.local, v.remote)
 		require.Equal(t, v.key != "", ok, "%v", v)
-		require.Equal(t, v.key, string(mm.PreSharedKey))
 		if ok {
+			require.Equal(t, v.key, string(mm.Auth[0].PreSharedKey))
 			require.Equal(t, DefaultMainModeProposals(), mm.Proposals)
 			require.Equal(t, 8*time.Hour, mm.Lifetime)
 			require.Zero(t, mm.QuickModes)
@@ -45,7 +45,7 @@ func TestMainMode(t *testing.T) {
 	p.MainMode = MainMode{Proposals: []ike.MainModeProposal{{Cipher: "aes128-cbc", Hash: "sha256", Group: 14}}, Lifetime: time.Minute, QuickModes: 1}
 	mm, ok := compile(t, p, "10.0.0.1").MainMode(me, addr("10.0.0.3"))
 	require.True(t, ok)
-	require.Equal(t, ike.MainMode{Proposals: p.MainMode.Proposals, PreSharedKey: []byte("subnet key"), Lifetime: time.Minute, QuickModes: 1}, mm)
+	require.Equal(t, ike.MainMode{Proposals: p.MainMode.Proposals, Auth: []ike.Auth{{Method: ike.PreSharedKey, PreSharedKey: []byte("subnet key")}}, Lifetime: time.Minute, QuickModes: 1}, mm)
 }
 
 func TestQuickMode(t *testing.T) {
@@ -102,7 +102,7 @@ func TestTunnelsInIKE(t *testing.T) {
 	for remote, key := range map[string]string{"192.0.2.2": "out", "10.0.0.7": "other", "203.0.113.9": "alone"} {
 		m, ok := c.MainMode(addr("10.0.0.1"), addr(remote))
 		require.True(t, ok)
-		require.Equal(t, key, string(m.PreSharedKey), remote)
+		require.Equal(t, key, string(m.Auth[0].PreSharedKey), remote)
 	}
 	_, ok = c.MainMode(addr("10.5.0.1"), addr("203.0.113.9"))
 	require.False(t, ok, "no tunnel ends at the other address")

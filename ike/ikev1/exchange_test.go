@@ -35,7 +35,7 @@ var now = time.Date(2005, 3, 30, 0, 0, 0, 0, time.UTC)
 
 func newSide(t *testing.T, seed byte) *side {
 	s := &side{t: t, next: 0x1000 * uint32(seed)}
-	s.policy = ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 1}}, PreSharedKey: []byte("psk")}
+	s.policy = ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 1}}, Auth: []ike.Auth{{Method: ike.PreSharedKey, PreSharedKey: []byte("psk")}}}
 	s.quick = ike.QuickMode{Proposals: []ipsec.Proposal{{
 		Transforms: []ipsec.Transform{{Protocol: ipsec.ESP, Cipher: "3des-cbc", Auth: "hmac-sha1-96"}},
 		Lifetime:   ipsec.Lifetime{Duration: time.Hour}, Mode: ipsec.Transport,

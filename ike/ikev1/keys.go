@@ -10,7 +10,7 @@ import (
 	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
-// keys are the secrets of a main mode, RFC 2409, Section 5 and Appendix B.
+// keys are the secrets of a phase 1, RFC 2409, Section 5 and Appendix B.
 type keys struct {
 	hash   *suite.Hash
 	cipher *suite.Cipher
@@ -20,14 +20,13 @@ type keys struct {
 	block           cipher.Block
 }
 
-// newKeys derives the keys of a main mode with a pre-shared key. ni and nr are nonce bodies.
-func newKeys(p ike.MainModeProposal, psk, ni, nr, gxy []byte, c ike.Cookies) (*keys, error) {
-	k := &keys{hash: suite.HashNamed(p.Hash), cipher: suite.CipherNamed(p.Cipher)}
+// newKeys derives the keys of a phase 1 from SKEYID, which depends on the method of authentication.
+func newKeys(p ike.MainModeProposal, skeyid, gxy []byte, c ike.Cookies) (*keys, error) {
+	k := &keys{hash: suite.HashNamed(p.Hash), cipher: suite.CipherNamed(p.Cipher), skeyid: skeyid}
 	if k.hash == nil || k.cipher == nil {
 		return nil, fmt.Errorf("ikev1: no algorithms for %v", p)
 	}
 	prf, i, r := k.hash.PRF, c.Initiator[:], c.Responder[:]
-	k.skeyid = prf(psk, ni, nr)
 	k.d = prf(k.skeyid, gxy, i, r, []byte{0})
 	k.a = prf(k.skeyid, k.d, gxy, i, r, []byte{1})
 	k.e = prf(k.skeyid, k.a, gxy, i, r, []byte{2})

@@ -19,9 +19,19 @@ import (
 func example(t *testing.T) *keys {
 	t.Helper()
 	c := ike.Cookies{Initiator: [8]byte(unhex(t, "1122334455667788")), Responder: [8]byte(unhex(t, "99aabbccddeeff00"))}
-	k, err := newKeys(ike.MainModeProposal{Cipher: "3des-cbc", Hash: "sha1", Group: 2}, []byte("interop-lab-psk"), run(0, 16), run(0x10, 16), rep(3), c)
+	k, err := keysOf(ike.MainModeProposal{Cipher: "3des-cbc", Hash: "sha1", Group: 2}, "interop-lab-psk", run(0, 16), run(0x10, 16), rep(3), c)
 	require.NoError(t, err)
 	return k
+}
+
+// keysOf are the keys of a phase 1 with a pre-shared key.
+func keysOf(p ike.MainModeProposal, psk string, ni, nr, gxy []byte, c ike.Cookies) (*keys, error) {
+	sa := &SA{choice: ike.MainModeChoice{Proposal: p}}
+	skeyid, err := (&preShared{sa: sa, key: []byte(psk)}).skeyid(ni, nr, gxy)
+	if err != nil {
+		return nil, err
+	}
+	return newKeys(p, skeyid, gxy, c)
 }
 
 func unhex(t *testing.T, s string) []byte {
@@ -61,7 +71,7 @@ func TestWorkedExampleKeys(t *testing.T) {
 }
 
 func TestWorkedExampleMainMode(t *testing.T) {
-	offer, err := ike.OfferMainMode(ike.MainMode{Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}})
+	offer, err := ike.OfferMainMode(ike.MainMode{Auth: []ike.Auth{{Method: ike.PreSharedKey, PreSharedKey: []byte("interop-lab-psk")}}, Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}}})
 	require.NoError(t, err)
 	sai := payload.Body(offer)
 	require.Equal(t, "00000001000000010000002c0101000100000024010100008001000580020002"+
@@ -145,7 +155,7 @@ func TestWorkedExampleDelete(t *testing.T) {
 func TestCipherKeyLengths(t *testing.T) {
 	for _, cipher := range []string{"des-cbc", "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
 		for _, hash := range []string{"md5", "sha1", "sha256", "sha384", "sha512"} {
-			k, err := newKeys(ike.MainModeProposal{Cipher: cipher, Hash: hash, Group: 2}, []byte("k"), run(0, 16), run(1, 16), rep(3), ike.Cookies{})
+			k, err := keysOf(ike.MainModeProposal{Cipher: cipher, Hash: hash, Group: 2}, "k", run(0, 16), run(1, 16), rep(3), ike.Cookies{})
 			require.NoError(t, err)
 			require.Len(t, k.cipherKey, k.cipher.KeyLen)
 			if k.cipher.KeyLen <= k.hash.Size {

@@ -129,9 +129,9 @@ func TestKnownAnswers(t *testing.T) {
 		t.Run(row.p.String(), func(t *testing.T) {
 			c := ike.Cookies{Initiator: [8]byte(unhex(t, "1122334455667788")), Responder: [8]byte(unhex(t, "99aabbccddeeff00"))}
 			rep := func(b byte) []byte { return bytes.Repeat([]byte{b}, suite.GroupNumbered(row.p.Group).Len()) }
-			k, err := newKeys(row.p, []byte("interop-lab-psk"), run(0, 16), run(0x10, 16), rep(3), c)
+			k, err := keysOf(row.p, "interop-lab-psk", run(0, 16), run(0x10, 16), rep(3), c)
 			require.NoError(t, err)
-			offer, err := ike.OfferMainMode(ike.MainMode{Proposals: []ike.MainModeProposal{row.p}})
+			offer, err := ike.OfferMainMode(ike.MainMode{Proposals: []ike.MainModeProposal{row.p}, Auth: []ike.Auth{{Method: ike.PreSharedKey, PreSharedKey: []byte("interop-lab-psk")}}})
 			require.NoError(t, err)
 			sai := payload.Body(offer)
 			idI := payload.ID{IDType: payload.IDIPv4, Data: []byte{10, 0, 0, 1}}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/suite"
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
@@ -28,7 +29,7 @@ func (sa *SA) mainMode(now time.Time, m *message) {
 		sa.ignore(m, 0, "our own message came back")
 		return
 	}
-	if m.Flags&payload.Encrypted != 0 && sa.state >= awaits2 && sa.state <= awaits4 {
+	if m.Flags&payload.Encrypted != 0 && sa.state >= awaits2 && sa.state <= awaits4 && !(sa.aggressive && sa.state == awaits3) {
 		sa.drop(now, m, ike.Errorf(ike.CodeProcessing, 0, "it is encrypted"))
 		return
 	}
@@ -37,7 +38,11 @@ func (sa *SA) mainMode(now time.Time, m *message) {
 	case awaits2:
 		err = sa.message2(now, m)
 	case awaits3:
-		err = sa.message3(now, m)
+		if sa.aggressive {
+			err = sa.aggressive3(now, m)
+		} else {
+			err = sa.message3(now, m)
+		}
 	case awaits4:
 		err = sa.message4(now, m)
 	case awaits5:
@@ -56,6 +61,12 @@ func (sa *SA) mainMode(now time.Time, m *message) {
 	}
 }
 
+// hash is that of the proposal agreed on.
+func (sa *SA) hash() *suite.Hash { return suite.HashNamed(sa.choice.Proposal.Hash) }
+
+// cipher is that of the proposal agreed on.
+func (sa *SA) cipher() *suite.Cipher { return suite.CipherNamed(sa.choice.Proposal.Cipher) }
+
 // number is the place of the awaited message in main mode.
 func (s state) number() int {
 	switch s {
@@ -68,7 +79,7 @@ func (s state) number() int {
 // mainModeCopy answers a copy of the peer's last message, see the package documentation.
 func (sa *SA) mainModeCopy(now time.Time, m *message) {
 	number := sa.last.record.Number - 1
-	if sa.initiator {
+	if sa.initiator && !sa.aggressive { // in aggressive mode message 3 has no timer
 		sa.ignore(m, 0, "a copy, which the initiator does not answer in main mode")
 		return
 	}
@@ -126,40 +137,15 @@ func (sa *SA) accept(m *message, number int) {
 	sa.last.timer.Stop()
 }
 
-// keyExchange draws our private key and nonce and makes the payloads of message 3 or 4.
-func (sa *SA) keyExchange() ([]payload.Payload, error) {
-	var err error
-	if sa.private, err = sa.group.GenerateKey(sa.env.Config.Rand); err != nil {
-		return nil, err
-	}
-	if sa.ownNonce, err = sa.env.Config.Random(sa.env.Config.NonceLength()); err != nil {
-		return nil, err
-	}
-	return []payload.Payload{payload.KeyExchange{Data: sa.private.Public()}, payload.Nonce{Data: sa.ownNonce}}, nil
-}
-
-// peerKeys reads the peer's public value and nonce from message 3 or 4.
-func (sa *SA) peerKeys(m *message) (ke, nonce []byte, err error) {
-	if err := m.parse(); err != nil {
-		return nil, nil, err
-	}
-	k, _, err := payload.One[payload.KeyExchange](m.chain)
-	if err != nil {
-		return nil, nil, err
-	}
-	n, _, err := payload.One[payload.Nonce](m.chain)
-	return k.Data, n.Data, err
-}
-
 func (sa *SA) message3(now time.Time, m *message) error {
-	ke, nonce, err := sa.peerKeys(m)
+	ke, nonce, err := sa.method.receive(now, m)
 	if err != nil {
 		return err
 	}
-	ps, err := sa.keyExchange()
+	ps, err := sa.method.exchange(now)
 	if err != nil {
 		sa.heard(m, 3, "")
-		sa.fail(err)
+		sa.failSaying(now, err)
 		return nil
 	}
 	shared, err := sa.private.Shared(ke)
@@ -168,6 +154,7 @@ func (sa *SA) message3(now time.Time, m *message) error {
 	}
 	sa.accept(m, 3)
 	sa.peerKE, sa.peerNonce = ke, nonce
+	sa.takeRequests(m)
 	if err := sa.deriveKeys(nonce, sa.ownNonce, ke, sa.private.Public(), shared); err != nil {
 		sa.fail(err)
 		return nil
@@ -181,8 +168,11 @@ func (sa *SA) message3(now time.Time, m *message) error {
 // key to the trace at once: a capture of a negotiation that fails from here on
 // can be decrypted too.
 func (sa *SA) deriveKeys(ni, nr, gxi, gxr, gxy []byte) error {
-	var err error
-	if sa.keys, err = newKeys(sa.choice.Proposal, sa.policy.PreSharedKey, ni, nr, gxy, sa.cookies); err != nil {
+	skeyid, err := sa.method.skeyid(ni, nr, gxy)
+	if err != nil {
+		return err
+	}
+	if sa.keys, err = newKeys(sa.choice.Proposal, skeyid, gxy, sa.cookies); err != nil {
 		return err
 	}
 	sa.iv = sa.keys.iv(gxi, gxr)
@@ -194,7 +184,7 @@ func (sa *SA) deriveKeys(ni, nr, gxi, gxr, gxy []byte) error {
 }
 
 func (sa *SA) message4(now time.Time, m *message) error {
-	ke, nonce, err := sa.peerKeys(m)
+	ke, nonce, err := sa.method.receive(now, m)
 	if err != nil {
 		return err
 	}
@@ -204,16 +194,17 @@ func (sa *SA) message4(now time.Time, m *message) error {
 	}
 	sa.accept(m, 4)
 	sa.peerKE, sa.peerNonce = ke, nonce
+	sa.takeRequests(m)
 	if err := sa.deriveKeys(sa.ownNonce, nonce, sa.private.Public(), ke, shared); err != nil {
 		sa.fail(err)
 		return nil
 	}
-	ps := sa.proof()
-	if !sa.env.Config.NoInitialContact && sa.env.Alone(now, sa) {
-		ps = append(ps, payload.Notify{
-			DOI: payload.DOIIPsec, Protocol: payload.ProtocolISAKMP, NotifyType: payload.NotifyInitialContact, SPI: sa.spi(),
-		})
+	ps, err := sa.method.prove(now)
+	if err != nil {
+		sa.failSaying(now, err)
+		return nil
 	}
+	ps = append(ps, sa.initialContact(now)...)
 	var msg []byte
 	msg, sa.iv = sa.sealed(payload.MainMode, 0, sa.iv, ps...)
 	sa.state = awaits6
@@ -221,12 +212,35 @@ func (sa *SA) message4(now time.Time, m *message) error {
 	return nil
 }
 
+// initialContact is the notification that this host has no other SA with the peer, where that is so.
+func (sa *SA) initialContact(now time.Time) []payload.Payload {
+	if sa.env.Config.NoInitialContact || !sa.env.Alone(now, sa) {
+		return nil
+	}
+	return []payload.Payload{payload.Notify{
+		DOI: payload.DOIIPsec, Protocol: payload.ProtocolISAKMP, NotifyType: payload.NotifyInitialContact, SPI: sa.spi(),
+	}}
+}
+
+// failSaying ends a phase 1 for a fault that the peer learns of: under the keys,
+// once there are any ("during the third round trip they are protected", MS-IKEE, 3.1.5).
+func (sa *SA) failSaying(now time.Time, err error) {
+	switch n := ike.NotifyOf(err); {
+	case n == 0:
+	case sa.keys != nil:
+		sa.sendNotify(now, n, payload.ProtocolISAKMP, sa.spi())
+	case sa.env.MayNotify(now):
+		sa.notifyClear(now, &outgoing{}, n)
+	}
+	sa.fail(err)
+}
+
 // establish ends phase 1. Its secrets that nothing needs any more are dropped.
 func (sa *SA) establish(now time.Time) {
 	sa.state = established
 	sa.since = now
 	sa.endAfter(sa.choice.Lifetime)
-	sa.private, sa.offer, sa.sai = nil, nil, nil
+	sa.private, sa.offer, sa.sai, sa.method = nil, nil, nil, nil
 	sa.negotiated("established", nil)
 	sa.emit(ike.EventMainMode{
 		Local: sa.local.Addr(), Remote: sa.remote.Addr(), Cookies: sa.cookies, Initiator: sa.initiator, Expires: sa.expires,

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"encoding/binary"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike"
@@ -31,6 +32,42 @@ func (m *message) parse() error {
 	}
 	m.chain = chain
 	return nil
+}
+
+// parseAround reads a message in the clear of which the bodies of some payloads are encrypted; those stay as they are.
+func (m *message) parseAround(sealed ...payload.Type) error {
+	chain, rest, err := payload.Split(m.Next, m.raw[payload.HeaderLen:])
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return ike.Errorf(ike.CodeProcessing, payload.NotifyUnequalPayloadLengths, "%d bytes after the last payload", len(rest))
+	}
+	for i, item := range chain {
+		if slices.Contains(sealed, item.Payload.Type()) {
+			continue
+		}
+		if err := payload.Decode(chain[i : i+1]); err != nil {
+			return err
+		}
+	}
+	m.chain = chain
+	return nil
+}
+
+// only is the one payload of a type.
+func (m *message) only(t payload.Type) (item payload.Item, err error) {
+	found := 0
+	for _, i := range m.chain {
+		if i.Payload.Type() == t {
+			item = i
+			found++
+		}
+	}
+	if found != 1 {
+		return item, ike.Errorf(ike.CodeProcessing, payload.NotifyPayloadMalformed, "%d %v payloads in a message that needs one", found, t)
+	}
+	return item, nil
 }
 
 // decrypt reads an encrypted message as far as its generic headers and decodes what it can.

@@ -9,11 +9,10 @@ import (
 	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
-// Initiate starts a main mode: it sends message 1.
+// Initiate starts a main mode, or an aggressive mode where the policy says so: it sends message 1.
 func Initiate(env *Env, now time.Time, local, remote netip.AddrPort, policy ike.MainMode) (*SA, error) {
-	sa := &SA{env: env, local: local, remote: remote, initiator: true, policy: policy, state: awaits2, used: map[usedID]struct{}{}}
-	if len(policy.PreSharedKey) == 0 {
-		return nil, ike.Errorf(ike.CodeNoPolicy, 0, "no pre-shared key for %v", remote.Addr())
+	sa := &SA{
+		env: env, local: local, remote: remote, initiator: true, aggressive: policy.Aggressive, policy: policy, state: awaits2, used: map[usedID]struct{}{},
 	}
 	var err error
 	if sa.offer, err = ike.OfferMainMode(policy); err != nil {
@@ -24,15 +23,26 @@ func Initiate(env *Env, now time.Time, local, remote netip.AddrPort, policy ike.
 	}
 	sa.sai = payload.Body(sa.offer)
 	sa.negotiated("started", nil)
-	ps := append([]payload.Payload{sa.offer}, env.vendorIDs()...)
-	sa.send(now, &sa.last, sa.clear(payload.MainMode, 0, ps...), 1, true, "", ps...)
+	ps := []payload.Payload{sa.offer}
+	if sa.aggressive {
+		more, err := sa.aggressiveOffer(now)
+		if err != nil {
+			sa.fail(err)
+			return nil, err
+		}
+		ps = append(ps, more...)
+	}
+	ps = append(ps, env.vendorIDs()...)
+	sa.send(now, &sa.last, sa.clear(sa.phase1(), 0, ps...), 1, true, "", ps...)
 	return sa, nil
 }
 
 // Respond answers message 1 with message 2, or with a refusal. The result is
 // dead when the message deserves neither.
 func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.Header, raw []byte, policy ike.MainMode) *SA {
-	sa := &SA{env: env, local: local, remote: remote, policy: policy, state: dead, used: map[usedID]struct{}{}, heardLast: raw}
+	sa := &SA{
+		env: env, local: local, remote: remote, aggressive: h.Exchange == payload.Aggressive, policy: policy, state: dead, used: map[usedID]struct{}{}, heardLast: raw,
+	}
 	m := &message{Header: h, raw: raw}
 	sa.cookies.Initiator = h.CookieI
 	if sa.cookies.Responder, sa.err = env.newCookie(); sa.err != nil {
@@ -49,23 +59,39 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 	}
 	sa.heard(m, 1, "")
 	sa.negotiated("started", nil)
-	if sa.choice, err = ike.SelectMainMode(offer, policy, env.Config.Preference); err == nil && len(policy.PreSharedKey) == 0 {
-		err = ike.Errorf(ike.CodeNoPolicy, payload.NotifyNoProposalChosen, "no pre-shared key for %v", remote.Addr())
-	}
-	if err != nil {
-		// Remembered as refused, so that its copies do not count as new negotiations.
-		sa.fail(err)
-		sa.state, sa.until = refused, now.Add(ike.Linger(env.Config.Gaps()))
-		if env.MayNotify(now) {
-			sa.notifyClear(now, &sa.last, ike.NotifyOf(err))
-		}
+	if sa.choice, err = ike.SelectMainMode(offer, policy, env.Config.Preference); err != nil {
+		sa.refuse(now, err)
 		return sa
 	}
-	sa.group = suite.GroupNumbered(sa.choice.Proposal.Group)
+	sa.chosen()
+	ps := []payload.Payload{sa.choice.Reply()}
+	if sa.aggressive {
+		more, err := sa.aggressiveAnswer(now, m)
+		if err != nil {
+			sa.refuse(now, err)
+			return sa
+		}
+		ps = append(ps, more...)
+	}
 	sa.state = awaits3
-	ps := append([]payload.Payload{sa.choice.Reply()}, env.vendorIDs()...)
-	sa.send(now, &sa.last, sa.clear(payload.MainMode, 0, ps...), 2, true, "", ps...)
+	ps = append(ps, env.vendorIDs()...)
+	sa.send(now, &sa.last, sa.clear(sa.phase1(), 0, ps...), 2, true, "", ps...)
 	return sa
+}
+
+// chosen follows the choice of a transform.
+func (sa *SA) chosen() {
+	sa.group, sa.method = suite.GroupNumbered(sa.choice.Proposal.Group), sa.newMethod()
+}
+
+// refuse ends an SA of which message 1 was refused. It is remembered, so that copies
+// of the message do not count as new negotiations.
+func (sa *SA) refuse(now time.Time, err error) {
+	sa.fail(err)
+	sa.state, sa.until = refused, now.Add(ike.Linger(sa.env.Config.Gaps()))
+	if n := ike.NotifyOf(err); n != 0 && sa.env.MayNotify(now) {
+		sa.notifyClear(now, &sa.last, n)
+	}
 }
 
 func (sa *SA) message1(m *message) (*payload.SA, error) {
@@ -104,12 +130,17 @@ func (sa *SA) message2(now time.Time, m *message) error {
 	if err != nil {
 		return err
 	}
-	sa.choice, sa.group = choice, suite.GroupNumbered(choice.Proposal.Group)
+	if sa.aggressive {
+		return sa.aggressive2(now, m, choice)
+	}
+	sa.choice = choice
+	sa.chosen()
 	sa.cookies.Responder = m.CookieR
 	sa.accept(m, 2)
-	ps, err := sa.keyExchange()
+	sa.takeRequests(m)
+	ps, err := sa.method.exchange(now)
 	if err != nil {
-		sa.fail(err)
+		sa.failSaying(now, err)
 		return nil
 	}
 	sa.state = awaits4

@@ -1,7 +1,7 @@
 package ikev1
 
 import (
-	"crypto/hmac"
+	"errors"
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike"
@@ -9,58 +9,55 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// proof is our identity and HASH_I or HASH_R, RFC 2409, Section 5.
-func (sa *SA) proof() []payload.Payload {
-	id := sa.policy.Identity.Payload(sa.local.Addr())
-	own, other := sa.cookies.Initiator, sa.cookies.Responder
-	if !sa.initiator {
-		own, other = other, own
-	}
-	h := sa.keys.authHash(sa.private.Public(), sa.peerKE, own, other, sa.sai, payload.Body(id))
-	return []payload.Payload{id, payload.Hash{Data: h}}
-}
-
-// checkProof decrypts message 5 or 6 and checks the peer's hash.
-func (sa *SA) checkProof(m *message) error {
+// checkProof decrypts message 5 or 6 and checks the peer's proof. done reports that
+// the exchange is over: what was wrong is final.
+func (sa *SA) checkProof(now time.Time, m *message, number int) (done bool, err error) {
 	if m.Flags&payload.Encrypted == 0 {
-		return ike.Errorf(ike.CodeProcessing, 0, "it is not encrypted")
+		return false, ike.Errorf(ike.CodeProcessing, 0, "it is not encrypted")
 	}
-	differ := func(what string) error {
-		return ike.Errorf(ike.CodeAuthFailed, payload.NotifyPayloadMalformed, "%s: the pre-shared keys differ, or it was altered on the way", what)
-	}
-	_, _, err := m.decrypt(sa.keys, sa.iv)
-	if err == nil {
+	if _, _, err = m.decrypt(sa.keys, sa.iv); err == nil {
 		err = m.malformed
 	}
 	if err != nil {
 		m.chain, m.malformed = nil, nil // noise, not worth showing
-		return differ("it decrypts to noise")
+		return false, sa.method.noise("it decrypts to noise")
 	}
-	_, id, err := payload.One[payload.ID](m.chain)
-	if err != nil {
-		return differ("it decrypts to a message without one identity")
+	if err = sa.method.check(now, m); err != nil {
+		return sa.finally(now, m, number, err)
 	}
-	hash, _, err := payload.One[payload.Hash](m.chain)
-	if err != nil {
-		return differ("it decrypts to a message without one hash")
-	}
-	own, other := sa.cookies.Responder, sa.cookies.Initiator
-	if !sa.initiator {
-		own, other = other, own
-	}
-	// RFC 2408, Section 5.11 names the notification for a hash that fails.
-	if !hmac.Equal(hash.Data, sa.keys.authHash(sa.peerKE, sa.private.Public(), own, other, sa.sai, id.Body())) {
-		return ike.Errorf(ike.CodeAuthFailed, payload.NotifyAuthenticationFailed, "the peer's hash does not verify")
-	}
-	if p, ok := id.Payload.(payload.ID); ok {
-		sa.peerID = p.String()
-	}
-	return nil
+	return false, nil
 }
 
-// checkID applies RFC 2407, Section 4.6.2 to the identity of an authenticated peer.
-func (sa *SA) checkID(m *message) error {
-	id, _, _ := payload.One[payload.ID](m.chain)
+// finally ends phase 1 where a fault of the peer's proof is final, and tells the peer.
+func (sa *SA) finally(now time.Time, m *message, number int, err error) (done bool, _ error) {
+	f, ok := errors.AsType[final](err)
+	if !ok {
+		return false, err
+	}
+	sa.accept(m, number)
+	if m.nextIV != nil {
+		sa.iv = m.nextIV
+	}
+	sa.reject(now, f.error)
+	return true, nil
+}
+
+// reject ends phase 1 because of who the peer has proved to be. A responder that has
+// sent its last message takes the SA for established.
+func (sa *SA) reject(now time.Time, err error) {
+	if n := ike.NotifyOf(err); n != 0 {
+		sa.sendNotify(now, n, payload.ProtocolISAKMP, sa.spi())
+	}
+	if sa.initiator && !sa.aggressive {
+		sa.sendDelete(now, payload.ProtocolISAKMP, sa.spi())
+	}
+	sa.fail(err)
+}
+
+// identified takes note of who an authenticated peer is, and applies RFC 2407, Section 4.6.2 to its identity.
+func (sa *SA) identified() error {
+	id := sa.claimed
+	sa.peerID = id.String()
 	if id.Protocol == 0 && id.Port == 0 || id.Protocol == ipsec.ProtoUDP && id.Port == 500 {
 		return nil
 	}
@@ -68,24 +65,23 @@ func (sa *SA) checkID(m *message) error {
 }
 
 func (sa *SA) message5(now time.Time, m *message) error {
-	if err := sa.checkProof(m); err != nil {
+	if done, err := sa.checkProof(now, m, 5); done || err != nil {
 		return err
 	}
 	sa.accept(m, 5)
 	sa.iv = m.nextIV
 	sa.genuine(now, m)
-	if err := sa.checkID(m); err != nil {
-		sa.sendNotify(now, ike.NotifyOf(err), payload.ProtocolISAKMP, sa.spi())
-		sa.fail(err)
+	sa.takeRequests(m)
+	if err := sa.identified(); err != nil {
+		sa.reject(now, err)
 		return nil
 	}
-	ps := sa.proof()
-	offered := ipsec.Lifetime{Duration: sa.choice.Lifetime, Kilobytes: sa.choice.Kilobytes}
-	l := ike.Shorter(offered, ipsec.Lifetime{Duration: sa.policy.Life(), Kilobytes: sa.policy.Kilobytes})
-	if sa.env.Config.ShortenMainMode && l != offered {
-		ps = append(ps, ike.ResponderLifetime(payload.ProtocolISAKMP, sa.spi(), l))
-		sa.choice.Lifetime, sa.choice.Kilobytes = l.Duration, l.Kilobytes
+	ps, err := sa.method.prove(now)
+	if err != nil {
+		sa.failSaying(now, err)
+		return nil
 	}
+	ps = append(ps, sa.shortened()...)
 	var msg []byte
 	msg, sa.iv = sa.sealed(payload.MainMode, 0, sa.iv, ps...)
 	sa.send(now, &sa.last, msg, 6, false, "", ps...)
@@ -94,17 +90,26 @@ func (sa *SA) message5(now time.Time, m *message) error {
 	return nil
 }
 
+// shortened is the notification that we keep to a shorter lifetime than was offered, if we do.
+func (sa *SA) shortened() []payload.Payload {
+	offered := ipsec.Lifetime{Duration: sa.choice.Lifetime, Kilobytes: sa.choice.Kilobytes}
+	l := ike.Shorter(offered, ipsec.Lifetime{Duration: sa.policy.Life(), Kilobytes: sa.policy.Kilobytes})
+	if !sa.env.Config.ShortenMainMode || l == offered {
+		return nil
+	}
+	sa.choice.Lifetime, sa.choice.Kilobytes = l.Duration, l.Kilobytes
+	return []payload.Payload{ike.ResponderLifetime(payload.ProtocolISAKMP, sa.spi(), l)}
+}
+
 func (sa *SA) message6(now time.Time, m *message) error {
-	if err := sa.checkProof(m); err != nil {
+	if done, err := sa.checkProof(now, m, 6); done || err != nil {
 		return err
 	}
 	sa.accept(m, 6)
 	sa.iv = m.nextIV
 	sa.genuine(now, m)
-	if err := sa.checkID(m); err != nil {
-		sa.sendNotify(now, ike.NotifyOf(err), payload.ProtocolISAKMP, sa.spi())
-		sa.sendDelete(now, payload.ProtocolISAKMP, sa.spi()) // the responder takes the SA for established
-		sa.fail(err)
+	if err := sa.identified(); err != nil {
+		sa.reject(now, err)
 		return nil
 	}
 	sa.establish(now)

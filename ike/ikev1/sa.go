@@ -45,6 +45,7 @@ type SA struct {
 	env           *Env
 	local, remote netip.AddrPort
 	initiator     bool
+	aggressive    bool // phase 1 is an aggressive mode
 	cookies       ike.Cookies
 	policy        ike.MainMode
 	state         state
@@ -58,7 +59,12 @@ type SA struct {
 	group               *suite.Group
 	private             *suite.PrivateKey
 	peerKE              []byte
-	peerID              string // what the peer calls itself, once it has proved who it is
+	method              method
+	ownID               payload.ID
+	claimed             payload.ID    // what the peer calls itself
+	claimedBody         func() []byte // the body of that payload as received
+	requested           [][]byte      // names of the authorities of which the peer wants a certificate
+	peerID              string        // what the peer calls itself, once it has proved who it is
 	ownNonce, peerNonce []byte
 	keys                *keys
 	last                outgoing // our last message of main mode
@@ -106,6 +112,14 @@ func (sa *SA) Remote() netip.AddrPort { return sa.remote }
 
 // Initiator reports whether this side sent message 1.
 func (sa *SA) Initiator() bool { return sa.initiator }
+
+// phase1 is the exchange with which the SA is established.
+func (sa *SA) phase1() payload.Exchange {
+	if sa.aggressive {
+		return payload.Aggressive
+	}
+	return payload.MainMode
+}
 
 // Cookies name the SA; the responder's is zero until message 2.
 func (sa *SA) Cookies() ike.Cookies { return sa.cookies }
@@ -203,9 +217,9 @@ func (sa *SA) HandleDatagram(now time.Time, h payload.Header, raw []byte) {
 	case h.CookieR != sa.cookies.Responder && sa.state != awaits2 && !bytes.Equal(raw, sa.heardLast): // message 1 has none
 		sa.env.Statistics.InvalidCookies++
 		sa.heard(m, 0, "ignored: the responder's cookie is another one")
-	case h.Exchange == payload.MainMode && h.MessageID != 0:
+	case h.Exchange == sa.phase1() && h.MessageID != 0:
 		sa.ignore(m, 0, "phase 1 has no message ID") // RFC 2408, Section 3.1
-	case h.Exchange == payload.MainMode:
+	case h.Exchange == sa.phase1():
 		sa.mainMode(now, m)
 	case h.Exchange == payload.QuickMode:
 		sa.quickMode(now, m)

@@ -237,7 +237,7 @@ func TestNoMainModeProposalInCommon(t *testing.T) {
 	require.Equal(t, []string{"main mode started", "main mode failed"}, b.negotiations(), "seven copies are one negotiation")
 	g := traced[trace.Negotiation](b)[1]
 	require.Equal(t, 13868, g.Code)
-	require.Contains(t, g.Reason, "peer offers 3des-cbc/sha1/2, policy accepts aes256-cbc/sha256/14")
+	require.Contains(t, g.Reason, "peer offers 3des-cbc/sha1/2, pre-shared key, policy accepts aes256-cbc/sha256/14, pre-shared key")
 	var answers [][]byte
 	for _, d := range n.sent {
 		if exchangeOf(d) == payload.Informational {
@@ -367,7 +367,7 @@ func TestWhatCannotBeOffered(t *testing.T) {
 	a.psk = ""
 	a.mux.DeletePeer(n.now, b.addr)
 	a.request(b)
-	a.wantFailure("no key, no main mode", "no pre-shared key for 10.0.0.2", ike.CodeNoPolicy)
+	a.wantFailure("no key, no main mode", "the pre-shared key is empty", ike.CodeNoPolicy)
 	a.failed, a.psk = nil, "x"
 	a.mainMode.Proposals = []ike.MainModeProposal{{Cipher: "aes128-gcm16", Hash: "sha1", Group: 2}}
 	a.request(b)

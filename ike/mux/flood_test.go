@@ -29,7 +29,8 @@ func message(x payload.Exchange, ci, cr uint64, mid uint32, f payload.Flags, ps 
 }
 
 func offer(t testing.TB, h *host) *payload.SA {
-	sa, err := ike.OfferMainMode(h.mainMode)
+	mm, _ := h.MainMode(h.addr, h.addr)
+	sa, err := ike.OfferMainMode(mm)
 	require.NoError(t, err)
 	return sa
 }
@@ -105,7 +106,7 @@ func TestStrayMessages(t *testing.T) {
 		{"authentication only", "10.0.0.1:500", message(payload.Informational, ci, cr, 7, payload.AuthenticationOnly), none, "unsupported flags: authentication only"},
 		{"a flag that does not exist", "10.0.0.1:500", message(payload.MainMode, 9, 0, 0, 0x80, offer(t, b)), none, "unsupported flags: 0x80"},
 		{"no initiator's cookie", "10.0.0.1:500", message(payload.MainMode, zero, 9, 0, 0), none, "initiator's cookie is zero"},
-		{"aggressive mode", "10.0.0.1:500", message(payload.Aggressive, 9, 0, 0, 0, offer(t, b)), payload.NotifyUnsupportedExchangeType, "aggressive mode is unsupported"},
+		{"aggressive mode", "10.0.0.1:500", message(payload.Aggressive, 9, 0, 0, 0, offer(t, b)), payload.NotifyUnsupportedExchangeType, "aggressive mode is off"},
 		{"message 1 with a message ID", "10.0.0.1:500", message(payload.MainMode, 9, 0, 7, 0, offer(t, b)), none, "has no message ID"},
 		{"message 1 encrypted", "10.0.0.1:500", message(payload.MainMode, 9, 0, 0, payload.Encrypted, offer(t, b)), none, "is not encrypted"},
 		{"message 1 without an SA", "10.0.0.1:500", message(payload.MainMode, 9, 0, 0, 0, payload.Nonce{Data: make([]byte, 8)}), payload.NotifyPayloadMalformed, "0 payloads of *payload.SA"},

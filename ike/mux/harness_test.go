@@ -152,7 +152,7 @@ func (h *host) bury(id said, why string) {
 
 func (h *host) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
 	mm := h.mainMode
-	mm.PreSharedKey = []byte(h.psk)
+	mm.Auth = []ike.Auth{{Method: ike.PreSharedKey, PreSharedKey: []byte(h.psk)}}
 	return mm, !h.deaf
 }
 

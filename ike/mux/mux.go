@@ -141,7 +141,7 @@ func (m *Mux) HandleDatagram(now time.Time, d ike.Datagram) {
 // respond takes a first message with cookies that are not known.
 func (m *Mux) respond(now time.Time, d ike.Datagram, h payload.Header, raw []byte) {
 	switch {
-	case h.Exchange != payload.MainMode:
+	case h.Exchange != payload.MainMode && h.Exchange != payload.Aggressive:
 		m.invalid(d, h, h.Exchange.String()+" is unsupported as a first exchange")
 		m.notify(now, d, h, payload.NotifyUnsupportedExchangeType)
 		return
@@ -158,6 +158,11 @@ func (m *Mux) respond(now time.Time, d ike.Datagram, h payload.Header, raw []byt
 	policy, ok := m.config.Policy.MainMode(d.Local.Addr(), d.Remote.Addr())
 	if !ok {
 		m.refused(d, h, "no rule concerns this peer")
+		return
+	}
+	if h.Exchange == payload.Aggressive && !policy.Aggressive {
+		m.invalid(d, h, "aggressive mode is off: it shows who talks, and a hash of the key at which words can be tried")
+		m.notify(now, d, h, payload.NotifyUnsupportedExchangeType)
 		return
 	}
 	m.add(now, ikev1.Respond(&m.env, now, d.Local, d.Remote, h, raw, policy))

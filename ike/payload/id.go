@@ -54,7 +54,8 @@ func (id ID) appendBody(dst []byte) []byte {
 	return append(dst, id.Data...)
 }
 
-func parseID(b []byte) (ID, error) {
+// ParseID reads the body of an Identification payload, which an exchange may have encrypted by itself.
+func ParseID(b []byte) (ID, error) {
 	s := cryptobyte.String(b)
 	var id ID
 	if !s.ReadUint8((*uint8)(&id.IDType)) || !s.ReadUint8(&id.Protocol) || !s.ReadUint16(&id.Port) {

@@ -190,7 +190,7 @@ func parseBody(t Type, body []byte) (Payload, error) {
 	case TypeNonce:
 		return parseNonce(body)
 	case TypeID:
-		return parseID(body)
+		return ParseID(body)
 	case TypeCert:
 		return parseCert(body)
 	case TypeCertReq:

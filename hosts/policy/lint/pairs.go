@@ -148,8 +148,7 @@ func (l *linter) between(a, b start, local, remote netip.Addr, said map[[3]strin
 		l.report(mainModesDoNotMeet, Ref{Part: MainModeSettings, Policy: a.Name}, "policy %s of %s and policy %s of %s have no main-mode method in common: %s, and %s",
 			a.Name, a.host.Name, b.Name, b.host.Name, mainModeNames(mine), mainModeNames(theirs))
 	}
-	alike := string(mine.PreSharedKey) == string(theirs.PreSharedKey)
-	if !alike && once(said, authDoesNotMeet, local.String(), remote.String()) {
+	if !authenticateAlike(mine, theirs) && once(said, authDoesNotMeet, local.String(), remote.String()) {
 		at := Ref{Part: WholePolicy, Policy: a.Name}
 		if r, ok := a.authenticates(local, remote); ok {
 			at = place{a.reviewed, r}.ref(WholeRule)
@@ -157,6 +156,15 @@ func (l *linter) between(a, b start, local, remote netip.Addr, said map[[3]strin
 		l.report(authDoesNotMeet, at, "policy %s of %s and policy %s of %s do not authenticate alike for %s and %s",
 			a.Name, a.host.Name, b.Name, b.host.Name, local, remote)
 	}
+}
+
+// authenticateAlike reports whether two policies have a method in common, and, where it is a preshared key, the same key.
+// Whether certificates meet is for the peers to find out.
+func authenticateAlike(mine, theirs ike.MainMode) bool {
+	return slices.ContainsFunc(mine.Auth, func(a ike.Auth) bool {
+		b, ok := theirs.By(a.Method)
+		return ok && string(a.PreSharedKey) == string(b.PreSharedKey)
+	})
 }
 
 // begins reports whether a tunnel begins at an address: the one for the other direction ends there.

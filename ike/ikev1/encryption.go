@@ -1,0 +1,190 @@
+package ikev1
+
+import (
+	"crypto/hmac"
+	"time"
+
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/ike/payload"
+)
+
+// encryption is authentication with public key encryption, in the first form
+// (RFC 2409, Section 5.2) and in the revised one (Section 5.3): whoever can
+// decrypt what was encrypted for a key has it.
+//
+// Nothing is said to the peer of a message that does not decrypt: that would make
+// us an oracle for whoever wants something decrypted.
+type encryption struct {
+	sa          *SA
+	auth        ike.Auth
+	revised     bool
+	credential  *ike.Credential
+	peer        ike.PublicKey
+	certificate []byte // of peer
+}
+
+// skeyid is prf(hash(Ni_b | Nr_b), CKY-I | CKY-R).
+func (e *encryption) skeyid(ni, nr, _ []byte) ([]byte, error) {
+	h, c := e.sa.hash(), e.sa.cookies
+	return h.PRF(h.Sum(ni, nr), c.Initiator[:], c.Responder[:]), nil
+}
+
+// own chooses what we prove who we are with, once.
+func (e *encryption) own(now time.Time) error {
+	if e.credential != nil {
+		return nil
+	}
+	c, err := e.auth.Certificates.Own(now, e.auth.Method, nil)
+	if err == nil {
+		if wrong := e.auth.Method.CheckKey(c.Key); wrong != nil {
+			err = ike.Errorf(ike.CodeNoCertificate, payload.NotifyCertificateUnavailable, "%v", wrong)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	e.credential = &c
+	e.sa.ownID = c.Identity.Payload(e.sa.local.Addr())
+	return nil
+}
+
+// known finds the peer's key, by its identity where it has given one.
+func (e *encryption) known(now time.Time, id *payload.ID) (err error) {
+	if e.peer, e.certificate, err = e.auth.Certificates.Known(now, e.sa.remote.Addr(), id); err != nil {
+		return err
+	}
+	if err := e.auth.Method.CheckKey(e.peer); err != nil {
+		return ike.Errorf(ike.CodeAuthFailed, payload.NotifyInvalidCertificate, "the peer's key: %v", err)
+	}
+	return nil
+}
+
+// exchange is, of the first form, KE, [HASH(1)], <ID_b>Pub, <N_b>Pub, and of the
+// revised one [HASH(1)], <N_b>Pub, <KE_b>Ke, <ID_b>Ke.
+func (e *encryption) exchange(now time.Time) ([]payload.Payload, error) {
+	if err := e.own(now); err != nil {
+		return nil, err
+	}
+	if e.sa.initiator {
+		if err := e.known(now, nil); err != nil {
+			return nil, err
+		}
+	}
+	if err := e.sa.drawKeys(); err != nil {
+		return nil, err
+	}
+	var hash []payload.Payload
+	if e.sa.initiator && e.certificate != nil {
+		// It tells a responder with several keys which of them was used.
+		hash = []payload.Payload{payload.Hash{Data: e.sa.hash().Sum(e.certificate)}}
+	}
+	nonce, err := e.seal(payload.TypeNonce, e.sa.ownNonce)
+	if err != nil {
+		return nil, err
+	}
+	ke := payload.KeyExchange{Data: e.sa.private.Public()}
+	if e.revised {
+		c := newRevised(e.sa, e.sa.ownNonce, e.sa.initiator)
+		if c == nil {
+			return nil, ike.Errorf(ike.CodeProcessing, 0, "no key of %s for the revised mode", e.sa.choice.Proposal.Cipher)
+		}
+		return append(hash, nonce, c.seal(ke), c.seal(e.sa.ownID)), nil
+	}
+	id, err := e.seal(payload.TypeID, payload.Body(e.sa.ownID))
+	if err != nil {
+		return nil, err
+	}
+	return append(append([]payload.Payload{ke}, hash...), id, nonce), nil
+}
+
+// seal encrypts the body of a payload with the peer's key.
+func (e *encryption) seal(t payload.Type, body []byte) (payload.Payload, error) {
+	b, err := e.peer.Encrypt(e.sa.env.Config.Rand, body)
+	if err != nil {
+		return nil, ike.Errorf(ike.CodeProcessing, 0, "encrypting the %v payload with the peer's key: %v", t, err)
+	}
+	return payload.Raw{T: t, Data: b}, nil
+}
+
+var errSealed = ike.Errorf(ike.CodeAuthFailed, 0, "what should be encrypted with our public key does not decrypt")
+
+// open undoes the peer's seal.
+func (e *encryption) open(m *message, t payload.Type) ([]byte, error) {
+	item, err := m.only(t)
+	if err != nil {
+		return nil, err
+	}
+	plain, err := e.credential.Key.Decrypt(item.Body())
+	if err != nil {
+		return nil, errSealed
+	}
+	return plain, nil
+}
+
+func (e *encryption) receive(now time.Time, m *message) (ke, nonce []byte, err error) {
+	if err := m.parseAround(payload.TypeID, payload.TypeNonce, payload.TypeKE, payload.TypeCert); err != nil {
+		return nil, nil, err
+	}
+	if err := e.own(now); err != nil {
+		return nil, nil, err
+	}
+	if err := e.checkUsed(m); err != nil {
+		return nil, nil, err
+	}
+	if nonce, err = e.open(m, payload.TypeNonce); err != nil {
+		return nil, nil, err
+	}
+	if len(nonce) < payload.MinNonce || len(nonce) > payload.MaxNonce {
+		return nil, nil, errSealed
+	}
+	var body []byte
+	if e.revised {
+		c := newRevised(e.sa, nonce, !e.sa.initiator)
+		if c == nil {
+			return nil, nil, errSealed
+		}
+		if ke, body, err = c.open(m); err != nil {
+			return nil, nil, err
+		}
+	} else {
+		item, err := m.only(payload.TypeKE)
+		if err != nil {
+			return nil, nil, err
+		}
+		ke = item.Body()
+		if body, err = e.open(m, payload.TypeID); err != nil {
+			return nil, nil, err
+		}
+	}
+	id, err := payload.ParseID(body)
+	if err != nil {
+		return nil, nil, err
+	}
+	e.sa.claimed, e.sa.claimedBody = id, func() []byte { return body }
+	// The initiator has used the responder's key already, and asks whether it is that of
+	// this name; the responder learns by it whose key it needs.
+	return ke, nonce, e.known(now, &id)
+}
+
+// checkUsed reads the hash by which the initiator says which of our keys it has used.
+func (e *encryption) checkUsed(m *message) error {
+	hash, err := m.only(payload.TypeHash)
+	if e.sa.initiator || err != nil || e.sa.aggressive && !e.sa.initiator && len(e.credential.Chain) == 0 {
+		return nil
+	}
+	if len(e.credential.Chain) > 0 && !hmac.Equal(hash.Body(), e.sa.hash().Sum(e.credential.Chain[0].Data)) {
+		return ike.Errorf(ike.CodeNoPrivateKey, payload.NotifyCertificateUnavailable, "the peer has encrypted with the key of another certificate than ours")
+	}
+	return nil
+}
+
+// prove is a hash alone: the identities have been exchanged.
+func (e *encryption) prove(time.Time) ([]payload.Payload, error) {
+	return []payload.Payload{payload.Hash{Data: e.sa.ownHash()}}, nil
+}
+
+func (e *encryption) noise(what string) error {
+	return ike.Errorf(ike.CodeAuthFailed, payload.NotifyPayloadMalformed, "%s: one side could not decrypt, or it was altered on the way", what)
+}
+
+func (e *encryption) check(_ time.Time, m *message) error { return e.sa.checkHash(m, e.noise) }
