@@ -27,26 +27,19 @@ const (
 	AuthOnly      Exchange = 3  // RFC 2408, Section 3.1
 	Aggressive    Exchange = 4  // RFC 2408, Section 3.1
 	Informational Exchange = 5  // RFC 2408, Section 3.1
+	Transaction   Exchange = 6  // draft-dukes-ike-mode-cfg-02, Section 3.1
 	QuickMode     Exchange = 32 // RFC 2409, Appendix A
 	NewGroup      Exchange = 33 // RFC 2409, Appendix A
 )
 
+var exchangeNames = map[Exchange]string{
+	Base: "base", MainMode: "main mode", AuthOnly: "authentication only", Aggressive: "aggressive mode", Informational: "informational",
+	Transaction: "transaction", QuickMode: "quick mode", NewGroup: "new group mode",
+}
+
 func (x Exchange) String() string {
-	switch x {
-	case Base:
-		return "base"
-	case MainMode:
-		return "main mode"
-	case AuthOnly:
-		return "authentication only"
-	case Aggressive:
-		return "aggressive mode"
-	case Informational:
-		return "informational"
-	case QuickMode:
-		return "quick mode"
-	case NewGroup:
-		return "new group mode"
+	if n, ok := exchangeNames[x]; ok {
+		return n
 	}
 	return fmt.Sprintf("exchange %d", uint8(x))
 }

@@ -27,12 +27,15 @@ const (
 	IDDERDN      IDType = 9
 	IDDERGN      IDType = 10
 	IDKeyID      IDType = 11
+	IDList       IDType = 12   // RFC 3554, Section 3
+	IDIPv6CGA    IDType = 0xfa // MS-IKEE, 2.2.5
 )
 
 var idNames = map[IDType]string{
 	IDIPv4: "ID_IPV4_ADDR", IDFQDN: "ID_FQDN", IDUserFQDN: "ID_USER_FQDN", IDIPv4Subnet: "ID_IPV4_ADDR_SUBNET",
 	IDIPv6: "ID_IPV6_ADDR", IDIPv6Subnet: "ID_IPV6_ADDR_SUBNET", IDIPv4Range: "ID_IPV4_ADDR_RANGE",
 	IDIPv6Range: "ID_IPV6_ADDR_RANGE", IDDERDN: "ID_DER_ASN1_DN", IDDERGN: "ID_DER_ASN1_GN", IDKeyID: "ID_KEY_ID",
+	IDList: "ID_LIST", IDIPv6CGA: "ID_IPV6_CGA",
 }
 
 func (t IDType) String() string { return name(idNames, t) }

@@ -51,6 +51,9 @@ const (
 	NotifyInitialContact    NotifyType = 24578 // RFC 2407, Section 4.6.3.3
 	NotifyRUThere           NotifyType = 36136 // RFC 3706, Section 5.3
 	NotifyRUThereAck        NotifyType = 36137 // RFC 3706, Section 5.3
+	NotifyLoadBalance       NotifyType = 40501 // Cisco Unity, as Wireshark names it; so the next two
+	NotifyUnityUnknown      NotifyType = 40502
+	NotifyGroupHash         NotifyType = 40503
 	NotifyMSStatus          NotifyType = 40003 // MS-IKEE, 2.2.6: data is a Windows error code
 	NotifyMSDoSCookie       NotifyType = 40004 // MS-IKEE, 2.2.6
 	NotifyMSExchangeInfo    NotifyType = 40005 // MS-IKEE, 2.2.6
@@ -74,6 +77,7 @@ var notifyNames = map[NotifyType]string{
 	NotifyUnsupportedExchangeType: "UNSUPPORTED-EXCHANGE-TYPE", NotifyUnequalPayloadLengths: "UNEQUAL-PAYLOAD-LENGTHS",
 	NotifyConnected: "CONNECTED", NotifyResponderLifetime: "RESPONDER-LIFETIME", NotifyReplayStatus: "REPLAY-STATUS",
 	NotifyInitialContact: "INITIAL-CONTACT", NotifyRUThere: "R-U-THERE", NotifyRUThereAck: "R-U-THERE-ACK",
+	NotifyLoadBalance: "UNITY-LOAD-BALANCE", NotifyUnityUnknown: "UNITY-UNKNOWN", NotifyGroupHash: "UNITY-GROUP-HASH",
 	NotifyMSStatus: "NOTIFY_STATUS", NotifyMSDoSCookie: "NOTIFY_DOS_COOKIE", NotifyMSExchangeInfo: "EXCHANGE_INFO",
 }
 
@@ -101,6 +105,23 @@ func (n Notify) appendBody(dst []byte) []byte {
 	dst = binary.BigEndian.AppendUint16(dst, uint16(n.NotifyType))
 	return append(append(dst, n.SPI...), n.Data...)
 }
+
+// Number is notification data of four bytes: the sequence number of R-U-THERE and
+// its answer (RFC 3706, Section 5.3), the setting of REPLAY-STATUS (RFC 2407,
+// Section 4.6.3.2), the flags of EXCHANGE_INFO and the Windows error code of
+// NOTIFY_STATUS (MS-IKEE, 2.2.6). false: the data has another length.
+func (n Notify) Number() (uint32, bool) {
+	if len(n.Data) != 4 {
+		return 0, false
+	}
+	return binary.BigEndian.Uint32(n.Data), true
+}
+
+// Flags of EXCHANGE_INFO, MS-IKEE, 2.2.6.
+const (
+	ExchangeInfoBoundary            uint32 = 1 // IKE_EXCHANGE_INFO_ND_BOUNDARY
+	ExchangeInfoGuaranteeEncryption uint32 = 2 // IKE_EXCHANGE_INFO_GUARANTEE_ENCRYPTION
+)
 
 func parseNotify(b []byte) (Notify, error) {
 	s := cryptobyte.String(b)

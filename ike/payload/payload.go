@@ -28,42 +28,35 @@ const (
 	TypeVendorID  Type = 13
 )
 
+// Payload types that later documents add.
+const (
+	TypeAttributes Type = 14  // draft-dukes-ike-mode-cfg-02, Section 3.2
+	TypeNATD       Type = 20  // RFC 3947, Section 3.2
+	TypeNATOA      Type = 21  // RFC 3947, Section 5.2
+	TypeGSSToken   Type = 129 // of Windows and racoon; the draft gives no number
+	TypeNATDDraft  Type = 130 // draft-ietf-ipsec-nat-t-ike-00 to -03
+	TypeNATOADraft Type = 131 // draft-ietf-ipsec-nat-t-ike-00 to -03
+	TypeFragment   Type = 132 // MS-IKEE, 2.2.3.1
+)
+
+var typeNames = map[Type]string{
+	TypeNone: "NONE", TypeSA: "Security Association", TypeProposal: "Proposal", TypeTransform: "Transform", TypeKE: "Key Exchange",
+	TypeID: "Identification", TypeCert: "Certificate", TypeCertReq: "Certificate Request", TypeHash: "Hash", TypeSignature: "Signature",
+	TypeNonce: "Nonce", TypeNotify: "Notification", TypeDelete: "Delete", TypeVendorID: "Vendor ID", TypeAttributes: "Attributes",
+	TypeNATD: "NAT-D", TypeNATOA: "NAT-OA", TypeGSSToken: "GSS-API Token", TypeNATDDraft: "NAT-D (draft)",
+	TypeNATOADraft: "NAT-OA (draft)", TypeFragment: "Fragment",
+}
+
 func (t Type) String() string {
-	switch t {
-	case TypeNone:
-		return "NONE"
-	case TypeSA:
-		return "Security Association"
-	case TypeProposal:
-		return "Proposal"
-	case TypeTransform:
-		return "Transform"
-	case TypeKE:
-		return "Key Exchange"
-	case TypeID:
-		return "Identification"
-	case TypeCert:
-		return "Certificate"
-	case TypeCertReq:
-		return "Certificate Request"
-	case TypeHash:
-		return "Hash"
-	case TypeSignature:
-		return "Signature"
-	case TypeNonce:
-		return "Nonce"
-	case TypeNotify:
-		return "Notification"
-	case TypeDelete:
-		return "Delete"
-	case TypeVendorID:
-		return "Vendor ID"
+	if n, ok := typeNames[t]; ok {
+		return n
 	}
 	return fmt.Sprintf("payload type %d", uint8(t))
 }
 
 // Payload is one decoded payload: *SA, KeyExchange, Nonce, ID, Certificate,
-// CertificateRequest, Hash, Signature, Notify, Delete, VendorID or Raw.
+// CertificateRequest, Hash, Signature, Notify, Delete, VendorID, Attributes, NATD,
+// NATOA, GSSToken, Fragment or Raw.
 type Payload interface {
 	Type() Type
 	appendBody(dst []byte) []byte
@@ -205,6 +198,16 @@ func parseBody(t Type, body []byte) (Payload, error) {
 		return parseDelete(body)
 	case TypeVendorID:
 		return VendorID{Data: body}, nil
+	case TypeAttributes:
+		return parseConfig(body)
+	case TypeNATD, TypeNATDDraft:
+		return NATD{Draft: t == TypeNATDDraft, Hash: body}, nil
+	case TypeNATOA, TypeNATOADraft:
+		return parseNATOA(body, t == TypeNATOADraft)
+	case TypeGSSToken:
+		return GSSToken{Data: body}, nil
+	case TypeFragment:
+		return parseFragment(body)
 	case TypeProposal, TypeTransform:
 		// They exist only inside an SA payload, RFC 2408, Section 3.4.
 		return nil, errorf(NotifyInvalidPayloadType, "%v payload outside a Security Association", t)

@@ -44,11 +44,24 @@ func proposal(t *rapid.T) payload.Proposal {
 	return p
 }
 
+const unknownType payload.Type = 133 // of AuthIP, MS-AIPS, 2.2.3.2.2
+
+// isUnknown reports whether payloads of the type stay Raw.
+func isUnknown(b byte) bool {
+	switch t := payload.Type(b); t {
+	case payload.TypeNATD, payload.TypeNATOA, payload.TypeGSSToken, payload.TypeNATDDraft, payload.TypeNATOADraft, payload.TypeFragment:
+		return false
+	default:
+		return t > payload.TypeAttributes
+	}
+}
+
 // anyPayload draws what a sender may write: everything that the fields of a payload can hold.
 func anyPayload(t *rapid.T) payload.Payload {
 	switch rapid.SampledFrom([]payload.Type{
 		payload.TypeSA, payload.TypeKE, payload.TypeNonce, payload.TypeID, payload.TypeHash, payload.TypeNotify,
-		payload.TypeDelete, payload.TypeVendorID, payload.TypeCert, 130,
+		payload.TypeDelete, payload.TypeVendorID, payload.TypeCert, payload.TypeCertReq, payload.TypeSignature, payload.TypeAttributes,
+		payload.TypeNATD, payload.TypeNATOA, payload.TypeGSSToken, payload.TypeFragment, unknownType,
 	}).Draw(t, "type") {
 	case payload.TypeSA:
 		sa := payload.NewSA()
@@ -91,8 +104,27 @@ func anyPayload(t *rapid.T) payload.Payload {
 		return payload.CertificateRequest{Encoding: payload.CertEncoding(rapid.Byte().Draw(t, "encoding")), Authority: bytesOf(0, 100).Draw(t, "authority")}
 	case payload.TypeSignature:
 		return payload.Signature{Data: bytesOf(0, 512).Draw(t, "signature")}
+	case payload.TypeAttributes:
+		a := payload.Attributes{Config: payload.ConfigType(rapid.Byte().Draw(t, "config")), Identifier: rapid.Uint16().Draw(t, "identifier")}
+		for range rapid.IntRange(0, 6).Draw(t, "attributes") {
+			a.Attributes = append(a.Attributes, attribute(t))
+		}
+		return a
+	case payload.TypeNATD:
+		return payload.NATD{Draft: rapid.Bool().Draw(t, "draft"), Hash: bytesOf(0, 64).Draw(t, "hash")}
+	case payload.TypeNATOA:
+		length := rapid.SampledFrom([]int{4, 16}).Draw(t, "bytes")
+		a, _ := netip.AddrFromSlice(bytesOf(length, length).Draw(t, "address"))
+		return payload.NATOA{Draft: rapid.Bool().Draw(t, "draft"), Addr: a}
+	case payload.TypeGSSToken:
+		return payload.GSSToken{Data: bytesOf(0, 1024).Draw(t, "token")}
+	case payload.TypeFragment:
+		return payload.Fragment{
+			ID: rapid.Uint16().Draw(t, "id"), Number: rapid.Uint8Min(1).Draw(t, "number"), Flags: rapid.Byte().Draw(t, "flags"),
+			Data: bytesOf(0, 600).Draw(t, "data"),
+		}
 	}
-	return payload.Raw{T: payload.Type(rapid.Byte().Filter(func(b byte) bool { return b > 13 }).Draw(t, "other type")), Data: bytesOf(0, 64).Draw(t, "data")}
+	return payload.Raw{T: payload.Type(rapid.Byte().Filter(isUnknown).Draw(t, "other type")), Data: bytesOf(0, 64).Draw(t, "data")}
 }
 
 // Whatever is written is read back the same, with or without cipher padding

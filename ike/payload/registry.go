@@ -2,14 +2,6 @@ package payload
 
 import "fmt"
 
-// name is the registered name of v, or its number.
-func name[K interface{ ~uint8 | ~uint16 }](names map[K]string, v K) string {
-	if n, ok := names[v]; ok {
-		return n
-	}
-	return fmt.Sprint(uint16(v))
-}
-
 // ProtocolID is a security protocol identifier, RFC 2407, Section 4.4.1.
 type ProtocolID uint8
 
@@ -75,11 +67,18 @@ const (
 	AttrAuthMethod   uint16 = 3
 	AttrGroup        uint16 = 4
 	AttrGroupType    uint16 = 5
+	AttrGroupPrime   uint16 = 6 // or irreducible polynomial; 6 to 10 and 16 are for new group mode
+	AttrGenerator1   uint16 = 7
+	AttrGenerator2   uint16 = 8
+	AttrCurveA       uint16 = 9
+	AttrCurveB       uint16 = 10
 	AttrLifeType     uint16 = 11
 	AttrLifeDuration uint16 = 12
 	AttrPRF          uint16 = 13
 	AttrKeyLength    uint16 = 14
 	AttrFieldSize    uint16 = 15
+	AttrGroupOrder   uint16 = 16
+	AttrGSSIdentity  uint16 = 16384 // draft-ietf-ipsec-isakmp-gss-auth-07: UTF-16LE
 )
 
 // Values of the phase 1 classes, RFC 2409, Appendix A; those of AES from RFC 3602, of SHA-2 from RFC 4868.
@@ -92,12 +91,6 @@ const (
 	HashSHA256     uint16 = 4
 	HashSHA384     uint16 = 5
 	HashSHA512     uint16 = 6
-
-	AuthPSK                  uint16 = 1
-	AuthDSS                  uint16 = 2
-	AuthRSASignature         uint16 = 3
-	AuthRSAEncryption        uint16 = 4
-	AuthRevisedRSAEncryption uint16 = 5
 )
 
 // Attribute classes of the IPsec DOI, RFC 2407, Section 4.5.
@@ -123,12 +116,6 @@ const (
 	AuthHMACSHA512 uint16 = 7
 )
 
-// class is an attribute class: its name, and names for its values where they are enumerated.
-type class struct {
-	name   string
-	values map[uint16]string
-}
-
 var groupNames = map[uint16]string{
 	1: "default 768-bit MODP group", 2: "alternate 1024-bit MODP group", 3: "EC2N group on GP[2^155]", 4: "EC2N group on GP[2^185]",
 	5: "1536-bit MODP group", 14: "2048-bit MODP group", 15: "3072-bit MODP group", 16: "4096-bit MODP group", 17: "6144-bit MODP group",
@@ -137,70 +124,40 @@ var groupNames = map[uint16]string{
 
 var lifeNames = map[uint16]string{LifeSeconds: "seconds", LifeKilobytes: "kilobytes"}
 
-var phase1Classes = map[uint16]class{
-	AttrEncryption: {"Encryption Algorithm", map[uint16]string{1: "DES-CBC", 2: "IDEA-CBC", 3: "Blowfish-CBC", 4: "RC5-R16-B64-CBC",
+var phase1Classes = classTable{
+	AttrEncryption: {name: "Encryption Algorithm", values: map[uint16]string{1: "DES-CBC", 2: "IDEA-CBC", 3: "Blowfish-CBC", 4: "RC5-R16-B64-CBC",
 		5: "3DES-CBC", 6: "CAST-CBC", 7: "AES-CBC", 8: "CAMELLIA-CBC"}},
-	AttrHash: {"Hash Algorithm", map[uint16]string{1: "MD5", 2: "SHA", 3: "Tiger", 4: "SHA2-256", 5: "SHA2-384", 6: "SHA2-512"}},
-	AttrAuthMethod: {"Authentication Method", map[uint16]string{1: "pre-shared key", 2: "DSS signatures", 3: "RSA signatures",
-		4: "Encryption with RSA", 5: "Revised encryption with RSA", 9: "ECDSA-256", 10: "ECDSA-384", 11: "ECDSA-521"}},
-	AttrGroup:        {"Group Description", groupNames},
-	AttrGroupType:    {"Group Type", map[uint16]string{1: "MODP", 2: "ECP", 3: "EC2N"}},
-	6:                {name: "Group Prime/Irreducible Polynomial"},
-	7:                {name: "Group Generator One"},
-	8:                {name: "Group Generator Two"},
-	9:                {name: "Group Curve A"},
-	10:               {name: "Group Curve B"},
-	AttrLifeType:     {"Life Type", lifeNames},
+	AttrHash:         {name: "Hash Algorithm", values: map[uint16]string{1: "MD5", 2: "SHA", 3: "Tiger", 4: "SHA2-256", 5: "SHA2-384", 6: "SHA2-512"}},
+	AttrAuthMethod:   {name: "Authentication Method", values: authNames},
+	AttrGroup:        {name: "Group Description", values: groupNames},
+	AttrGroupType:    {name: "Group Type", values: map[uint16]string{1: "MODP", 2: "ECP", 3: "EC2N"}},
+	AttrGroupPrime:   {name: "Group Prime/Irreducible Polynomial", form: octets},
+	AttrGenerator1:   {name: "Group Generator One", form: octets},
+	AttrGenerator2:   {name: "Group Generator Two", form: octets},
+	AttrCurveA:       {name: "Group Curve A", form: octets},
+	AttrCurveB:       {name: "Group Curve B", form: octets},
+	AttrLifeType:     {name: "Life Type", values: lifeNames},
 	AttrLifeDuration: {name: "Life Duration"},
 	AttrPRF:          {name: "PRF"},
 	AttrKeyLength:    {name: "Key Length"},
 	AttrFieldSize:    {name: "Field Size"},
-	16:               {name: "Group Order"},
-	16384:            {name: "GSS Identity Name"}, // draft-ietf-ipsec-isakmp-gss-auth
+	AttrGroupOrder:   {name: "Group Order", form: octets},
+	AttrGSSIdentity:  {name: "GSS Identity Name", form: utf16LE},
 }
 
-var phase2Classes = map[uint16]class{
-	AttrSALifeType:     {"SA Life Type", lifeNames},
+var phase2Classes = classTable{
+	AttrSALifeType:     {name: "SA Life Type", values: lifeNames},
 	AttrSALifeDuration: {name: "SA Life Duration"},
-	AttrSAGroup:        {"Group Description", groupNames},
-	AttrEncapsulation: {"Encapsulation Mode", map[uint16]string{1: "Tunnel", 2: "Transport", 3: "UDP-Encapsulated-Tunnel",
-		4: "UDP-Encapsulated-Transport", 61443: "UDP-Encapsulated-Tunnel (draft)", 61444: "UDP-Encapsulated-Transport (draft)"}},
-	AttrAuth: {"Authentication Algorithm", map[uint16]string{1: "HMAC-MD5", 2: "HMAC-SHA", 3: "DES-MAC", 4: "KPDK", 5: "HMAC-SHA2-256",
-		6: "HMAC-SHA2-384", 7: "HMAC-SHA2-512", 8: "HMAC-RIPEMD", 9: "AES-XCBC-MAC"}},
+	AttrSAGroup:        {name: "Group Description", values: groupNames},
+	AttrEncapsulation: {name: "Encapsulation Mode", values: map[uint16]string{1: "Tunnel", 2: "Transport", 3: "UDP-Encapsulated-Tunnel",
+		4: "UDP-Encapsulated-Transport", 61440: "Check Point UDP encapsulation", 61443: "UDP-Encapsulated-Tunnel (draft)", 61444: "UDP-Encapsulated-Transport (draft)"}},
+	AttrAuth: {name: "Authentication Algorithm", values: map[uint16]string{1: "HMAC-MD5", 2: "HMAC-SHA", 3: "DES-MAC", 4: "KPDK", 5: "HMAC-SHA2-256",
+		6: "HMAC-SHA2-384", 7: "HMAC-SHA2-512", 8: "HMAC-RIPEMD", 9: "AES-XCBC-MAC", 11: "AES-128-GMAC",
+		12: "AES-192-GMAC", 13: "AES-256-GMAC"}},
 	AttrSAKeyLength: {name: "Key Length"},
 	7:               {name: "Key Rounds"},
 	8:               {name: "Compress Dictionary Size"},
 	9:               {name: "Compress Private Algorithm"},
-	10:              {"ECN Tunnel", map[uint16]string{1: "Allowed", 2: "Forbidden"}},
-	11:              {"Extended (64-bit) Sequence Number", map[uint16]string{1: "64-bit"}},
-}
-
-func classes(p ProtocolID) map[uint16]class {
-	if p == ProtocolISAKMP {
-		return phase1Classes
-	}
-	return phase2Classes
-}
-
-// AttributeKnown reports whether a class of attributes is defined for transforms of the protocol.
-func AttributeKnown(p ProtocolID, t uint16) bool {
-	_, ok := classes(p)[t]
-	return ok
-}
-
-// AttributeName is the name of an attribute and of its value in the words of
-// the RFC, for a transform or a lifetime under the protocol.
-func AttributeName(p ProtocolID, a Attribute) (attribute, value string) {
-	c, known := classes(p)[a.Type]
-	if attribute = c.name; !known {
-		attribute = fmt.Sprintf("attribute %d", a.Type)
-	}
-	v, isNumber := a.Uint()
-	switch {
-	case !isNumber:
-		return attribute, fmt.Sprintf("%x", a.Value)
-	case v <= 0xffff && c.values != nil:
-		return attribute, name(c.values, uint16(v))
-	}
-	return attribute, fmt.Sprint(v)
+	10:              {name: "ECN Tunnel", values: map[uint16]string{1: "Allowed", 2: "Forbidden"}},
+	11:              {name: "Extended (64-bit) Sequence Number", values: map[uint16]string{1: "64-bit"}},
 }

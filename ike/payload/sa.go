@@ -90,6 +90,11 @@ func parseProposal(b []byte) (Proposal, error) {
 		!s.ReadUint8(&transforms) || !s.ReadBytes(&p.SPI, int(spiSize)) {
 		return Proposal{}, errorf(NotifyBadProposalSyntax, "proposal cut short")
 	}
+	// The cookies name an ISAKMP SA. What an SPI says beside them is ignored, and its
+	// length may be from 0 to 16 (RFC 2408, Section 3.5).
+	if p.Protocol == ProtocolISAKMP && spiSize > 16 {
+		return Proposal{}, errorf(NotifyInvalidSPI, "proposal %d: SPI of %d bytes for an ISAKMP SA", p.Number, spiSize)
+	}
 	if transforms == 0 {
 		return Proposal{}, errorf(NotifyBadProposalSyntax, "proposal %d has no transform", p.Number)
 	}
