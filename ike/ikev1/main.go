@@ -123,6 +123,7 @@ func (sa *SA) fail(err error) {
 func (sa *SA) accept(m *message, number int) {
 	sa.heard(m, number, "")
 	sa.heardLast, sa.problem = m.raw, nil
+	sa.vendors.learn(m)
 	sa.last.timer.Stop()
 }
 

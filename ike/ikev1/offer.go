@@ -74,6 +74,7 @@ func (sa *SA) message1(m *message) (*payload.SA, error) {
 	}
 	offer, item, err := saFirst(m)
 	sa.sai = item
+	sa.vendors.learn(m)
 	return offer, err
 }
 

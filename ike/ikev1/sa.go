@@ -58,6 +58,7 @@ type SA struct {
 	group               *suite.Group
 	private             *suite.PrivateKey
 	peerKE              []byte
+	vendors             vendors
 	peerID              string // what the peer calls itself, once it has proved who it is
 	ownNonce, peerNonce []byte
 	keys                *keys
