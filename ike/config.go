@@ -59,6 +59,8 @@ type Config struct {
 	// 0: the first three gaps of the schedule, 7 s by default.
 	CommitWait time.Duration
 
+	ReliableDelete ReliableDelete // Deletes that are acknowledged
+
 	// MaxHalfOpen bounds main modes that a peer started and has not authenticated; 0: 256.
 	MaxHalfOpen int
 }
@@ -86,7 +88,7 @@ func (c *Config) Check() error {
 			return fmt.Errorf("ike: Config.Retransmit has a gap of %v, must be positive", g)
 		}
 	}
-	return nil
+	return c.ReliableDelete.check()
 }
 
 // Gaps is the retransmission schedule in force.

@@ -80,6 +80,9 @@ type SA struct {
 	quicks     []*quick // under way, or kept to answer copies
 	quickModes int      // started under the SA, by either side
 	farewell   outgoing // our Delete of the SA
+	deletions  []*deletion
+	answered   []answeredDelete
+	killed     bool // lingers for nothing but deletions
 }
 
 // usedID is a message ID that has been used. The exchange is part of it, since it
@@ -239,6 +242,11 @@ func (sa *SA) NextDeadline() (at time.Time, ok bool) {
 	for _, q := range sa.quicks {
 		earliest(q.deadline())
 	}
+	for _, d := range sa.deletions {
+		if t, on := d.last.timer.Deadline(); on {
+			earliest(t)
+		}
+	}
 	return at, ok
 }
 
@@ -261,6 +269,9 @@ func (sa *SA) step(now time.Time) {
 		return
 	case ike.DueEnd:
 		sa.unanswered()
+		return
+	}
+	if sa.repeatDeletes(now) {
 		return
 	}
 	switch {

@@ -363,5 +363,9 @@ func (m *Mux) closing(e *entry, reason error) {
 			m.events = append(m.events, ev)
 		}
 	}
-	m.remove(e)
+	if e.sa.Dead() {
+		m.remove(e)
+	} else {
+		m.timers.set(e) // Deletes are still to be acknowledged
+	}
 }
