@@ -133,7 +133,7 @@ func (env *Env) newCookie() (payload.Cookie, error) {
 
 func (env *Env) vendorIDs() []payload.Payload {
 	var ps []payload.Payload
-	for _, v := range env.Config.VendorIDs {
+	for _, v := range env.Config.Vendors() {
 		ps = append(ps, payload.VendorID{Data: v})
 	}
 	return ps

@@ -86,7 +86,7 @@ func (sa *SA) acknowledged(now time.Time, m *message) bool {
 	for i := range sa.answered {
 		if a := &sa.answered[i]; bytes.Equal(m.raw, a.heard) {
 			sa.heard(m, 1, "a copy of message 1: the stored answer goes out again")
-			sa.sendAgain(&a.last, "answers a copy of message 1")
+			sa.sendAgain(now, &a.last, "answers a copy of message 1")
 			return true
 		}
 	}
@@ -150,7 +150,7 @@ func (sa *SA) repeatDeletes(now time.Time) bool {
 	for _, d := range sa.deletions {
 		switch d.last.timer.Advance(now) {
 		case ike.DueCopy:
-			sa.sendAgain(&d.last, "")
+			sa.sendAgain(now, &d.last, "")
 			return true
 		case ike.DueEnd:
 			sa.settle(d)

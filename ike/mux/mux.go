@@ -243,6 +243,7 @@ func (m *Mux) remove(e *entry) {
 		return
 	}
 	e.removed = true
+	e.sa.Discard()
 	for i := range m.sas {
 		if m.sas[i] == e {
 			m.sas = append(m.sas[:i:i], m.sas[i+1:]...)
