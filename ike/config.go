@@ -1,10 +1,12 @@
 package ike
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike/payload"
@@ -59,6 +61,9 @@ type Config struct {
 	// 0: the first three gaps of the schedule, 7 s by default.
 	CommitWait time.Duration
 
+	ReliableDelete ReliableDelete // Deletes that are acknowledged
+	Fragmentation  Fragmentation  // messages that are sent in fragments
+
 	// MaxHalfOpen bounds main modes that a peer started and has not authenticated; 0: 256.
 	MaxHalfOpen int
 }
@@ -86,7 +91,7 @@ func (c *Config) Check() error {
 			return fmt.Errorf("ike: Config.Retransmit has a gap of %v, must be positive", g)
 		}
 	}
-	return nil
+	return errors.Join(c.ReliableDelete.check(), c.Fragmentation.check())
 }
 
 // Gaps is the retransmission schedule in force.
@@ -95,6 +100,18 @@ func (c *Config) Gaps() []time.Duration {
 		return Windows2003Retransmit
 	}
 	return c.Retransmit
+}
+
+// Vendors are the vendor IDs of our first message: those of VendorIDs, and of the
+// extensions that are switched on, each once.
+func (c *Config) Vendors() [][]byte {
+	all := slices.Clone(c.VendorIDs)
+	for _, id := range [][]byte{c.Fragmentation.vendorID()} {
+		if id != nil && !slices.ContainsFunc(all, func(o []byte) bool { return bytes.Equal(o, id) }) {
+			all = append(all, id)
+		}
+	}
+	return all
 }
 
 // NonceLength is the length of our nonces in bytes.

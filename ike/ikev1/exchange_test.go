@@ -116,29 +116,41 @@ func (s *side) forge(x payload.Exchange, mid uint32, ps ...payload.Payload) []by
 // begin starts a main mode up to the point where message 1 has been answered.
 func begin(t *testing.T) (i, r *side) {
 	i, r = newSide(t, 1), newSide(t, 2)
+	beginWith(i, r)
+	return i, r
+}
+
+// beginWith is begin with sides whose configuration is made.
+func beginWith(i, r *side) {
+	i.t.Helper()
 	var err error
 	i.sa, err = Initiate(&i.env, now, endpoint(1), endpoint(2), i.policy)
-	require.NoError(t, err)
+	require.NoError(i.t, err)
 	i.drain()
 	b := i.take()
 	h, err := payload.ParseHeader(b)
-	require.NoError(t, err)
+	require.NoError(i.t, err)
 	r.sa = Respond(&r.env, now, endpoint(2), endpoint(1), h, b, r.policy)
 	r.drain()
-	return i, r
 }
 
 // establish is a pair of sides after main mode.
 func establish(t *testing.T) (i, r *side) {
 	i, r = begin(t)
-	for range 2 {
-		i.give(r.take())
-		r.give(i.take())
-	}
-	i.give(r.take())
-	require.True(t, i.sa.Established() && r.sa.Established())
-	i.events, r.events = nil, nil
+	i.establish(r)
 	return i, r
+}
+
+// establish goes on from message 2.
+func (s *side) establish(r *side) {
+	s.t.Helper()
+	for range 2 {
+		s.give(r.take())
+		r.give(s.take())
+	}
+	s.give(r.take())
+	require.True(s.t, s.sa.Established() && r.sa.Established())
+	s.events, r.events = nil, nil
 }
 
 var request = ike.Request{ID: 1, Local: endpoint(1).Addr(), Remote: endpoint(2).Addr(), Selector: ipsec.Selector{

@@ -29,6 +29,9 @@ func (sa *SA) informational(now time.Time, m *message) {
 			return
 		}
 	}
+	if sa.acknowledged(now, m) {
+		return
+	}
 	if _, again := sa.used[usedID{m.Exchange, m.MessageID}]; again || len(sa.used) >= maxMessageIDs {
 		sa.ignore(m, 0, "its message ID has been used")
 		return
@@ -40,6 +43,7 @@ func (sa *SA) informational(now time.Time, m *message) {
 	sa.used[usedID{m.Exchange, m.MessageID}] = struct{}{}
 	sa.genuine(now, m)
 	sa.heard(m, 1, "")
+	sa.acknowledge(now, m)
 	for _, item := range m.chain {
 		switch p := item.Payload.(type) {
 		case payload.Notify:
@@ -136,48 +140,6 @@ func (sa *SA) awaiting(spi []byte) *quick {
 		return only
 	}
 	return nil
-}
-
-// deletedByPeer takes a protected Delete, RFC 2408, Section 3.15: the SPIs are
-// those of the sender's inbound SAs.
-func (sa *SA) deletedByPeer(now time.Time, d payload.Delete) {
-	switch d.Protocol {
-	case payload.ProtocolISAKMP:
-		for _, spi := range d.SPIs {
-			if string(spi) == string(sa.spi()) && sa.state != lingering {
-				sa.Close(now, "deleted", ike.Errorf(ike.CodeSADeleted, 0, "deleted by the peer"), false)
-				return
-			}
-		}
-	case payload.ProtocolESP, payload.ProtocolAH:
-		e := ike.EventDeleteSAs{Remote: sa.remote.Addr(), Protocol: ipsec.Protocol(d.Protocol)}
-		for _, spi := range d.SPIs {
-			if len(spi) == 4 {
-				e.SPIs = append(e.SPIs, binary.BigEndian.Uint32(spi))
-			}
-		}
-		if e.SPIs != nil {
-			sa.emit(e)
-		}
-	}
-}
-
-// SendDelete tells the peer that these inbound SAs of ours are gone.
-func (sa *SA) SendDelete(now time.Time, p ipsec.Protocol, inbound []uint32) {
-	const atMost = 256 // in one message, so that it fits one packet
-	for len(inbound) > 0 {
-		n := min(len(inbound), atMost)
-		var spis [][]byte
-		for _, spi := range inbound[:n] {
-			spis = append(spis, binary.BigEndian.AppendUint32(nil, spi))
-		}
-		sa.sendDelete(now, payload.ProtocolID(p), spis...)
-		inbound = inbound[n:]
-	}
-}
-
-func (sa *SA) sendDelete(now time.Time, p payload.ProtocolID, spis ...[]byte) outgoing {
-	return sa.inform(now, payload.Delete{DOI: payload.DOIIPsec, Protocol: p, SPISize: uint8(len(spis[0])), SPIs: spis})
 }
 
 // sendNotify sends a protected notification. Nobody answers it, and it is not repeated on a schedule.

@@ -86,12 +86,12 @@ func (sa *SA) mainModeCopy(now time.Time, m *message) {
 	if sa.state == refused {
 		sa.heard(m, 1, "a copy of the offer that was refused")
 		if sa.last.msg != nil && sa.env.MayNotify(now) {
-			sa.sendAgain(&sa.last, "refuses a copy of message 1")
+			sa.sendAgain(now, &sa.last, "refuses a copy of message 1")
 		}
 		return
 	}
 	sa.heard(m, number, fmt.Sprintf("a copy of message %d: the stored answer goes out again", number))
-	sa.sendAgain(&sa.last, fmt.Sprintf("answers a copy of message %d", number))
+	sa.sendAgain(now, &sa.last, fmt.Sprintf("answers a copy of message %d", number))
 }
 
 // drop remembers what was wrong with a main mode message and leaves the state
@@ -134,6 +134,7 @@ func (sa *SA) fail(err error) {
 func (sa *SA) accept(m *message, number int) {
 	sa.heard(m, number, "")
 	sa.heardLast, sa.problem = m.raw, nil
+	sa.vendors.learn(m)
 	sa.last.timer.Stop()
 }
 

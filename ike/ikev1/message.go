@@ -1,9 +1,11 @@
 package ikev1
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -163,13 +165,15 @@ type outgoing struct {
 	msg    []byte
 	record trace.IKEMessage
 	timer  ike.Retransmit
+	sent   time.Time // first
+	named  bool      // it has an identification payload
 }
 
 // send sends a message for the first time and keeps it in o. A message that
 // expects an answer starts o's timer. number counts within the exchange.
 func (sa *SA) send(now time.Time, o *outgoing, msg []byte, number int, answer bool, note string, ps ...payload.Payload) {
 	h, _ := payload.ParseHeader(msg) // we have just built it
-	*o = outgoing{msg: msg, record: sa.record(true, h, number, items(ps))}
+	*o = outgoing{msg: msg, record: sa.record(true, h, number, items(ps)), sent: now, named: identifies(ps)}
 	o.record.Note = note
 	if h.Flags&payload.Encrypted != 0 {
 		sa.count(now, len(msg)-payload.HeaderLen)
@@ -180,17 +184,25 @@ func (sa *SA) send(now time.Time, o *outgoing, msg []byte, number int, answer bo
 	case answer:
 		o.timer.Start(now, gaps)
 	}
-	sa.transmit(o)
+	sa.transmit(now, o)
 }
 
 // sendAgain sends a copy. The timer, if it runs, goes on as it was.
-func (sa *SA) sendAgain(o *outgoing, note string) {
+func (sa *SA) sendAgain(now time.Time, o *outgoing, note string) {
 	o.record.Retransmit++
 	o.record.Note = note
-	sa.transmit(o)
+	sa.transmit(now, o)
 }
 
-func (sa *SA) transmit(o *outgoing) {
-	sa.env.Config.Record(o.record)
-	sa.emit(ike.EventSend{Datagram: ike.Datagram{Local: sa.local, Remote: sa.remote, Payload: append([]byte(nil), o.msg...)}})
+// transmit puts a message on the wire, whole or in fragments.
+func (sa *SA) transmit(now time.Time, o *outgoing) {
+	r, parts := o.record, [][]byte{o.msg}
+	if sa.toBeCut(now, o) {
+		parts = sa.cut(o.msg)
+		r.Note = join(r.Note, fmt.Sprintf("in %d fragments", len(parts)))
+	}
+	sa.env.Config.Record(r)
+	for _, part := range parts {
+		sa.emit(ike.EventSend{Datagram: ike.Datagram{Local: sa.local, Remote: sa.remote, Payload: bytes.Clone(part)}})
+	}
 }

@@ -100,6 +100,7 @@ func (sa *SA) message1(m *message) (*payload.SA, error) {
 	}
 	offer, item, err := saFirst(m)
 	sa.sai = item
+	sa.vendors.learn(m)
 	return offer, err
 }
 
@@ -163,7 +164,7 @@ func (env *Env) newCookie() (payload.Cookie, error) {
 
 func (env *Env) vendorIDs() []payload.Payload {
 	var ps []payload.Payload
-	for _, v := range env.Config.VendorIDs {
+	for _, v := range env.Config.Vendors() {
 		ps = append(ps, payload.VendorID{Data: v})
 	}
 	return ps

@@ -85,7 +85,7 @@ func (sa *SA) quickMode(now time.Time, m *message) {
 func (q *quick) receive(now time.Time, m *message) {
 	switch {
 	case bytes.Equal(m.raw, q.heard) || bytes.Equal(m.raw, q.heard1):
-		q.receiveCopy(m)
+		q.receiveCopy(now, m)
 	case q.state == quickAwaits2:
 		q.message2(now, m)
 	case q.state == quickAwaits3:
@@ -96,7 +96,7 @@ func (q *quick) receive(now time.Time, m *message) {
 }
 
 // receiveCopy answers a copy with what answered the original, unless the peer has gone on since.
-func (q *quick) receiveCopy(m *message) {
+func (q *quick) receiveCopy(now time.Time, m *message) {
 	number := 1
 	if q.initiator {
 		number = 2
@@ -106,7 +106,7 @@ func (q *quick) receiveCopy(m *message) {
 		return
 	}
 	q.sa.heard(m, number, fmt.Sprintf("a copy of message %d: the stored answer goes out again", number))
-	q.sa.sendAgain(&q.last, fmt.Sprintf("answers a copy of message %d", number))
+	q.sa.sendAgain(now, &q.last, fmt.Sprintf("answers a copy of message %d", number))
 }
 
 // pending reports whether the exchange is still under way.
@@ -130,7 +130,7 @@ func (sa *SA) advanceQuick(now time.Time, q *quick) {
 	}
 	switch due := q.last.timer.Advance(now); {
 	case due == ike.DueCopy:
-		sa.sendAgain(&q.last, "")
+		sa.sendAgain(now, &q.last, "")
 	case due == ike.DueEnd && !waits:
 		q.unanswered(now)
 	case !waits:

@@ -34,7 +34,7 @@ func (sa *SA) quickMessage1(now time.Time, m *message) {
 		// Our Delete crossed it, or was lost.
 		sa.ignore(m, 1, "this main mode has been deleted")
 		if sa.farewell.msg != nil {
-			sa.sendAgain(&sa.farewell, "answers a quick mode under a main mode that has been deleted")
+			sa.sendAgain(now, &sa.farewell, "answers a quick mode under a main mode that has been deleted")
 		}
 		return
 	case sa.spent():

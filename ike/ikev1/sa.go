@@ -21,6 +21,9 @@ type Env struct {
 	MayNotify func(now time.Time) bool
 	// Statistics count what happens under all of them.
 	Statistics ike.Statistics
+
+	fragmentID uint16 // of the latest message that was cut, MS-IKEE, 3.3.1
+	waiting    int    // bytes of fragments that wait for others
 }
 
 // state is what an SA waits for. The initiator goes from awaits2 to awaits4,
@@ -65,6 +68,7 @@ type SA struct {
 	claimedBody         func() []byte // the body of that payload as received
 	requested           [][]byte      // names of the authorities of which the peer wants a certificate
 	peerID              string        // what the peer calls itself, once it has proved who it is
+	vendors             vendors
 	ownNonce, peerNonce []byte
 	keys                *keys
 	last                outgoing // our last message of main mode
@@ -72,6 +76,9 @@ type SA struct {
 	until               time.Time
 	problem             *ike.Error // the latest thing wrong with a message that was dropped
 	hint                string     // the latest unprotected notification
+
+	fragmenting bool // we send in fragments what is too large, see toBeCut
+	queues      []*reassembly
 
 	// phase 1 is over
 	iv         []byte    // the last block of phase 1 so far; fixed once established
@@ -85,6 +92,9 @@ type SA struct {
 	quicks     []*quick // under way, or kept to answer copies
 	quickModes int      // started under the SA, by either side
 	farewell   outgoing // our Delete of the SA
+	deletions  []*deletion
+	answered   []answeredDelete
+	killed     bool // lingers for nothing but deletions
 }
 
 // usedID is a message ID that has been used. The exchange is part of it, since it
@@ -212,6 +222,8 @@ func (sa *SA) HandleDatagram(now time.Time, h payload.Header, raw []byte) {
 	m := &message{Header: h, raw: raw}
 	switch {
 	case sa.state == dead:
+	case h.Next == payload.TypeFragment && sa.env.Config.Fragmentation.Form != ike.NoFragments:
+		sa.fragment(now, m)
 	case h.Exchange == payload.Informational:
 		sa.informational(now, m)
 	case h.CookieR != sa.cookies.Responder && sa.state != awaits2 && !bytes.Equal(raw, sa.heardLast): // message 1 has none
@@ -252,6 +264,14 @@ func (sa *SA) NextDeadline() (at time.Time, ok bool) {
 	for _, q := range sa.quicks {
 		earliest(q.deadline())
 	}
+	for _, r := range sa.queues {
+		earliest(r.until)
+	}
+	for _, d := range sa.deletions {
+		if t, on := d.last.timer.Deadline(); on {
+			earliest(t)
+		}
+	}
 	return at, ok
 }
 
@@ -270,10 +290,13 @@ func (sa *SA) Advance(now time.Time) {
 func (sa *SA) step(now time.Time) {
 	switch sa.last.timer.Advance(now) {
 	case ike.DueCopy:
-		sa.sendAgain(&sa.last, "")
+		sa.sendAgain(now, &sa.last, "")
 		return
 	case ike.DueEnd:
 		sa.unanswered()
+		return
+	}
+	if sa.repeatDeletes(now) || sa.expireFragments(now) {
 		return
 	}
 	switch {

@@ -24,13 +24,22 @@ func (sa *SA) Close(now time.Time, state string, reason error, tell bool) {
 			}
 		}
 		sa.gone(now, state, reason, tell)
-		sa.state, sa.until = lingering, now.Add(ike.Span(sa.env.Config.Gaps()))
+		sa.linger(now, ike.Span(sa.env.Config.Gaps()))
 	} else {
 		sa.Kill(now, state, reason, tell)
 	}
 }
 
-// Kill is Close without lingering: nothing of the SA remains.
+// linger keeps the SA for a while, and for as long as a Delete of ours may be repeated.
+func (sa *SA) linger(now time.Time, d time.Duration) {
+	if len(sa.deletions) > 0 {
+		d = max(d, ike.Span(sa.env.Config.ReliableDelete.Gaps()))
+	}
+	sa.state, sa.until = lingering, now.Add(d)
+}
+
+// Kill is Close without lingering: nothing of the SA remains but, where the peer is
+// told, the Deletes that it is to acknowledge (MS-IKEE, 3.8.7.1).
 func (sa *SA) Kill(now time.Time, state string, reason error, tell bool) {
 	switch sa.state {
 	case dead:
@@ -44,6 +53,10 @@ func (sa *SA) Kill(now time.Time, state string, reason error, tell bool) {
 	}
 	sa.abandonAll(reason)
 	sa.state, sa.err, sa.quicks = dead, reason, nil
+	if tell && len(sa.deletions) > 0 {
+		sa.killed = true
+		sa.linger(now, 0)
+	}
 }
 
 // gone announces the end of an established SA.

@@ -248,6 +248,7 @@ func (m *Mux) remove(e *entry) {
 		return
 	}
 	e.removed = true
+	e.sa.Discard()
 	for i := range m.sas {
 		if m.sas[i] == e {
 			m.sas = append(m.sas[:i:i], m.sas[i+1:]...)
@@ -368,5 +369,9 @@ func (m *Mux) closing(e *entry, reason error) {
 			m.events = append(m.events, ev)
 		}
 	}
-	m.remove(e)
+	if e.sa.Dead() {
+		m.remove(e)
+	} else {
+		m.timers.set(e) // Deletes are still to be acknowledged
+	}
 }

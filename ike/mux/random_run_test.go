@@ -65,6 +65,13 @@ func (s *randomRun) configure() {
 		}
 		h.quickMode.Proposals[0].Lifetime = lifetime
 	}
+	for _, h := range s.n.hosts {
+		h.config.VendorIDs = [][]byte{pick(r, microsoft2003, microsoft2003, microsoft2000, []byte("another vendor"))}
+		h.config.ReliableDelete = ike.ReliableDelete{Enabled: r.IntN(3) > 0, Retransmissions: pick(r, 0, 0, 4)}
+		h.config.Fragmentation = ike.Fragmentation{
+			Form: pick(r, ike.NoFragments, ike.WindowsFragments, ike.CiscoFragments), Size: 360, Headerless: r.IntN(4) == 0,
+		}
+	}
 	if r.IntN(4) == 0 {
 		both := bundled()
 		both.Lifetime = lifetime

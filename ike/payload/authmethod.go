@@ -48,18 +48,18 @@ var authNames = map[uint16]string{
 func AuthMethodName(m uint16, vendors []VendorID) string {
 	said := map[string]bool{}
 	for _, v := range vendors {
-		known, _ := v.known()
+		known, _ := v.Vendor()
 		said[known] = true
 	}
-	xauth := said[vendorXAUTH]
+	xauth := said[VendorXAUTH]
 	switch {
-	case m == AuthGSSAPI && said[vendorGSSAPI] && !xauth:
+	case m == AuthGSSAPI && said[VendorGSSAPI] && !xauth:
 		return "GSS-API"
-	case m == AuthXAUTHInitPSK && xauth && !said[vendorGSSAPI]:
+	case m == AuthXAUTHInitPSK && xauth && !said[VendorGSSAPI]:
 		return "XAUTHInitPreShared"
-	case m == AuthCGA && said[vendorCGA] && !xauth:
+	case m == AuthCGA && said[VendorCGA] && !xauth:
 		return "CGA"
-	case m == AuthXAUTHInitRSA && xauth && !said[vendorCGA]:
+	case m == AuthXAUTHInitRSA && xauth && !said[VendorCGA]:
 		return "XAUTHInitRSA"
 	}
 	return name(authNames, m)

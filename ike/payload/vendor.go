@@ -14,19 +14,22 @@ type VendorID struct{ Data []byte }
 func (VendorID) Type() Type                     { return TypeVendorID }
 func (v VendorID) appendBody(dst []byte) []byte { return append(dst, v.Data...) }
 
-// Vendor IDs that the meaning of a message depends on.
+// Vendor IDs, by what they stand for, that the meaning of a message depends on, or what is said to a peer.
 const (
-	vendorGSSAPI = "GSSAPI"
-	vendorXAUTH  = "XAUTH"
-	vendorCGA    = "IKE CGA version 1"
+	VendorMicrosoft     = "MS NT5 ISAKMPOAKLEY"
+	VendorGSSAPI        = "GSSAPI"
+	VendorFragmentation = "FRAGMENTATION"
+	VendorXAUTH         = "XAUTH"
+	VendorDPD           = "Dead Peer Detection"
+	VendorCGA           = "IKE CGA version 1"
 )
 
 // knownVendors are matched by how the data starts: some vendors append a version or capabilities.
 // MS-IKEE, product note 6, unless the row names another source.
 var knownVendors = []struct{ prefix, name string }{
-	{"1e2b516905991c7d7c96fcbfb587e461", "MS NT5 ISAKMPOAKLEY"},
-	{"621b04bb09882ac1e15935fefa24aeee", vendorGSSAPI},
-	{"4048b7d56ebce88525e7de7f00d6c2d3", "FRAGMENTATION"},
+	{"1e2b516905991c7d7c96fcbfb587e461", VendorMicrosoft},
+	{"621b04bb09882ac1e15935fefa24aeee", VendorGSSAPI},
+	{"4048b7d56ebce88525e7de7f00d6c2d3", VendorFragmentation},
 	{"4485152d18b6bbcd0be8a8469579ddcc", "draft-ietf-ipsec-nat-t-ike-00"}, // this and the next four: MD5 of the name
 	{"16f6ca16e4a4066d83821a0f0aeaa862", "draft-ietf-ipsec-nat-t-ike-01"},
 	{"cd60464335df21f87cfdb2fc68b6a448", "draft-ietf-ipsec-nat-t-ike-02"},
@@ -36,13 +39,13 @@ var knownVendors = []struct{ prefix, name string }{
 	{"4a131c81070358455c5728f20e95452f", "RFC 3947"},
 	{"26244d38eddb61b3172a36e3d0cfb819", "Vid-Initial-Contact"},
 	{"72872b95fcda2eb708efe322119b4971", "NLBS_PRESENT"},
-	{"e3a5966a76379fe707228231e5ce8652", vendorCGA},
+	{"e3a5966a76379fe707228231e5ce8652", VendorCGA},
 	{"fb1de3cdf341b7ea16b7e5be0855f120", "MS-Negotiation Discovery Capable"},
 	{"214ca4faffa7f32d6748e5303395ae83", "MS-MamieExists"},
 	{"01528bbbc00696121849ab9a1c5b2a51", "KEY_MODS"},
 	{"7bb93867d76c8d80df0f40fae8fc3b19", "AUTHIP_INIT_KE_DH_GROUP"},
-	{"09002689dfd6b712", vendorXAUTH},                                 // draft-ietf-ipsec-isakmp-xauth-06
-	{"afcad71368a1f1c96b8696fc7757", "Dead Peer Detection"},           // RFC 3706, Section 5.1; the version follows
+	{"09002689dfd6b712", VendorXAUTH},                                 // draft-ietf-ipsec-isakmp-xauth-06
+	{"afcad71368a1f1c96b8696fc7757", VendorDPD},                       // RFC 3706, Section 5.1; the version follows
 	{"7003cbc1097dbe9c2600ba6983bc8b35", "KAME/racoon"},               // this and the next: ike-scan 1.9.5
 	{"12f5f28c457168a9702d9fe274cc", "Cisco Unity"},                   // the version follows
 	{"1f07f70eaa6514d3b0fa96542a50", "Cisco VPN 3000"},                // the version follows
@@ -59,22 +62,22 @@ var knownVendors = []struct{ prefix, name string }{
 	{"b46d8914f3aaa3f2fedeb7c7db2943ca", "A GSS-API Authentication Method for IKE (\\n)"}, // seen on the wire
 }
 
-// known is what the vendor ID stands for and the hexadecimal digits behind that.
-func (v VendorID) known() (name, rest string) {
+// Vendor is what the vendor ID stands for, and the bytes behind what names it; "" when it is not known.
+func (v VendorID) Vendor() (name string, rest []byte) {
 	h := hex.EncodeToString(v.Data)
 	for _, k := range knownVendors {
-		if rest, ok := strings.CutPrefix(h, k.prefix); ok {
-			return k.name, rest
+		if strings.HasPrefix(h, k.prefix) {
+			return k.name, v.Data[len(k.prefix)/2:]
 		}
 	}
-	return "", ""
+	return "", nil
 }
 
 // Name is what the vendor ID stands for, with the number that some of them carry; "" when it is not known.
 func (v VendorID) Name() string {
-	n, rest := v.known()
-	if len(rest) == 8 {
-		return fmt.Sprintf("%s %d", n, binary.BigEndian.Uint32(v.Data[len(v.Data)-4:]))
+	n, rest := v.Vendor()
+	if len(rest) == 4 {
+		return fmt.Sprintf("%s %d", n, binary.BigEndian.Uint32(rest))
 	}
 	return n
 }
