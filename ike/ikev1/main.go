@@ -74,7 +74,7 @@ func (sa *SA) mainModeCopy(now time.Time, m *message) {
 	}
 	if sa.state == refused {
 		sa.heard(m, 1, "a copy of the offer that was refused")
-		if sa.last.msg != nil && sa.env.MayNotify(now) {
+		if sa.last.msg != nil && sa.env.MayNotify(now, sa.remote.Addr()) {
 			sa.sendAgain(&sa.last, "refuses a copy of message 1")
 		}
 		return
@@ -93,7 +93,7 @@ func (sa *SA) drop(now time.Time, m *message, err error) {
 	}
 	told := sa.problem != nil
 	sa.problem = e
-	if e.Notify != 0 && !told && sa.env.MayNotify(now) {
+	if e.Notify != 0 && !told && sa.env.MayNotify(now, sa.remote.Addr()) {
 		sa.notifyClear(now, &outgoing{}, e.Notify)
 	}
 }

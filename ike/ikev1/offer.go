@@ -42,7 +42,7 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 	if err != nil {
 		sa.ignore(m, 1, ike.ReasonOf(err))
 		sa.err = err
-		if n := ike.NotifyOf(err); n != 0 && env.MayNotify(now) {
+		if n := ike.NotifyOf(err); n != 0 && env.MayNotify(now, remote.Addr()) {
 			sa.notifyClear(now, &outgoing{}, n)
 		}
 		return sa
@@ -56,7 +56,7 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 		// Remembered as refused, so that its copies do not count as new negotiations.
 		sa.fail(err)
 		sa.state, sa.until = refused, now.Add(ike.Linger(env.Config.Gaps()))
-		if env.MayNotify(now) {
+		if env.MayNotify(now, remote.Addr()) {
 			sa.notifyClear(now, &sa.last, ike.NotifyOf(err))
 		}
 		return sa

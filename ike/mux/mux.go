@@ -41,12 +41,12 @@ type Mux struct {
 	cookies  map[ike.Cookies]*entry
 	openings map[opening]*entry
 	timers   timers
-	halfOpen int // started by peers and not established, refusals included
+	halfOpen admission
 	serial   uint64
 
 	waiting map[peer][]waiting
 	pairs   pairs
-	budget  budget
+	notices allowance
 }
 
 // entry is an SA with what the mux knows of it.
@@ -59,6 +59,7 @@ type entry struct {
 	cookies     ike.Cookies
 	at          time.Time // next deadline, while in timers
 	index       int       // in timers, -1: not there
+	pool        *pool     // nil: it is in none
 	removed     bool
 }
 
@@ -83,7 +84,7 @@ func New(c ike.Config) (*Mux, error) {
 	m := &Mux{
 		config: c, cookies: map[ike.Cookies]*entry{}, openings: map[opening]*entry{}, waiting: map[peer][]waiting{}, pairs: pairs{},
 	}
-	m.env = ikev1.Env{Config: &m.config, Alone: m.alone, MayNotify: m.budget.take}
+	m.env = ikev1.Env{Config: &m.config, Alone: m.alone, MayNotify: m.notices.take}
 	return m, nil
 }
 
@@ -151,9 +152,6 @@ func (m *Mux) respond(now time.Time, d ike.Datagram, h payload.Header, raw []byt
 	case m.openings[opening{h.CookieI, d.Remote.Addr(), true}] != nil:
 		m.invalid(d, h, "our own message came back")
 		return
-	case m.halfOpen >= m.config.HalfOpenLimit():
-		m.refused(d, h, "too many main modes of peers are unfinished")
-		return
 	}
 	policy, ok := m.config.Policy.MainMode(d.Local.Addr(), d.Remote.Addr())
 	if !ok {
@@ -172,9 +170,6 @@ func (m *Mux) add(now time.Time, sa *ikev1.SA) {
 	if e.cookies.Responder != (payload.Cookie{}) {
 		m.cookies[e.cookies] = e
 	}
-	if !sa.Initiator() {
-		m.halfOpen++
-	}
 	m.after(now, e)
 }
 
@@ -192,9 +187,6 @@ func (m *Mux) after(now time.Time, e *entry) {
 		case ike.EventMainMode:
 			m.serial++
 			e.established = m.serial
-			if !e.sa.Initiator() {
-				m.halfOpen--
-			}
 			changed = true
 			m.events = append(m.events, ev)
 		case ike.EventMainModeAging:
@@ -231,6 +223,7 @@ func (m *Mux) after(now time.Time, e *entry) {
 		}
 	case !e.removed:
 		m.timers.set(e)
+		m.admit(now, e)
 	}
 	if changed || dead {
 		m.pump(now, e.peer())
@@ -255,8 +248,9 @@ func (m *Mux) remove(e *entry) {
 	if m.openings[e.opening()] == e {
 		delete(m.openings, e.opening())
 	}
-	if !e.sa.Initiator() && e.established == 0 {
-		m.halfOpen--
+	if e.pool != nil {
+		e.pool.remove(e)
+		e.pool = nil
 	}
 	if e.index >= 0 {
 		heap.Remove(&m.timers, e.index)

@@ -52,7 +52,7 @@ func (m *Mux) unknownCookies(now time.Time, d ike.Datagram, h payload.Header) {
 // notify answers a stray message in the clear, within the budget. The cookies
 // are those of the message, so that its sender can find its SA.
 func (m *Mux) notify(now time.Time, d ike.Datagram, to payload.Header, n payload.NotifyType) {
-	if _, ok := m.config.Policy.MainMode(d.Local.Addr(), d.Remote.Addr()); !ok || !m.budget.take(now) {
+	if _, ok := m.config.Policy.MainMode(d.Local.Addr(), d.Remote.Addr()); !ok || !m.notices.take(now, d.Remote.Addr()) {
 		return
 	}
 	mid, err := m.config.Random(4)
