@@ -59,6 +59,15 @@ type Config struct {
 	// 0: the first three gaps of the schedule, 7 s by default.
 	CommitWait time.Duration
 
+	// DoSProtection has the responder of a main mode keep nothing of message 1, until it
+	// comes with a cookie that its sender was given first, in a notification of Microsoft's:
+	// MS-IKEE, 3.9. Windows XP and Server 2003 do so at once and all the time if
+	// EnableDOSProtect in the registry is 1, which it is not by itself (product note 29).
+	DoSProtection bool
+	// NoDoSCookie has the initiator not know that notification, as peers of other makers: it
+	// gets no answer from a responder in that mode.
+	NoDoSCookie bool
+
 	// MaxHalfOpen bounds main modes that peers have started and not finished: so many
 	// of which one message has come, and so many of which more have; 0: 256. See package mux.
 	MaxHalfOpen int

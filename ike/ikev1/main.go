@@ -24,7 +24,7 @@ func (sa *SA) mainMode(now time.Time, m *message) {
 		sa.mainModeCopy(now, m)
 		return
 	}
-	if bytes.Equal(m.raw, sa.last.msg) {
+	if bytes.Equal(m.raw, sa.last.msg) && (sa.state != awaits2 || sa.echoes == 0) { // message 2 may look like message 1 with its cookie
 		sa.ignore(m, 0, "our own message came back")
 		return
 	}

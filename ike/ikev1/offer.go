@@ -35,8 +35,10 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 	sa := &SA{env: env, local: local, remote: remote, policy: policy, state: dead, used: map[usedID]struct{}{}, heardLast: raw}
 	m := &message{Header: h, raw: raw}
 	sa.cookies.Initiator = h.CookieI
-	if sa.cookies.Responder, sa.err = env.newCookie(); sa.err != nil {
-		return sa
+	if sa.cookies.Responder = h.CookieR; h.CookieR == (payload.Cookie{}) { // else it has been given out, see ike.Config.DoSProtection
+		if sa.cookies.Responder, sa.err = env.newCookie(); sa.err != nil {
+			return sa
+		}
 	}
 	offer, err := sa.message1(m)
 	if err != nil {

@@ -66,6 +66,7 @@ type SA struct {
 	until               time.Time
 	problem             *ike.Error // the latest thing wrong with a message that was dropped
 	hint                string     // the latest unprotected notification
+	echoes              int        // cookies sent back to a responder that wants to see one first
 
 	// phase 1 is over
 	iv         []byte    // the last block of phase 1 so far; fixed once established

@@ -47,6 +47,7 @@ type Mux struct {
 	waiting map[peer][]waiting
 	pairs   pairs
 	notices allowance
+	secrets secrets
 }
 
 // entry is an SA with what the mux knows of it.
@@ -124,14 +125,18 @@ func (m *Mux) HandleDatagram(now time.Time, d ike.Datagram) {
 	switch {
 	case e != nil && e.sa.Remote().Addr() == remote:
 	case h.CookieR == (payload.Cookie{}) && h.Exchange != payload.Informational:
-		if e = m.openings[opening{h.CookieI, remote, false}]; e == nil {
+		if e = m.openings[opening{h.CookieI, remote, false}]; e == nil || m.config.DoSProtection {
 			m.respond(now, d, h, raw)
 			return
 		}
 	default:
 		// Our own message 1 is answered with a responder's cookie that is news to us, also by a refusal.
 		if e = m.openings[opening{h.CookieI, remote, true}]; e == nil || e.cookies.Responder != (payload.Cookie{}) {
-			m.unknownCookies(now, d, h)
+			if m.again(h) {
+				m.respond(now, d, h, raw)
+			} else {
+				m.unknownCookies(now, d, h)
+			}
 			return
 		}
 	}
@@ -156,6 +161,9 @@ func (m *Mux) respond(now time.Time, d ike.Datagram, h payload.Header, raw []byt
 	policy, ok := m.config.Policy.MainMode(d.Local.Addr(), d.Remote.Addr())
 	if !ok {
 		m.refused(d, h, "no rule concerns this peer")
+		return
+	}
+	if !m.admitted(now, d, h) {
 		return
 	}
 	m.add(now, ikev1.Respond(&m.env, now, d.Local, d.Remote, h, raw, policy))
