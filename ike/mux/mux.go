@@ -205,10 +205,10 @@ func (m *Mux) after(now time.Time, e *entry) {
 			m.silent(now, e, ev.Since)
 		case ike.EventSAs:
 			m.serial++
-			m.pairs.add(now, e.sa.Remote().Addr(), m.serial, ev)
+			m.pairs.add(now, e.computer(), m.serial, ev)
 			m.events = append(m.events, ev)
 		case ike.EventDeleteSAs:
-			m.events = append(m.events, m.pairs.deletedByPeer(ev)...)
+			m.events = append(m.events, m.pairs.deletedByPeer(ev, e.sa.PeerID())...)
 		case ike.EventUnserved:
 			changed = true
 			m.unserved(e.peer(), ev)
@@ -295,16 +295,28 @@ func (m *Mux) NextEvent() (ike.Event, bool) {
 // DeleteSAs tells the peer that these inbound SAs of ours are gone, if a main
 // mode with it is up; without one the peer has to find out by itself.
 func (m *Mux) DeleteSAs(now time.Time, remote netip.Addr, p ipsec.Protocol, inbound []uint32) {
-	m.pairs.removeInbound(remote, p, inbound)
-	var newest *entry
-	for _, e := range m.sas {
-		if e.sa.Established() && e.sa.Remote().Addr() == remote && (newest == nil || e.established > newest.established) {
-			newest = e
+	var told []*entry
+	spis := map[*entry][]uint32{}
+	for _, spi := range inbound {
+		id, known := m.pairs.owner(remote, p, spi)
+		var newest *entry
+		for _, e := range m.sas {
+			if e.sa.Established() && e.source() == remote && (!known || e.sa.PeerID() == id) && (newest == nil || e.established > newest.established) {
+				newest = e
+			}
 		}
+		if newest == nil {
+			continue
+		}
+		if spis[newest] == nil {
+			told = append(told, newest)
+		}
+		spis[newest] = append(spis[newest], spi)
 	}
-	if newest != nil && len(inbound) > 0 {
-		newest.sa.SendDelete(now, p, inbound)
-		m.after(now, newest)
+	m.pairs.removeInbound(remote, p, inbound)
+	for _, e := range told {
+		e.sa.SendDelete(now, p, spis[e])
+		m.after(now, e)
 	}
 }
 
