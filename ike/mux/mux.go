@@ -1,11 +1,3 @@
-// Package mux is the key exchange engine of one host: every ISAKMP SA behind
-// its UDP port 500. It finds the SA of a datagram by the cookies, starts main
-// modes for requests and lets several requests wait on one, bounds what
-// strangers can make it keep, and remembers which pairs of IPsec SAs it
-// negotiated with whom, so that Deletes and INITIAL-CONTACT can be acted on.
-//
-// See package ike for how a driver uses an engine. Calls are not safe for
-// concurrent use.
 package mux
 
 import (
@@ -45,6 +37,7 @@ type Mux struct {
 	serial   uint64
 
 	waiting map[peer][]waiting
+	waits   int // all of them
 	pairs   pairs
 	notices allowance
 	secrets secrets
@@ -95,7 +88,11 @@ func New(c ike.Config) (*Mux, error) {
 func (m *Mux) Request(now time.Time, r ike.Request) {
 	p := peer{r.Local, r.Remote}
 	m.env.Statistics.TotalAcquire++
-	m.waiting[p] = append(m.waiting[p], waiting{request: r})
+	if m.waits >= maxWaiting {
+		m.failed(ike.EventFailed{RequestID: r.ID, Remote: r.Remote, Err: ike.Errorf(ike.CodeProcessing, 0, "%d requests wait for main modes", maxWaiting)})
+		return
+	}
+	m.enqueue(p, waiting{request: r})
 	m.pump(now, p)
 }
 
@@ -197,6 +194,7 @@ func (m *Mux) after(now time.Time, e *entry) {
 			e.established = m.serial
 			changed = true
 			m.events = append(m.events, ev)
+			m.bound(now, e)
 		case ike.EventMainModeAging:
 			m.replace(now, e)
 		case ike.EventInitialContact:
@@ -207,6 +205,7 @@ func (m *Mux) after(now time.Time, e *entry) {
 			m.serial++
 			m.pairs.add(now, e.computer(), m.serial, ev)
 			m.events = append(m.events, ev)
+			m.events = append(m.events, m.pairs.bound(e.computer())...)
 		case ike.EventDeleteSAs:
 			m.events = append(m.events, m.pairs.deletedByPeer(ev, e.sa.PeerID())...)
 		case ike.EventUnserved:

@@ -86,6 +86,12 @@ func (ps pairs) forget(of computer, before uint64) []ike.Event {
 	return ps.deleteFunc(of.at.Addr(), func(p pair) bool { return p.with == of && p.serial < before })
 }
 
+// forgetFirst drops the oldest pair, or bundle, of an address and returns what the data plane has to remove.
+func (ps pairs) forgetFirst(remote netip.Addr) []ike.Event {
+	first := ps[remote][0].serial
+	return ps.deleteFunc(remote, func(p pair) bool { return p.serial == first })
+}
+
 // deleteFunc drops pairs and says so to the data plane, by protocol.
 func (ps pairs) deleteFunc(remote netip.Addr, gone func(pair) bool) (events []ike.Event) {
 	for _, proto := range []ipsec.Protocol{ipsec.ESP, ipsec.AH} {

@@ -57,7 +57,13 @@ func (m *Mux) replace(now time.Time, e *entry) {
 	}
 }
 
+func (m *Mux) enqueue(p peer, w waiting) {
+	m.waits++
+	m.waiting[p] = append(m.waiting[p], w)
+}
+
 func (m *Mux) dequeue(p peer) {
+	m.waits--
 	if m.waiting[p] = m.waiting[p][1:]; len(m.waiting[p]) == 0 {
 		delete(m.waiting, p)
 	}
@@ -92,6 +98,7 @@ func (m *Mux) failWaiting(p peer, err error) {
 	for _, w := range m.waiting[p] {
 		m.failed(ike.EventFailed{RequestID: w.request.ID, Remote: p.remote, Err: err})
 	}
+	m.waits -= len(m.waiting[p])
 	delete(m.waiting, p)
 }
 
@@ -116,7 +123,7 @@ func (m *Mux) unserved(p peer, u ike.EventUnserved) {
 		m.failed(ike.EventFailed{RequestID: u.Request.ID, Remote: p.remote, Err: u.Err})
 		return
 	}
-	m.waiting[p] = append(m.waiting[p], waiting{request: u.Request, attempts: u.Attempts})
+	m.enqueue(p, waiting{request: u.Request, attempts: u.Attempts})
 }
 
 // alone reports that there is nothing between us and the peer of sa but sa: see ikev1.Env.
