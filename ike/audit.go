@@ -89,6 +89,8 @@ func (c Code) Meaning() string {
 		return "Policy match error"
 	case CodeInvalidHash:
 		return "Hash verification failed"
+	case CodeMainModeLimit:
+		return "Maximum number of main modes with the peer exceeded"
 	case CodeQuickModeLimit:
 		return "Quick mode limit of the main mode reached"
 	case CodeMainModeExpired:

@@ -64,8 +64,21 @@ type Config struct {
 	ReliableDelete ReliableDelete // Deletes that are acknowledged
 	Fragmentation  Fragmentation  // messages that are sent in fragments
 
-	// MaxHalfOpen bounds main modes that a peer started and has not authenticated; 0: 256.
+	// DoSProtection has the responder of a main mode keep nothing of message 1, until it
+	// comes with a cookie that its sender was given first, in a notification of Microsoft's:
+	// MS-IKEE, 3.9. Windows XP and Server 2003 do so at once and all the time if
+	// EnableDOSProtect in the registry is 1, which it is not by itself (product note 29).
+	DoSProtection bool
+	// NoDoSCookie has the initiator not know that notification, as peers of other makers: it
+	// gets no answer from a responder in that mode.
+	NoDoSCookie bool
+
+	// MaxHalfOpen bounds main modes that peers have started and not finished: so many
+	// of which one message has come, and so many of which more have; 0: 256. See package mux.
 	MaxHalfOpen int
+	// MaxHalfOpenPerSource bounds those of one address, in the same way; 0: 35, which is the number
+	// of Windows for the former (MS-IKEE, product note 29).
+	MaxHalfOpenPerSource int
 }
 
 // Check reports what is missing or out of range.
@@ -85,6 +98,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("ike: Config.CommitWait is %v, must not be negative", c.CommitWait)
 	case c.MaxHalfOpen < 0:
 		return fmt.Errorf("ike: Config.MaxHalfOpen is %d, must not be negative", c.MaxHalfOpen)
+	case c.MaxHalfOpenPerSource < 0:
+		return fmt.Errorf("ike: Config.MaxHalfOpenPerSource is %d, must not be negative", c.MaxHalfOpenPerSource)
 	}
 	for _, g := range c.Retransmit {
 		if g <= 0 {
@@ -122,12 +137,20 @@ func (c *Config) NonceLength() int {
 	return c.NonceLen
 }
 
-// HalfOpenLimit is the bound on unauthenticated main modes.
+// HalfOpenLimit is the bound on unfinished main modes of peers, of each kind.
 func (c *Config) HalfOpenLimit() int {
 	if c.MaxHalfOpen == 0 {
 		return 256
 	}
 	return c.MaxHalfOpen
+}
+
+// SourceLimit is the bound on those of one address.
+func (c *Config) SourceLimit() int {
+	if c.MaxHalfOpenPerSource == 0 {
+		return 35
+	}
+	return c.MaxHalfOpenPerSource
 }
 
 // Margin is how long before its end a main mode of the given lifetime is replaced; false: never.

@@ -33,6 +33,7 @@ const (
 	CodePolicyChange      Code = 13849 // policy changed meanwhile
 	CodePolicyMatch       Code = 13868 // no proposal in common
 	CodeInvalidHash       Code = 13870 // hash verification failed
+	CodeMainModeLimit     Code = 13882 // more main modes with the peer than there may be
 	CodeQuickModeLimit    Code = 13884 // quick modes of this main mode used up
 	CodeMainModeExpired   Code = 13885 // main mode expired with the quick mode pending
 	CodeChainMismatch     Code = 13887 // the peer's certificates make no chain to an authority that we accept

@@ -15,7 +15,9 @@ import (
 // informational takes a message of an informational exchange, RFC 2409, Section 5.7.
 func (sa *SA) informational(now time.Time, m *message) {
 	if m.Flags&payload.Encrypted == 0 {
-		sa.unprotected(m)
+		if !sa.echo(now, m) {
+			sa.unprotected(m)
+		}
 		return
 	}
 	if sa.keys == nil || m.MessageID == 0 || m.CookieR != sa.cookies.Responder {

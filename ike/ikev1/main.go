@@ -25,7 +25,7 @@ func (sa *SA) mainMode(now time.Time, m *message) {
 		sa.mainModeCopy(now, m)
 		return
 	}
-	if bytes.Equal(m.raw, sa.last.msg) {
+	if bytes.Equal(m.raw, sa.last.msg) && (sa.state != awaits2 || sa.echoes == 0) { // message 2 may look like message 1 with its cookie
 		sa.ignore(m, 0, "our own message came back")
 		return
 	}
@@ -85,7 +85,7 @@ func (sa *SA) mainModeCopy(now time.Time, m *message) {
 	}
 	if sa.state == refused {
 		sa.heard(m, 1, "a copy of the offer that was refused")
-		if sa.last.msg != nil && sa.env.MayNotify(now) {
+		if sa.last.msg != nil && sa.env.MayNotify(now, sa.remote.Addr()) {
 			sa.sendAgain(now, &sa.last, "refuses a copy of message 1")
 		}
 		return
@@ -104,7 +104,7 @@ func (sa *SA) drop(now time.Time, m *message, err error) {
 	}
 	told := sa.problem != nil
 	sa.problem = e
-	if e.Notify != 0 && !told && sa.env.MayNotify(now) {
+	if e.Notify != 0 && !told && sa.env.MayNotify(now, sa.remote.Addr()) {
 		sa.notifyClear(now, &outgoing{}, e.Notify)
 	}
 }
@@ -230,7 +230,7 @@ func (sa *SA) failSaying(now time.Time, err error) {
 	case n == 0:
 	case sa.keys != nil:
 		sa.sendNotify(now, n, payload.ProtocolISAKMP, sa.spi())
-	case sa.env.MayNotify(now):
+	case sa.env.MayNotify(now, sa.remote.Addr()):
 		sa.notifyClear(now, &outgoing{}, n)
 	}
 	sa.fail(err)

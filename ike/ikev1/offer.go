@@ -45,14 +45,16 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 	}
 	m := &message{Header: h, raw: raw}
 	sa.cookies.Initiator = h.CookieI
-	if sa.cookies.Responder, sa.err = env.newCookie(); sa.err != nil {
-		return sa
+	if sa.cookies.Responder = h.CookieR; h.CookieR == (payload.Cookie{}) { // else it has been given out, see ike.Config.DoSProtection
+		if sa.cookies.Responder, sa.err = env.newCookie(); sa.err != nil {
+			return sa
+		}
 	}
 	offer, err := sa.message1(m)
 	if err != nil {
 		sa.ignore(m, 1, ike.ReasonOf(err))
 		sa.err = err
-		if n := ike.NotifyOf(err); n != 0 && env.MayNotify(now) {
+		if n := ike.NotifyOf(err); n != 0 && env.MayNotify(now, remote.Addr()) {
 			sa.notifyClear(now, &outgoing{}, n)
 		}
 		return sa
@@ -89,7 +91,7 @@ func (sa *SA) chosen() {
 func (sa *SA) refuse(now time.Time, err error) {
 	sa.fail(err)
 	sa.state, sa.until = refused, now.Add(ike.Linger(sa.env.Config.Gaps()))
-	if n := ike.NotifyOf(err); n != 0 && sa.env.MayNotify(now) {
+	if n := ike.NotifyOf(err); n != 0 && sa.env.MayNotify(now, sa.remote.Addr()) {
 		sa.notifyClear(now, &sa.last, n)
 	}
 }

@@ -3,6 +3,7 @@ package ikev1
 import (
 	"bytes"
 	"encoding/binary"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -40,7 +41,7 @@ func newRogue(t *testing.T, s *script) *rogue {
 			x.quick.Proposals = append(x.quick.Proposals, both)
 		}
 	}
-	p.r.env.MayNotify = func(time.Time) bool { return flags&8 != 0 }
+	p.r.env.MayNotify = func(time.Time, netip.Addr) bool { return flags&8 != 0 }
 	return p
 }
 

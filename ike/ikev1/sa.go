@@ -17,8 +17,8 @@ type Env struct {
 	// Alone reports that the host has no other SA of any kind with the peer of
 	// sa, nor another main mode under way: then INITIAL-CONTACT is sent.
 	Alone func(now time.Time, sa *SA) bool
-	// MayNotify takes one from the budget of unprotected notifications.
-	MayNotify func(now time.Time) bool
+	// MayNotify takes one from the budget of unprotected notifications to an address.
+	MayNotify func(now time.Time, to netip.Addr) bool
 	// Statistics count what happens under all of them.
 	Statistics ike.Statistics
 
@@ -76,6 +76,7 @@ type SA struct {
 	until               time.Time
 	problem             *ike.Error // the latest thing wrong with a message that was dropped
 	hint                string     // the latest unprotected notification
+	echoes              int        // cookies sent back to a responder that wants to see one first
 
 	fragmenting bool // we send in fragments what is too large, see toBeCut
 	queues      []*reassembly

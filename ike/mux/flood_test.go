@@ -35,52 +35,6 @@ func offer(t testing.TB, h *host) *payload.SA {
 	return sa
 }
 
-// Strangers start main modes without end: a bounded number is kept, and goes away by itself.
-func TestHalfOpenFlood(t *testing.T) {
-	n, a, b := newPair(t)
-	b.config.Trace = nil
-	b.config.MaxHalfOpen = 50
-	b.reboot()
-	sa := offer(t, b)
-	for i := range uint64(2000) {
-		remote := netip.AddrPortFrom(netip.AddrFrom4([4]byte{192, 0, byte(i >> 8), byte(i)}), 500).String()
-		b.mux.HandleDatagram(n.now, from(b, remote, message(payload.MainMode, i+1, 0, 0, 0, sa)))
-	}
-	b.drain()
-	require.Len(t, b.mux.MainModes(), 50)
-	require.Len(t, n.sent, 50, "what is not kept is not answered")
-
-	a.request(b)
-	n.run(2 * time.Minute)
-	a.wantFailure("a full host has no room for the genuine peer either", "no response to message 1", ike.CodeNoResponse)
-	a.request(b)
-	n.run(3 * time.Minute)
-	require.Len(t, a.in, 1, "the genuine peer gets through when the strangers have been forgotten")
-	require.Len(t, b.mux.MainModes(), 1)
-}
-
-// Offers that are refused are bounded in the same way, and so are the answers to them.
-func TestRefusalFlood(t *testing.T) {
-	n, _, b := newPair(t)
-	b.config.MaxHalfOpen = 50
-	b.reboot()
-	bad := offer(t, b)
-	bad.Proposals[0].Transforms[0].Attributes[0] = payload.BasicAttribute(payload.AttrEncryption, 1)
-	for i := range uint64(2000) {
-		b.mux.HandleDatagram(n.now, from(b, "192.0.2.1:500", message(payload.MainMode, i+1, 0, 0, 0, bad)))
-	}
-	b.drain()
-	require.Empty(t, b.mux.MainModes(), "refused offers are no main modes")
-	require.Len(t, n.sent, 10, "answers in the clear have a budget")
-	n.run(time.Second)
-	b.mux.HandleDatagram(n.now, from(b, "192.0.2.1:500", message(payload.MainMode, 1, 0, 0, 0, bad)))
-	b.drain()
-	require.Len(t, n.sent, 11, "which fills up again")
-	n.run(3 * time.Minute)
-	_, waits := b.mux.NextDeadline()
-	require.False(t, waits, "nothing is kept for ever")
-}
-
 // Messages that belong to nothing: what each gets for an answer, and that none leaves a trace behind but the trace.
 func TestStrayMessages(t *testing.T) {
 	n, a, b := newPair(t)

@@ -31,6 +31,8 @@ type network struct {
 	latency time.Duration
 	// fate says when copies of the nth datagram (from 1) arrive, after its sending; empty: lost. nil: once, after latency.
 	fate func(n int, d ike.Datagram) []time.Duration
+	// translate is a translator of addresses on the way; nil: there is none.
+	translate func(d ike.Datagram) ike.Datagram
 	// alter may change what arrives; nil: nothing.
 	alter func(n int, b []byte) []byte
 }
@@ -248,6 +250,9 @@ func (n *network) send(d ike.Datagram) {
 // fly has a datagram arrive after a delay, whoever sent it.
 func (n *network) fly(d ike.Datagram, delay time.Duration) {
 	n.serial++
+	if n.translate != nil {
+		d = n.translate(d)
+	}
 	n.flying = append(n.flying, flight{at: n.now.Add(delay), serial: n.serial, d: ike.Datagram{Local: d.Remote, Remote: d.Local, Payload: d.Payload}})
 }
 

@@ -24,10 +24,7 @@ type MainModeInfo struct {
 // SAs, is 0 in them.
 func (m *Mux) Statistics() ike.Statistics {
 	s := m.env.Statistics
-	for _, p := range m.waitingPeers() {
-		s.AcquireHeapSize += len(m.waiting[p])
-	}
-	s.ActiveAcquire = s.AcquireHeapSize
+	s.AcquireHeapSize, s.ActiveAcquire = m.waits, m.waits
 	for _, e := range m.sas {
 		s.ISADBListSize++
 		s.ConnectionListSize += e.sa.Exchanges()

@@ -1,11 +1,3 @@
-// Package mux is the key exchange engine of one host: every ISAKMP SA behind
-// its UDP port 500. It finds the SA of a datagram by the cookies, starts main
-// modes for requests and lets several requests wait on one, bounds what
-// strangers can make it keep, and remembers which pairs of IPsec SAs it
-// negotiated with whom, so that Deletes and INITIAL-CONTACT can be acted on.
-//
-// See package ike for how a driver uses an engine. Calls are not safe for
-// concurrent use.
 package mux
 
 import (
@@ -41,12 +33,14 @@ type Mux struct {
 	cookies  map[ike.Cookies]*entry
 	openings map[opening]*entry
 	timers   timers
-	halfOpen int // started by peers and not established, refusals included
+	halfOpen admission
 	serial   uint64
 
 	waiting map[peer][]waiting
+	waits   int // all of them
 	pairs   pairs
-	budget  budget
+	notices allowance
+	secrets secrets
 }
 
 // entry is an SA with what the mux knows of it.
@@ -59,6 +53,7 @@ type entry struct {
 	cookies     ike.Cookies
 	at          time.Time // next deadline, while in timers
 	index       int       // in timers, -1: not there
+	pool        *pool     // nil: it is in none
 	removed     bool
 }
 
@@ -83,7 +78,7 @@ func New(c ike.Config) (*Mux, error) {
 	m := &Mux{
 		config: c, cookies: map[ike.Cookies]*entry{}, openings: map[opening]*entry{}, waiting: map[peer][]waiting{}, pairs: pairs{},
 	}
-	m.env = ikev1.Env{Config: &m.config, Alone: m.alone, MayNotify: m.budget.take}
+	m.env = ikev1.Env{Config: &m.config, Alone: m.alone, MayNotify: m.notices.take}
 	return m, nil
 }
 
@@ -93,7 +88,11 @@ func New(c ike.Config) (*Mux, error) {
 func (m *Mux) Request(now time.Time, r ike.Request) {
 	p := peer{r.Local, r.Remote}
 	m.env.Statistics.TotalAcquire++
-	m.waiting[p] = append(m.waiting[p], waiting{request: r})
+	if m.waits >= maxWaiting {
+		m.failed(ike.EventFailed{RequestID: r.ID, Remote: r.Remote, Err: ike.Errorf(ike.CodeProcessing, 0, "%d requests wait for main modes", maxWaiting)})
+		return
+	}
+	m.enqueue(p, waiting{request: r})
 	m.pump(now, p)
 }
 
@@ -123,14 +122,18 @@ func (m *Mux) HandleDatagram(now time.Time, d ike.Datagram) {
 	switch {
 	case e != nil && e.sa.Remote().Addr() == remote:
 	case h.CookieR == (payload.Cookie{}) && h.Exchange != payload.Informational:
-		if e = m.openings[opening{h.CookieI, remote, false}]; e == nil {
+		if e = m.openings[opening{h.CookieI, remote, false}]; e == nil || m.config.DoSProtection {
 			m.respond(now, d, h, raw)
 			return
 		}
 	default:
 		// Our own message 1 is answered with a responder's cookie that is news to us, also by a refusal.
 		if e = m.openings[opening{h.CookieI, remote, true}]; e == nil || e.cookies.Responder != (payload.Cookie{}) {
-			m.unknownCookies(now, d, h)
+			if m.again(h) {
+				m.respond(now, d, h, raw)
+			} else {
+				m.unknownCookies(now, d, h)
+			}
 			return
 		}
 	}
@@ -151,9 +154,6 @@ func (m *Mux) respond(now time.Time, d ike.Datagram, h payload.Header, raw []byt
 	case m.openings[opening{h.CookieI, d.Remote.Addr(), true}] != nil:
 		m.invalid(d, h, "our own message came back")
 		return
-	case m.halfOpen >= m.config.HalfOpenLimit():
-		m.refused(d, h, "too many main modes of peers are unfinished")
-		return
 	}
 	policy, ok := m.config.Policy.MainMode(d.Local.Addr(), d.Remote.Addr())
 	if !ok {
@@ -163,6 +163,9 @@ func (m *Mux) respond(now time.Time, d ike.Datagram, h payload.Header, raw []byt
 	if h.Exchange == payload.Aggressive && !policy.Aggressive {
 		m.invalid(d, h, "aggressive mode is off: it shows who talks, and a hash of the key at which words can be tried")
 		m.notify(now, d, h, payload.NotifyUnsupportedExchangeType)
+		return
+	}
+	if !m.admitted(now, d, h) {
 		return
 	}
 	m.add(now, ikev1.Respond(&m.env, now, d.Local, d.Remote, h, raw, policy))
@@ -176,9 +179,6 @@ func (m *Mux) add(now time.Time, sa *ikev1.SA) {
 	m.openings[e.opening()] = e
 	if e.cookies.Responder != (payload.Cookie{}) {
 		m.cookies[e.cookies] = e
-	}
-	if !sa.Initiator() {
-		m.halfOpen++
 	}
 	m.after(now, e)
 }
@@ -197,11 +197,9 @@ func (m *Mux) after(now time.Time, e *entry) {
 		case ike.EventMainMode:
 			m.serial++
 			e.established = m.serial
-			if !e.sa.Initiator() {
-				m.halfOpen--
-			}
 			changed = true
 			m.events = append(m.events, ev)
+			m.bound(now, e)
 		case ike.EventMainModeAging:
 			m.replace(now, e)
 		case ike.EventInitialContact:
@@ -210,10 +208,11 @@ func (m *Mux) after(now time.Time, e *entry) {
 			m.silent(now, e, ev.Since)
 		case ike.EventSAs:
 			m.serial++
-			m.pairs.add(now, e.sa.Remote().Addr(), m.serial, ev)
+			m.pairs.add(now, e.computer(), m.serial, ev)
 			m.events = append(m.events, ev)
+			m.events = append(m.events, m.pairs.bound(e.computer())...)
 		case ike.EventDeleteSAs:
-			m.events = append(m.events, m.pairs.deletedByPeer(ev)...)
+			m.events = append(m.events, m.pairs.deletedByPeer(ev, e.sa.PeerID())...)
 		case ike.EventUnserved:
 			changed = true
 			m.unserved(e.peer(), ev)
@@ -236,6 +235,7 @@ func (m *Mux) after(now time.Time, e *entry) {
 		}
 	case !e.removed:
 		m.timers.set(e)
+		m.admit(now, e)
 	}
 	if changed || dead {
 		m.pump(now, e.peer())
@@ -261,8 +261,9 @@ func (m *Mux) remove(e *entry) {
 	if m.openings[e.opening()] == e {
 		delete(m.openings, e.opening())
 	}
-	if !e.sa.Initiator() && e.established == 0 {
-		m.halfOpen--
+	if e.pool != nil {
+		e.pool.remove(e)
+		e.pool = nil
 	}
 	if e.index >= 0 {
 		heap.Remove(&m.timers, e.index)
@@ -299,16 +300,28 @@ func (m *Mux) NextEvent() (ike.Event, bool) {
 // DeleteSAs tells the peer that these inbound SAs of ours are gone, if a main
 // mode with it is up; without one the peer has to find out by itself.
 func (m *Mux) DeleteSAs(now time.Time, remote netip.Addr, p ipsec.Protocol, inbound []uint32) {
-	m.pairs.removeInbound(remote, p, inbound)
-	var newest *entry
-	for _, e := range m.sas {
-		if e.sa.Established() && e.sa.Remote().Addr() == remote && (newest == nil || e.established > newest.established) {
-			newest = e
+	var told []*entry
+	spis := map[*entry][]uint32{}
+	for _, spi := range inbound {
+		id, known := m.pairs.owner(remote, p, spi)
+		var newest *entry
+		for _, e := range m.sas {
+			if e.sa.Established() && e.source() == remote && (!known || e.sa.PeerID() == id) && (newest == nil || e.established > newest.established) {
+				newest = e
+			}
 		}
+		if newest == nil {
+			continue
+		}
+		if spis[newest] == nil {
+			told = append(told, newest)
+		}
+		spis[newest] = append(spis[newest], spi)
 	}
-	if newest != nil && len(inbound) > 0 {
-		newest.sa.SendDelete(now, p, inbound)
-		m.after(now, newest)
+	m.pairs.removeInbound(remote, p, inbound)
+	for _, e := range told {
+		e.sa.SendDelete(now, p, spis[e])
+		m.after(now, e)
 	}
 }
 

@@ -57,7 +57,13 @@ func (m *Mux) replace(now time.Time, e *entry) {
 	}
 }
 
+func (m *Mux) enqueue(p peer, w waiting) {
+	m.waits++
+	m.waiting[p] = append(m.waiting[p], w)
+}
+
 func (m *Mux) dequeue(p peer) {
+	m.waits--
 	if m.waiting[p] = m.waiting[p][1:]; len(m.waiting[p]) == 0 {
 		delete(m.waiting, p)
 	}
@@ -92,6 +98,7 @@ func (m *Mux) failWaiting(p peer, err error) {
 	for _, w := range m.waiting[p] {
 		m.failed(ike.EventFailed{RequestID: w.request.ID, Remote: p.remote, Err: err})
 	}
+	m.waits -= len(m.waiting[p])
 	delete(m.waiting, p)
 }
 
@@ -116,7 +123,7 @@ func (m *Mux) unserved(p peer, u ike.EventUnserved) {
 		m.failed(ike.EventFailed{RequestID: u.Request.ID, Remote: p.remote, Err: u.Err})
 		return
 	}
-	m.waiting[p] = append(m.waiting[p], waiting{request: u.Request, attempts: u.Attempts})
+	m.enqueue(p, waiting{request: u.Request, attempts: u.Attempts})
 }
 
 // alone reports that there is nothing between us and the peer of sa but sa: see ikev1.Env.
@@ -133,17 +140,18 @@ func (m *Mux) alone(now time.Time, sa *ikev1.SA) bool {
 // initialContact acts on the peer's word that it has no SA but e: the others
 // are left over from before it forgot them (RFC 2407, Section 4.6.3.3). Only
 // what was established before message 1 of e came can be that old; a main mode
-// that both sides started at the same time is not.
+// that both sides started at the same time is not. And only what the same computer
+// had, by its identity, address and port, goes: others may share its address. One that
+// comes back from another port keeps its old SAs until nothing uses them.
 func (m *Mux) initialContact(now time.Time, e *entry) {
-	remote := e.sa.Remote().Addr()
 	reason := ike.Errorf(ike.CodeSADeleted, 0, "the peer has started anew: it sent INITIAL-CONTACT")
 	for _, old := range slices.Clone(m.sas) {
-		if old != e && old.sa.Remote().Addr() == remote && old.established != 0 && old.established < e.serial {
+		if old != e && old.computer() == e.computer() && old.established != 0 && old.established < e.serial {
 			old.sa.Kill(now, "deleted", reason, false)
 			m.after(now, old)
 		}
 	}
-	m.events = append(m.events, m.pairs.forget(remote, e.serial)...)
+	m.events = append(m.events, m.pairs.forget(e.computer(), e.serial)...)
 }
 
 // silent ends the main modes with the peer of e that have heard nothing since
@@ -151,7 +159,7 @@ func (m *Mux) initialContact(now time.Time, e *entry) {
 // the next request shall not try them one by one.
 func (m *Mux) silent(now time.Time, e *entry, since time.Time) {
 	for _, other := range slices.Clone(m.sas) {
-		if other != e && other.peer() == e.peer() {
+		if other != e && other.peer() == e.peer() && other.computer() == e.computer() {
 			other.sa.Silent(now, since)
 			m.after(now, other)
 		}

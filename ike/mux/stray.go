@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"encoding/binary"
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike"
@@ -52,25 +53,26 @@ func (m *Mux) unknownCookies(now time.Time, d ike.Datagram, h payload.Header) {
 // notify answers a stray message in the clear, within the budget. The cookies
 // are those of the message, so that its sender can find its SA.
 func (m *Mux) notify(now time.Time, d ike.Datagram, to payload.Header, n payload.NotifyType) {
-	if _, ok := m.config.Policy.MainMode(d.Local.Addr(), d.Remote.Addr()); !ok || !m.budget.take(now) {
+	if _, ok := m.config.Policy.MainMode(d.Local.Addr(), d.Remote.Addr()); !ok || !m.notices.take(now, d.Remote.Addr()) {
 		return
 	}
+	m.inform(d, payload.Header{CookieI: to.CookieI, CookieR: to.CookieR}, payload.Notify{
+		DOI: payload.DOIIPsec, Protocol: payload.ProtocolISAKMP, NotifyType: n, SPI: append(append([]byte(nil), to.CookieI[:]...), to.CookieR[:]...),
+	})
+}
+
+// inform answers a message with a notification in the clear. h has its cookies.
+func (m *Mux) inform(d ike.Datagram, h payload.Header, p payload.Notify) {
 	mid, err := m.config.Random(4)
 	if err != nil {
 		return
 	}
-	p := payload.Notify{
-		DOI: payload.DOIIPsec, Protocol: payload.ProtocolISAKMP, NotifyType: n, SPI: append(append([]byte(nil), to.CookieI[:]...), to.CookieR[:]...),
-	}
-	h := payload.Header{
-		CookieI: to.CookieI, CookieR: to.CookieR, Next: p.Type(), Version: payload.Version1, Exchange: payload.Informational,
-		MessageID: uint32(mid[0])<<24 | uint32(mid[1])<<16 | uint32(mid[2])<<8 | uint32(mid[3]),
-	}
+	h.Next, h.Version, h.Exchange, h.MessageID = p.Type(), payload.Version1, payload.Informational, max(1, binary.BigEndian.Uint32(mid))
 	b := payload.Append(h.Append(nil), p)
 	payload.SetLength(b)
 	m.config.Record(trace.IKEMessage{
 		Sent: true, Local: d.Local.String(), Remote: d.Remote.String(), CookieI: h.CookieI[:], CookieR: h.CookieR[:],
-		Exchange: h.Exchange.String(), MessageID: h.MessageID, Number: 1, Length: len(b), Note: "unprotected: " + n.String(),
+		Exchange: h.Exchange.String(), MessageID: h.MessageID, Number: 1, Length: len(b), Note: "unprotected: " + p.NotifyType.String(),
 		Payloads: ike.Describe([]payload.Item{{Payload: p}}),
 	})
 	m.events = append(m.events, ike.EventSend{Datagram: ike.Datagram{Local: d.Local, Remote: d.Remote, Payload: b}})

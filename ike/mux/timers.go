@@ -1,9 +1,6 @@
 package mux
 
-import (
-	"container/heap"
-	"time"
-)
+import "container/heap"
 
 // timers is a heap of SAs by their next deadline; equal ones in order of creation.
 type timers []*entry
@@ -52,32 +49,4 @@ func (t *timers) Pop() any {
 	e.index = -1
 	*t = old[:len(old)-1]
 	return e
-}
-
-// budget bounds the notifications sent in the clear, which strangers can ask
-// for: a burst of notifyBurst, and one more per notifyInterval.
-type budget struct {
-	spent int
-	since time.Time // when the oldest unit of spent is given back
-}
-
-const (
-	notifyBurst    = 10
-	notifyInterval = 100 * time.Millisecond
-)
-
-// take spends one notification, if there is one left.
-func (b *budget) take(now time.Time) bool {
-	for b.spent > 0 && !now.Before(b.since.Add(notifyInterval)) {
-		b.spent--
-		b.since = b.since.Add(notifyInterval)
-	}
-	if b.spent == 0 {
-		b.since = now
-	}
-	if b.spent == notifyBurst {
-		return false
-	}
-	b.spent++
-	return true
 }

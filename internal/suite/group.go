@@ -168,6 +168,10 @@ func (k *PrivateKey) Public() []byte { return k.public }
 
 // ErrPublicValue is returned for a peer's value of the wrong length or outside 1 < y < p−1,
 // which would give away the secret (RFC 6989, Section 2.1 and NIST SP 800-56A, 5.6.2.3.1).
+// A short one is not padded for the peer, who has to (RFC 2409, Section 5). That y is in the
+// subgroup of the generator is not checked: of the other half a value gives away one bit of a
+// secret that is used once, RFC 6989 asks for no more where (p−1)/2 is prime, and the symbol
+// of Jacobi takes as long as three quarters of the exponentiation in group 2.
 var ErrPublicValue = errors.New("suite: Diffie–Hellman public value is not in the group")
 
 // Shared is g^xy, padded with zeros to the group's size (RFC 2409, Section 5).

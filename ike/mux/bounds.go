@@ -1,0 +1,48 @@
+package mux
+
+import (
+	"time"
+
+	"github.com/ipseclab/ipseclab/ike"
+)
+
+// What peers that have proved who they are, and the host itself, can make the
+// engine keep. Strangers: see admission, allowance and secrets.
+const (
+	// maxMainModes is how many main modes one computer can have with us, those included
+	// that have ended and linger. For another one the oldest goes.
+	maxMainModes = 64
+	// maxPairs is how many pairs of IPsec SAs one address can have with us. For another
+	// one the oldest goes.
+	maxPairs = 4096
+	// maxWaiting is how many requests can wait for main modes: as many as the driver has
+	// at a time. Another one fails at once.
+	maxWaiting = 16384
+)
+
+// bound ends the oldest main mode with the computer of e, which is a new one, if there are too many.
+func (m *Mux) bound(now time.Time, e *entry) {
+	var oldest *entry
+	n := 0
+	for _, other := range m.sas {
+		if other.established == 0 || other.source() != e.source() || other.computer() != e.computer() {
+			continue
+		}
+		if n++; oldest == nil || other.established < oldest.established {
+			oldest = other
+		}
+	}
+	if n > maxMainModes {
+		oldest.sa.Kill(now, "deleted", ike.Errorf(ike.CodeMainModeLimit, 0, "the peer has more than %d main modes with this host", maxMainModes), true)
+		m.after(now, oldest)
+	}
+}
+
+// bound drops the oldest pairs of an address, while it has too many, and returns what the data plane has to remove.
+func (ps pairs) bound(of computer) (events []ike.Event) {
+	remote := of.at.Addr()
+	for len(ps[remote]) > maxPairs {
+		events = append(events, ps.forgetFirst(remote)...)
+	}
+	return events
+}
