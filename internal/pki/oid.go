@@ -1,0 +1,47 @@
+package pki
+
+import "encoding/asn1"
+
+// OID is an object identifier.
+type OID = asn1.ObjectIdentifier
+
+var (
+	// RFC 3279, Section 2.3; RFC 5480, Section 2.1.1.
+	oidRSA        = OID{1, 2, 840, 113549, 1, 1, 1}
+	oidDSA        = OID{1, 2, 840, 10040, 4, 1}
+	oidECDSA      = OID{1, 2, 840, 10045, 2, 1}
+	oidCurve256   = OID{1, 2, 840, 10045, 3, 1, 7}
+	oidCurve384   = OID{1, 3, 132, 0, 34}
+	oidCurve521   = OID{1, 3, 132, 0, 35}
+	oidSignedData = OID{1, 2, 840, 113549, 1, 7, 2} // RFC 2315, Section 14
+	oidData       = OID{1, 2, 840, 113549, 1, 7, 1}
+
+	// RFC 5280, Sections 4.2 and 5.2.
+	oidSubjectKeyID     = OID{2, 5, 29, 14}
+	oidKeyUsage         = OID{2, 5, 29, 15}
+	oidSubjectAltName   = OID{2, 5, 29, 17}
+	oidBasicConstraints = OID{2, 5, 29, 19}
+	oidCRLNumber        = OID{2, 5, 29, 20}
+	oidReasonCode       = OID{2, 5, 29, 21}
+	oidDeltaCRL         = OID{2, 5, 29, 27}
+	oidIssuingPoint     = OID{2, 5, 29, 28}
+	oidCRLPoints        = OID{2, 5, 29, 31}
+	oidPolicies         = OID{2, 5, 29, 32}
+	oidAuthorityKeyID   = OID{2, 5, 29, 35}
+	oidExtKeyUsage      = OID{2, 5, 29, 37}
+
+	// RFC 2985, Section 5.4.2: the extensions that a request asks for.
+	oidExtensionRequest = OID{1, 2, 840, 113549, 1, 9, 14}
+
+	// The user principal name as an otherName [MS-WCCE, Section 2.2.2.7.7.1 names it].
+	oidUPN = OID{1, 3, 6, 1, 4, 1, 311, 20, 2, 3}
+)
+
+// Purposes of an extended key usage.
+var (
+	UsageServer          = OID{1, 3, 6, 1, 5, 5, 7, 3, 1} // RFC 5280, Section 4.2.1.12
+	UsageClient          = OID{1, 3, 6, 1, 5, 5, 7, 3, 2}
+	UsageIPsecEndSystem  = OID{1, 3, 6, 1, 5, 5, 7, 3, 5} // RFC 2459, Section 4.2.1.13; deprecated by RFC 4945, Section 5.1.3.12
+	UsageIPsecIKE        = OID{1, 3, 6, 1, 5, 5, 7, 3, 17}
+	UsageIKEIntermediate = OID{1, 3, 6, 1, 5, 5, 8, 2, 2} // what the IPsec templates of Windows put in
+)

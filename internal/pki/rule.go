@@ -1,0 +1,62 @@
+package pki
+
+// Rule is what an IPsec rule demands of a peer's certificate. No usage for IPsec
+// is ever demanded (claim C214).
+type Rule struct {
+	// Roots are the names of the root authorities that the rule accepts, in its
+	// order of preference. A root that the computer trusts and the rule does not
+	// name is not accepted (claim C228).
+	Roots    []Name
+	CRLCheck CRLCheck
+	// AnyKey admits DSA and ECDSA keys of the certificate's subject; Windows
+	// Server 2003 demands RSA (claim C213). Authorities may have any key.
+	AnyKey bool
+	// MinBits is the least length of the subject's RSA or DSA key; zero: any.
+	MinBits int
+	// Usage is what the subject's key is used for: one of these bits must be in its
+	// key usage, if there is one. Zero means digitalSignature or nonRepudiation,
+	// for authentication by signature (RFC 4945, Section 5.1.3.2).
+	Usage KeyUsage
+}
+
+// CRLCheck is the level of checking revocation: the value StrongCRLCheck of the
+// registry, strongcrlcheck of netsh.
+type CRLCheck int
+
+const (
+	// CRLNone does not look at revocation lists.
+	CRLNone CRLCheck = iota
+	// CRLIfRevoked fails if a list names the certificate; any trouble with lists is passed over.
+	CRLIfRevoked
+	// CRLStrict fails also if there is no usable list.
+	CRLStrict
+)
+
+// accepts reports whether the rule names a root.
+func (r Rule) accepts(root *Certificate) bool {
+	for _, n := range r.Roots {
+		if n.key() == root.subjectKey {
+			return true
+		}
+	}
+	return false
+}
+
+// subject checks the key of the certificate that speaks for the peer.
+func (r Rule) subject(c *Certificate) *Error {
+	usage := r.Usage
+	if usage == 0 {
+		usage = DigitalSignature | NonRepudiation
+	}
+	switch {
+	case c.Key == nil:
+		return errorOf(Unsupported, c, "%v", c.KeyError)
+	case !r.AnyKey && c.Key.Algorithm() != RSA:
+		return errorOf(WrongKeyType, c, "the key is %s, and the rule demands rsa", c.Key.Algorithm())
+	case c.Key.Algorithm() != ECDSA && c.Key.Bits() < r.MinBits:
+		return errorOf(WeakKey, c, "the key has %d bits, and the rule demands %d", c.Key.Bits(), r.MinBits)
+	case c.Usage != 0 && c.Usage&usage == 0:
+		return errorOf(WrongUsage, c, "the key is for %s, not for %s", c.Usage, usage)
+	}
+	return nil
+}
