@@ -68,7 +68,7 @@ hosts                    uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg
 internal/tcprun          uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg/sleep
 natbox                   uses gvisor.dev/gvisor/pkg/tcpip/checksum
 ike/payload              uses golang.org/x/crypto/cryptobyte
-internal/pki             uses golang.org/x/crypto/cryptobyte
+internal/pki             uses golang.org/x/crypto/cryptobyte, software.sslmate.com/src/go-pkcs12
 
 # The codec of DHCP: its messages travel over the simulated network.
 hosts/dhcp               uses github.com/insomniacslk/dhcp

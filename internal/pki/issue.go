@@ -151,8 +151,10 @@ func (t Template) addExtensions(b *cryptobyte.Builder, subjectID, issuerID []byt
 			})
 		})
 	}
-	addExtension(b, oidSubjectKeyID, false, func(b *cryptobyte.Builder) { b.AddASN1OctetString(subjectID) })
-	addExtension(b, oidAuthorityKeyID, false, func(b *cryptobyte.Builder) { addAuthorityKeyID(b, issuerID) })
+	if subjectID != nil { // a request has neither
+		addExtension(b, oidSubjectKeyID, false, func(b *cryptobyte.Builder) { b.AddASN1OctetString(subjectID) })
+		addExtension(b, oidAuthorityKeyID, false, func(b *cryptobyte.Builder) { addAuthorityKeyID(b, issuerID) })
+	}
 	if !t.AltNames.empty() {
 		addExtension(b, oidSubjectAltName, len(t.Subject) == 0, t.AltNames.add)
 	}
