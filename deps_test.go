@@ -23,9 +23,9 @@ cmd/ipseclab             -> reports, scenarios, hosts/policy
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
 scenarios/attack         -> sim, ike/payload, internal/ipv6
-hosts                    -> hosts/policy, hosts/dhcp, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
+hosts                    -> hosts/policy, hosts/dhcp, internal/pki, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
-hosts/policy             -> ike, internal/classifier, internal/profile
+hosts/policy             -> ike, internal/classifier, internal/pki, internal/profile
 hosts/policy/lint        -> hosts/policy
 hosts/policy/netsh       -> hosts/policy
 natbox                   -> sim, internal/ipv6

@@ -17,17 +17,18 @@ import (
 
 // Config describes a host.
 type Config struct {
-	Name       string
-	Interfaces []Interface
-	Routes     []Route
-	Rekey      esp.Rekey                       // when SAs are replaced before they expire
-	Policy     *policy.Policy                  // assigned in the local store from the start; nil: none
-	Persistent *policy.Policy                  // likewise in the persistent store
-	Options    policy.Options                  // of the policy compiler
-	Protocols  []uint8                         // of IP, without ports: an application takes all datagrams of each
-	Names      func(string) (netip.Addr, bool) // resolves host names; nil: none is known
-	Servers    Servers                         // that it is told to use
-	Faults     Faults
+	Name         string
+	Interfaces   []Interface
+	Routes       []Route
+	Rekey        esp.Rekey                       // when SAs are replaced before they expire
+	Policy       *policy.Policy                  // assigned in the local store from the start; nil: none
+	Persistent   *policy.Policy                  // likewise in the persistent store
+	Options      policy.Options                  // of the policy compiler
+	Protocols    []uint8                         // of IP, without ports: an application takes all datagrams of each
+	Certificates *Certificates                   // the certificate store; nil: nothing is in it
+	Names        func(string) (netip.Addr, bool) // resolves host names; nil: none is known
+	Servers      Servers                         // that it is told to use
+	Faults       Faults
 
 	// StaticServers has filters for the servers that the host is told to use not follow
 	// when it is told of others: they are as when the policy was assigned.

@@ -36,6 +36,7 @@ type lab struct {
 	stored     map[storedPolicy]bool   // those that are not the file\'s of that name any more
 	wire       *observer
 	oracle     *oracle
+	pki        *authorities
 }
 
 // build makes the world of a scenario. Everything is made in the order of
@@ -52,6 +53,9 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 	}
 	var err error
 	if l.policies, err = policiesOf(s); err != nil {
+		return nil, err
+	}
+	if l.pki, err = newAuthorities(s, seed); err != nil {
 		return nil, err
 	}
 	l.world, err = sim.New(sim.Config{Name: s.Name, Seed: seed, Epoch: s.Epoch(), Trace: l.log, Capture: captureTo})
@@ -133,6 +137,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		Retransmit:        settings.Gaps(),
 		VendorIDs:         settings.Vendors(),
 	}
+	c.Certificates = l.pki.store(name)
 	c.Options.Resolve = func(name string) []netip.Addr { return l.names[name] }
 	for _, s := range n.Serves {
 		if s.Protocol != 0 {

@@ -8,7 +8,9 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
@@ -104,7 +106,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 		if p.Predefined != "" {
 			out = predefinedPolicy(p.Predefined, lists, actions)
 			out.Name = name
-			authenticate(out, authOf(p.Auth))
+			authenticate(out, authOf(s, p.Auth))
 		}
 		out.Description, out.Polling = cmp.Or(p.Description, out.Description), p.PollingInterval()
 		out.MainMode = policy.MainMode{Lifetime: p.MainMode.Expiry(), QuickModes: p.MainMode.QuickModes}
@@ -118,9 +120,9 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 		if d := p.DefaultResponse; !p.Responds() {
 			out.DefaultResponse = nil
 		} else if d != nil {
-			out.DefaultResponse = &policy.DefaultResponse{PFS: d.PFS, Auth: authOf(d.Auth)}
+			out.DefaultResponse = &policy.DefaultResponse{PFS: d.PFS, Auth: authOf(s, d.Auth)}
 			if len(d.Auth) == 0 {
-				out.DefaultResponse.Auth = authOf(p.Auth)
+				out.DefaultResponse.Auth = authOf(s, p.Auth)
 			}
 			for i, m := range d.Methods {
 				proposal, err := policy.ParseSecurityMethod(m)
@@ -133,7 +135,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 		for i, r := range p.Rules {
 			rule := policy.Rule{
 				Name: r.Label(), Description: r.Description, Filters: lists[r.FilterList], Action: actions[r.FilterAction],
-				Auth: authOf(r.Auth), Connections: connectionsOf(r.Connections), Inactive: !r.IsActive(),
+				Auth: authOf(s, r.Auth), Connections: connectionsOf(r.Connections), Inactive: !r.IsActive(),
 			}
 			if r.Tunnel != "" {
 				var err error
@@ -152,11 +154,24 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 }
 
 // authOf are authentication methods as package policy has them.
-func authOf(methods []spec.Authenticate) (all []policy.AuthMethod) {
+func authOf(s *spec.Scenario, methods []spec.Authenticate) (all []policy.AuthMethod) {
 	for _, a := range methods {
-		all = append(all, policy.AuthMethod{PreSharedKey: a.PSK, Kerberos: a.Kerberos})
+		if s.PKI != nil {
+			if authority, ok := s.PKI.Authorities[a.RootCA]; ok {
+				a.RootCA = authority.Subject
+			}
+		}
+		all = append(all, policy.AuthMethod{
+			PreSharedKey: a.PSK, Kerberos: a.Kerberos, RootCA: a.RootCA, CertMapping: a.CertificateMapping, ExcludeCAName: a.ExcludeCAName, By: byOf[a.By],
+		})
 	}
 	return all
+}
+
+// byOf are the methods of authentication with certificates by their words.
+var byOf = map[string]ike.AuthMethod{
+	spec.BySignature: ike.RSASignature, spec.ByDSS: ike.DSSSignature,
+	spec.ByEncryption: ike.RSAEncryption, spec.ByRevisedEncryption: ike.RevisedRSAEncryption,
 }
 
 // connectionsOf is the kind of connections that a word means; spec has checked it.
@@ -189,9 +204,11 @@ func optionsOf(s *spec.Scenario, n spec.Node) policy.Options {
 	o := policy.Options{
 		Exempt: exempt, BypassIPv6: settings.BypassIPv6(), Broadcasts: policy.Broadcasts(n.Prefixes()...),
 		RemoteAccess: n.DialUp(), KerberosKey: s.KerberosStandIn,
-		Specificity: policy.Specificity{WiderEndFirst: settings.WiderEndFirst(), MeCountsAsAny: settings.MeAsAny()},
-		Resolve:     func(name string) []netip.Addr { return s.NameTable()[name] },
-		Servers:     func(k policy.ServerKind) []netip.Addr { return serversAtStart(s, n)[k] },
+		AggressiveMode: settings.AggressiveMode, AuthFirst: settings.OfferByAuthentication,
+		Certificates: new(hosts.Certificates).For, // a store with nothing in it; that of a running host comes with the world
+		Specificity:  policy.Specificity{WiderEndFirst: settings.WiderEndFirst(), MeCountsAsAny: settings.MeAsAny()},
+		Resolve:      func(name string) []netip.Addr { return s.NameTable()[name] },
+		Servers:      func(k policy.ServerKind) []netip.Addr { return serversAtStart(s, n)[k] },
 	}
 	o.Persistent = map[string]policy.Precedence{
 		spec.OrderPersistent: policy.PersistentFirst, spec.OrderLast: policy.PersistentLast,

@@ -357,8 +357,12 @@ func (y *policyYAML) auth(what string, all []policy.AuthMethod) (methods []entri
 			e.put("psk", a.PreSharedKey)
 		case a.Kerberos:
 			e.put("kerberos", true)
+		case a.RootCA != "":
+			e.put("root-ca", a.RootCA)
+			e.add("certificate-mapping", a.CertMapping)
+			e.add("exclude-ca-name", a.ExcludeCAName)
 		default:
-			y.fail("%s: unsupported: authentication by a %s", what, a)
+			y.fail("%s: a method of authentication that is none", what)
 		}
 		methods = append(methods, e)
 	}

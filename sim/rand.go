@@ -26,8 +26,13 @@ type Stream struct {
 // then the world's name and the parts of the path, each behind its length as 8
 // bytes; numbers are big-endian.
 func (w *World) Rand(path ...string) *Stream {
-	b := binary.BigEndian.AppendUint64(nil, w.cfg.Seed)
-	b = appendPart(b, w.cfg.Name)
+	return NewStream(w.cfg.Seed, append([]string{w.cfg.Name}, path...)...)
+}
+
+// NewStream is the stream of that name in every world with the seed, whose name is the
+// first part of those that World.Rand gives.
+func NewStream(seed uint64, path ...string) *Stream {
+	b := binary.BigEndian.AppendUint64(nil, seed)
 	for _, part := range path {
 		b = appendPart(b, part)
 	}

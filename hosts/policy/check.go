@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/pki"
 	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
@@ -33,9 +34,10 @@ func (e *Error) Error() string {
 
 // checker collects the mistakes of one policy.
 type checker struct {
-	policy   *Policy
-	kerberos bool // a preshared key stands in for it
-	errs     []error
+	policy       *Policy
+	kerberos     bool // a preshared key stands in for it
+	certificates bool // the host has a store of them
+	errs         []error
 }
 
 func (c *checker) policyf(format string, args ...any) {
@@ -52,7 +54,7 @@ func (c *checker) filterf(rule, filter int, format string, args ...any) {
 
 // check finds what is wrong with a policy for a host with these addresses.
 func check(p *Policy, local []netip.Addr, o Options) error {
-	c := &checker{policy: p, kerberos: o.KerberosKey != ""}
+	c := &checker{policy: p, kerberos: o.KerberosKey != "", certificates: o.Certificates != nil}
 	if p.Name == "" {
 		c.policyf("the policy has no name")
 	}
@@ -171,6 +173,7 @@ func (c *checker) action(i int, r Rule) {
 
 // unsupportedAuth says why authentication methods cannot be used; "" when they can.
 func (c *checker) unsupportedAuth(auth []AuthMethod) string {
+	keys := 0
 	for _, a := range auth {
 		set := 0
 		for _, is := range []bool{a.Kerberos, a.RootCA != "", a.PreSharedKey != ""} {
@@ -184,19 +187,42 @@ func (c *checker) unsupportedAuth(auth []AuthMethod) string {
 		case set > 1:
 			return "an authentication method is one of a preshared key, Kerberos and a certificate, not several"
 		case a.RootCA != "":
-			return fmt.Sprintf("unsupported: authentication by a %s; supported: a preshared key", a)
+			if reason := c.unusableCA(a); reason != "" {
+				return reason
+			}
+		case a.Kerberos && !c.kerberos:
+			return "unsupported: it authenticates by Kerberos, and there is no domain: " + otherThanKerberos
+		default:
+			keys++
 		}
 	}
 	switch {
-	case len(auth) > 1:
+	case keys > 1:
 		// Main mode needs the key before it learns which of them the peer has (RFC 2409, Section 5.4).
-		return fmt.Sprintf("unsupported: %d authentication methods; supported: one preshared key per rule", len(auth))
-	case c.kerberos || len(auth) == 1 && !auth[0].Kerberos:
-		return ""
-	case len(auth) == 0:
-		return "unsupported: without an authentication method of its own it authenticates by Kerberos, and there is no domain: add a preshared key, or one that stands in for Kerberos"
+		return fmt.Sprintf("unsupported: %d preshared keys, one that stands in for Kerberos included; supported: one per rule", keys)
+	case len(auth) == 0 && !c.kerberos:
+		return "unsupported: without an authentication method of its own it authenticates by Kerberos, and there is no domain: " + otherThanKerberos
 	}
-	return "unsupported: it authenticates by Kerberos, and there is no domain: add a preshared key, or one that stands in for Kerberos"
+	return ""
+}
+
+const otherThanKerberos = "add a preshared key or a certificate, or a key that stands in for Kerberos"
+
+// unusableCA says why a method by certificates cannot be used; "" when it can.
+func (c *checker) unusableCA(a AuthMethod) string {
+	name, err := pki.ParseName(a.RootCA)
+	if err == nil {
+		_, err = name.Marshal()
+	}
+	switch {
+	case err != nil:
+		return fmt.Sprintf("root authority %q: %v", a.RootCA, err)
+	case !c.certificates:
+		return "unsupported: authentication by certificates, and the host has no store of them"
+	case !a.by().Signature() && !a.by().Encryption():
+		return fmt.Sprintf("unsupported: authentication by %v with a certificate", a.by())
+	}
+	return ""
 }
 
 // tunnel checks what a rule with a tunnel cannot have.

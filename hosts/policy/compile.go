@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
@@ -27,6 +28,11 @@ type Compiled struct {
 	// plumbed are the specific filters behind Outbound and Inbound, one for one; nil for exemptions.
 	plumbed map[ipsec.Direction][]*specific
 	why     map[*specific]string // of those in neither list: why they do not concern the host
+
+	certificates func([]RootCA) ike.Certificates
+	identity     ike.Identity
+	aggressive   bool
+	authFirst    bool
 
 	index      *index       // nil: the policy is short
 	broadcasts []netip.Addr // of the host's subnets
@@ -52,7 +58,10 @@ func newCompiled(o Options) (*Compiled, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Compiled{ties: slices.Clone(ties), plumbed: map[ipsec.Direction][]*specific{}, why: map[*specific]string{}}, nil
+	return &Compiled{
+		ties: slices.Clone(ties), plumbed: map[ipsec.Direction][]*specific{}, why: map[*specific]string{},
+		certificates: o.Certificates, identity: o.Identity, aggressive: o.AggressiveMode, authFirst: o.AuthFirst,
+	}, nil
 }
 
 // add expands the filters of a policy.

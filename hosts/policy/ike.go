@@ -6,6 +6,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/pki"
 )
 
 var _ ike.Policy = (*Compiled)(nil)
@@ -19,22 +20,57 @@ var _ ike.Policy = (*Compiled)(nil)
 // its key to all of them, and a peer that expects the other one fails (claim C117).
 func (c *Compiled) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
 	if s := c.negotiating(local, remote); s != nil {
-		return s.of.mainMode(s.of.Rules[s.rule].Auth), true
+		return c.mainMode(s.of, s.of.Rules[s.rule].Auth), true
 	}
 	if c.responds(local, remote) {
-		return c.policy.mainMode(c.policy.DefaultResponse.Auth), true
+		return c.mainMode(c.policy, c.policy.DefaultResponse.Auth), true
 	}
 	return ike.MainMode{}, false
 }
 
-func (p *Policy) mainMode(auth []AuthMethod) ike.MainMode {
+func (c *Compiled) mainMode(p *Policy, auth []AuthMethod) ike.MainMode {
 	m := p.MainMode
 	return ike.MainMode{
 		Proposals:  m.proposals(),
-		Auth:       []ike.Auth{{Method: ike.PreSharedKey, PreSharedKey: []byte(auth[0].PreSharedKey)}},
+		Auth:       c.auth(auth),
 		Lifetime:   cmp.Or(m.Lifetime, DefaultMainModeLifetime),
 		QuickModes: m.QuickModes,
+		Identity:   c.identity,
+		AuthFirst:  c.authFirst,
+		Aggressive: c.aggressive,
 	}
+}
+
+// auth are the methods as IKE negotiates them, in the rule's order (claim C049). Those
+// by certificates are one for each thing that is done with them, with all authorities of the rule.
+func (c *Compiled) auth(methods []AuthMethod) (all []ike.Auth) {
+	roots := map[ike.AuthMethod][]RootCA{}
+	for _, a := range methods {
+		if a.RootCA == "" {
+			all = append(all, ike.Auth{Method: ike.PreSharedKey, PreSharedKey: []byte(a.PreSharedKey)})
+			continue
+		}
+		by := a.by()
+		if roots[by] == nil {
+			all = append(all, ike.Auth{Method: by})
+		}
+		name, _ := pki.ParseName(a.RootCA) // checked when compiled
+		roots[by] = append(roots[by], RootCA{Name: name, CertMapping: a.CertMapping, ExcludeCAName: a.ExcludeCAName})
+	}
+	for i, a := range all {
+		if a.Method != ike.PreSharedKey {
+			all[i].Certificates = c.certificates(roots[a.Method])
+		}
+	}
+	return all
+}
+
+// by is what the method does with a certificate.
+func (a AuthMethod) by() ike.AuthMethod {
+	if a.By == 0 {
+		return ike.RSASignature
+	}
+	return a.By
 }
 
 // proposals are the main mode's, or the default ones.

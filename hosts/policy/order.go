@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/profile"
 )
@@ -43,6 +44,19 @@ type Options struct {
 	// KerberosKey is a preshared key that stands in for Kerberos in all rules: the lab
 	// has no domain yet. Empty: a policy that authenticates by Kerberos does not compile.
 	KerberosKey string
+
+	// Certificates gives what IKE asks of the host's store of certificates for a rule that
+	// names these authorities, in order. nil: the host has none, and a policy that
+	// authenticates by certificates does not compile.
+	Certificates func([]RootCA) ike.Certificates
+
+	// AggressiveMode has phase 1 with the peers of this host be an aggressive mode, see
+	// ike.MainMode. Identity is what the host calls itself where a preshared key proves it.
+	AggressiveMode bool
+	Identity       ike.Identity
+
+	// AuthFirst has offers be in the order of the methods of authentication, see ike.MainMode.
+	AuthFirst bool
 
 	// Persistent is how the filters of a persistent policy are searched beside those of
 	// another one: see CompileBoth.

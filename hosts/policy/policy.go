@@ -107,8 +107,8 @@
 //
 // # Left out
 //
-// Authentication by certificates and Kerberos is in the model and does not compile,
-// unless a preshared key stands in for Kerberos (Options.KerberosKey).
+// Authentication by Kerberos is in the model and does not compile, unless a preshared
+// key stands in for it (Options.KerberosKey).
 package policy
 
 import (
@@ -119,6 +119,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/pki"
 )
 
 // Policy is one IPsec policy. A computer has at most one assigned (claim C079).
@@ -298,10 +299,22 @@ type AuthMethod struct {
 	Kerberos bool
 
 	// RootCA is the distinguished name of a certification authority, as written, to
-	// which the peer's certificate has to chain. Not yet negotiated: it does not compile.
+	// which the peer's certificate has to chain. Several methods with one are one list of
+	// authorities, in their order (claim C218).
 	RootCA        string
 	CertMapping   bool // with RootCA: to a computer account (Windows Server 2003)
 	ExcludeCAName bool // with RootCA: it is not named in certificate requests
+
+	// By, with RootCA, is what is done with the certificate. 0: RSA signatures, which is
+	// all that Windows does; others are for peers of other makers.
+	By ike.AuthMethod
+}
+
+// RootCA is a certification authority of a rule, as a host's store of certificates needs it.
+type RootCA struct {
+	Name          pki.Name
+	CertMapping   bool
+	ExcludeCAName bool
 }
 
 // String names the method, without its secret.
@@ -310,7 +323,11 @@ func (a AuthMethod) String() string {
 	case a.Kerberos:
 		return "Kerberos"
 	case a.RootCA != "":
-		return fmt.Sprintf("certificate of root authority %q", a.RootCA)
+		s := fmt.Sprintf("certificate of root authority %q", a.RootCA)
+		if a.By != 0 && a.By != ike.RSASignature {
+			s += ", by " + a.By.String()
+		}
+		return s
 	}
 	return "preshared key"
 }

@@ -145,6 +145,7 @@ func (c *checker) scenario() {
 	c.subnets()
 	c.allNames()
 	c.policies()
+	c.pki()
 	c.steps()
 	for i := 0; i < len(s.Invariants) && !c.full(); i++ {
 		c.invariant(item("$.invariants", i), &s.Invariants[i])

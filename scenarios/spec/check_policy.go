@@ -1,5 +1,7 @@
 package spec
 
+import "strings"
+
 // The most quick modes that a main mode may be limited to.
 const maxQuickModes = 1_000_000
 
@@ -184,19 +186,30 @@ func (c *checker) rule(path string, r Rule) {
 // authentication checks the methods of a rule, which it needs if it negotiates; who
 // names it.
 func (c *checker) authentication(path, who string, methods []Authenticate, negotiates bool) {
-	const hint = "give it psk: SECRET, or the scenario kerberos-stand-in: SECRET"
+	const hint = "give it psk: SECRET or root-ca: NAME, or the scenario kerberos-stand-in: SECRET"
 	if negotiates && len(methods) == 0 && c.s.KerberosStandIn == "" {
 		c.missing(path, "authentication", "%s negotiates without authentication, which is Kerberos, and there is no domain: %s", who, hint)
 	}
 	for i, a := range methods {
 		path := item(child(path, "authentication"), i)
+		set := 0
+		for _, is := range []bool{a.PSK != "", a.Kerberos, a.RootCA != ""} {
+			if is {
+				set++
+			}
+		}
 		switch {
-		case a.PSK == "" && !a.Kerberos:
-			c.missing(path, "psk", "authentication: a method has neither psk nor kerberos")
-		case a.PSK != "" && a.Kerberos:
-			c.at(path, "authentication: a method is psk or kerberos, not both")
+		case set == 0:
+			c.missing(path, "psk", "authentication: a method has neither psk nor kerberos nor root-ca")
+		case set > 1:
+			c.at(path, "authentication: a method is one of psk, kerberos and root-ca, not several")
+		case a.RootCA == "" && (a.CertificateMapping || a.ExcludeCAName || a.By != ""):
+			c.at(path, "authentication: certificate-mapping, exclude-ca-name and by go with root-ca")
+		case a.RootCA != "" && !strings.Contains(a.RootCA, "=") && negotiates: // else it is a distinguished name
+			c.authority(child(path, "root-ca"), "root-ca", a.RootCA)
 		case negotiates && a.Kerberos && c.s.KerberosStandIn == "":
 			c.at(path, "authentication: %s authenticates by Kerberos, and there is no domain: %s", who, hint)
 		}
+		c.word(path, "by", a.By, methodsBy...)
 	}
 }

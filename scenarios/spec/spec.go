@@ -37,6 +37,12 @@ type Scenario struct {
 	// proposes where a rule names no authentication: the lab has no domain yet.
 	KerberosStandIn string `yaml:"kerberos-stand-in"`
 
+	PKI *PKI `yaml:"pki"` // certification authorities, and what they have issued
+
+	// Accounts are the computer accounts to which certificates are mapped, HOST$@example.com,
+	// with the groups of each.
+	Accounts map[string][]string `yaml:"accounts"`
+
 	Steps      []Step      `yaml:"steps" jsonschema:"required,minItems=1"`
 	Invariants []Invariant `yaml:"invariants"`
 
@@ -84,15 +90,16 @@ type Segment struct {
 
 // Node is a host, a router or an attacker.
 type Node struct {
-	Type       string      `yaml:"type" jsonschema:"enum=host,enum=router,enum=attacker"` // host (default), router or attacker
-	Interfaces []Interface `yaml:"interfaces" jsonschema:"required,minItems=1"`
-	Gateway    string      `yaml:"gateway"`                                // next hop of the default route of its family
-	Gateways   []string    `yaml:"gateways" jsonschema:"uniqueItems=true"` // the same for both families
-	Routes     []Route     `yaml:"routes"`
-	Serves     []Service   `yaml:"serves"`  // applications that listen from the start
-	Servers    Servers     `yaml:"servers"` // of a host: which it is told to use
-	OS         string      `yaml:"os"`      // of a host: the profile of its operating system, or of what device it is, whose settings are its defaults
-	IPsec      *IPsec      `yaml:"ipsec"`   // of a host: what the sources leave open
+	Type         string            `yaml:"type" jsonschema:"enum=host,enum=router,enum=attacker"` // host (default), router or attacker
+	Interfaces   []Interface       `yaml:"interfaces" jsonschema:"required,minItems=1"`
+	Gateway      string            `yaml:"gateway"`                                // next hop of the default route of its family
+	Gateways     []string          `yaml:"gateways" jsonschema:"uniqueItems=true"` // the same for both families
+	Routes       []Route           `yaml:"routes"`
+	Serves       []Service         `yaml:"serves"`       // applications that listen from the start
+	Servers      Servers           `yaml:"servers"`      // of a host: which it is told to use
+	Certificates *CertificateStore `yaml:"certificates"` // of a host: the certificate store of the computer
+	OS           string            `yaml:"os"`           // of a host: the profile of its operating system, or of what device it is, whose settings are its defaults
+	IPsec        *IPsec            `yaml:"ipsec"`        // of a host: what the sources leave open
 }
 
 // Interface joins a node to a segment.
@@ -160,6 +167,14 @@ type IPsec struct {
 	// NoInitialContact has an IKE initiator not say that it has no other SA with the
 	// peer (RFC 2407, Section 4.6.3.3), as one that has forgotten them all would. Default: it says so.
 	NoInitialContact bool `yaml:"no-initial-contact"`
+	// AggressiveMode has the host start phase 1 as an aggressive mode, and answer those of
+	// peers (RFC 2409, Section 5). Whoever listens then sees who talks, and a hash of a
+	// preshared key, at which words can be tried (claim C229). Windows has none. Default: off.
+	AggressiveMode bool `yaml:"aggressive-mode"`
+	// OfferByAuthentication has main-mode offers name all security methods with the first
+	// method of authentication, then all with the second. What Windows does is not published.
+	// Default: all methods of authentication with the first security method, then with the second.
+	OfferByAuthentication bool `yaml:"offer-by-authentication"`
 	// Commit has the responder of a quick mode set the commit bit and confirm with
 	// CONNECTED (RFC 2408, Section 3.1). Whether Windows does is unconfirmed. Default: it does not.
 	Commit bool `yaml:"commit"`
@@ -310,8 +325,18 @@ type Rule struct {
 
 // Authenticate is one authentication method: exactly one of its keys.
 type Authenticate struct {
-	PSK      string `yaml:"psk" jsonschema:"minLength=1"` // preshared key
-	Kerberos bool   `yaml:"kerberos"`                     // see kerberos-stand-in
+	PSK      string `yaml:"psk" jsonschema:"minLength=1"`     // preshared key
+	Kerberos bool   `yaml:"kerberos"`                         // see kerberos-stand-in
+	RootCA   string `yaml:"root-ca" jsonschema:"minLength=1"` // a certificate from below this authority of the scenario, or one of that distinguished name
+
+	// CertificateMapping, with root-ca, maps the peer's certificate to an account, which
+	// must have the right to access this computer from the network.
+	CertificateMapping bool `yaml:"certificate-mapping"`
+	// ExcludeCAName, with root-ca, does not name the authority in certificate requests.
+	ExcludeCAName bool `yaml:"exclude-ca-name"`
+	// By, with root-ca, is what is done with the certificate: rsa-signature (default), and, not on
+	// Windows, dss-signature, rsa-encryption or revised-rsa-encryption.
+	By string `yaml:"by" jsonschema:"enum=rsa-signature,enum=dss-signature,enum=rsa-encryption,enum=revised-rsa-encryption"`
 }
 
 // Step is one thing that happens, and what must come of it. Exactly one verb is set.
