@@ -79,17 +79,17 @@ func TestTsharkAgrees(t *testing.T) {
 	exchanges := map[payload.Exchange]bool{}
 	for i, f := range dissect(t, messages) {
 		h, ps := decode(t, messages[i])
-		require.Equal(t, strings.Join(dissection.Lines(h, ps), "\n"), strings.Join(f.Lines, "\n"), "message %d", i+1)
+		require.Equal(t, strings.Join(dissection.Lines(h, ps, nil), "\n"), strings.Join(f.Lines, "\n"), "message %d", i+1)
 		require.Equal(t, wrongFaults(ps[0]), f.Faults, "message %d", i+1)
 		fields += len(f.Lines)
 		all = append(all, ps...)
 		exchanges[h.Exchange] = true
-		alterations += alterEach(t, &h, ps, func(what string) {
-			if slices.Equal(dissection.Lines(h, ps), f.Lines) {
+		alterations += dissection.AlterEach(&h, ps, func(what string) {
+			if slices.Equal(dissection.Lines(h, ps, nil), f.Lines) {
 				t.Errorf("message %d: %s is altered, and nobody sees it", i+1, what)
 			}
 		})
-		require.Equal(t, dissection.Lines(h, ps), f.Lines, "what was altered is restored")
+		require.Equal(t, dissection.Lines(h, ps, nil), f.Lines, "what was altered is restored")
 	}
 	wantEverything(t, exchanges, all)
 	t.Logf("%d messages, %d fields, %d alterations seen", len(messages), fields, alterations)
@@ -173,6 +173,29 @@ func TestTsharkReassembles(t *testing.T) {
 			require.Empty(t, f.Whole)
 			continue
 		}
-		require.Equal(t, dissection.Lines(h, ps), f.Whole)
+		require.Equal(t, dissection.Lines(h, ps, nil), f.Whole)
+	}
+}
+
+// The dissector hands certificates to another one, and shows names in words. openssl
+// reads both from what the codec took out of the payloads.
+func TestOpenSSLReadsCertificates(t *testing.T) {
+	openssl := needs.Tool(t, "openssl")
+	ask := func(der []byte, args ...string) string {
+		cmd := exec.Command(openssl, args...)
+		cmd.Stdin = bytes.NewReader(der)
+		out, err := cmd.CombinedOutput()
+		require.NoError(t, err, string(out))
+		return string(out)
+	}
+	_, ps := decode(t, message(payload.MainMode,
+		payload.ID{IDType: payload.IDDERDN, Data: dn},
+		payload.Certificate{Encoding: payload.CertX509Signature, Data: certificate(t)},
+		payload.CertificateRequest{Encoding: payload.CertX509Signature, Authority: dn},
+	))
+	said := ask(ps[1].(payload.Certificate).Data, "x509", "-inform", "DER", "-noout", "-subject", "-serial")
+	require.Contains(t, strings.ReplaceAll(said, " ", ""), "subject=CN=a\nserial=01")
+	for _, name := range [][]byte{ps[0].(payload.ID).Data, ps[2].(payload.CertificateRequest).Authority} {
+		require.Regexp(t, `commonName\s+.*UTF8STRING\s+:a\n$`, ask(name, "asn1parse", "-inform", "DER"))
 	}
 }

@@ -1,28 +1,27 @@
-package dissection_test
+package dissection
 
 import (
 	"fmt"
 	"net/netip"
 	"reflect"
-	"testing"
 
 	"github.com/ipseclab/ipseclab/ike/payload"
 )
 
-// alterEach alters each value of a header and of decoded payloads in turn, calls
-// look, and restores it. It returns how many there were.
-func alterEach(t *testing.T, h *payload.Header, ps []payload.Payload, look func(what string)) int {
-	t.Helper()
-	n := alter(t, "header", reflect.ValueOf(h).Elem(), look)
+// AlterEach alters each value of a header and of decoded payloads in turn, calls
+// look, and restores it. It returns how many there were. A comparison that does not
+// see one of them compares too little.
+func AlterEach(h *payload.Header, ps []payload.Payload, look func(what string)) int {
+	n := alter("header", reflect.ValueOf(h).Elem(), look)
 	for i, p := range ps {
 		what := fmt.Sprintf("payload %d, %T", i+1, p)
 		if reflect.ValueOf(p).Kind() == reflect.Pointer {
-			n += alter(t, what, reflect.ValueOf(p).Elem(), look)
+			n += alter(what, reflect.ValueOf(p).Elem(), look)
 			continue
 		}
 		v := reflect.New(reflect.TypeOf(p)).Elem() // what an interface holds cannot be set
 		v.Set(reflect.ValueOf(p))
-		n += alter(t, what, v, func(what string) {
+		n += alter(what, v, func(what string) {
 			ps[i] = v.Interface().(payload.Payload)
 			look(what)
 		})
@@ -31,8 +30,7 @@ func alterEach(t *testing.T, h *payload.Header, ps []payload.Payload, look func(
 	return n
 }
 
-func alter(t *testing.T, what string, v reflect.Value, look func(string)) int {
-	t.Helper()
+func alter(what string, v reflect.Value, look func(string)) int {
 	if a, ok := v.Interface().(netip.Addr); ok {
 		v.Set(reflect.ValueOf(a.Next()))
 		look(what)
@@ -54,13 +52,13 @@ func alter(t *testing.T, what string, v reflect.Value, look func(string)) int {
 	case reflect.Struct:
 		n := 0
 		for i := range v.NumField() {
-			n += alter(t, what+"."+v.Type().Field(i).Name, v.Field(i), look)
+			n += alter(what+"."+v.Type().Field(i).Name, v.Field(i), look)
 		}
 		return n
 	case reflect.Array, reflect.Slice:
 		n := 0
 		for i := range v.Len() {
-			n += alter(t, fmt.Sprintf("%s[%d]", what, i), v.Index(i), look)
+			n += alter(fmt.Sprintf("%s[%d]", what, i), v.Index(i), look)
 		}
 		if v.Kind() == reflect.Slice && v.Len() > 0 {
 			was := reflect.ValueOf(v.Interface())
@@ -71,6 +69,5 @@ func alter(t *testing.T, what string, v reflect.Value, look func(string)) int {
 		}
 		return n
 	}
-	t.Fatalf("%s: a %v", what, v.Kind())
-	return 0
+	panic(fmt.Sprintf("dissection: %s is a %v, which AlterEach does not alter", what, v.Kind()))
 }
