@@ -27,12 +27,22 @@ type onlooker struct {
 	t       *testing.T
 	keys    map[payload.Cookie][]byte
 	phase1s map[payload.Cookie]*phase1
-	refused int // payloads that the codec does not decode
+}
+
+// glance is a message as the onlooker reads it.
+type glance struct {
+	header   payload.Header
+	payloads []payload.Payload
+	padding  []byte
+	refused  error // why the codec does not decode a payload
+	sealed   bool  // payloads of it are encrypted with a public key, RFC 2409, Sections 5.2 and 5.3
+	hidden   bool  // it is encrypted with an IV of values that nobody has seen in the clear
 }
 
 // phase1 is what is to be known of an ISAKMP SA, by its messages in the clear.
 type phase1 struct {
 	initiator netip.Addr
+	offered   []payload.Attribute
 	chosen    []payload.Attribute
 	publicI   []byte
 	publicR   []byte
@@ -58,29 +68,59 @@ func newOnlooker(t *testing.T, table string) *onlooker {
 }
 
 // read decodes a message and notes what the next ones are encrypted with.
-func (o *onlooker) read(d dissection.Datagram) (h payload.Header, ps []payload.Payload, padding []byte) {
+func (o *onlooker) read(d dissection.Datagram) (g glance) {
 	o.t.Helper()
-	h, err := payload.ParseHeader(d.Message)
+	var err error
+	g.header, err = payload.ParseHeader(d.Message)
 	require.NoError(o.t, err)
+	h := g.header
 	p := o.phase1s[h.CookieI]
 	if p == nil {
 		p = &phase1{initiator: d.Src, next: map[uint32][]byte{}}
 		o.phase1s[h.CookieI] = p
 	}
 	body := d.Message[payload.HeaderLen:]
-	if h.Flags&payload.Encrypted != 0 {
+	encrypted := h.Flags&payload.Encrypted != 0
+	if encrypted {
+		// The revised mode encrypts the public values too, which make the first IV.
+		g.hidden = p.attribute(payload.AttrAuthMethod) == payload.AuthRevisedRSAEncryption && p.next[h.MessageID] == nil && h.MessageID == 0
 		body = o.decrypt(p, h, body)
+	}
+	if g.hidden {
+		return g
 	}
 	chain, padding, err := payload.Split(h.Next, body)
 	require.NoError(o.t, err)
+	g.padding = padding
 	for i := range chain {
 		if err := payload.Decode(chain[i : i+1]); err != nil {
-			o.refused++
+			g.refused = err
 		}
-		ps = append(ps, chain[i].Payload)
+		g.payloads = append(g.payloads, chain[i].Payload)
 	}
-	p.note(d.Src, ps)
-	return h, ps, padding
+	p.note(d.Src, g.payloads)
+	if m := p.attribute(payload.AttrAuthMethod); !encrypted && (m == payload.AuthRSAEncryption || m == payload.AuthRevisedRSAEncryption) {
+		g.unseal(chain)
+	}
+	return g
+}
+
+// unseal takes ciphertext for what it is the ciphertext of, as the dissector does, which cannot know better.
+func (g *glance) unseal(chain []payload.Item) {
+	if len(payload.All[payload.KeyExchange](chain)) == 0 {
+		return
+	}
+	for i, item := range chain {
+		switch b := item.Body(); item.Payload.Type() {
+		case payload.TypeID:
+			if len(b) >= 4 {
+				g.payloads[i] = payload.ID{IDType: payload.IDType(b[0]), Protocol: b[1], Port: binary.BigEndian.Uint16(b[2:]), Data: b[4:]}
+			}
+		case payload.TypeNonce:
+			g.payloads[i] = payload.Nonce{Data: b}
+		}
+	}
+	g.sealed = true
 }
 
 // note takes the chosen transform and the public values from the messages of phase 1.
@@ -88,8 +128,11 @@ func (p *phase1) note(src netip.Addr, ps []payload.Payload) {
 	for _, q := range ps {
 		switch q := q.(type) {
 		case *payload.SA:
-			if src != p.initiator && p.chosen == nil {
-				p.chosen = q.Proposals[0].Transforms[0].Attributes
+			switch as := q.Proposals[0].Transforms[0].Attributes; {
+			case src != p.initiator && p.chosen == nil:
+				p.chosen = as
+			case src == p.initiator && p.offered == nil:
+				p.offered = as
 			}
 		case payload.KeyExchange:
 			switch {
@@ -102,8 +145,13 @@ func (p *phase1) note(src netip.Addr, ps []payload.Payload) {
 	}
 }
 
+// attribute is of what was chosen, and before that of the first that was offered.
 func (p *phase1) attribute(class uint16) uint16 {
-	for _, a := range p.chosen {
+	as := p.chosen
+	if as == nil {
+		as = p.offered
+	}
+	for _, a := range as {
 		if v, ok := a.Uint(); ok && a.Type == class {
 			return uint16(v)
 		}
