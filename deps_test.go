@@ -42,6 +42,9 @@ esp                      -> esp/replay, internal/classifier, internal/recent, in
 reports                  -> scenarios/spec, internal/result, internal/trace, internal/pcapng, internal/wireshark
 internal/wireshark       -> internal/trace
 
+# For tests alone: what the codec and a dissector say of a message, in one form.
+internal/dissection      -> ike/payload, internal/pcapng
+
 # Both sides of a policy search long lists of selectors: its compiler for key exchange, the data plane for packets.
 internal/classifier      -> internal/ipsec
 
@@ -78,6 +81,7 @@ scenarios                uses github.com/google/gopacket
 scenarios/attack         uses github.com/google/gopacket
 internal/profile         uses github.com/goccy/go-yaml
 scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
+internal/dissection      uses github.com/google/gopacket
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2
 cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term, gvisor.dev/gvisor/pkg/log, github.com/owenrumney/go-sarif/v2
 

@@ -1,6 +1,7 @@
 package ike_test
 
 import (
+	"net/netip"
 	"testing"
 	"time"
 
@@ -117,5 +118,30 @@ func FuzzResponderLifetime(f *testing.F) {
 		require.NoError(t, err)
 		require.Equal(t, l, back)
 		require.Equal(t, l, ike.Shorter(l, back))
+	})
+}
+
+// FuzzDescribe: the trace tells of any chain that the codec reads, and not much more than was in it.
+func FuzzDescribe(f *testing.F) {
+	for _, p := range []payload.Payload{
+		payload.NewSA(payload.Proposal{Number: 1, Protocol: payload.ProtocolISAKMP, Transforms: []payload.Transform{{Number: 1, ID: 1, Attributes: []payload.Attribute{
+			payload.BasicAttribute(payload.AttrAuthMethod, payload.AuthGSSAPI), {Type: payload.AttrGSSIdentity, Value: []byte("h\x00")},
+		}}}}),
+		payload.Attributes{Config: payload.ConfigSet, Attributes: []payload.Attribute{{Type: payload.ConfigIP6DNS, Value: make([]byte, 16)}, {Type: payload.XAUTHUserName, Value: []byte("a")}}},
+		payload.Notify{NotifyType: payload.NotifyMSStatus, Data: []byte{0, 0, 0x35, 0xe9}}, payload.Notify{NotifyType: payload.NotifyResponderLifetime, Data: []byte{0x80, 1, 0, 1}},
+		payload.Notify{NotifyType: payload.NotifyMSExchangeInfo, Data: []byte{0, 0, 0, 9}}, payload.NATOA{Addr: netip.MustParseAddr("10.0.0.1")},
+		payload.Fragment{Number: 1, Flags: 1}, payload.NATD{}, payload.GSSToken{}, payload.Certificate{}, payload.CertificateRequest{}, payload.Signature{},
+		payload.SelectorID(netip.MustParsePrefix("10.0.0.0/8"), 6, 1), payload.Delete{SPISize: 4, SPIs: [][]byte{{1, 2, 3, 4}}}, payload.VendorID{Data: []byte{9, 0, 0x26, 0x89, 0xdf, 0xd6, 0xb7, 0x12}},
+	} {
+		f.Add(uint8(p.Type()), payload.Append(nil, p))
+	}
+	f.Fuzz(func(t *testing.T, first uint8, b []byte) {
+		chain, _, err := payload.Parse(payload.Type(first), b)
+		if err != nil {
+			return
+		}
+		fields := ike.Describe(chain)
+		require.Len(t, fields, len(chain))
+		require.Less(t, len(lines(fields, "")), 1000+100*len(b))
 	})
 }

@@ -22,14 +22,23 @@ import (
 // check value, and finds no malformed packet. From frames of an attacker, and the
 // copies of them that routers forward, it does not ask that: what he did to the
 // protected part of a packet it has to find.
+//
+// Then it dissects all IKE messages once more, each once, to the same fields as the codec.
 func TestTsharkReadsEveryCapture(t *testing.T) {
 	program := needs.Tool(t, "tshark")
+	var ear listener
+	t.Run("captures", func(t *testing.T) { readEveryCapture(t, program, &ear) })
+	t.Run("fields", func(t *testing.T) { ear.compare(t, program) })
+}
+
+func readEveryCapture(t *testing.T, program string, ear *listener) {
 	for _, s := range loadAll(t, catalogueFiles(t)...) {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
 			r, err := scenarios.Run(t.Context(), s, scenarios.Options{Dir: dir})
 			require.NoError(t, err)
+			ear.add(t, s.Name, dir)
 			rows := dissect(t, program, dir)
 			require.Equal(t, r.Frames, len(rows), "tshark sees every frame")
 			esp, ike, found := 0, 0, 0

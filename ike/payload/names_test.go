@@ -20,6 +20,8 @@ func TestVendorNames(t *testing.T) {
 		"09002689dfd6b712":                         "XAUTH",
 		"12f5f28c457168a9702d9fe274cc0100":         "Cisco Unity",
 		"1f07f70eaa6514d3b0fa96542a500100":         "Cisco VPN 3000",
+		"4f4568434a404c425d58407e":                 "FreeS/WAN",
+		"4f4568434a404c425d584000":                 "",
 		"424e455300000009":                         "Nortel BNES 9",
 		"f4ed19e0c114eb516faaac0ee37daf2807b4381f000000010000138a000000000000000018000000": "Check Point VPN-1",
 		"0102": "",

@@ -109,7 +109,8 @@ func (n Notify) appendBody(dst []byte) []byte {
 // Number is notification data of four bytes: the sequence number of R-U-THERE and
 // its answer (RFC 3706, Section 5.3), the setting of REPLAY-STATUS (RFC 2407,
 // Section 4.6.3.2), the flags of EXCHANGE_INFO and the Windows error code of
-// NOTIFY_STATUS (MS-IKEE, 2.2.6). false: the data has another length.
+// NOTIFY_STATUS (MS-IKEE, 2.2.6, which does not say in which order its bytes are;
+// that of the network is a choice of the lab). false: the data has another length.
 func (n Notify) Number() (uint32, bool) {
 	if len(n.Data) != 4 {
 		return 0, false

@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -70,8 +71,14 @@ func (v VendorID) Vendor() (name string, rest []byte) {
 			return k.name, v.Data[len(k.prefix)/2:]
 		}
 	}
+	// FreeS/WAN and Openswan send these two and ten printable characters of a hash; ike-scan 1.9.5.
+	if rest, ok := bytes.CutPrefix(v.Data, []byte("OE")); ok && len(rest) == 10 && !bytes.ContainsFunc(rest, unprintable) {
+		return "FreeS/WAN", rest
+	}
 	return "", nil
 }
+
+func unprintable(r rune) bool { return r < ' ' || r > '~' }
 
 // Name is what the vendor ID stands for, with the number that some of them carry; "" when it is not known.
 func (v VendorID) Name() string {
