@@ -46,13 +46,15 @@ var _ stack.NFTablesInterface = (*driver)(nil)
 
 func newDriver(h *Host, c Config) (*driver, error) {
 	boundary := esp.Config{
-		Rand:      h.rand("esp"),
-		Rekey:     c.Rekey,
-		TrustSPI:  c.TrustSPI,
-		Window:    c.ReplayWindow,
-		Idle:      c.SAIdleTime,
-		Soft:      c.FallBack.Soft,
-		Broadcast: func(a netip.Addr) bool { return slices.Contains(h.broadcasts, a) },
+		Rand:     h.rand("esp"),
+		Rekey:    c.Rekey,
+		TrustSPI: c.TrustSPI,
+		Window:   c.ReplayWindow,
+
+		FirstSequence: c.FirstSequence,
+		Idle:          c.SAIdleTime,
+		Soft:          c.FallBack.Soft,
+		Broadcast:     func(a netip.Addr) bool { return slices.Contains(h.broadcasts, a) },
 	}
 	d := &driver{
 		host: h, boot: h.boots, log: &driverLog{host: h}, faults: c.Faults,
