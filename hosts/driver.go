@@ -32,6 +32,7 @@ type driver struct {
 	demands int         // datagrams that policy wanted protected, for Faults.PassClear
 	ids     *sim.Stream // identifications of IPv6 fragments
 
+	first     uint64 // sequence number of the first packet of each SA
 	gate      fragmentGate
 	injecting bool    // a packet that was judged already enters the stack again
 	buf       []byte  // see copied
@@ -57,7 +58,7 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		Broadcast:     func(a netip.Addr) bool { return slices.Contains(h.broadcasts, a) },
 	}
 	d := &driver{
-		host: h, boot: h.boots, log: &driverLog{host: h}, faults: c.Faults,
+		host: h, boot: h.boots, first: max(c.FirstSequence, 1), log: &driverLog{host: h}, faults: c.Faults,
 		notes: recent.New[noteKey, note](maxNotes), ids: h.rand("ipv6 fragments"),
 	}
 	boundary.PathMTU = d.farMTU
