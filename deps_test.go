@@ -65,7 +65,8 @@ internal/recent          ->
 internal/pcapng          ->
 internal/needs           ->
 
-# What the core needs from outside: netstack and its headers, cryptobyte.
+# What the core needs from outside: netstack and its headers, cryptobyte, a cipher that the standard library has not.
+internal/suite           uses golang.org/x/crypto/chacha20poly1305
 sim                      uses gvisor.dev/gvisor/pkg/tcpip
 hosts                    uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg/buffer, gvisor.dev/gvisor/pkg/waiter
 internal/tcprun          uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg/sleep

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
 // authHeader is the cryptography of one AH SA, with all working space: nothing
@@ -11,12 +12,12 @@ import (
 type authHeader struct {
 	layout
 	integrity integrity
-	padded    int    // ICV and padding, RFC 4302, Section 2.6
-	front     []byte // what stands in front of AH, as the ICV sees it; grown to the longest so far
+	icvAt     int // behind the IV, which most have not
+	high      [4]byte
+	ip        []byte // what stands in front of AH, as the ICV sees it; grown to the longest so far
 }
 
-// zeroICV stands for the ICV while it is computed (RFC 4302, Section 3.3.3), and
-// is what padding consists of.
+// zeroICV stands for the ICV while it is computed (RFC 4302, Section 3.3.3).
 var zeroICV [64]byte
 
 func newAuthHeader(p ipsec.SAParams) (*authHeader, error) {
@@ -24,7 +25,7 @@ func newAuthHeader(p ipsec.SAParams) (*authHeader, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &authHeader{layout: l, padded: l.head - ahHeader}
+	h := &authHeader{layout: l, icvAt: l.front + l.iv}
 	if len(p.CipherKey) != 0 {
 		return nil, errAHCipherKey
 	}
@@ -37,9 +38,13 @@ func newAuthHeader(p ipsec.SAParams) (*authHeader, error) {
 func (a *authHeader) seal(d *datagram, spi uint32, seq uint64, next uint8) {
 	ah := d.payload()
 	ah[0], ah[1], ah[2], ah[3] = next, a.payloadLen(), 0, 0
-	binary.BigEndian.PutUint64(ah[4:], uint64(spi)<<32|seq&0xffffffff)
-	copy(ah[ahHeader:a.head], zeroICV[:])
-	copy(ah[ahHeader:], a.icv(d, zeroICV[a.integrity.len:a.padded], true))
+	binary.BigEndian.PutUint32(ah[4:], spi)
+	a.put(ah, seq)
+	clear(ah[a.front:a.head])
+	if a.iv > 0 {
+		binary.BigEndian.PutUint64(ah[a.front:], seq)
+	}
+	copy(ah[a.icvAt:], a.icv(d, seq, true))
 }
 
 // payloadLen is the length of the AH as its header has it: in units of four
@@ -52,22 +57,35 @@ func (a *authHeader) fits(payload []byte) bool {
 }
 
 // authentic verifies an arriving datagram whose payload fits and that AH can cover.
-func (a *authHeader) authentic(d *datagram) bool {
+func (a *authHeader) authentic(d *datagram, seq uint64) bool {
 	ah := d.payload()
-	end := ahHeader + a.integrity.len
-	return equal(a.icv(d, ah[end:a.head], false), ah[ahHeader:end])
+	return equal(a.icv(d, seq, false), ah[a.icvAt:a.icvAt+a.integrity.len])
 }
 
 // icv is over the whole datagram, with what may change on the way taken as zero
 // (RFC 4302, Section 3.3.3): of the header see immutable; the padding of the ICV,
-// which is for its sender to choose, counts.
-func (a *authHeader) icv(d *datagram, padding []byte, leaving bool) []byte {
-	a.front = append(a.front[:0], d.b[:d.headerLen]...)
-	if d.v6() {
-		immutableIPv6(a.front, leaving)
-	} else {
-		immutableIPv4(a.front, leaving)
+// which is for its sender to choose, counts. The upper half of an extended sequence
+// number, which does not travel, counts at the end. Of AES-GMAC the ICV field is IV and
+// tag (RFC 4543, Section 4), and both are zero here: the IV counts by being in the nonce.
+func (a *authHeader) icv(d *datagram, seq uint64, leaving bool) []byte {
+	a.ip = append(a.ip[:0], d.b[:d.headerLen]...)
+	switch {
+	case d.v6():
+		immutableIPv6(a.ip, leaving)
+	case a.kind != suite.Sequence:
+		immutableOldIPv4(a.ip, leaving)
+	default:
+		immutableIPv4(a.ip, leaving)
 	}
-	payload := d.payload()
-	return a.integrity.over(a.front, payload[:ahHeader], zeroICV[:a.integrity.len], padding, payload[a.head:])
+	ah := d.payload()
+	end := a.icvAt + a.integrity.len
+	if a.iv > 0 {
+		a.integrity.setIV(ah[a.front:a.icvAt])
+	}
+	var high []byte
+	if a.extended {
+		binary.BigEndian.PutUint32(a.high[:], uint32(seq>>32))
+		high = a.high[:]
+	}
+	return a.integrity.over(a.ip, ah[:a.front], zeroICV[:end-a.front], ah[end:a.head], ah[a.head:], high)
 }

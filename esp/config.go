@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/netip"
 	"time"
 
@@ -30,6 +31,12 @@ type Config struct {
 	// its SA (RFC 4301, Section 5.2, step 4), which Windows is documented not to
 	// make (HP J4256-90025, page 42).
 	TrustSPI bool
+
+	// FirstSequence is the sequence number of the first packet of each outbound SA; 0: 1, as
+	// RFC 4303, Section 3.3.3 has it. A lab wants to see what happens at 2³² without sending as
+	// many packets. Of extended numbers the peer works out the upper half as 0, if the first
+	// one lies further below 2³² than its window is wide.
+	FirstSequence uint64
 
 	// Window is the size of the anti-replay window in packets, 32 to 65536; 0: 64.
 	Window int
@@ -109,6 +116,9 @@ func (c Config) check() error {
 	}
 	if _, err := replay.New(c.Window); err != nil {
 		return fmt.Errorf("esp: Config.Window: %w", err)
+	}
+	if c.FirstSequence > math.MaxUint32 {
+		return fmt.Errorf("esp: Config.FirstSequence has more than 32 bits: %d", c.FirstSequence)
 	}
 	if c.TunnelDF > DFClear {
 		return fmt.Errorf("esp: Config.TunnelDF is none of copy, set and clear: %v", c.TunnelDF)

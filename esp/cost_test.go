@@ -82,12 +82,21 @@ func raw(t testing.TB, tr ipsec.Transform, payload int, inPlace bool) func() {
 		plain = buffer[:n]
 	}
 	if seal.aead != nil {
-		nonce, aad := make([]byte, nonceLen), make([]byte, espHeader)
+		nonce, aad := make([]byte, seal.aead.NonceSize()), make([]byte, espHeader)
 		return func() {
 			seal.aead.Seal(buffer[:0], nonce, buffer[:n], aad)
 			if _, err := open.aead.Open(plain[:0], nonce, buffer, aad); err != nil {
 				t.Fatal(err)
 			}
+		}
+	}
+	if seal.stream != nil {
+		nonce := make([]byte, 12)
+		return func() {
+			seal.stream.XOR(buffer[:n], buffer[:n], nonce)
+			seal.integrity.over(buffer[:n])
+			open.integrity.over(buffer[:n])
+			open.stream.XOR(plain, buffer[:n], nonce)
 		}
 	}
 	if seal.cbc == nil {

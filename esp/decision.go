@@ -84,6 +84,9 @@ type Layer struct {
 func (l Layer) appendName(b []byte) []byte {
 	b = append(append(b, l.Protocol.String()...), " SPI 0x"...)
 	b = hex.AppendEncode(b, binary.BigEndian.AppendUint32(nil, l.SPI))
+	if l.Sequence == 0 {
+		return b // the first generation has none
+	}
 	return strconv.AppendUint(append(b, " sequence "...), l.Sequence, 10)
 }
 

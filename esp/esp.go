@@ -1,10 +1,9 @@
 package esp
 
 import (
-	"encoding/binary"
-
 	"github.com/ipseclab/ipseclab/esp/replay"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
 // Next headers that say something about the packet inside.
@@ -183,18 +182,32 @@ func (s *sa) open(out []byte, d *datagram, inner *Layer) defect {
 	return ""
 }
 
-// arrived looks a sequence number up in the window before any cryptography
-// (RFC 4303, Section 3.4.3).
-func (s *sa) arrived(seq uint64) defect {
+// arrived reads the number of a packet and looks it up in the window, before any
+// cryptography (RFC 4303, Section 3.4.3). Without numbers nobody can tell a replay.
+func (s *sa) arrived(packet []byte) (seq uint64, why defect) {
+	seq, ok := s.layout.read(packet, s.window)
+	if s.layout.kind == suite.Unnumbered {
+		return seq, ""
+	}
+	if !ok {
+		return seq, staleSeq
+	}
 	switch s.window.Check(seq) {
 	case replay.Seen:
-		return replayedSeq
+		return seq, replayedSeq
 	case replay.Stale:
-		return staleSeq
+		return seq, staleSeq
 	case replay.Zero:
-		return zeroSeq
+		return seq, zeroSeq
 	}
-	return ""
+	return seq, ""
+}
+
+// received moves the window over the number of a packet that is authentic.
+func (s *sa) received(seq uint64) {
+	if s.layout.kind != suite.Unnumbered {
+		s.window.Update(seq)
+	}
 }
 
 // verify takes a datagram through its AH in the order of RFC 4302, Section 3.4:
@@ -207,14 +220,14 @@ func (s *sa) verify(d *datagram) (content []byte, next uint8, why defect) {
 	if why := d.uncoverable(); why != "" {
 		return nil, 0, why
 	}
-	seq := uint64(binary.BigEndian.Uint32(ah[8:]))
-	if why := s.arrived(seq); why != "" {
+	seq, why := s.arrived(ah)
+	if why != "" {
 		return nil, 0, why
 	}
-	if !s.ah.authentic(d) {
+	if !s.ah.authentic(d, seq) {
 		return nil, 0, badICV
 	}
-	s.window.Update(seq)
+	s.received(seq)
 	s.due = len(d.b)
 	return ah[s.layout.head:], ah[0], ""
 }
@@ -234,6 +247,7 @@ func (s *sa) nested(content []byte, next uint8, inner *Layer) defect {
 	if inner.SPI != s.inner.SPI {
 		return foreignBundle
 	}
+	inner.Sequence, _ = s.inner.layout.read(content, s.inner.window)
 	return ""
 }
 
@@ -245,17 +259,17 @@ func (s *sa) decrypt(out, esp []byte) (payload []byte, next uint8, why defect) {
 	if !s.esp.fits(esp) {
 		return nil, 0, shortESP
 	}
-	seq := uint64(binary.BigEndian.Uint32(esp[4:]))
-	if why := s.arrived(seq); why != "" {
+	seq, why := s.arrived(esp)
+	if why != "" {
 		return nil, 0, why
 	}
-	plain := s.esp.open(out, esp)
+	plain := s.esp.open(out, esp, seq)
 	if plain == nil {
 		return nil, 0, badICV
 	}
-	s.window.Update(seq)
+	s.received(seq)
 	s.due = len(plain)
-	payload, next, ok := unpad(plain)
+	payload, next, ok := s.esp.unpad(plain)
 	switch {
 	case !ok:
 		return nil, 0, badPadding

@@ -16,7 +16,7 @@ func FuzzInboundProtected(f *testing.F) {
 		sealed     []byte // the payload of the one packet that was sealed
 	}
 	var all []fixture // even ones are IPv4
-	for _, tr := range everyProtection() {
+	for _, tr := range append(everyProtection(), []ipsec.Transform{desIV32}, []ipsec.Transform{desIV64}, []ipsec.Transform{keyedMD5}, []ipsec.Transform{replayMD5}) {
 		for _, e := range []ends{families["IPv4"], families["IPv6"]} {
 			i := byte(len(all))
 			a, _ := joinedAt(f, e, Config{}, ipsec.Lifetime{}, tr...)
@@ -50,11 +50,14 @@ func FuzzInboundProtected(f *testing.F) {
 		}
 		switch d.Outcome {
 		case Opened:
+			if x.transforms[0] == desIV32 || x.transforms[0] == desIV64 {
+				return // nothing authenticates these
+			}
 			// AH covers the content, and not the flags of the header in front of it.
 			if !bytes.Contains(packet, x.sealed) {
 				t.Fatalf("a packet opened that nobody sealed: %x", packet)
 			}
-			if again := b.InboundProtected(start, packet); again.Outcome != Dropped {
+			if again := b.InboundProtected(start, packet); again.Outcome != Dropped && x.transforms[0] != keyedMD5 {
 				t.Fatalf("a replayed packet was %v", again.Outcome)
 			}
 		case Dropped:

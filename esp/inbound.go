@@ -177,6 +177,7 @@ func (p *Pipeline) find(now time.Time, d *datagram, decision *Decision) (*sa, de
 	if s == nil {
 		return nil, badSPI
 	}
+	decision.Sequence, _ = s.layout.read(d.payload(), s.window)
 	if s.ended(now) {
 		p.expire(s, "expired")
 		return nil, expiredSA

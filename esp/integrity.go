@@ -2,7 +2,6 @@ package esp
 
 import (
 	"crypto/subtle"
-	"hash"
 
 	"github.com/ipseclab/ipseclab/internal/suite"
 )
@@ -10,7 +9,7 @@ import (
 // integrity computes the integrity check values of one SA. The zero value has
 // no algorithm, and its values are empty.
 type integrity struct {
-	mac hash.Hash
+	mac suite.MAC
 	len int
 	sum [64]byte
 }
@@ -32,6 +31,9 @@ func (i *integrity) over(parts ...[]byte) []byte {
 	}
 	return i.mac.Sum(i.sum[:0])[:i.len]
 }
+
+// setIV gives an algorithm that needs one the IV of the next value.
+func (i *integrity) setIV(iv []byte) { i.mac.(suite.NonceMAC).SetIV(iv) }
 
 // equal compares in constant time.
 func equal(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }

@@ -253,7 +253,7 @@ func TestOverheadOfIPv6(t *testing.T) {
 		six, _ := joinedAt(t, families["IPv6"], Config{}, ipsec.Lifetime{}, transforms...)
 		more := 0
 		if last := transforms[len(transforms)-1]; last.Protocol == ipsec.AH {
-			more = map[string]int{"hmac-md5-96": 0, "hmac-sha1-96": 0, "hmac-sha256-128": 4, "hmac-sha384-192": 4, "hmac-sha512-256": 4}[last.Auth]
+			more = map[string]int{"hmac-md5-96": 0, "hmac-sha1-96": 0, "hmac-sha256-128": 4, "hmac-sha384-192": 4, "hmac-sha512-256": 4, "aes128-gmac": 4, "aes192-gmac": 4, "aes256-gmac": 4}[last.Auth]
 		}
 		for n := range 40 {
 			d4 := four.Outbound(start, ip(alice, bob, 99, make([]byte, n)), 0)

@@ -3,6 +3,7 @@ package esp
 import (
 	"encoding/hex"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -33,8 +34,13 @@ var suites = func() (all []ipsec.Transform) {
 			all = append(all, ipsec.Transform{Protocol: ipsec.ESP, Cipher: c, Auth: a})
 		}
 	}
-	for _, c := range []string{"aes128-gcm16", "aes192-gcm16", "aes256-gcm16"} {
-		all = append(all, ipsec.Transform{Protocol: ipsec.ESP, Cipher: c})
+	all = append(all, ipsec.Transform{Protocol: ipsec.ESP, Cipher: "chacha20-poly1305"})
+	for _, key := range []string{"aes128", "aes192", "aes256"} {
+		for _, mode := range []string{"gcm16", "gcm12", "gcm8", "ccm16", "ccm12", "ccm8", "gmac"} {
+			all = append(all, ipsec.Transform{Protocol: ipsec.ESP, Cipher: key + "-" + mode})
+		}
+		all = append(all, ipsec.Transform{Protocol: ipsec.ESP, Cipher: key + "-ctr", Auth: "hmac-sha1-96"},
+			ipsec.Transform{Protocol: ipsec.ESP, Cipher: key + "-cbc", Auth: "aes-xcbc-96"})
 	}
 	for _, c := range []string{"3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
 		for _, a := range []string{"hmac-md5-96", "hmac-sha384-192", "hmac-sha512-256"} {
@@ -46,11 +52,27 @@ var suites = func() (all []ipsec.Transform) {
 			all = append(all, ipsec.Transform{Protocol: ipsec.ESP, Cipher: c, Auth: a})
 		}
 	}
+	for _, tr := range []ipsec.Transform{
+		{Protocol: ipsec.ESP, Cipher: "3des-cbc", Auth: "hmac-sha1-96"}, {Protocol: ipsec.ESP, Cipher: "null", Auth: "hmac-sha1-96"}, {Protocol: ipsec.ESP, Cipher: "aes128-ctr", Auth: "hmac-sha256-128"}, {Protocol: ipsec.ESP, Cipher: "aes128-cbc", Auth: "aes-xcbc-96"},
+		{Protocol: ipsec.ESP, Cipher: "aes256-gcm16"}, {Protocol: ipsec.ESP, Cipher: "aes128-gcm8"}, {Protocol: ipsec.ESP, Cipher: "aes128-ccm12"},
+		{Protocol: ipsec.ESP, Cipher: "aes128-gmac"}, {Protocol: ipsec.ESP, Cipher: "chacha20-poly1305"},
+	} {
+		tr.ESN = true
+		all = append(all, tr)
+	}
 	return all
 }()
 
-// macs are all integrity algorithms.
-var macs = []string{"hmac-md5-96", "hmac-sha1-96", "hmac-sha256-128", "hmac-sha384-192", "hmac-sha512-256"}
+// secret reports whether a transform encrypts.
+func secret(t ipsec.Transform) bool {
+	return t.Protocol == ipsec.ESP && t.Cipher != "null" && !slices.Contains(gmacs, t.Cipher)
+}
+
+// macs are all integrity algorithms of ESP, gmacs those that are for AH alone.
+var (
+	macs  = []string{"hmac-md5-96", "hmac-sha1-96", "hmac-sha256-128", "hmac-sha384-192", "hmac-sha512-256", "aes-xcbc-96"}
+	gmacs = []string{"aes128-gmac", "aes192-gmac", "aes256-gmac"}
+)
 
 var (
 	tripleDES   = suites[0]
@@ -62,8 +84,8 @@ var (
 
 // protections are ways to protect packets with AH, innermost first.
 var protections = func() (all [][]ipsec.Transform) {
-	for _, a := range macs {
-		all = append(all, []ipsec.Transform{{Protocol: ipsec.AH, Auth: a}})
+	for _, a := range slices.Concat(macs, gmacs) {
+		all = append(all, []ipsec.Transform{{Protocol: ipsec.AH, Auth: a}}, []ipsec.Transform{{Protocol: ipsec.AH, Auth: a, ESN: true}})
 	}
 	return append(all, bothDESSHA1, []ipsec.Transform{desAlone, ahSHA1}, []ipsec.Transform{espNull, {Protocol: ipsec.AH, Auth: "hmac-md5-96"}},
 		[]ipsec.Transform{{Protocol: ipsec.ESP, Cipher: "aes128-gcm16"}, {Protocol: ipsec.AH, Auth: "hmac-sha512-256"}})
@@ -158,7 +180,7 @@ func params(tr ipsec.Transform, src, dst netip.Addr, spi, peerSPI uint32) (out, 
 		out.CipherKey = keyFor(c.KeyLen+c.SaltLen, byte(spi))
 	}
 	if a := suite.AuthNamed(tr.Auth); a != nil {
-		out.AuthKey = keyFor(a.KeyLen, byte(spi)+100)
+		out.AuthKey = keyFor(a.KeyLen+a.SaltLen, byte(spi)+100)
 	}
 	in = out
 	in.Direction = ipsec.Inbound

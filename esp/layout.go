@@ -15,11 +15,18 @@ const (
 	espHeader  = 8  // SPI and sequence number
 	espTrailer = 2  // pad length and next header
 	ahHeader   = 12 // next header, payload length, reserved, SPI and sequence number
+
+	// Where the number stands, which packets of the first generation have not, or longer.
+	espNumberAt = 4
+	ahNumberAt  = 8
 )
 
 // layout is where the bytes that a security protocol adds go: all that the
 // length of a protected packet depends on.
 type layout struct {
+	numbers
+	front   int // header up to the IV, or the ICV where there is none
+	iv      int // of ESP, and of the ICV of AH
 	head    int // in front of the content: header and IV, or the whole AH
 	trailer int // behind the content and its padding
 	align   int // what content, padding and trailer are a multiple of; a power of two
@@ -43,23 +50,30 @@ func layoutOf(t ipsec.Transform, towards netip.Addr) (l layout, c *suite.Cipher,
 		return none, nil, nil, errors.New("AH needs an integrity algorithm")
 	case t.Protocol == ipsec.AH:
 		// RFC 4302, Section 2.6: a multiple of 4 bytes in IPv4 and of 8 in IPv6.
-		l = layout{head: ahHeader + a.ICVLen, align: 1}
+		l = layout{numbers: numbers{ahNumberAt, a.Numbering, t.ESN}, front: ahNumberAt + a.Numbering.Len(), iv: a.IVLen, align: 1}
+		l.head = l.front + l.iv + a.ICVLen
 		if !towards.Is4() {
 			l.head = (l.head + 7) &^ 7
 		}
-		return l, nil, a, nil
+		return l, nil, a, l.check()
 	case c == nil:
 		return none, nil, nil, fmt.Errorf("unsupported cipher %q", t.Cipher)
 	case c.AEAD() && a != nil:
 		return none, nil, nil, fmt.Errorf("%s authenticates by itself and takes no %q", c.Name, t.Auth)
-	case !c.AEAD() && !c.CBC() && a == nil: // RFC 4303, Section 3.2: not both may be NULL
+	case a != nil && !a.ForESP():
+		return none, nil, nil, fmt.Errorf("%s is for AH alone", a.Name)
+	case a != nil && c.Numbering != suite.Sequence: // RFC 1827 has integrity in AH
+		return none, nil, nil, fmt.Errorf("ESP with %s takes no integrity algorithm", c.Name)
+	case !c.AEAD() && !c.CBC() && a == nil: // RFC 4303, Section 3.2: not both may be NULL; RFC 3686, Section 7: counter mode
 		return none, nil, nil, fmt.Errorf("ESP with %s needs an integrity algorithm", c.Name)
 	}
-	l = layout{head: espHeader + c.IVLen, trailer: espTrailer, align: c.Align, icvLen: c.ICVLen}
+	l = layout{numbers: numbers{espNumberAt, c.Numbering, t.ESN}, front: espNumberAt + c.Numbering.Len(), iv: c.IVLen,
+		trailer: espTrailer, align: c.Align, icvLen: c.ICVLen}
+	l.head = l.front + l.iv
 	if a != nil {
 		l.icvLen = a.ICVLen
 	}
-	return l, c, a, nil
+	return l, c, a, l.check()
 }
 
 // ciphered is the length of the content with its padding and trailer: what ESP

@@ -8,10 +8,6 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
-// maxSequence is the last sequence number of an SA: it must not wrap while
-// anti-replay is on, which it always is here (RFC 4303, Section 3.3.3).
-const maxSequence uint64 = math.MaxUint32
-
 // limit is a point in the life of an SA, by time, bytes and sequence number
 // (RFC 4301, Section 4.4.2.1): the soft one, where a successor is due, or the
 // hard one, where the SA ends. Zero fields are no bound.
@@ -28,14 +24,15 @@ func (l limit) reached(now time.Time, bytes, sequence uint64) bool {
 		l.sequence != 0 && sequence >= l.sequence
 }
 
-// limits are those of an SA that begins now.
-func limits(p ipsec.SAParams, r Rekey, now time.Time) (soft, hard limit) {
+// limits are those of an SA that begins now. last is the last sequence number that it may
+// use, used the one before its first.
+func limits(p ipsec.SAParams, last, used uint64, r Rekey, now time.Time) (soft, hard limit) {
 	bytes := uint64(math.MaxUint64)
 	if p.Lifetime.Kilobytes <= math.MaxUint64/1024 {
 		bytes = p.Lifetime.Kilobytes * 1024
 	}
-	hard = limit{bytes: bytes, sequence: maxSequence}
-	soft = limit{bytes: bytes - lead(bytes/10, p.Initiator), sequence: maxSequence - lead(maxSequence/10, p.Initiator)}
+	hard = limit{bytes: bytes, sequence: last}
+	soft = limit{bytes: bytes - lead(bytes/10, p.Initiator), sequence: last - lead((last-used)/10, p.Initiator)}
 	if d := p.Lifetime.Duration; d != 0 {
 		margin := r.Margin
 		if margin == 0 {

@@ -250,7 +250,7 @@ func TestRemovedSAHasNoDeadline(t *testing.T) {
 func TestKilobytesDoNotOverflow(t *testing.T) {
 	p, _ := params(tripleDES, alice, bob, 0x1000, 1)
 	p.Lifetime.Kilobytes = math.MaxUint64
-	soft, hard := limits(p, Rekey{}, start)
+	soft, hard := limits(p, math.MaxUint32, 0, Rekey{}, start)
 	require.EqualValues(t, uint64(math.MaxUint64), hard.bytes)
 	require.Greater(t, soft.bytes, uint64(math.MaxUint64)/10*9)
 }

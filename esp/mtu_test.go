@@ -36,6 +36,18 @@ func TestOverhead(t *testing.T) {
 		{transformOf("aes128-gcm16", ""), 34, 37, []int{34, 36}},
 		{transformOf("aes192-gcm16", ""), 34, 37, []int{34, 36}},
 		{transformOf("aes256-gcm16", ""), 34, 37, []int{34, 36}},
+		{transformOf("aes128-gcm12", ""), 30, 33, []int{30, 32}},
+		{transformOf("aes128-gcm8", ""), 26, 29, []int{26, 28}},
+		{transformOf("aes128-ccm16", ""), 34, 37, []int{34, 36}},
+		{transformOf("aes128-ccm12", ""), 30, 33, []int{30, 32}},
+		{transformOf("aes128-ccm8", ""), 26, 29, []int{26, 28}},
+		{transformOf("aes128-gmac", ""), 34, 37, []int{34, 36}},
+		{transformOf("chacha20-poly1305", ""), 34, 37, []int{34, 36}},
+		{transformOf("aes128-ctr", "hmac-sha1-96"), 30, 33, []int{30, 32}},
+		{transformOf("aes128-cbc", "aes-xcbc-96"), 38, 53, nil},
+		{ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-gcm16", ESN: true}, 34, 37, []int{34, 36}}, // the upper half does not travel
+		{transformOf("des-iv64", ""), 14, 21, []int{14, 16, 18, 20}},
+		{transformOf("des-iv32", ""), 10, 17, []int{10, 12, 14, 16}},
 	} {
 		t.Run(c.tr.String(), func(t *testing.T) {
 			a, _ := secured(t, Config{}, c.tr, ipsec.Lifetime{})
@@ -81,6 +93,10 @@ func TestOverheadOfAH(t *testing.T) {
 		{[]ipsec.Transform{ahSHA1}, 24, 24},
 		{[]ipsec.Transform{{Protocol: ipsec.AH, Auth: "hmac-sha256-128"}}, 28, 28},
 		{[]ipsec.Transform{{Protocol: ipsec.AH, Auth: "hmac-sha512-256"}}, 44, 44},
+		{[]ipsec.Transform{{Protocol: ipsec.AH, Auth: "aes-xcbc-96"}}, 24, 24},
+		{[]ipsec.Transform{{Protocol: ipsec.AH, Auth: "aes128-gmac"}}, 36, 36},
+		{[]ipsec.Transform{{Protocol: ipsec.AH, Auth: "keyed-md5"}}, 24, 24},
+		{[]ipsec.Transform{{Protocol: ipsec.AH, Auth: "hmac-md5-replay"}}, 32, 32},
 		{bothDESSHA1, 24 + 30, 24 + 37},
 		{[]ipsec.Transform{desAlone, ahSHA1}, 24 + 18, 24 + 25},
 		{[]ipsec.Transform{espNull, ahSHA1}, 24 + 22, 24 + 25},

@@ -60,6 +60,15 @@ func immutableIPv4(h []byte, leaving bool) {
 	zeroMutable(h[minHeader:])
 }
 
+// immutableOldIPv4 is immutableIPv4 for AH of RFC 1826, which is said to have covered TOS
+// and the Don't Fragment bit, too, and the rest of the header as its successors do. What
+// it made of options is taken from them: a choice of the lab.
+func immutableOldIPv4(h []byte, leaving bool) {
+	tos, df := h[1], h[6]&0x40
+	immutableIPv4(h, leaving)
+	h[1], h[6] = tos, df
+}
+
 // lastStop is the last address of a source route that is not used up; nil when
 // there is none. RFC 4302, Section 3.3.3.1.1.2 has the sender of AH use it.
 func lastStop(options []byte) (last []byte) {

@@ -137,9 +137,9 @@ func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d *datagram, f *ipsec
 	payload := len(d.payload())
 	decision.Packet = r.sealed(s, size)
 	s.seal(decision.Packet, d)
-	decision.Sequence = s.sequence
+	decision.Sequence = s.layout.shown(s.sequence)
 	if s.inner != nil {
-		decision.Inner = Layer{s.inner.Protocol, s.inner.SPI, s.inner.sequence}
+		decision.Inner = Layer{s.inner.Protocol, s.inner.SPI, s.inner.layout.shown(s.inner.sequence)}
 	}
 	decision.Outcome, decision.Why = Protected, s.why
 	p.counters.carried(s, payload)

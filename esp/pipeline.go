@@ -102,6 +102,7 @@ func (p *Pipeline) insert(s *sa) {
 		Auth: s.Transform.Auth, AuthKey: s.params().AuthKey,
 		Selector: s.Selector.String(), Rule: s.Rule,
 		Seconds: int64(s.Lifetime.Duration / time.Second), Kilobytes: s.Lifetime.Kilobytes, Initiator: s.Initiator, Inner: s.Inner,
+		ESN: s.Transform.ESN,
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/esp/replay"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
 // sa is one entry of the security association database, RFC 4301, Section 4.4.2.
@@ -156,7 +157,8 @@ func newSA(p ipsec.SAParams, c Config, t *tunnels, now time.Time) (*sa, error) {
 	if p.Mode == ipsec.Tunnel {
 		s.tunnel = t
 	}
-	s.soft, s.hard = limits(p, c.Rekey, now)
+	s.sequence = max(c.FirstSequence, 1) - 1
+	s.soft, s.hard = limits(p, s.layout.last(), s.sequence, c.Rekey, now)
 	if p.Direction == ipsec.Inbound {
 		s.soft = limit{} // the outbound half speaks for the pair
 		s.hard.sequence = 0
@@ -189,8 +191,9 @@ func bundle(fresh []*sa) (*sa, error) {
 		s.heads += s.inner.heads
 	}
 	for _, s := range fresh {
-		if s.outer == nil && s.esp != nil && s.layout.icvLen == 0 {
+		if s.outer == nil && s.esp != nil && s.layout.icvLen == 0 && s.layout.kind == suite.Sequence {
 			// RFC 4303, Section 1: without integrity underneath or on top, encryption alone is insecure.
+			// ESP of RFC 1827 knew nothing else.
 			return s, fmt.Errorf("unsupported: %s without integrity outside AH", s.Transform.Cipher)
 		}
 		s.why = fmt.Sprintf("%v, SPI 0x%08x", s.Transform, s.SPI)

@@ -33,6 +33,7 @@ type scapyLayer struct {
 	SPI       uint32 `json:"spi"`
 	Seq       uint64 `json:"seq"`
 	IV        string `json:"iv"`
+	ESN       bool   `json:"esn"`
 }
 
 // scapyRun collects jobs and what scapy should answer.
@@ -78,12 +79,10 @@ func layersOf(sas []ipsec.SAParams, d Decision) (layers []scapyLayer) {
 		p := sas[i]
 		l := scapyLayer{
 			Protocol: p.Protocol.String(), Cipher: p.Transform.Cipher, CipherKey: hex.EncodeToString(p.CipherKey),
-			Auth: p.Transform.Auth, AuthKey: hex.EncodeToString(p.AuthKey), SPI: p.SPI, Seq: applied[len(sas)-1-i].Sequence,
+			Auth: p.Transform.Auth, AuthKey: hex.EncodeToString(p.AuthKey), SPI: p.SPI, Seq: applied[len(sas)-1-i].Sequence, ESN: p.Transform.ESN,
 		}
-		layout, c, _, _ := layoutOf(p.Transform, p.Dst)
-		if c != nil {
-			l.IV = hex.EncodeToString(d.Packet[at+espHeader : at+layout.head])
-		}
+		layout, _, _, _ := layoutOf(p.Transform, p.Dst)
+		l.IV = hex.EncodeToString(d.Packet[at+layout.front : at+layout.front+layout.iv])
 		at += layout.head
 		layers = append([]scapyLayer{l}, layers...)
 	}

@@ -58,8 +58,7 @@ func TestTunnel(t *testing.T) {
 				require.Equal(t, bob.AsSlice(), o[16:20])
 				require.Zero(t, checksum(o))
 				innermost := transforms[0]
-				encrypts := innermost.Protocol == ipsec.ESP && innermost.Cipher != "null"
-				require.Equal(t, !encrypts, bytes.Contains(d.Packet, inner[12:20]), "the inner addresses are readable")
+				require.Equal(t, !secret(innermost), bytes.Contains(d.Packet, inner[12:20]), "the inner addresses are readable")
 
 				r := b.InboundProtected(start, d.Packet)
 				require.Equal(t, Opened, r.Outcome, r.Why)

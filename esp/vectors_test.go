@@ -64,7 +64,7 @@ func TestPacketsOfRFC3602(t *testing.T) {
 
 			r, err := newTransform(in)
 			require.NoError(t, err)
-			back, next, ok := unpad(r.open(make([]byte, len(got)), got))
+			back, next, ok := r.unpad(r.open(make([]byte, len(got)), got, c.seq))
 			require.True(t, ok)
 			require.Equal(t, c.next, next)
 			require.Equal(t, payload, back)
@@ -77,12 +77,33 @@ func sealWithIV(tr *transform, spi uint32, seq uint64, iv, payload []byte, next 
 	p := make([]byte, tr.size(len(payload)))
 	end := tr.head + tr.ciphered(len(payload))
 	binary.BigEndian.PutUint32(p, spi)
-	binary.BigEndian.PutUint32(p[4:], uint32(seq))
-	copy(p[espHeader:], iv)
+	tr.put(p, seq)
+	copy(p[tr.front:], iv)
 	copy(p[tr.head:], payload)
 	pad(p[tr.head:end], len(payload), next)
-	tr.encrypt(p, end)
+	tr.encrypt(p, end, seq)
 	return p
+}
+
+// RFC 7634, Appendix A: the whole ESP packet, in tunnel mode.
+func TestChaChaPacket(t *testing.T) {
+	inner := unhex(t, `45000054a6f200004001e778c6336405c000020508005b7a3a080000553bec1000073627
+		08090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f202122232425262728292a2b2c2d2e2f3031323334353637`)
+	want := unhex(t, `01020304 00000005 1011121314151617
+		24039428b97f417e3c13753a4f05087b67c352e6a7fab1b982d466ef407ae5c614ee8099d52844eb61aa95dfab4c02f72aa71e7c4c4f64c9
+		befe2facc638e8f3cbec163fac469b502773f6fb94e664da9165b82829f641e0 76aaa8266b7fb0f7b11b369907e1ad43`)
+	out, in := params(ipsec.Transform{Protocol: ipsec.ESP, Cipher: "chacha20-poly1305"}, alice, bob, 0x01020304, 1)
+	out.CipherKey = unhex(t, "808182838485868788898a8b8c8d8e8f909192939495969798999a9b9c9d9e9f a0a1a2a3")
+	in.CipherKey = out.CipherKey
+	s, err := newTransform(out)
+	require.NoError(t, err)
+	require.Equal(t, want, sealWithIV(s, 0x01020304, 5, want[8:16], inner, protoIPv4))
+	r, err := newTransform(in)
+	require.NoError(t, err)
+	back, next, ok := r.unpad(r.open(make([]byte, len(want)), want, 5))
+	require.True(t, ok)
+	require.EqualValues(t, protoIPv4, next)
+	require.Equal(t, inner, back)
 }
 
 // A UDP datagram under 3DES and HMAC-SHA1-96, made by two programs that are not
@@ -146,7 +167,7 @@ func TestIV(t *testing.T) {
 			iv := p[espHeader:s.head]
 			require.False(t, seen[string(iv)], "%v: IV repeats at %d", tr, seq)
 			seen[string(iv)] = true
-			if s.aead != nil {
+			if s.aead != nil || s.stream != nil {
 				require.Equal(t, seq, binary.BigEndian.Uint64(iv), "%v", tr)
 				continue
 			}

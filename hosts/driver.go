@@ -32,6 +32,7 @@ type driver struct {
 	demands int         // datagrams that policy wanted protected, for Faults.PassClear
 	ids     *sim.Stream // identifications of IPv6 fragments
 
+	first     uint64 // sequence number of the first packet of each SA
 	gate      fragmentGate
 	injecting bool    // a packet that was judged already enters the stack again
 	buf       []byte  // see copied
@@ -46,16 +47,18 @@ var _ stack.NFTablesInterface = (*driver)(nil)
 
 func newDriver(h *Host, c Config) (*driver, error) {
 	boundary := esp.Config{
-		Rand:      h.rand("esp"),
-		Rekey:     c.Rekey,
-		TrustSPI:  c.TrustSPI,
-		Window:    c.ReplayWindow,
-		Idle:      c.SAIdleTime,
-		Soft:      c.FallBack.Soft,
-		Broadcast: func(a netip.Addr) bool { return slices.Contains(h.broadcasts, a) },
+		Rand:     h.rand("esp"),
+		Rekey:    c.Rekey,
+		TrustSPI: c.TrustSPI,
+		Window:   c.ReplayWindow,
+
+		FirstSequence: c.FirstSequence,
+		Idle:          c.SAIdleTime,
+		Soft:          c.FallBack.Soft,
+		Broadcast:     func(a netip.Addr) bool { return slices.Contains(h.broadcasts, a) },
 	}
 	d := &driver{
-		host: h, boot: h.boots, log: &driverLog{host: h}, faults: c.Faults,
+		host: h, boot: h.boots, first: max(c.FirstSequence, 1), log: &driverLog{host: h}, faults: c.Faults,
 		notes: recent.New[noteKey, note](maxNotes), ids: h.rand("ipv6 fragments"),
 	}
 	boundary.PathMTU = d.farMTU

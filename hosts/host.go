@@ -34,11 +34,12 @@ type Config struct {
 	// when it is told of others: they are as when the policy was assigned.
 	StaticServers bool
 
-	TrustSPI        bool // see esp.Config
-	ReplayWindow    int  // see esp.Config.Window
-	SilentResponder bool // see ike.Config
-	ResponderOrder  bool // see ike.Preference
-	ShortenMainMode bool // see ike.Config
+	TrustSPI        bool   // see esp.Config
+	ReplayWindow    int    // see esp.Config.Window
+	FirstSequence   uint64 // see esp.Config
+	SilentResponder bool   // see ike.Config
+	ResponderOrder  bool   // see ike.Preference
+	ShortenMainMode bool   // see ike.Config
 
 	PFSMustMatch     bool // likewise
 	NoInitialContact bool // likewise

@@ -128,7 +128,7 @@ func (d *driver) protectedNote(decision *esp.Decision) *note {
 	if d.host.world.Watched() {
 		v.comment = "protected: rule " + decision.Rule + ", " + decision.Layers()
 	}
-	if e := &d.inside; decision.Sequence <= innersPerSA && d.host.world.Traced() {
+	if e := &d.inside; decision.Sequence != 0 && decision.Sequence-d.first < innersPerSA && d.host.world.Traced() {
 		v.inner = &trace.Inner{
 			Protocol: decision.Protocols(), SPI: decision.SPI, Sequence: decision.Sequence,
 			Length: e.length, Data: bytes.Clone(e.start[:min(e.length, len(e.start))]),

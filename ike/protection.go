@@ -10,28 +10,42 @@ import (
 
 // The transforms of phase 2, to and from the wire.
 
-// espCiphers are the ciphers of ESP by name, with their transform and Key Length
-// in bits; 0: the attribute must be absent (RFC 2407, Section 4.4.4; RFC 3602,
-// Section 5.3; RFC 4106, Section 8.4).
-var espCiphers = []struct {
+// espCipher is a cipher of ESP by name, with its transform and Key Length in bits; 0: the
+// attribute must be absent (RFC 2407, Section 4.4.4; RFC 3602, Section 5.3; RFC 3686,
+// Section 5.2; RFC 4106, Section 8.4; RFC 4309, Section 8.3).
+type espCipher struct {
 	name string
 	id   uint8
 	bits uint16
-}{
+}
+
+var espCiphers = append([]espCipher{
 	{"des-cbc", payload.TransformESPDES, 0},
 	{"3des-cbc", payload.TransformESP3DES, 0},
 	{"null", payload.TransformESPNull, 0},
-	{"aes128-cbc", payload.TransformESPAES, 128},
-	{"aes192-cbc", payload.TransformESPAES, 192},
-	{"aes256-cbc", payload.TransformESPAES, 256},
-	{"aes128-gcm16", payload.TransformESPGCM16, 128},
-	{"aes192-gcm16", payload.TransformESPGCM16, 192},
-	{"aes256-gcm16", payload.TransformESPGCM16, 256},
+	{"des-iv64", payload.TransformESPDESIV64, 0},
+	{"des-iv32", payload.TransformESPDESIV32, 0},
+}, aesCiphers()...)
+
+// aesCiphers are the modes of AES, each with three lengths of keys.
+func aesCiphers() (all []espCipher) {
+	for _, mode := range []espCipher{
+		{name: "cbc", id: payload.TransformESPAES}, {name: "ctr", id: payload.TransformESPCTR},
+		{name: "ccm8", id: payload.TransformESPCCM8}, {name: "ccm12", id: payload.TransformESPCCM12}, {name: "ccm16", id: payload.TransformESPCCM16},
+		{name: "gcm8", id: payload.TransformESPGCM8}, {name: "gcm12", id: payload.TransformESPGCM12}, {name: "gcm16", id: payload.TransformESPGCM16},
+		{name: "gmac", id: payload.TransformESPGMAC},
+	} {
+		for _, bits := range []uint16{128, 192, 256} {
+			all = append(all, espCipher{fmt.Sprintf("aes%d-%s", bits, mode.name), mode.id, bits})
+		}
+	}
+	return all
 }
 
 // auths are the integrity algorithms by name, with the value of the attribute
 // and the AH transform that goes with it: the two are numbered apart (RFC 2407,
-// Sections 4.4.3 and 4.5; RFC 4868, Section 4).
+// Sections 4.4.3 and 4.5; RFC 4868, Section 4). AH_MD5 has two, of which KPDK is that
+// of RFC 1826 (RFC 2407, Section 4.4.3.1).
 var auths = []struct {
 	name  string
 	value uint16
@@ -42,6 +56,22 @@ var auths = []struct {
 	{"hmac-sha256-128", payload.AuthHMACSHA256, payload.TransformAHSHA256},
 	{"hmac-sha384-192", payload.AuthHMACSHA384, payload.TransformAHSHA384},
 	{"hmac-sha512-256", payload.AuthHMACSHA512, payload.TransformAHSHA512},
+	{"aes-xcbc-96", payload.AuthXCBC, payload.TransformAHXCBC},
+	{"aes128-gmac", payload.AuthGMAC128, payload.TransformAHGMAC128},
+	{"aes192-gmac", payload.AuthGMAC192, payload.TransformAHGMAC192},
+	{"aes256-gmac", payload.AuthGMAC256, payload.TransformAHGMAC256},
+	{"keyed-md5", payload.AuthKPDK, payload.TransformAHMD5},
+}
+
+// Unnumbered says why the protocol cannot negotiate an algorithm of package suite; "" when it can.
+func Unnumbered(algorithm string) string {
+	switch algorithm {
+	case "chacha20-poly1305":
+		return "IKEv1 has no number for ChaCha20-Poly1305: RFC 7634 assigns one for IKEv2 alone"
+	case "hmac-md5-replay":
+		return "IKEv1 has no number for HMAC-MD5 of RFC 2085: AH_MD5 with HMAC-MD5 is that of RFC 2403"
+	}
+	return ""
 }
 
 // part is one protocol's share of a protection: a transform and its attributes,
@@ -76,7 +106,7 @@ func (p part) encode() (t payload.Transform, err error) {
 				t.Attributes = append(t.Attributes, payload.BasicAttribute(payload.AttrSAKeyLength, c.bits))
 			}
 		}
-		known = known && t.ID != 0 && integrityFits(p.transform.Cipher, auth >= 0)
+		known = known && t.ID != 0 && integrityFits(p.transform.Cipher, p.transform.Auth)
 	case ipsec.AH:
 		if known = auth >= 0 && p.transform.Cipher == ""; known {
 			t.ID = auths[auth].ah
@@ -84,8 +114,16 @@ func (p part) encode() (t payload.Transform, err error) {
 	default:
 		known = false
 	}
-	if !known {
+	for _, algorithm := range []string{p.transform.Cipher, p.transform.Auth} {
+		if why := Unnumbered(algorithm); why != "" {
+			return t, fmt.Errorf("%v is unsupported: %s", p.transform, why)
+		}
+	}
+	if !known || p.transform.ESN && !numbered(p.transform) {
 		return t, fmt.Errorf("%v is unsupported", p.transform)
+	}
+	if p.transform.ESN {
+		t.Attributes = append(t.Attributes, payload.BasicAttribute(payload.AttrSAESN, payload.ESN64))
 	}
 	if p.group != 0 {
 		t.Attributes = append(t.Attributes, payload.BasicAttribute(payload.AttrSAGroup, p.group))
@@ -95,14 +133,25 @@ func (p part) encode() (t payload.Transform, err error) {
 }
 
 // integrityFits reports whether a cipher may go with an integrity algorithm, or
-// without one: a combined mode has its own (RFC 4303, Section 3.2.3), and NULL
-// must come with one (RFC 2407, Section 4.5). The others may go without (the same
-// section: no attribute, no authentication); whether they do is for policy to say.
-func integrityFits(cipher string, integrity bool) bool {
-	if c := suite.CipherNamed(cipher); c == nil || c.AEAD() {
-		return c != nil && !integrity
+// without one: a combined mode has its own (RFC 4303, Section 3.2.3), ESP of RFC 1827
+// knew none, and NULL and counter mode must come with one (RFC 2407, Section 4.5; RFC
+// 3686, Section 7). The others may go without (RFC 2407, Section 4.5: no attribute, no
+// authentication); whether they do is for policy to say. Some algorithms are for AH alone.
+func integrityFits(cipher, auth string) bool {
+	c, a := suite.CipherNamed(cipher), suite.AuthNamed(auth)
+	switch {
+	case c == nil || a != nil && !a.ForESP():
+		return false
+	case c.AEAD() || c.Numbering != suite.Sequence:
+		return a == nil
 	}
-	return integrity || cipher != "null"
+	return a != nil || c.CBC()
+}
+
+// numbered reports whether packets under a transform have a sequence number that can be extended.
+func numbered(t ipsec.Transform) bool {
+	c, a := suite.CipherNamed(t.Cipher), suite.AuthNamed(t.Auth)
+	return (c == nil || c.Numbering == suite.Sequence) && (a == nil || a.Numbering == suite.Sequence)
 }
 
 // readPart is the inverse of encode. The error is a short phrase for a list.
@@ -110,7 +159,7 @@ func readPart(protocol payload.ProtocolID, t payload.Transform) (p part, err err
 	if p.lifetime, err = readLife(protocol, t.Attributes); err != nil {
 		return p, err
 	}
-	v, err := basics(protocol, t.Attributes, payload.AttrSAGroup, payload.AttrEncapsulation, payload.AttrAuth, payload.AttrSAKeyLength)
+	v, err := basics(protocol, t.Attributes, payload.AttrSAGroup, payload.AttrEncapsulation, payload.AttrAuth, payload.AttrSAKeyLength, payload.AttrSAESN)
 	if err != nil {
 		return p, err
 	}
@@ -123,8 +172,12 @@ func readPart(protocol payload.ProtocolID, t payload.Transform) (p part, err err
 			p.transform.Auth, ah = a.name, a.ah
 		}
 	}
-	if hasAuth && p.transform.Auth == "" {
+	esn, hasESN := v[payload.AttrSAESN]
+	switch p.transform.ESN = hasESN; {
+	case hasAuth && p.transform.Auth == "":
 		return p, unsupported(protocol, payload.AttrAuth, v)
+	case hasESN && esn != payload.ESN64:
+		return p, unsupported(protocol, payload.AttrSAESN, v)
 	}
 	bits, hasBits := v[payload.AttrSAKeyLength]
 	switch protocol {
@@ -137,7 +190,10 @@ func readPart(protocol payload.ProtocolID, t payload.Transform) (p part, err err
 		if p.transform.Cipher == "" {
 			return p, fmt.Errorf("%s with Key Length %d", name, bits)
 		}
-		if !integrityFits(p.transform.Cipher, hasAuth) {
+		if !integrityFits(p.transform.Cipher, p.transform.Auth) {
+			if a := suite.AuthNamed(p.transform.Auth); a != nil && !a.ForESP() {
+				return p, unsupported(protocol, payload.AttrAuth, v)
+			}
 			return p, fmt.Errorf("%s, Authentication Algorithm %s", p.transform.Cipher, map[bool]string{true: "present", false: "absent"}[hasAuth])
 		}
 	case payload.ProtocolAH:
@@ -154,6 +210,9 @@ func readPart(protocol payload.ProtocolID, t payload.Transform) (p part, err err
 		}
 	default:
 		return p, fmt.Errorf("%v", protocol)
+	}
+	if hasESN && !numbered(p.transform) {
+		return p, fmt.Errorf("%s with extended sequence numbers", name)
 	}
 	p.mode, p.group = ipsec.Mode(v[payload.AttrEncapsulation]), v[payload.AttrSAGroup]
 	if v[payload.AttrEncapsulation] != uint16(ipsec.Transport) && v[payload.AttrEncapsulation] != uint16(ipsec.Tunnel) {

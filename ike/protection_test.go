@@ -52,6 +52,24 @@ func TestTransformsOnTheWire(t *testing.T) {
 		{ahOf("hmac-sha256-128"), 5, 5, 0},
 		{ahOf("hmac-sha384-192"), 6, 6, 0},
 		{ahOf("hmac-sha512-256"), 7, 7, 0},
+		{espOf("aes128-ctr", "hmac-sha1-96"), 13, 2, 128},
+		{espOf("aes256-ctr", "aes-xcbc-96"), 13, 9, 256},
+		{espOf("aes128-ccm8", ""), 14, 0, 128},
+		{espOf("aes192-ccm12", ""), 15, 0, 192},
+		{espOf("aes256-ccm16", ""), 16, 0, 256},
+		{espOf("aes128-gcm8", ""), 18, 0, 128},
+		{espOf("aes192-gcm12", ""), 19, 0, 192},
+		{espOf("aes128-gmac", ""), 23, 0, 128},
+		{espOf("aes256-gmac", ""), 23, 0, 256},
+		{espOf("des-iv64", ""), 1, 0, 0},
+		{espOf("des-iv32", ""), 9, 0, 0},
+		{ahOf("aes-xcbc-96"), 9, 9, 0},
+		{ahOf("aes128-gmac"), 11, 11, 0},
+		{ahOf("aes192-gmac"), 12, 12, 0},
+		{ahOf("aes256-gmac"), 13, 13, 0},
+		{ahOf("keyed-md5"), 2, 4, 0},
+		{ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-gcm16", ESN: true}, 20, 0, 128},
+		{ipsec.Transform{Protocol: ipsec.AH, Auth: "hmac-sha1-96", ESN: true}, 3, 2, 0},
 	} {
 		t.Run(row.transform.String(), func(t *testing.T) {
 			q := ike.QuickMode{Proposals: []ipsec.Proposal{protect(row.transform)}}
@@ -72,6 +90,9 @@ func TestTransformsOnTheWire(t *testing.T) {
 			require.Equal(t, uint16(14), got[payload.AttrSAGroup])
 			require.Equal(t, row.auth, got[authAttr])
 			require.Equal(t, row.bits, got[bitsAttr])
+			esn, has := got[payload.AttrSAESN]
+			require.Equal(t, row.transform.ESN, has, "RFC 4304: absent, the numbers have 32 bits")
+			require.Equal(t, has, esn == 1)
 
 			c, err := ike.SelectQuickMode(offer, q, 2, ike.InitiatorsOrder)
 			require.NoError(t, err)
@@ -104,19 +125,27 @@ func TestTransformsOfOthers(t *testing.T) {
 		{"AH_SHA2-256 with SHA-1", payload.ProtocolAH, 5, []payload.Attribute{mode, auth(2)}, "AH_SHA2-256 with HMAC-SHA,"},
 		{"AH transform 1", payload.ProtocolAH, 1, []payload.Attribute{mode, auth(1)}, "1 with HMAC-MD5,"},
 		{"AH_MD5 of RFC 1826", payload.ProtocolAH, 2, []payload.Attribute{mode}, "AH_MD5, Authentication Algorithm absent"},
-		{"AH_MD5 with KPDK", payload.ProtocolAH, 2, []payload.Attribute{mode, auth(4)}, "Authentication Algorithm KPDK"},
+		{"AH_SHA with KPDK", payload.ProtocolAH, 3, []payload.Attribute{mode, auth(4)}, "AH_SHA with KPDK"},
+		{"ESP with KPDK", payload.ProtocolESP, 2, []payload.Attribute{mode, auth(4)}, "Authentication Algorithm KPDK"},
+		{"ESP with GMAC as its integrity", payload.ProtocolESP, 12, []payload.Attribute{mode, auth(11), bits(128)}, "Authentication Algorithm AES-128-GMAC"},
+		{"counter mode without integrity", payload.ProtocolESP, 13, []payload.Attribute{mode, bits(128)}, "aes128-ctr, Authentication Algorithm absent"},
+		{"counter mode without a key length", payload.ProtocolESP, 13, []payload.Attribute{mode, auth(2)}, "ESP_AES-CTR with Key Length 0"},
+		{"CCM with integrity", payload.ProtocolESP, 14, []payload.Attribute{mode, auth(2), bits(128)}, "aes128-ccm8, Authentication Algorithm present"},
+		{"GMAC with another key length", payload.ProtocolAH, 11, []payload.Attribute{mode, auth(12)}, "AH_AES-128-GMAC with AES-192-GMAC"},
+		{"Camellia", payload.ProtocolESP, 22, []payload.Attribute{mode, auth(2), bits(128)}, "ESP_CAMELLIA with Key Length 128"},
 		{"AH with a key length", payload.ProtocolAH, 3, []payload.Attribute{mode, auth(2), bits(160)}, "AH_SHA with Key Length 160"},
 		{"AH without a mode", payload.ProtocolAH, 3, []payload.Attribute{auth(2)}, "Encapsulation Mode 0"},
 		{"ESP_NULL that protects nothing", payload.ProtocolESP, 11, []payload.Attribute{mode}, "null, Authentication Algorithm absent"},
 		{"ESP_NULL with a key", payload.ProtocolESP, 11, []payload.Attribute{mode, auth(2), bits(128)}, "ESP_NULL with Key Length 128"},
 		{"DES with a key length", payload.ProtocolESP, 2, []payload.Attribute{mode, auth(2), bits(56)}, "ESP_DES with Key Length 56"},
-		{"DES with a fixed IV", payload.ProtocolESP, 1, []payload.Attribute{mode, auth(2)}, "ESP_DES_IV64 with Key Length 0"},
+		{"DES of RFC 1829 with integrity", payload.ProtocolESP, 1, []payload.Attribute{mode, auth(2)}, "des-iv64, Authentication Algorithm present"},
+		{"DES of RFC 1829 with extended sequence numbers", payload.ProtocolESP, 9, []payload.Attribute{mode, attr(11, 1)}, "ESP_DES_IV32 with extended sequence numbers"},
 		{"AES without a key length", payload.ProtocolESP, 12, []payload.Attribute{mode, auth(2)}, "ESP_AES-CBC with Key Length 0"},
 		{"AES of 512 bits", payload.ProtocolESP, 12, []payload.Attribute{mode, auth(2), bits(512)}, "ESP_AES-CBC with Key Length 512"},
 		{"GCM with an authentication algorithm", payload.ProtocolESP, 20, []payload.Attribute{mode, auth(2), bits(128)}, "aes128-gcm16, Authentication Algorithm present"},
 		{"an unknown authentication algorithm", payload.ProtocolESP, 3, []payload.Attribute{mode, auth(99)}, "Authentication Algorithm 99"},
 		{"a UDP-encapsulated tunnel", payload.ProtocolESP, 3, []payload.Attribute{attr(payload.AttrEncapsulation, 3), auth(2)}, "Encapsulation Mode UDP-Encapsulated-Tunnel"},
-		{"extended sequence numbers", payload.ProtocolESP, 3, []payload.Attribute{mode, auth(2), attr(11, 1)}, "Extended (64-bit) Sequence Number 64-bit"},
+		{"sequence numbers of a length that nobody knows", payload.ProtocolESP, 3, []payload.Attribute{mode, auth(2), attr(11, 2)}, "Extended (64-bit) Sequence Number 2"},
 		{"compression", payload.ProtocolIPComp, 1, []payload.Attribute{mode}, "PROTO_IPCOMP"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
@@ -291,4 +320,66 @@ func TestLargeOffersAreBounded(t *testing.T) {
 	require.Len(t, offer.Proposals, 2)
 	require.Len(t, offer.Proposals[0].Transforms, 255)
 	require.Len(t, offer.Proposals[1].Transforms, 45)
+}
+
+// What IKEv1 has no number for is not offered, and the reason says so.
+func TestAlgorithmsWithoutANumber(t *testing.T) {
+	for _, row := range []struct {
+		transform ipsec.Transform
+		want      string
+	}{
+		{espOf("chacha20-poly1305", ""), "ESP[chacha20-poly1305] is unsupported: IKEv1 has no number for ChaCha20-Poly1305"},
+		{ahOf("hmac-md5-replay"), "AH[hmac-md5-replay] is unsupported: IKEv1 has no number for HMAC-MD5 of RFC 2085"},
+		{ipsec.Transform{Protocol: ipsec.ESP, Cipher: "des-iv64", ESN: true}, "ESP[des-iv64,esn] is unsupported"},
+		{espOf("aes128-cbc", "aes128-gmac"), "ESP[aes128-cbc,aes128-gmac] is unsupported"},
+	} {
+		_, err := ike.OfferQuickMode(ike.QuickMode{Proposals: []ipsec.Proposal{protect(row.transform)}}, 0, spis)
+		require.ErrorContains(t, err, row.want)
+	}
+}
+
+// Extended sequence numbers are part of what is agreed on: a responder whose policy has
+// none takes the alternative without, and where there is none, no proposal.
+func TestESNIsNegotiated(t *testing.T) {
+	without, with := espOf("aes128-gcm16", ""), espOf("aes128-gcm16", "")
+	with.ESN = true
+	offer := func(ts ...ipsec.Transform) *payload.SA {
+		var q ike.QuickMode
+		for _, tr := range ts {
+			q.Proposals = append(q.Proposals, protect(tr))
+		}
+		sa, err := ike.OfferQuickMode(q, 0, spis)
+		require.NoError(t, err)
+		return sa
+	}
+	own := func(ts ...ipsec.Transform) (q ike.QuickMode) {
+		for _, tr := range ts {
+			q.Proposals = append(q.Proposals, protect(tr))
+		}
+		return q
+	}
+	c, err := ike.SelectQuickMode(offer(with, without), own(without), 2, ike.InitiatorsOrder)
+	require.NoError(t, err)
+	require.False(t, c.Proposal.Transforms[0].ESN)
+	c, err = ike.SelectQuickMode(offer(with, without), own(without, with), 2, ike.InitiatorsOrder)
+	require.NoError(t, err)
+	require.True(t, c.Proposal.Transforms[0].ESN)
+	for _, x := range [][2]ipsec.Transform{{with, without}, {without, with}} {
+		_, err = ike.SelectQuickMode(offer(x[0]), own(x[1]), 2, ike.InitiatorsOrder)
+		require.Equal(t, payload.NotifyNoProposalChosen, ike.NotifyOf(err))
+	}
+	// A responder may not drop the attribute of what it chose.
+	sa := offer(with)
+	c, err = ike.SelectQuickMode(sa, own(with), 2, ike.InitiatorsOrder)
+	require.NoError(t, err)
+	reply := c.Reply(spis)
+	attributes := &reply.Proposals[0].Transforms[0].Attributes
+	for i, a := range *attributes {
+		if a.Type == payload.AttrSAESN {
+			*attributes = append((*attributes)[:i:i], (*attributes)[i+1:]...)
+			break
+		}
+	}
+	_, err = ike.MatchQuickMode(reply, sa)
+	require.ErrorContains(t, err, "responder chose a transform that was not offered")
 }

@@ -33,7 +33,7 @@ func (b *builder) note(e trace.Event) (note, bool) {
 		n.kind, n.sa = noteSA, &m
 		n.text = "SA " + m.Direction + " " + spi(m.SPI)
 		n.same = "SA " + m.Direction
-		n.detail = lines(protection(m.Protocol, m.Mode, m.Cipher, m.Auth), m.Selector, m.Rule)
+		n.detail = lines(protection(m.Protocol, m.Mode, m.Cipher, m.Auth, numbers(m.ESN)), m.Selector, m.Rule)
 	case trace.SARemoved:
 		n.kind = noteGone
 		n.text = "SA " + m.Direction + " " + spi(m.SPI) + " removed"
@@ -105,6 +105,14 @@ func negotiationKind(state string) noteKind {
 // protection names what an SA does: "ESP transport 3des-cbc hmac-sha1-96".
 func protection(words ...string) string { return strings.Join(nonEmpty(words), " ") }
 
+// numbers names extended sequence numbers, and nothing else.
+func numbers(esn bool) string {
+	if esn {
+		return "64-bit numbers"
+	}
+	return ""
+}
+
 // lines joins the parts that are not empty.
 func lines(parts ...string) string { return strings.Join(nonEmpty(parts), "\n") }
 
@@ -156,7 +164,7 @@ func joinPair(notes []note, n note) bool {
 			outbound = o.sa
 		}
 		o.text = fmt.Sprintf("SA pair in %s, out %s", spi(in), spi(out))
-		o.detail = lines(protection(outbound.Protocol, outbound.Mode, outbound.Cipher, outbound.Auth), outbound.Selector, outbound.Rule)
+		o.detail = lines(protection(outbound.Protocol, outbound.Mode, outbound.Cipher, outbound.Auth, numbers(outbound.ESN)), outbound.Selector, outbound.Rule)
 		o.same = "SA pair"
 		o.sa = nil
 		return true

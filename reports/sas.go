@@ -86,7 +86,7 @@ func pairSAs(list []result.SA) saTable {
 func newSARow(sa result.SA) saRow {
 	return saRow{
 		SPI: spi(sa.SPI), Protocol: sa.Protocol, Src: sa.Src, Dst: sa.Dst, Mode: sa.Mode,
-		Suite: strings.Join(nonEmpty([]string{sa.Cipher, sa.Auth}), " "), Selector: sa.Selector, Lifetime: lifetime(sa),
+		Suite: strings.Join(nonEmpty([]string{sa.Cipher, sa.Auth, numbers(sa.ESN)}), " "), Selector: sa.Selector, Lifetime: lifetime(sa),
 	}
 }
 

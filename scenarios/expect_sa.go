@@ -53,6 +53,9 @@ func (j *judgement) sa(want *spec.SA) {
 			j.equal("sa."+c.field, c.name, c.want, c.got)
 		}
 	}
+	if want.ESN != nil {
+		j.equal("sa.esn", "extended sequence numbers", fmt.Sprint(*want.ESN), both(a.ESN, b.ESN))
+	}
 	if want.Seconds != 0 {
 		j.equal("sa.seconds", "lifetime in seconds", fmt.Sprint(want.Seconds), both(a.Seconds, b.Seconds))
 	}
@@ -85,7 +88,7 @@ func (j *judgement) sameSA(protocol string, spi uint32, from, to party) (out, in
 	}
 	a, b := out.SAAdded, in.SAAdded
 	agree := a.CipherKey.String() == b.CipherKey.String() && a.AuthKey.String() == b.AuthKey.String() &&
-		a.Cipher == b.Cipher && a.Auth == b.Auth && a.Mode == b.Mode
+		a.Cipher == b.Cipher && a.Auth == b.Auth && a.Mode == b.Mode && a.ESN == b.ESN
 	got := strings.Join(strings.Fields(fmt.Sprintf("SPI %#08x, %s %s %s", spi, a.Protocol, a.Cipher, a.Auth)), " ")
 	j.add(agree, "sa", "SA in use", "the same SA on both sides", got, "the two ends hold different keys or algorithms")
 	return out, in, true

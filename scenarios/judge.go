@@ -65,7 +65,7 @@ func (l *lab) sas() []result.SA {
 			at[key{e.Node, b.Direction, b.Protocol, b.SPI}] = len(all)
 			all = append(all, result.SA{
 				Node: e.Node, Direction: b.Direction, Protocol: b.Protocol, SPI: b.SPI, PeerSPI: b.PeerSPI,
-				Src: b.Src, Dst: b.Dst, Mode: b.Mode, Cipher: b.Cipher, Auth: b.Auth, Selector: b.Selector, Rule: b.Rule,
+				Src: b.Src, Dst: b.Dst, Mode: b.Mode, Cipher: b.Cipher, Auth: b.Auth, ESN: b.ESN, Selector: b.Selector, Rule: b.Rule,
 				Seconds: b.Seconds, Kilobytes: b.Kilobytes, Initiator: b.Initiator, Added: e.At,
 			})
 		case trace.SARemoved:

@@ -113,7 +113,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	margin, idle := settings.RekeyBefore()
 	c := hosts.Config{
 		Name: name, Policy: l.policies[l.spec.Assignments[name]], Persistent: l.policies[l.spec.Persistent[name]], Options: optionsOf(l.spec, n),
-		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, ReplayWindow: settings.ReplayWindow,
+		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, ReplayWindow: settings.ReplayWindow, FirstSequence: uint64(settings.FirstSequence),
 		SilentResponder: settings.SilentResponder, ResponderOrder: settings.ResponderOrder, ShortenMainMode: settings.ShortenMainMode,
 		Names: func(to string) (netip.Addr, bool) {
 			a, err := l.destination(name, to)

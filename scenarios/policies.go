@@ -214,6 +214,7 @@ func optionsOf(s *spec.Scenario, n spec.Node) policy.Options {
 		spec.OrderPersistent: policy.PersistentFirst, spec.OrderLast: policy.PersistentLast,
 	}[settings.Precedence()]
 	o.System, _ = n.Profile()
+	o.FirstGeneration = settings.FirstGeneration
 	for _, word := range settings.TieOrder() {
 		o.Ties = append(o.Ties, kindOf(word))
 	}

@@ -6,7 +6,10 @@
 // integrity, update: an unauthenticated packet must not move the window.
 package replay
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Sizes of a window, in packets.
 const (
@@ -75,6 +78,25 @@ func (w *Window) Top() uint64 { return w.top }
 
 // Size is the number of packets that the window covers.
 func (w *Window) Size() int { return int(w.size) }
+
+// Extend works out an extended sequence number from its lower half, which alone travels:
+// the upper half is that of the window, or the one beside it, so that the number lies
+// inside the window or right of it (RFC 4303, Appendix A2.2). It reports false where there
+// is no such number: left of the window, and that would be below zero; or beyond 64 bits.
+func (w *Window) Extend(low uint32) (seq uint64, ok bool) {
+	high, top := w.top>>32, uint32(w.top)
+	bottom := top - uint32(w.size) + 1 // modulo 2³²
+	if uint64(top) >= w.size-1 {
+		// Case A: the window lies within one run of the lower half.
+		if low < bottom {
+			high++
+		}
+	} else if low >= bottom {
+		// Case B: the window reaches back into the run before.
+		high--
+	}
+	return high<<32 | uint64(low), high <= math.MaxUint32
+}
 
 // Check judges a sequence number and changes nothing.
 func (w *Window) Check(seq uint64) Verdict {

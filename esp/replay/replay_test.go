@@ -168,3 +168,72 @@ func TestVerdictNames(t *testing.T) {
 		require.Equal(t, want, v.String())
 	}
 }
+
+// RFC 4303, Appendix A2.2, with T = (Th, Tl) and window W: the cases by their conditions.
+func TestExtend(t *testing.T) {
+	const run = uint64(1) << 32
+	for _, c := range []struct {
+		name string
+		size int
+		top  uint64
+		low  uint32
+		want uint64 // math.MaxUint64: none
+	}{
+		{"nothing received: the first number", 64, 0, 1, 1},
+		{"nothing received: the last before what would be below zero", 64, 0, math.MaxUint32 - 63, run - 64},
+		{"nothing received: below zero", 64, 0, math.MaxUint32 - 62, math.MaxUint64},
+		{"nothing received: 2³²−1 would be −1", 64, 0, math.MaxUint32, math.MaxUint64},
+
+		{"case A: right of T", 64, 1000, 1001, 1001},
+		{"case A: inside", 64, 1000, 937, 937},
+		{"case A: left of the window means the next run", 64, 1000, 936, run + 936},
+		{"case A: Tl = W−1: the window ends at 0", 64, run + 63, 0, run},
+		{"case A: far to the right", 64, run + 63, math.MaxUint32, 2*run - 1},
+		{"case A: T = 2³²−1, the next number", 64, run - 1, 0, run},
+		{"case A: T = 2³²−1, the left edge", 64, run - 1, math.MaxUint32 - 63, run - 64},
+		{"case A: T = 2³²−1, left of the window", 64, run - 1, math.MaxUint32 - 64, 2*run - 65},
+
+		{"case B: Tl = W−2: the window begins in the run before", 64, run + 62, math.MaxUint32, run - 1},
+		{"case B: … and one more is the same run", 64, run + 62, math.MaxUint32 - 1, 2*run - 2},
+		{"case B: T = 2³²: its left edge", 64, run, math.MaxUint32 - 62, run - 63},
+		{"case B: T = 2³²: right of it", 64, run, 1, run + 1},
+		{"case B: T = 2³²: the farthest to the right", 64, run, math.MaxUint32 - 63, 2*run - 64},
+
+		{"W = 32", 32, run + 30, math.MaxUint32, run - 1},
+		{"W = 100", 100, run + 98, math.MaxUint32, run - 1},
+		{"W = 65536", MaxSize, run + MaxSize - 2, math.MaxUint32, run - 1},
+		{"the last run: inside", 64, math.MaxUint64 - 10, math.MaxUint32, math.MaxUint64 - 0},
+		{"the last run: beyond 64 bits", 64, math.MaxUint64 - 10, 5, math.MaxUint64},
+	} {
+		w, err := New(c.size)
+		require.NoError(t, err)
+		if c.top > 0 {
+			w.Update(c.top)
+		}
+		got, ok := w.Extend(c.low)
+		if c.want == math.MaxUint64 && c.name != "the last run: inside" {
+			require.False(t, ok, c.name)
+			continue
+		}
+		require.True(t, ok, c.name)
+		require.Equal(t, c.want, got, c.name)
+	}
+}
+
+// Whatever the window: a number within it or less than 2³²−W right of it is found from its lower half.
+func TestExtendFindsTheNumber(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		size := rapid.IntRange(MinSize, 300).Draw(t, "size")
+		w, err := New(size)
+		require.NoError(t, err)
+		top := rapid.Uint64Range(0, 1<<40).Draw(t, "top")
+		if rapid.Bool().Draw(t, "near") {
+			top = (top >> 32 << 32) + top%1000
+		}
+		w.Update(top)
+		seq := rapid.Uint64Range(top-min(top, uint64(size)-1), top+1<<32-uint64(size)).Draw(t, "seq")
+		got, ok := w.Extend(uint32(seq))
+		require.True(t, ok)
+		require.Equal(t, seq, got)
+	})
+}

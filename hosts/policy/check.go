@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/pki"
 	"github.com/ipseclab/ipseclab/internal/suite"
@@ -70,7 +71,7 @@ func check(p *Policy, local []netip.Addr, o Options) error {
 		c.rule(i, r)
 	}
 	c.defaultResponse()
-	c.system(system{o.System})
+	c.system(system{o.System, o.FirstGeneration})
 	return errors.Join(c.errs...)
 }
 
@@ -278,7 +279,16 @@ func unsupportedMethod(p ipsec.Proposal) string {
 }
 
 func unsupportedTransform(t ipsec.Transform, both bool) string {
-	integrity := suite.AuthNamed(t.Auth) != nil
+	auth := suite.AuthNamed(t.Auth)
+	integrity := auth != nil
+	for _, algorithm := range []string{t.Cipher, t.Auth} {
+		if why := ike.Unnumbered(algorithm); why != "" {
+			return why
+		}
+	}
+	if t.ESN && old(t) {
+		return "extended sequence numbers where packets have no number"
+	}
 	if t.Protocol == ipsec.AH {
 		switch {
 		case t.Cipher != "":
@@ -294,7 +304,11 @@ func unsupportedTransform(t ipsec.Transform, both bool) string {
 		return fmt.Sprintf("encryption %q", t.Cipher)
 	case cipher.AEAD() && t.Auth != "":
 		return fmt.Sprintf("encryption %q with integrity of its own and %q", t.Cipher, t.Auth)
-	case cipher.AEAD() || integrity:
+	case integrity && !auth.ForESP():
+		return fmt.Sprintf("integrity %q in ESP", t.Auth)
+	case alone(t.Cipher) && integrity:
+		return fmt.Sprintf("encryption %q, which takes no integrity, and %q", t.Cipher, t.Auth)
+	case alone(t.Cipher) || integrity:
 		return ""
 	case t.Auth == "" && both && cipher.CBC():
 		return "" // AH has the integrity

@@ -70,7 +70,7 @@ func (c *Compiled) add(p *Policy, local []netip.Addr, o *Options) error {
 		return err
 	}
 	p = clone(p)
-	c.prune(system{o.System}, p)
+	c.prune(system{o.System, o.FirstGeneration}, p)
 	p.standIn(o.KerberosKey)
 	if c.policy == nil {
 		c.policy = p

@@ -68,18 +68,22 @@ func (c *cursor) name(what, delimiters string, known []algorithm) (string, error
 	start := c.at
 	word := c.word(delimiters)
 	var supported []string
+	more := ""
 	reason := "unknown " + what + " " + strconv.Quote(word)
 	for _, a := range known {
-		if a.suite != "" {
+		switch {
+		case a.more:
+			more = ", and the same of AES192 and AES256"
+		case a.suite != "":
 			supported = append(supported, a.netsh)
 		}
 		if strings.EqualFold(word, a.netsh) {
 			if a.suite != "" {
 				return a.suite, nil
 			}
-			reason = "unsupported: " + what + " " + a.netsh
+			reason = "unsupported: " + what + " " + a.netsh + ": " + a.why
 		}
 	}
 	c.at = start
-	return "", c.errorf("%s; supported: %s", reason, strings.Join(supported, ", "))
+	return "", c.errorf("%s; supported: %s", reason, strings.Join(supported, ", ")+more)
 }

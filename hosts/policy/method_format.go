@@ -19,9 +19,12 @@ func FormatSecurityMethod(p ipsec.Proposal) (s string, ok bool) {
 		names := spell(t.Auth, ahAuths)
 		if t.Protocol == ipsec.ESP {
 			names = spell(t.Cipher, espCiphers)
-			if auth := cmp.Or(t.Auth, noIntegrity); !aead(t.Cipher) || t.Auth != "" {
+			if auth := cmp.Or(t.Auth, noIntegrity); !alone(t.Cipher) || t.Auth != "" {
 				names += "," + spell(auth, espAuths)
 			}
+		}
+		if t.ESN {
+			names += ",ESN"
 		}
 		parts = append(parts, fmt.Sprintf("%v[%s]", t.Protocol, names))
 	}

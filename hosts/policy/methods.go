@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
 // Lifetimes of a quick mode whose security method names none. A method that
@@ -20,31 +21,60 @@ const (
 	DefaultQuickModeKilobytes = 100000
 )
 
-// algorithm is one spelling in netsh and the name in package suite. An empty
-// suite name is one that Windows knows and this project does not support.
-type algorithm struct{ netsh, suite string }
+// algorithm is one spelling in netsh and the name in package suite, or, without one, why
+// the lab does not have it.
+type algorithm struct {
+	netsh, suite string
+	why          string
+	more         bool // errors that list what there is leave it out
+}
 
 // noIntegrity stands for the empty Auth of a transform.
 const noIntegrity = "none"
 
 var (
-	espCiphers = []algorithm{
-		{"DES", "des-cbc"}, {"3DES", "3des-cbc"}, {"AES128", "aes128-cbc"}, {"AES192", "aes192-cbc"}, {"AES256", "aes256-cbc"},
-		{"AES128-GCM", "aes128-gcm16"}, {"AES192-GCM", "aes192-gcm16"}, {"AES256-GCM", "aes256-gcm16"},
-		{"None", "null"},
+	espCiphers = slices.Concat([]algorithm{
+		{netsh: "DES", suite: "des-cbc"}, {netsh: "3DES", suite: "3des-cbc"},
+		{netsh: "AES128", suite: "aes128-cbc"}, {netsh: "AES192", suite: "aes192-cbc"}, {netsh: "AES256", suite: "aes256-cbc"},
+		{netsh: "AES128-GCM", suite: "aes128-gcm16"}, {netsh: "AES192-GCM", suite: "aes192-gcm16"}, {netsh: "AES256-GCM", suite: "aes256-gcm16"},
+	}, moreAES(), []algorithm{
+		{netsh: "DES-IV32", suite: "des-iv32"}, {netsh: "DES-IV64", suite: "des-iv64"},
+		{netsh: "None", suite: "null"},
+		{netsh: "ChaCha20-Poly1305", why: ike.Unnumbered("chacha20-poly1305")},
+		{netsh: "Camellia128", why: noCamellia}, {netsh: "Camellia192", why: noCamellia}, {netsh: "Camellia256", why: noCamellia},
+	})
+	hmacs = []algorithm{
+		{netsh: "MD5", suite: "hmac-md5-96"}, {netsh: "SHA1", suite: "hmac-sha1-96"}, {netsh: "SHA256", suite: "hmac-sha256-128"},
+		{netsh: "SHA384", suite: "hmac-sha384-192"}, {netsh: "SHA512", suite: "hmac-sha512-256"}, {netsh: "AES128-XCBC", suite: "aes-xcbc-96"},
 	}
-	ahAuths = []algorithm{
-		{"MD5", "hmac-md5-96"}, {"SHA1", "hmac-sha1-96"}, {"SHA256", "hmac-sha256-128"}, {"SHA384", "hmac-sha384-192"}, {"SHA512", "hmac-sha512-256"},
-	}
-	espAuths = append(slices.Clip(ahAuths), algorithm{"None", noIntegrity})
+	ahAuths = append(slices.Clip(hmacs),
+		algorithm{netsh: "AES128-GMAC", suite: "aes128-gmac"}, algorithm{netsh: "AES192-GMAC", suite: "aes192-gmac"}, algorithm{netsh: "AES256-GMAC", suite: "aes256-gmac"},
+		algorithm{netsh: "KPDK", suite: "keyed-md5"},
+		algorithm{netsh: "MD5-Replay", why: ike.Unnumbered("hmac-md5-replay")})
+	espAuths = append(slices.Clip(hmacs), algorithm{netsh: "None", suite: noIntegrity})
 
 	mainModeCiphers = []algorithm{
-		{"DES", "des-cbc"}, {"3DES", "3des-cbc"}, {"AES128", "aes128-cbc"}, {"AES192", "aes192-cbc"}, {"AES256", "aes256-cbc"},
+		{netsh: "DES", suite: "des-cbc"}, {netsh: "3DES", suite: "3des-cbc"},
+		{netsh: "AES128", suite: "aes128-cbc"}, {netsh: "AES192", suite: "aes192-cbc"}, {netsh: "AES256", suite: "aes256-cbc"},
 	}
 	mainModeHashes = []algorithm{
-		{"MD5", "md5"}, {"SHA1", "sha1"}, {"SHA256", "sha256"}, {"SHA384", "sha384"}, {"SHA512", "sha512"},
+		{netsh: "MD5", suite: "md5"}, {netsh: "SHA1", suite: "sha1"}, {netsh: "SHA256", suite: "sha256"}, {netsh: "SHA384", suite: "sha384"}, {netsh: "SHA512", suite: "sha512"},
 	}
 )
+
+const noCamellia = "no library that is maintained has Camellia (RFC 4312)"
+
+// moreAES are the other modes of AES, those with 192 and 256 bits left out of lists. GCM16 is
+// another word for what Windows calls GCM.
+func moreAES() (all []algorithm) {
+	for _, mode := range []string{"CTR", "GMAC", "GCM8", "GCM12", "GCM16", "CCM8", "CCM12", "CCM16"} {
+		for _, bits := range []string{"128", "192", "256"} {
+			word := "AES" + bits + "-" + mode
+			all = append(all, algorithm{netsh: word, suite: strings.ToLower(word), more: bits != "128"})
+		}
+	}
+	return all
+}
 
 // mainModeGroups are netsh's numbers and the IANA ones: "group 3" of Windows,
 // 2048 bits, is IANA group 14 (claim C070). The groups that netsh does not have
@@ -54,7 +84,12 @@ var mainModeGroups = []struct {
 	iana  uint16
 }{{"1", 1}, {"2", 2}, {"3", 14}, {"5", 5}, {"14", 14}, {"15", 15}, {"16", 16}, {"17", 17}, {"18", 18}}
 
-func aead(cipher string) bool { return strings.HasSuffix(cipher, "-gcm16") }
+// alone reports whether a cipher takes no integrity algorithm: it has integrity of its own,
+// or it is of the first generation, which had none in ESP.
+func alone(cipher string) bool {
+	c := suite.CipherNamed(cipher)
+	return c != nil && (c.AEAD() || c.Numbering != suite.Sequence)
+}
 
 // ParseSecurityMethod reads one quick-mode security method in the form of
 // netsh, upper or lower case, without spaces:
@@ -63,10 +98,14 @@ func aead(cipher string) bool { return strings.HasSuffix(cipher, "-gcm16") }
 //	ESP[None,SHA1]                  integrity alone
 //	AH[SHA1]                        integrity of the addresses, too
 //	AH[SHA1]+ESP[3DES,None]         both, AH outside; then ESP may be without integrity
+//	ESP[AES128-GCM,ESN]             with extended sequence numbers (RFC 4303, Section 2.2.1)
 //
 // Ciphers are DES and 3DES, integrity is MD5 or SHA1. Beyond Windows Server 2003,
-// there are AES128, AES192 and AES256, SHA256, SHA384 and SHA512; AES128-GCM,
-// AES192-GCM and AES256-GCM have integrity of their own: "ESP[AES128-GCM]". The
+// there are AES128, AES192 and AES256, also with -CTR, and SHA256, SHA384, SHA512 and
+// AES128-XCBC. With -GCM8, -GCM12, -GCM (or -GCM16), -CCM8, -CCM12 and -CCM16, where the number
+// is that of the bytes of the tag, AES has integrity of its own: "ESP[AES128-GCM]". With
+// -GMAC it has nothing else, in ESP as in AH. DES-IV32 and DES-IV64 of ESP and KPDK of AH are
+// of the first generation (RFC 1829, RFC 1828), see Options.FirstGeneration. The
 // lifetime, or either half of it, may be left out (see DefaultQuickModeSeconds);
 // 0 is no bound of that kind. The proposal is for transport mode. Errors are of
 // type *MethodError.
@@ -113,13 +152,35 @@ func (c *cursor) transform(outside []ipsec.Transform) (t ipsec.Transform, err er
 	} else {
 		t.Cipher, t.Auth, err = c.espAlgorithms(len(outside) > 0)
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		return t, err
+	}
+	start = c.at
+	switch t.ESN = c.esn(); {
+	case t.ESN && old(t):
+		c.at = start + 1
+		return t, c.errorf("packets of the first generation have no sequence number to extend")
 	case !c.take(']'):
 		return t, c.errorf("expected ]")
 	}
 	return t, nil
+}
+
+// esn takes ",ESN" if that is next.
+func (c *cursor) esn() bool {
+	rest := c.text[c.at:]
+	if len(rest) < len(",ESN") || !strings.EqualFold(rest[:len(",ESN")], ",ESN") {
+		return false
+	}
+	c.at += len(",ESN")
+	return true
+}
+
+// old reports whether a transform is of the first generation of AH and ESP, whose packets are
+// numbered otherwise or not at all (RFC 1826, RFC 1827).
+func old(t ipsec.Transform) bool {
+	c, a := suite.CipherNamed(t.Cipher), suite.AuthNamed(t.Auth)
+	return c != nil && c.Numbering != suite.Sequence || a != nil && a.Numbering != suite.Sequence
 }
 
 func example(p ipsec.Protocol) string {
@@ -134,18 +195,22 @@ func (c *cursor) espAlgorithms(insideAH bool) (cipher, auth string, err error) {
 	if cipher, err = c.name("encryption", ",]", espCiphers); err != nil {
 		return "", "", err
 	}
+	if word := spell(cipher, espCiphers); alone(cipher) {
+		switch rest := c.text[c.at:]; {
+		case !strings.HasPrefix(rest, ",") || len(rest) >= 4 && strings.EqualFold(rest[:4], ",ESN"):
+			return cipher, "", nil
+		case suite.CipherNamed(cipher).AEAD():
+			return "", "", c.errorf("%s has integrity of its own and takes no algorithm for it: write ESP[%s]", word, word)
+		}
+		return "", "", c.errorf("%s takes no integrity algorithm: write ESP[%s], which AH may be around", word, word)
+	}
 	hasAuth := c.take(',')
 	switch {
-	case hasAuth && aead(cipher):
-		c.at--
-		return "", "", c.errorf("an AES-GCM method has no integrity algorithm of its own: write ESP[AES128-GCM]")
-	case !hasAuth && aead(cipher):
-		return cipher, "", nil
 	case !hasAuth:
 		return "", "", c.errorf("expected a comma and the integrity algorithm, as in ESP[3DES,SHA1]")
 	}
 	start := c.at
-	if auth, err = c.name("integrity", "]", espAuths); err != nil {
+	if auth, err = c.name("integrity", "],", espAuths); err != nil {
 		return "", "", err
 	}
 	if auth != noIntegrity {
@@ -154,6 +219,8 @@ func (c *cursor) espAlgorithms(insideAH bool) (cipher, auth string, err error) {
 	switch c.at = start; {
 	case cipher == "null":
 		return "", "", c.errorf("ESP needs encryption or integrity")
+	case suite.CipherNamed(cipher).Counter():
+		return "", "", c.errorf("%s needs an integrity algorithm in ESP (RFC 3686, Section 7)", spell(cipher, espCiphers))
 	case !insideAH:
 		return "", "", c.errorf("unsupported: ESP without integrity, unless inside AH, as in AH[SHA1]+ESP[3DES,None]")
 	}

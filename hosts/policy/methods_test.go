@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +29,14 @@ func with(auth string, p ipsec.Proposal) ipsec.Proposal {
 	return p
 }
 
+// extended gives all of a proposal extended sequence numbers.
+func extended(p ipsec.Proposal) ipsec.Proposal {
+	for i := range p.Transforms {
+		p.Transforms[i].ESN = true
+	}
+	return p
+}
+
 func ah(auth string, seconds int, kilobytes uint64) ipsec.Proposal {
 	p := esp("", "", seconds, kilobytes)
 	p.Transforms = nil
@@ -46,12 +55,28 @@ func TestParseSecurityMethod(t *testing.T) {
 		"ah[sha1]+esp[3des,sha1]:7k/9s":   with("hmac-sha1-96", esp("3des-cbc", "hmac-sha1-96", 9, 7)),
 		"AH[MD5]+ESP[None,SHA1]":          with("hmac-md5-96", esp("null", "hmac-sha1-96", 3600, 100000)),
 		// beyond Windows Server 2003
-		"AH[SHA256]":                 ah("hmac-sha256-128", 3600, 100000),
-		"AH[SHA384]":                 ah("hmac-sha384-192", 3600, 100000),
-		"AH[SHA512]":                 ah("hmac-sha512-256", 3600, 100000),
-		"ESP[AES128,SHA384]":         esp("aes128-cbc", "hmac-sha384-192", 3600, 100000),
-		"ESP[AES256,SHA512]":         esp("aes256-cbc", "hmac-sha512-256", 3600, 100000),
-		"AH[SHA512]+ESP[AES256-GCM]": with("hmac-sha512-256", esp("aes256-gcm16", "", 3600, 100000)),
+		"AH[SHA256]":                           ah("hmac-sha256-128", 3600, 100000),
+		"AH[SHA384]":                           ah("hmac-sha384-192", 3600, 100000),
+		"AH[SHA512]":                           ah("hmac-sha512-256", 3600, 100000),
+		"ESP[AES128,SHA384]":                   esp("aes128-cbc", "hmac-sha384-192", 3600, 100000),
+		"ESP[AES256,SHA512]":                   esp("aes256-cbc", "hmac-sha512-256", 3600, 100000),
+		"AH[SHA512]+ESP[AES256-GCM]":           with("hmac-sha512-256", esp("aes256-gcm16", "", 3600, 100000)),
+		"ESP[AES128-CTR,SHA1]":                 esp("aes128-ctr", "hmac-sha1-96", 3600, 100000),
+		"ESP[AES128-CCM8]":                     esp("aes128-ccm8", "", 3600, 100000),
+		"ESP[aes192-ccm12]:5s":                 esp("aes192-ccm12", "", 5, 100000),
+		"ESP[AES256-GCM16]":                    esp("aes256-gcm16", "", 3600, 100000),
+		"ESP[AES256-GCM8]":                     esp("aes256-gcm8", "", 3600, 100000),
+		"ESP[AES128-GMAC]":                     esp("aes128-gmac", "", 3600, 100000),
+		"ESP[AES256,AES128-XCBC]":              esp("aes256-cbc", "aes-xcbc-96", 3600, 100000),
+		"AH[AES128-XCBC]":                      ah("aes-xcbc-96", 3600, 100000),
+		"AH[AES192-GMAC]":                      ah("aes192-gmac", 3600, 100000),
+		"AH[KPDK]":                             ah("keyed-md5", 3600, 100000),
+		"ESP[DES-IV32]":                        esp("des-iv32", "", 3600, 100000),
+		"AH[KPDK]+ESP[DES-IV64]":               with("keyed-md5", esp("des-iv64", "", 3600, 100000)),
+		"AH[SHA1,ESN]":                         extended(ah("hmac-sha1-96", 3600, 100000)),
+		"ESP[3DES,SHA1,ESN]:7k/9s":             extended(esp("3des-cbc", "hmac-sha1-96", 9, 7)),
+		"ESP[AES128-GCM,esn]":                  extended(esp("aes128-gcm16", "", 3600, 100000)),
+		"AH[SHA1,ESN]+ESP[AES128,None,ESN]:1s": extended(with("hmac-sha1-96", esp("aes128-cbc", "", 1, 100000))),
 		// as `netsh ipsec static add filteraction` documents them
 		"ESP[3DES,SHA1]:100000k/3600s": esp("3des-cbc", "hmac-sha1-96", 3600, 100000),
 		"esp[3des,sha1]:100000K/900S":  esp("3des-cbc", "hmac-sha1-96", 900, 100000),
@@ -77,8 +102,11 @@ func TestParseSecurityMethod(t *testing.T) {
 
 func TestParseSecurityMethodErrors(t *testing.T) {
 	const (
-		ciphers   = "supported: DES, 3DES, AES128, AES192, AES256, AES128-GCM, AES192-GCM, AES256-GCM, None"
-		auths     = "supported: MD5, SHA1, SHA256, SHA384, SHA512"
+		ciphers = "supported: DES, 3DES, AES128, AES192, AES256, AES128-GCM, AES192-GCM, AES256-GCM, " +
+			"AES128-CTR, AES128-GMAC, AES128-GCM8, AES128-GCM12, AES128-GCM16, AES128-CCM8, AES128-CCM12, AES128-CCM16, " +
+			"DES-IV32, DES-IV64, None, and the same of AES192 and AES256"
+		auths     = "supported: MD5, SHA1, SHA256, SHA384, SHA512, AES128-XCBC"
+		ahAuths   = auths + ", AES128-GMAC, AES192-GMAC, AES256-GMAC, KPDK"
 		protocols = "supported: ESP, AH, AH and ESP"
 		together  = "AH and ESP together are written AH[SHA1]+ESP[3DES,SHA1]"
 	)
@@ -90,10 +118,10 @@ func TestParseSecurityMethodErrors(t *testing.T) {
 		"AH[MD5]+ESP[DES,MD5]+ESP[DES,MD5]": `"AH[MD5]+ESP[DES,MD5]+ESP[DES,MD5]", column 22: ` + together,
 		"AH[MD5]+":                          `"AH[MD5]+", column 9: unknown protocol ""; ` + protocols,
 		"AH":                                `"AH", column 3: expected [ and the algorithms, as in AH[SHA1]`,
-		"AH[]":                              `"AH[]", column 4: unknown integrity ""; ` + auths,
-		"AH[None]":                          `"AH[None]", column 4: unknown integrity "None"; ` + auths,
-		"AH[3DES]":                          `"AH[3DES]", column 4: unknown integrity "3DES"; ` + auths,
-		"AH[3DES,SHA1]":                     `"AH[3DES,SHA1]", column 4: unknown integrity "3DES"; ` + auths,
+		"AH[]":                              `"AH[]", column 4: unknown integrity ""; ` + ahAuths,
+		"AH[None]":                          `"AH[None]", column 4: unknown integrity "None"; ` + ahAuths,
+		"AH[3DES]":                          `"AH[3DES]", column 4: unknown integrity "3DES"; ` + ahAuths,
+		"AH[3DES,SHA1]":                     `"AH[3DES,SHA1]", column 4: unknown integrity "3DES"; ` + ahAuths,
 		"AH[SHA1,SHA1]":                     `"AH[SHA1,SHA1]", column 8: expected ]`,
 		"ESP[None,None]":                    `"ESP[None,None]", column 10: ESP needs encryption or integrity`,
 		"AH[SHA1]+ESP[None,None]":           `"AH[SHA1]+ESP[None,None]", column 19: ESP needs encryption or integrity`,
@@ -107,7 +135,21 @@ func TestParseSecurityMethodErrors(t *testing.T) {
 		"ESP[3DES,NONE]":                    `"ESP[3DES,NONE]", column 10: unsupported: ESP without integrity, unless inside AH, as in AH[SHA1]+ESP[3DES,None]`,
 		"ESP[3DES, SHA1]":                   `"ESP[3DES, SHA1]", column 10: unknown integrity " SHA1"; ` + auths + ", None",
 		"ESP[3DES]":                         `"ESP[3DES]", column 9: expected a comma and the integrity algorithm, as in ESP[3DES,SHA1]`,
-		"ESP[AES128-GCM,SHA1]":              `"ESP[AES128-GCM,SHA1]", column 15: an AES-GCM method has no integrity algorithm of its own: write ESP[AES128-GCM]`,
+		"ESP[AES128-GCM,SHA1]":              `"ESP[AES128-GCM,SHA1]", column 15: AES128-GCM has integrity of its own and takes no algorithm for it: write ESP[AES128-GCM]`,
+		"ESP[AES128-CCM8,None]":             `"ESP[AES128-CCM8,None]", column 16: AES128-CCM8 has integrity of its own and takes no algorithm for it: write ESP[AES128-CCM8]`,
+		"ESP[DES-IV32,MD5]":                 `"ESP[DES-IV32,MD5]", column 13: DES-IV32 takes no integrity algorithm: write ESP[DES-IV32], which AH may be around`,
+		"ESP[DES-IV32,ESN]":                 `"ESP[DES-IV32,ESN]", column 14: packets of the first generation have no sequence number to extend`,
+		"AH[KPDK,ESN]":                      `"AH[KPDK,ESN]", column 9: packets of the first generation have no sequence number to extend`,
+		"AH[SHA1,ESNx]":                     `"AH[SHA1,ESNx]", column 12: expected ]`,
+		"ESP[ESN]":                          `"ESP[ESN]", column 5: unknown encryption "ESN"; ` + ciphers,
+		"ESP[3DES,ESN]":                     `"ESP[3DES,ESN]", column 10: unknown integrity "ESN"; ` + auths + ", None",
+		"ESP[AES128-CTR]":                   `"ESP[AES128-CTR]", column 15: expected a comma and the integrity algorithm, as in ESP[3DES,SHA1]`,
+		"ESP[AES128-CTR,None]":              `"ESP[AES128-CTR,None]", column 16: AES128-CTR needs an integrity algorithm in ESP (RFC 3686, Section 7)`,
+		"AH[SHA1]+ESP[AES128-CTR,None]":     `"AH[SHA1]+ESP[AES128-CTR,None]", column 25: AES128-CTR needs an integrity algorithm in ESP (RFC 3686, Section 7)`,
+		"ESP[AES128,AES128-GMAC]":           `"ESP[AES128,AES128-GMAC]", column 12: unknown integrity "AES128-GMAC"; ` + auths + ", None",
+		"ESP[ChaCha20-Poly1305]":            `"ESP[ChaCha20-Poly1305]", column 5: unsupported: encryption ChaCha20-Poly1305: IKEv1 has no number for ChaCha20-Poly1305: RFC 7634 assigns one for IKEv2 alone; ` + ciphers,
+		"ESP[Camellia128,SHA1]":             `"ESP[Camellia128,SHA1]", column 5: unsupported: encryption Camellia128: no library that is maintained has Camellia (RFC 4312); ` + ciphers,
+		"AH[MD5-Replay]":                    `"AH[MD5-Replay]", column 4: unsupported: integrity MD5-Replay: IKEv1 has no number for HMAC-MD5 of RFC 2085: AH_MD5 with HMAC-MD5 is that of RFC 2403; ` + ahAuths,
 		"ESP[3DES,SHA1":                     `"ESP[3DES,SHA1", column 14: expected ]`,
 		"ESP[3DES,SHA1]x":                   `"ESP[3DES,SHA1]x", column 15: expected the end or a lifetime, as in :100000k/3600s`,
 		"ESP[3DES,SHA1]:":                   `"ESP[3DES,SHA1]:", column 16: expected a number of kilobytes (k) or seconds (s)`,
@@ -180,11 +222,17 @@ func TestSpellings(t *testing.T) {
 		if a.suite != "" {
 			c := suite.CipherNamed(a.suite)
 			require.NotNil(t, c, a.netsh)
-			require.Equal(t, c.AEAD(), aead(a.suite))
+			require.Equal(t, c.AEAD() || a.suite == "des-iv32" || a.suite == "des-iv64", alone(a.suite))
 		}
 	}
+	for _, a := range slices.Concat(ahAuths, espAuths, espCiphers) {
+		require.Equal(t, a.suite == "", a.why != "", "%s: either there, or it says why not", a.netsh)
+	}
 	for _, a := range espAuths {
-		require.True(t, a.suite == noIntegrity || suite.AuthNamed(a.suite) != nil, a.netsh)
+		require.True(t, a.suite == noIntegrity || suite.AuthNamed(a.suite).ForESP(), a.netsh)
+	}
+	for _, a := range ahAuths {
+		require.True(t, a.suite == "" || suite.AuthNamed(a.suite) != nil, a.netsh)
 	}
 	require.Nil(t, suite.AuthNamed(noIntegrity))
 	for _, a := range mainModeHashes {
@@ -197,11 +245,18 @@ func TestSpellings(t *testing.T) {
 
 func TestMethodRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		ciphers := rapid.SampledFrom([]string{"null", "des-cbc", "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc", "aes128-gcm16", "aes192-gcm16", "aes256-gcm16"})
-		auths := rapid.SampledFrom([]string{"hmac-md5-96", "hmac-sha1-96", "hmac-sha256-128", "hmac-sha384-192", "hmac-sha512-256"})
+		names := func(known []algorithm) (all []string) {
+			for _, a := range known {
+				if a.suite != "" && a.suite != noIntegrity {
+					all = append(all, a.suite)
+				}
+			}
+			return all
+		}
+		ciphers, auths, ahs := rapid.SampledFrom(names(espCiphers)), rapid.SampledFrom(names(espAuths)), rapid.SampledFrom(names(ahAuths))
 		cipher, auth := ciphers.Draw(t, "cipher"), auths.Draw(t, "auth")
 		withAH := rapid.Bool().Draw(t, "AH")
-		if c := suite.CipherNamed(cipher); c.AEAD() || withAH && c.CBC() && rapid.Bool().Draw(t, "AH alone has integrity") {
+		if c := suite.CipherNamed(cipher); alone(cipher) || withAH && c.CBC() && rapid.Bool().Draw(t, "AH alone has integrity") {
 			auth = ""
 		}
 		p := esp(cipher, auth, int(rapid.Uint32().Draw(t, "seconds")), uint64(rapid.Uint32().Draw(t, "kilobytes")))
@@ -209,7 +264,10 @@ func TestMethodRoundTrip(t *testing.T) {
 			if rapid.Bool().Draw(t, "AH alone") {
 				p.Transforms = nil
 			}
-			p = with(auths.Draw(t, "AH auth"), p)
+			p = with(ahs.Draw(t, "AH auth"), p)
+		}
+		for i, tr := range p.Transforms {
+			p.Transforms[i].ESN = !old(tr) && rapid.Bool().Draw(t, "ESN")
 		}
 		require.Empty(t, unsupportedMethod(p))
 		s, ok := FormatSecurityMethod(p)
@@ -239,6 +297,7 @@ func TestFormatRefuses(t *testing.T) {
 	for _, p := range []ipsec.Proposal{
 		{}, tunnel, fraction, esp("null", "", 1, 1), esp("3des-cbc", "", 1, 1), with("", esp("3des-cbc", "hmac-sha1-96", 1, 1)),
 		with("hmac-sha1-96", esp("null", "", 1, 1)), with("hmac-sha1-96", ah("hmac-sha1-96", 1, 1)), ah("none", 1, 1), esp("3des-cbc", "none", 1, 1), esp("aes128-gcm16", "hmac-sha1-96", 1, 1),
+		esp("chacha20-poly1305", "", 1, 1), ah("hmac-md5-replay", 1, 1), extended(esp("des-iv32", "", 1, 1)), esp("des-iv32", "hmac-md5-96", 1, 1), esp("aes128-ctr", "", 1, 1),
 		esp("3des-cbc", "hmac-sha1-96", 1, 1<<32),
 		{Mode: ipsec.Transport, Transforms: []ipsec.Transform{{Protocol: ipsec.AH, Cipher: "null", Auth: "hmac-sha1-96"}}},
 	} {

@@ -66,6 +66,11 @@ type Options struct {
 	// whose IPsec policies are for IPv4 alone.
 	BypassIPv6 bool
 
+	// FirstGeneration has the host know AH and ESP of RFC 1826 and RFC 1827 (RFC 1828, RFC 1829):
+	// claimed of Windows Server 2003, and not proven (C007). Without it security methods of that
+	// kind are left out.
+	FirstGeneration bool
+
 	// System is the operating system of the host: what of a policy it can do, and which offers it
 	// knows. nil: all that the lab can.
 	System *profile.Profile

@@ -33,8 +33,12 @@ func (p Pruned) String() string {
 // Pruned are the offers that the policy names and that were left out of it on this host.
 func (c *Compiled) Pruned() []Pruned { return c.pruned }
 
-// system is what an operating system makes of policies; nil knows everything.
-type system struct{ *profile.Profile }
+// system is what an operating system makes of policies. Without a profile it knows
+// everything but the first generation of AH and ESP, which takes a setting.
+type system struct {
+	*profile.Profile
+	firstGeneration bool
+}
 
 // knows reports whether a system has a word; one of which nothing is known has all.
 func knows[T comparable](known []T, word T) bool {
@@ -49,10 +53,20 @@ func (s system) knowsMainMode(p ike.MainModeProposal) bool {
 
 // knowsMethod reports whether the system can make an offer of quick mode.
 func (s system) knowsMethod(p ipsec.Proposal) bool {
-	return s.Profile == nil || !slices.ContainsFunc(p.Transforms, func(t ipsec.Transform) bool {
-		integrity := t.Auth == "" || knows(s.Integrity, spell(t.Auth, ahAuths))
-		return !knows(s.Protocols, t.Protocol.String()) || !integrity || t.Protocol == ipsec.ESP && !knows(s.ESPCiphers, spell(t.Cipher, espCiphers))
-	})
+	return !slices.ContainsFunc(p.Transforms, func(t ipsec.Transform) bool { return !s.knowsTransform(t) })
+}
+
+func (s system) knowsTransform(t ipsec.Transform) bool {
+	switch {
+	case old(t):
+		return s.firstGeneration && (s.Profile == nil || knows(s.Protocols, t.Protocol.String()))
+	case s.Profile == nil:
+		return true
+	case t.ESN && !s.ExtendedSequence:
+		return false
+	}
+	integrity := t.Auth == "" || knows(s.Integrity, spell(t.Auth, ahAuths))
+	return knows(s.Protocols, t.Protocol.String()) && integrity && (t.Protocol != ipsec.ESP || knows(s.ESPCiphers, spell(t.Cipher, espCiphers)))
 }
 
 // defaults gives a policy's main mode what the system has where the policy says nothing.
@@ -113,28 +127,29 @@ func (s system) methods(all []ipsec.Proposal) (known []ipsec.Proposal, others []
 // names of it: defaults are the lab's, and nobody misses them. check has seen to it that
 // something is left.
 func (c *Compiled) prune(s system, p *Policy) {
-	if s.Profile == nil {
-		return
-	}
 	warn := func(code int, where string, named int, offers []string) {
 		if named > 0 && len(offers) > 0 {
 			c.pruned = append(c.pruned, Pruned{Code: code, Where: where, Offers: offers})
 		}
 	}
-	var others []string
-	named := len(p.MainMode.Proposals)
-	p.MainMode = s.defaults(p.MainMode)
-	p.MainMode.Proposals, others = s.mainModes(p.MainMode.proposals())
-	warn(MainModePruned, "main mode", named, others)
+	if s.Profile != nil {
+		named := len(p.MainMode.Proposals)
+		p.MainMode = s.defaults(p.MainMode)
+		var others []string
+		p.MainMode.Proposals, others = s.mainModes(p.MainMode.proposals())
+		warn(MainModePruned, "main mode", named, others)
+	}
 	for i := range p.Rules {
 		if a := &p.Rules[i].Action; a.Kind == Negotiate {
 			named := len(a.Methods)
+			var others []string
 			a.Methods, others = s.methods(a.Methods)
 			warn(QuickModePruned, "rule "+p.Rules[i].Name, named, others)
 		}
 	}
 	if d := p.DefaultResponse; d != nil {
 		named := len(d.Methods)
+		var others []string
 		d.Methods, others = s.methods(d.methods())
 		warn(QuickModePruned, DefaultResponseName, named, others)
 	}
@@ -143,6 +158,7 @@ func (c *Compiled) prune(s system, p *Policy) {
 // system finds what of a policy an operating system cannot do at all.
 func (c *checker) system(s system) {
 	if s.Profile == nil {
+		c.generation(s)
 		return
 	}
 	if !s.IPsec {
@@ -167,6 +183,20 @@ func (c *checker) system(s system) {
 			c.policyf("%s has no default response rule", s.Title)
 		} else if reason := s.unusable("the default response rule", d.methods(), d.Auth); reason != "" {
 			c.policyf("%s", reason)
+		}
+	}
+}
+
+// generation finds rules that a host of which nothing is known cannot use: it may lack the
+// first generation of AH and ESP alone.
+func (c *checker) generation(s system) {
+	for i, r := range c.policy.Rules {
+		if r.Inactive || r.Action.Kind != Negotiate || len(r.Action.Methods) == 0 {
+			continue
+		}
+		if known, others := s.methods(r.Action.Methods); len(known) == 0 {
+			c.rulef(i, "filter action %q has methods of the first generation of AH and ESP alone, which the host does not know (first-generation): %s",
+				r.Action.Name, strings.Join(others, " "))
 		}
 	}
 }

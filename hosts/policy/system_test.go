@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -167,7 +168,7 @@ func TestSystemDefaults(t *testing.T) {
 			require.NoError(t, err, p.Name)
 		}
 		if p.IPsec {
-			known, _ := system{p}.mainModes(system{p}.defaults(MainMode{}).proposals())
+			known, _ := system{Profile: p}.mainModes(system{Profile: p}.defaults(MainMode{}).proposals())
 			require.NotEmpty(t, known, "%s knows nothing of what a policy offers by default", p.Name)
 		}
 	}
@@ -187,4 +188,69 @@ func TestSystemPredefined(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Methods of the first generation of AH and ESP take a setting, whatever the system; extended
+// sequence numbers a system that has them.
+func TestGenerations(t *testing.T) {
+	modern, _ := profile.Named("windows-2003-sp1")
+	for _, row := range []struct {
+		name    string
+		words   []string
+		options Options
+		left    []string // of the words
+		pruned  []string
+		mistake string
+	}{
+		{"no setting, no system", []string{"AH[KPDK]", "ESP[3DES,SHA1]"}, Options{}, []string{"ESP[3DES,SHA1]"}, []string{"AH[KPDK]"}, ""},
+		{"nothing is left", []string{"AH[KPDK]", "ESP[DES-IV32]"}, Options{}, nil, nil,
+			"has methods of the first generation of AH and ESP alone, which the host does not know (first-generation): AH[KPDK] ESP[DES-IV32]"},
+		{"with the setting", []string{"AH[KPDK]", "ESP[3DES,SHA1]"}, Options{FirstGeneration: true}, []string{"AH[KPDK]", "ESP[3DES,SHA1]"}, nil, ""},
+		{"with the setting, on Windows", []string{"ESP[DES-IV64]", "AH[SHA1]+ESP[DES-IV32]"}, Options{FirstGeneration: true, System: modern},
+			[]string{"ESP[DES-IV64]", "AH[SHA1]+ESP[DES-IV32]"}, nil, ""},
+		{"on Windows", []string{"ESP[DES-IV64]", "ESP[3DES,SHA1]"}, Options{System: modern}, []string{"ESP[3DES,SHA1]"}, []string{"ESP[DES-IV64]"}, ""},
+		{"extended numbers", []string{"ESP[3DES,SHA1,ESN]", "ESP[3DES,SHA1]"}, Options{}, []string{"ESP[3DES,SHA1,ESN]", "ESP[3DES,SHA1]"}, nil, ""},
+		{"extended numbers on Windows", []string{"ESP[3DES,SHA1,ESN]", "ESP[3DES,SHA1]"}, Options{System: modern},
+			[]string{"ESP[3DES,SHA1]"}, []string{"ESP[3DES,SHA1,ESN]"}, ""},
+		{"modern ciphers on Windows", []string{"ESP[AES128-CCM8]", "AH[AES128-XCBC]", "AH[SHA1]"}, Options{System: modern},
+			[]string{"AH[SHA1]"}, []string{"ESP[AES128-CCM8]", "AH[AES128-XCBC]"}, ""},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			compiled, err := Compile(negotiatePolicy(t, row.words...), []netip.Addr{netip.MustParseAddr("192.0.2.1")}, row.options)
+			if row.mistake != "" {
+				require.ErrorContains(t, err, row.mistake)
+				return
+			}
+			require.NoError(t, err)
+			var left []string
+			for _, e := range compiled.Outbound {
+				for _, m := range e.Proposals {
+					word, ok := FormatSecurityMethod(m)
+					require.True(t, ok)
+					word, _, _ = strings.Cut(word, ":")
+					left = append(left, word)
+				}
+			}
+			require.Equal(t, row.left, left)
+			var pruned []string
+			for _, p := range compiled.Pruned() {
+				pruned = append(pruned, p.Offers...)
+			}
+			require.Equal(t, row.pruned, pruned)
+		})
+	}
+}
+
+// negotiatePolicy demands one of the methods of all that the host does with another.
+func negotiatePolicy(t *testing.T, words ...string) *Policy {
+	var methods []ipsec.Proposal
+	for _, word := range words {
+		m, err := ParseSecurityMethod(word)
+		require.NoError(t, err)
+		methods = append(methods, m)
+	}
+	return &Policy{Name: "p", Rules: []Rule{{
+		Name: "r", Filters: FilterList{Name: "f", Filters: []Filter{{Source: Me(), Destination: Host(netip.MustParseAddr("192.0.2.2"))}}},
+		Action: FilterAction{Name: "a", Kind: Negotiate, Methods: methods}, Auth: []AuthMethod{{PreSharedKey: "a key of some length, made up"}},
+	}}}
 }

@@ -213,8 +213,8 @@ func TestQuickModeRefusals(t *testing.T) {
 			p.Transforms[0].Attributes = append(p.Transforms[0].Attributes, payload.BasicAttribute(77, 1))
 		}), nonce()}, 0, ""},
 		{"an attribute that is defined and has no place here", []payload.Payload{esp(func(p *payload.Proposal) {
-			p.Transforms[0].Attributes = append(p.Transforms[0].Attributes, payload.BasicAttribute(11, 1))
-		}), nonce()}, payload.NotifyNoProposalChosen, "Extended (64-bit) Sequence Number 64-bit"},
+			p.Transforms[0].Attributes = append(p.Transforms[0].Attributes, payload.BasicAttribute(10, 1))
+		}), nonce()}, payload.NotifyNoProposalChosen, "ECN Tunnel Allowed"},
 		{"encapsulation twice", []payload.Payload{esp(func(p *payload.Proposal) {
 			p.Transforms[0].Attributes = append(p.Transforms[0].Attributes, payload.BasicAttribute(payload.AttrEncapsulation, 1))
 		}), nonce()}, payload.NotifyNoProposalChosen, "Encapsulation Mode Tunnel"},

@@ -176,6 +176,32 @@ func TestKeymatOfGCM(t *testing.T) {
 	require.Equal(t, "12d32b16c2fe16f0751b4ae4322e78ee167f89b7", hex.EncodeToString(enc), "key and salt are the start of the KEYMAT of the worked example")
 }
 
+// What each transform takes of KEYMAT: the key, then what goes into the nonce, then the key
+// of the integrity algorithm.
+func TestLengthsOfKeymat(t *testing.T) {
+	k := example(t)
+	for _, row := range []struct {
+		transform    ipsec.Transform
+		cipher, auth int
+	}{
+		{ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-ctr", Auth: "hmac-sha1-96"}, 16 + 4, 20}, // RFC 3686, Section 5.1
+		{ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes256-ctr", Auth: "aes-xcbc-96"}, 32 + 4, 16},  // RFC 3566, Section 5
+		{ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-ccm8"}, 16 + 3, 0},                       // RFC 4309, Section 7.1
+		{ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes256-ccm16"}, 32 + 3, 0},                      //
+		{ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes192-gcm8"}, 24 + 4, 0},                       // RFC 4106, Section 8.1
+		{ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-gmac"}, 16 + 4, 0},                       // RFC 4543, Section 5.2
+		{ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-gcm16", ESN: true}, 16 + 4, 0},           // the same with extended sequence numbers
+		{ipsec.Transform{Protocol: ipsec.AH, Auth: "aes256-gmac"}, 0, 32 + 4},                          // RFC 4543, Section 5.2
+		{ipsec.Transform{Protocol: ipsec.AH, Auth: "keyed-md5"}, 0, 16},                                // RFC 1828, Section 1.1: 128 bits
+		{ipsec.Transform{Protocol: ipsec.ESP, Cipher: "des-iv32"}, 8, 0},                               // RFC 1829, Section 1.1
+		{ipsec.Transform{Protocol: ipsec.ESP, Cipher: "3des-cbc", Auth: "hmac-sha512-256"}, 24, 64},    // RFC 2451; RFC 4868
+	} {
+		enc, auth := k.saKeys(row.transform, nil, 0x01020304, run(0x40, 16), run(0x50, 16))
+		require.Equal(t, []int{row.cipher, row.auth}, []int{len(enc), len(auth)}, "%v", row.transform)
+		require.Equal(t, k.keymat(row.cipher+row.auth, nil, row.transform.Protocol, 0x01020304, run(0x40, 16), run(0x50, 16)), append(enc, auth...), "%v", row.transform)
+	}
+}
+
 // spiIs gives the same SPI for each protocol.
 func spiIs(v uint32) ike.SPISource { return func(ipsec.Protocol) uint32 { return v } }
 

@@ -23,17 +23,30 @@ func (p ProtocolID) String() string { return name(protocolNames, p) }
 const (
 	TransformKeyIKE uint8 = 1 // of ISAKMP
 
-	TransformESPDES   uint8 = 2
-	TransformESP3DES  uint8 = 3
-	TransformESPNull  uint8 = 11
-	TransformESPAES   uint8 = 12 // RFC 3602, Section 5.2
-	TransformESPGCM16 uint8 = 20 // RFC 4106, Section 8.3
+	TransformESPDESIV64 uint8 = 1 // RFC 1829 with an IV of 64 bits
+	TransformESPDES     uint8 = 2
+	TransformESP3DES    uint8 = 3
+	TransformESPDESIV32 uint8 = 9 // RFC 1829 with an IV of 32 bits
+	TransformESPNull    uint8 = 11
+	TransformESPAES     uint8 = 12 // RFC 3602, Section 5.2
+	TransformESPCTR     uint8 = 13 // RFC 3686, Section 5.2
+	TransformESPCCM8    uint8 = 14 // RFC 4309, Section 8.2
+	TransformESPCCM12   uint8 = 15
+	TransformESPCCM16   uint8 = 16
+	TransformESPGCM8    uint8 = 18 // RFC 4106, Section 8.3
+	TransformESPGCM12   uint8 = 19
+	TransformESPGCM16   uint8 = 20
+	TransformESPGMAC    uint8 = 23 // RFC 4543, Section 9
 
-	TransformAHMD5    uint8 = 2
-	TransformAHSHA    uint8 = 3
-	TransformAHSHA256 uint8 = 5 // RFC 4868
-	TransformAHSHA384 uint8 = 6 // RFC 4868
-	TransformAHSHA512 uint8 = 7 // RFC 4868
+	TransformAHMD5     uint8 = 2
+	TransformAHSHA     uint8 = 3
+	TransformAHSHA256  uint8 = 5  // RFC 4868
+	TransformAHSHA384  uint8 = 6  // RFC 4868
+	TransformAHSHA512  uint8 = 7  // RFC 4868
+	TransformAHXCBC    uint8 = 9  // RFC 3566, Section 5
+	TransformAHGMAC128 uint8 = 11 // RFC 4543, Section 9
+	TransformAHGMAC192 uint8 = 12
+	TransformAHGMAC256 uint8 = 13
 )
 
 var espNames = map[uint8]string{
@@ -101,6 +114,7 @@ const (
 	AttrEncapsulation  uint16 = 4
 	AttrAuth           uint16 = 5
 	AttrSAKeyLength    uint16 = 6
+	AttrSAESN          uint16 = 11 // RFC 4304
 )
 
 // Values of the IPsec DOI classes, RFC 2407, Section 4.5; SHA-2 from RFC 4868.
@@ -111,9 +125,15 @@ const (
 	LifeKilobytes  uint16 = 2
 	AuthHMACMD5    uint16 = 1
 	AuthHMACSHA1   uint16 = 2
+	AuthKPDK       uint16 = 4
 	AuthHMACSHA256 uint16 = 5
 	AuthHMACSHA384 uint16 = 6
 	AuthHMACSHA512 uint16 = 7
+	AuthXCBC       uint16 = 9  // RFC 3566, Section 5
+	AuthGMAC128    uint16 = 11 // RFC 4543, Section 9
+	AuthGMAC192    uint16 = 12
+	AuthGMAC256    uint16 = 13
+	ESN64          uint16 = 1 // RFC 4304
 )
 
 var groupNames = map[uint16]string{
@@ -159,5 +179,5 @@ var phase2Classes = classTable{
 	8:               {name: "Compress Dictionary Size"},
 	9:               {name: "Compress Private Algorithm"},
 	10:              {name: "ECN Tunnel", values: map[uint16]string{1: "Allowed", 2: "Forbidden"}},
-	11:              {name: "Extended (64-bit) Sequence Number", values: map[uint16]string{1: "64-bit"}},
+	AttrSAESN:       {name: "Extended (64-bit) Sequence Number", values: map[uint16]string{1: "64-bit"}},
 }

@@ -224,16 +224,20 @@ type Transform struct {
 	Protocol Protocol
 	Cipher   string // "3des-cbc", "aes128-cbc", "aes256-gcm16" …; "null" for ESP without encryption
 	Auth     string // "hmac-sha1-96", "hmac-sha256-128" …
+	ESN      bool   // extended sequence numbers of 64 bits, RFC 4303, Section 2.2.1
 }
 
 func (t Transform) String() string {
-	switch {
-	case t.Protocol == AH:
-		return "AH[" + t.Auth + "]"
-	case t.Auth == "":
-		return t.Protocol.String() + "[" + t.Cipher + "]"
+	var words []string
+	for _, word := range []string{t.Cipher, t.Auth} {
+		if word != "" {
+			words = append(words, word)
+		}
 	}
-	return t.Protocol.String() + "[" + t.Cipher + "," + t.Auth + "]"
+	if t.ESN {
+		words = append(words, "esn")
+	}
+	return t.Protocol.String() + "[" + strings.Join(words, ",") + "]"
 }
 
 // Proposal is one acceptable protection: all its transforms together, innermost

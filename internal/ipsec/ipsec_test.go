@@ -113,6 +113,8 @@ func TestStrings(t *testing.T) {
 		"AH[hmac-sha1-96]":           ah,
 		"ESP[3des-cbc,hmac-sha1-96]": des,
 		"ESP[aes128-gcm16]":          Transform{Protocol: ESP, Cipher: "aes128-gcm16"},
+		"ESP[aes128-gcm16,esn]":      Transform{Protocol: ESP, Cipher: "aes128-gcm16", ESN: true},
+		"AH[hmac-sha1-96,esn]":       Transform{Protocol: AH, Auth: "hmac-sha1-96", ESN: true},
 		"ESP[3des-cbc,hmac-sha1-96]+AH[hmac-sha1-96]:3600s": Proposal{Transforms: []Transform{des, ah}, Lifetime: Lifetime{Duration: time.Hour}},
 	} {
 		require.Equal(t, want, v.String())

@@ -36,6 +36,8 @@ type Profile struct {
 	ShortenMainMode                 bool
 
 	ESPCiphers, Integrity []string
+	ExtendedSequence      bool     // extended sequence numbers
+	FirstGeneration       bool     // AH and ESP of RFC 1826 and RFC 1827
 	Protocols             []string // ESP, AH
 	Modes                 []string // transport, tunnel
 	Authentication        []string // kerberos, certificates, psk

@@ -104,6 +104,7 @@ type SA struct {
 	Mode      string         `json:"mode"`
 	Cipher    string         `json:"cipher,omitempty"`
 	Auth      string         `json:"auth,omitempty"`
+	ESN       bool           `json:"esn,omitempty"` // extended sequence numbers
 	Selector  string         `json:"selector"`
 	Rule      string         `json:"rule"`
 	Seconds   int64          `json:"seconds,omitempty"`

@@ -193,29 +193,46 @@ func TestWeakKeysOfDES(t *testing.T) {
 	require.NoError(t, err, "a neighbour of a weak key")
 }
 
-// Every cipher, by name: what RFC 2410, RFC 2405, RFC 2451, RFC 3602 and RFC 4106 say.
+// Every cipher, by name: what RFC 2410, 2405, 2451, 3602, 3686, 4106, 4309, 4543, 7634 and
+// 1829 say.
 func TestCipherSizes(t *testing.T) {
-	for _, c := range []Cipher{
-		{Name: "null", KeyLen: 0, SaltLen: 0, IVLen: 0, Align: 4, ICVLen: 0},
-		{Name: "des-cbc", KeyLen: 8, SaltLen: 0, IVLen: 8, Align: 8, ICVLen: 0},
-		{Name: "3des-cbc", KeyLen: 24, SaltLen: 0, IVLen: 8, Align: 8, ICVLen: 0},
-		{Name: "aes128-cbc", KeyLen: 16, SaltLen: 0, IVLen: 16, Align: 16, ICVLen: 0},
-		{Name: "aes192-cbc", KeyLen: 24, SaltLen: 0, IVLen: 16, Align: 16, ICVLen: 0},
-		{Name: "aes256-cbc", KeyLen: 32, SaltLen: 0, IVLen: 16, Align: 16, ICVLen: 0},
-		{Name: "aes128-gcm16", KeyLen: 16, SaltLen: 4, IVLen: 8, Align: 4, ICVLen: 16},
-		{Name: "aes192-gcm16", KeyLen: 24, SaltLen: 4, IVLen: 8, Align: 4, ICVLen: 16},
-		{Name: "aes256-gcm16", KeyLen: 32, SaltLen: 4, IVLen: 8, Align: 4, ICVLen: 16},
-	} {
+	want := []Cipher{
+		{Name: "null", Align: 4},
+		{Name: "des-cbc", KeyLen: 8, IVLen: 8, Align: 8},
+		{Name: "3des-cbc", KeyLen: 24, IVLen: 8, Align: 8},
+		{Name: "chacha20-poly1305", KeyLen: 32, SaltLen: 4, IVLen: 8, Align: 4, ICVLen: 16},
+		{Name: "des-iv32", KeyLen: 8, IVLen: 4, Align: 8, Numbering: Unnumbered},
+		{Name: "des-iv64", KeyLen: 8, IVLen: 8, Align: 8, Numbering: Unnumbered},
+	}
+	for name, keyLen := range map[string]int{"aes128": 16, "aes192": 24, "aes256": 32} {
+		want = append(want,
+			Cipher{Name: name + "-cbc", KeyLen: keyLen, IVLen: 16, Align: 16},
+			Cipher{Name: name + "-ctr", KeyLen: keyLen, SaltLen: 4, IVLen: 8, Align: 4},
+			Cipher{Name: name + "-gcm8", KeyLen: keyLen, SaltLen: 4, IVLen: 8, Align: 4, ICVLen: 8},
+			Cipher{Name: name + "-gcm12", KeyLen: keyLen, SaltLen: 4, IVLen: 8, Align: 4, ICVLen: 12},
+			Cipher{Name: name + "-gcm16", KeyLen: keyLen, SaltLen: 4, IVLen: 8, Align: 4, ICVLen: 16},
+			Cipher{Name: name + "-ccm8", KeyLen: keyLen, SaltLen: 3, IVLen: 8, Align: 4, ICVLen: 8},
+			Cipher{Name: name + "-ccm12", KeyLen: keyLen, SaltLen: 3, IVLen: 8, Align: 4, ICVLen: 12},
+			Cipher{Name: name + "-ccm16", KeyLen: keyLen, SaltLen: 3, IVLen: 8, Align: 4, ICVLen: 16},
+			Cipher{Name: name + "-gmac", KeyLen: keyLen, SaltLen: 4, IVLen: 8, Align: 4, ICVLen: 16})
+	}
+	require.Len(t, ciphers, len(want))
+	for _, c := range want {
 		got := CipherNamed(c.Name)
 		require.NotNil(t, got, c.Name)
 		sizes := *got
-		sizes.block = nil
+		sizes.block, sizes.aead, sizes.counter = nil, nil, false
 		require.Equal(t, c, sizes)
 		require.Equal(t, c.ICVLen > 0, got.AEAD(), c.Name)
-		require.Equal(t, strings.HasSuffix(c.Name, "-cbc"), got.CBC(), c.Name)
+		require.Equal(t, strings.HasSuffix(c.Name, "-cbc") || strings.HasPrefix(c.Name, "des-iv"), got.CBC(), c.Name)
+		require.Equal(t, strings.HasSuffix(c.Name, "-ctr"), got.Counter(), c.Name)
 	}
 	require.Nil(t, CipherNamed("des-ecb"))
 	require.Nil(t, CipherNamed(""))
+	require.Equal(t, []int{4, 0, 8}, []int{Sequence.Len(), Unnumbered.Len(), Counter64.Len()})
+	for _, a := range auths {
+		require.Equal(t, strings.HasPrefix(a.Name, "hmac-") && a.Name != "hmac-md5-replay" || a.Name == "aes-xcbc-96", a.ForESP(), a.Name)
+	}
 }
 
 func TestWrongKeysAndUses(t *testing.T) {
@@ -227,17 +244,21 @@ func TestWrongKeysAndUses(t *testing.T) {
 		}
 		for _, n := range []int{0, c.KeyLen - 1, c.KeyLen + 1, c.KeyLen + 4} {
 			var err error
-			if c.AEAD() {
+			switch {
+			case c.AEAD():
 				_, err = c.NewAEAD(make([]byte, n))
-			} else {
+			case c.Counter():
+				_, err = c.NewStream(make([]byte, n))
+			default:
 				_, err = c.NewBlock(make([]byte, n))
 			}
 			require.ErrorContains(t, err, c.Name+" takes a key of", "%d bytes", n)
 		}
-		if c.AEAD() {
+		if !c.CBC() {
 			_, err := c.NewBlock(make([]byte, c.KeyLen))
 			require.ErrorContains(t, err, "is not a CBC cipher")
-		} else {
+		}
+		if !c.AEAD() {
 			_, err := c.NewAEAD(make([]byte, c.KeyLen))
 			require.ErrorContains(t, err, "is not an AEAD cipher")
 		}

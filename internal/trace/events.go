@@ -170,6 +170,7 @@ type SAAdded struct {
 	Kilobytes uint64 `json:"kilobytes,omitempty"`
 	Initiator bool   `json:"initiator"`
 	Inner     uint32 `json:"inner,omitempty"` // in a bundle: the SPI of the SA that this one is around
+	ESN       bool   `json:"esn,omitempty"`   // extended sequence numbers
 }
 
 // SARemoved is an IPsec SA leaving the SAD, with what it carried.

@@ -94,13 +94,22 @@ func esp(t *testing.T, spi uint32, cipherName string, key []byte, authName strin
 		block, err := aes.NewCipher(key)
 		require.NoError(t, err)
 		b = cbc(b, block, trailer(16))
+	case "aes128-ctr", "aes192-ctr", "aes256-ctr": // RFC 3686, Section 4: counter block = nonce | IV | 1
+		block, err := aes.NewCipher(key[:len(key)-4])
+		require.NoError(t, err)
+		iv, plain := keyBytes(0x33, 8), trailer(4)
+		counter := append(append(bytes.Clone(key[len(key)-4:]), iv...), 0, 0, 0, 1)
+		cipher.NewCTR(block, counter).XORKeyStream(plain, plain)
+		b = append(append(b, iv...), plain...)
 	default: // RFC 4106, Sections 3 to 5: nonce = salt | IV, additional data = SPI | sequence number
 		block, err := aes.NewCipher(key[:len(key)-4])
 		require.NoError(t, err)
 		aead, err := cipher.NewGCM(block)
 		require.NoError(t, err)
 		iv := keyBytes(0x33, 8)
-		return append(append(b, iv...), aead.Seal(nil, append(bytes.Clone(key[len(key)-4:]), iv...), trailer(4), b[:8])...)
+		sealed := aead.Seal(nil, append(bytes.Clone(key[len(key)-4:]), iv...), trailer(4), b[:8])
+		cut := map[string]int{"gcm8": 8, "gcm12": 4}[cipherName[len("aes128-"):]]
+		return append(append(b, iv...), sealed[:len(sealed)-cut]...)
 	}
 	switch authName {
 	case "hmac-md5-96":

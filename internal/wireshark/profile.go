@@ -137,6 +137,9 @@ copy to copy, which RFC 2409 does not.
 `)
 	fmt.Fprintf(&b, "IKE main modes in ikev1_decryption_table: %d\n", len(p.ike.rows))
 	fmt.Fprintf(&b, "ESP security associations in esp_sa: %d\n", len(p.esp.rows))
+	for _, u := range p.unverified {
+		fmt.Fprintf(&b, "Decrypted and not verified, because Wireshark cannot: %s (%d)\n", u.what, u.count)
+	}
 	for _, u := range p.unknown {
 		fmt.Fprintf(&b, "Left out, because Wireshark cannot decode it: %s (%d)\n", u.what, u.count)
 	}

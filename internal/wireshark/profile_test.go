@@ -53,9 +53,19 @@ func TestUnknownAlgorithmIsNamedNotGuessed(t *testing.T) {
 		added(1, "rot13", []byte{1}, "hmac-sha1-96", []byte{2}),
 		added(2, "rot13", []byte{1}, "hmac-sha1-96", []byte{2}),
 	}
-	require.Empty(t, written(t, events, "esp_sa"))
-	require.Contains(t, strings.Join(written(t, events, "README.txt"), "\n"),
-		"Left out, because Wireshark cannot decode it: rot13 with hmac-sha1-96 (2)")
+	extended := func(cipher, auth string) trace.Event {
+		e := added(3, cipher, []byte{1}, auth, []byte{2})
+		body := e.Body.(trace.SAAdded)
+		body.ESN = true
+		e.Body = body
+		return e
+	}
+	require.Empty(t, written(t, append(events, extended("aes128-gcm16", ""), extended("rot13", "")), "esp_sa"))
+	readme := strings.Join(written(t, append(events, added(4, "aes128-gmac", nil, "", nil), extended("aes128-gcm16", ""), extended("3des-cbc", "hmac-sha1-96")), "README.txt"), "\n")
+	require.Contains(t, readme, "Left out, because Wireshark cannot decode it: rot13 with hmac-sha1-96 (2)")
+	require.Contains(t, readme, "Left out, because Wireshark cannot decode it: aes128-gmac (1)")
+	require.Contains(t, readme, "Left out, because Wireshark cannot decode it: aes128-gcm16, extended sequence numbers (1)")
+	require.Contains(t, readme, "Decrypted and not verified, because Wireshark cannot: 3des-cbc with hmac-sha1-96, extended sequence numbers (1)")
 }
 
 func TestHostileNamesCannotAddRows(t *testing.T) {

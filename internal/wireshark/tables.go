@@ -9,11 +9,12 @@ import (
 
 // profile is what the key events of a trace say to Wireshark.
 type profile struct {
-	ike, esp table
-	unknown  []unknown // in order of appearance
+	ike, esp   table
+	unknown    []unknown // in order of appearance
+	unverified []unknown // likewise: decrypted, and the ICV passed over
 }
 
-// unknown counts SAs that Wireshark has no algorithm for.
+// unknown counts SAs of one kind that Wireshark has no algorithm for.
 type unknown struct {
 	what  string
 	count int
@@ -33,6 +34,15 @@ var espCiphers = map[string]string{
 	"aes128-gcm16": "AES-GCM with 16 octet ICV [RFC4106]",
 	"aes192-gcm16": "AES-GCM with 16 octet ICV [RFC4106]",
 	"aes256-gcm16": "AES-GCM with 16 octet ICV [RFC4106]",
+	"aes128-gcm12": "AES-GCM with 12 octet ICV [RFC4106]",
+	"aes192-gcm12": "AES-GCM with 12 octet ICV [RFC4106]",
+	"aes256-gcm12": "AES-GCM with 12 octet ICV [RFC4106]",
+	"aes128-gcm8":  "AES-GCM with 8 octet ICV [RFC4106]",
+	"aes192-gcm8":  "AES-GCM with 8 octet ICV [RFC4106]",
+	"aes256-gcm8":  "AES-GCM with 8 octet ICV [RFC4106]",
+	"aes128-ctr":   "AES-CTR [RFC3686]", // the nonce behind the key, RFC 3686, Section 5.1
+	"aes192-ctr":   "AES-CTR [RFC3686]",
+	"aes256-ctr":   "AES-CTR [RFC3686]",
 }
 
 // espAuths are the integrity algorithms of package suite as Wireshark spells them in esp_sa.
@@ -43,6 +53,25 @@ var espAuths = map[string]string{
 	"hmac-sha256-128": "HMAC-SHA-256-128 [RFC4868]",
 	"hmac-sha384-192": "HMAC-SHA-384-192 [RFC4868]",
 	"hmac-sha512-256": "HMAC-SHA-512-256 [RFC4868]",
+	"aes-xcbc-96":     unchecked(96),
+}
+
+// unchecked is what Wireshark calls an integrity check value of so many bits that it passes over.
+func unchecked(bits int) string { return fmt.Sprintf("ANY %d bit authentication [no checking]", bits) }
+
+// extended are the columns of an SA with extended sequence numbers, of which Wireshark 4.0
+// does not know: what it can decrypt it cannot verify, as it lacks the upper half. It passes
+// over the ICV then, which is of so many bits; false where it has no name for that, and with
+// GCM, which it decrypts only if it can verify.
+func extended(b trace.SAAdded) (cipher, auth string, known bool) {
+	icv := map[string]int{
+		"hmac-md5-96": 96, "hmac-sha1-96": 96, "aes-xcbc-96": 96, "hmac-sha256-128": 128, "hmac-sha384-192": 192, "hmac-sha512-256": 256,
+	}[b.Auth]
+	cipher, known = espCiphers[b.Cipher]
+	if b.Auth == "" && !strings.Contains(b.Cipher, "gcm") {
+		return cipher, espAuths[""], known // inside AH: there is nothing to verify
+	}
+	return cipher, unchecked(icv), known && icv != 0
 }
 
 func tables(events []trace.Event) profile {
@@ -68,9 +97,21 @@ func tables(events []trace.Event) profile {
 func (p *profile) addESP(b trace.SAAdded) {
 	cipher, known := espCiphers[b.Cipher]
 	auth, knownAuth := espAuths[b.Auth]
+	what := b.Cipher
+	if b.Auth != "" {
+		what += " with " + b.Auth
+	}
+	if b.ESN {
+		cipher, auth, known = extended(b)
+		knownAuth = known
+		what += ", extended sequence numbers"
+	}
 	if !known || !knownAuth {
-		p.addUnknown(strings.Trim(b.Cipher+" with "+b.Auth, " "))
+		p.addUnknown(what)
 		return
+	}
+	if strings.HasPrefix(auth, "ANY") {
+		p.addUnverified(what)
 	}
 	family := "IPv4"
 	if strings.Contains(b.Src, ":") {
@@ -82,14 +123,17 @@ func (p *profile) addESP(b trace.SAAdded) {
 	}, ","))
 }
 
-func (p *profile) addUnknown(what string) {
-	for i := range p.unknown {
-		if p.unknown[i].what == what {
-			p.unknown[i].count++
-			return
+func (p *profile) addUnknown(what string)    { p.unknown = counted(p.unknown, what) }
+func (p *profile) addUnverified(what string) { p.unverified = counted(p.unverified, what) }
+
+func counted(all []unknown, what string) []unknown {
+	for i := range all {
+		if all[i].what == what {
+			all[i].count++
+			return all
 		}
 	}
-	p.unknown = append(p.unknown, unknown{what, 1})
+	return append(all, unknown{what, 1})
 }
 
 // key is a key as esp_sa wants it; an empty string is no key.

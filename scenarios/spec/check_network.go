@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -132,6 +133,9 @@ func (c *checker) ipsec(path, name string, n Node) {
 	}
 	if n.IPsec.ReplayWindow != 0 {
 		c.between(path, "replay-window", n.IPsec.ReplayWindow, 32, 65536)
+	}
+	if n.IPsec.FirstSequence != 0 {
+		c.between(path, "first-sequence", n.IPsec.FirstSequence, 1, math.MaxUint32)
 	}
 	if n.IPsec.NoDefaultExempt != nil {
 		c.between(path, "no-default-exempt", *n.IPsec.NoDefaultExempt, 0, 3)

@@ -43,6 +43,7 @@ type SA struct {
 	Cipher    string   `yaml:"cipher"`                                             // of ESP: 3des-cbc, aes128-cbc, null …; none without ESP
 	Auth      string   `yaml:"auth"`                                               // of ESP: hmac-sha1-96 …; none
 	AHAuth    string   `yaml:"ah-auth"`                                            // of AH: hmac-sha1-96 …; none without AH
+	ESN       *bool    `yaml:"esn"`                                                // whether the outermost SA has extended sequence numbers
 	Seconds   int      `yaml:"seconds" jsonschema:"minimum=0"`
 	Kilobytes int      `yaml:"kilobytes" jsonschema:"minimum=0"`
 	PFSGroup  *int     `yaml:"pfs-group" jsonschema:"minimum=0,maximum=65535"` // 0: none

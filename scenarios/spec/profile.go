@@ -29,6 +29,7 @@ func (s *IPsec) defaults(p *profile.Profile) {
 		s.BootMode = BootPermit
 	}
 	s.SAIdleTime = or(s.SAIdleTime, Duration(p.SAIdleTime))
+	s.FirstGeneration = s.FirstGeneration || p.FirstGeneration
 	s.ShortenMainMode = s.ShortenMainMode || p.ShortenMainMode
 	if p.FallBackAfter != 0 {
 		var f FallBack

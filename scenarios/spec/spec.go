@@ -149,6 +149,14 @@ type IPsec struct {
 	// ReplayWindow is the size of the anti-replay window of inbound SAs in packets. That of
 	// Windows is not published. Default: 64, as RFC 4303, Section 3.4.3 prefers.
 	ReplayWindow int `yaml:"replay-window" jsonschema:"minimum=32,maximum=65536"`
+	// FirstSequence is the number of the first packet of each SA that the host sends under; with
+	// it 2³² is not far. Of extended numbers the peer finds the first one only if it lies further
+	// below 2³² than the peer's replay-window is wide. Default: 1 (RFC 4303, Section 3.3.3).
+	FirstSequence int `yaml:"first-sequence" jsonschema:"minimum=1,maximum=4294967295"`
+	// FirstGeneration has the host know AH and ESP of 1995: the methods AH[KPDK], ESP[DES-IV32] and
+	// ESP[DES-IV64] (RFC 1828, RFC 1829). Claimed of Windows Server 2003, and not proven.
+	// Default: that of os, or it does not, and leaves such methods out.
+	FirstGeneration bool `yaml:"first-generation"`
 	// SilentResponder has an IKE responder repeat nothing, as MS-IKEE, 3.1.5 says.
 	// Default: it repeats, as ike-scan measured.
 	SilentResponder bool `yaml:"silent-responder"`

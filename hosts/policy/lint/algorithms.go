@@ -72,8 +72,13 @@ var offersPruned = &Rule{
 // the order is a matter of taste and speed.
 var strength = map[string]int{
 	"des-cbc": 1, "3des-cbc": 2, "aes128-cbc": 3, "aes192-cbc": 3, "aes256-cbc": 3,
+	"aes128-ctr": 3, "aes192-ctr": 3, "aes256-ctr": 3,
+	"aes128-gcm8": 3, "aes192-gcm8": 3, "aes256-gcm8": 3, "aes128-gcm12": 3, "aes192-gcm12": 3, "aes256-gcm12": 3,
 	"aes128-gcm16": 3, "aes192-gcm16": 3, "aes256-gcm16": 3,
+	"aes128-ccm8": 3, "aes192-ccm8": 3, "aes256-ccm8": 3, "aes128-ccm12": 3, "aes192-ccm12": 3, "aes256-ccm12": 3,
+	"aes128-ccm16": 3, "aes192-ccm16": 3, "aes256-ccm16": 3,
 	"md5": 1, "sha1": 2, "sha256": 3, "sha384": 3, "sha512": 3,
+	"des-iv32": 1, "des-iv64": 1, "keyed-md5": 1, "aes-xcbc-96": 3, "aes128-gmac": 3, "aes192-gmac": 3, "aes256-gmac": 3,
 	"hmac-md5-96": 1, "hmac-sha1-96": 2, "hmac-sha256-128": 3, "hmac-sha384-192": 3, "hmac-sha512-256": 3,
 }
 
@@ -203,10 +208,10 @@ func checkSecurityMethods(l *linter) {
 		encrypts, plain, esp := 0, 0, 0
 		for i, m := range list.methods {
 			name := methodName(m)
-			if uses(m, func(t ipsec.Transform) bool { return t.Cipher == "des-cbc" }) {
+			if uses(m, func(t ipsec.Transform) bool { return strings.HasPrefix(t.Cipher, "des-") }) {
 				l.report(des, list.ref(i), "%s: %s encrypts with DES", list.who, name)
 			}
-			if uses(m, func(t ipsec.Transform) bool { return t.Auth == "hmac-md5-96" }) {
+			if uses(m, func(t ipsec.Transform) bool { return t.Auth == "hmac-md5-96" || t.Auth == "keyed-md5" }) {
 				l.report(md5, list.ref(i), "%s: %s uses MD5", list.who, name)
 			}
 			for _, later := range list.methods[i+1:] {
@@ -252,14 +257,17 @@ func uses(m ipsec.Proposal, what func(ipsec.Transform) bool) bool {
 
 // hides reports whether a method encrypts.
 func hides(m ipsec.Proposal) bool {
-	return uses(m, func(t ipsec.Transform) bool { return t.Protocol == ipsec.ESP && t.Cipher != "null" })
+	return uses(m, func(t ipsec.Transform) bool { return t.Protocol == ipsec.ESP && !plain(t.Cipher) })
 }
+
+// plain reports whether a cipher of ESP encrypts nothing (RFC 2410, RFC 4543).
+func plain(cipher string) bool { return cipher == "null" || strings.HasSuffix(cipher, "-gmac") }
 
 // sameShape reports whether two methods do the same with other algorithms.
 func sameShape(a, b ipsec.Proposal) bool {
 	shape := func(m ipsec.Proposal) (s string) {
 		for _, t := range m.Transforms {
-			s += fmt.Sprintf("%s %t %t;", t.Protocol, t.Cipher == "null", t.Auth == "")
+			s += fmt.Sprintf("%s %t %t;", t.Protocol, plain(t.Cipher), t.Auth == "")
 		}
 		return s
 	}

@@ -248,7 +248,7 @@ func (a *args) securityMethods() (all []ipsec.Proposal) {
 			return nil
 		}
 		for _, t := range p.Transforms {
-			if !windowsAlgorithm(t.Cipher) || !windowsAlgorithm(t.Auth) {
+			if !windowsAlgorithm(t.Cipher) || !windowsAlgorithm(t.Auth) || t.ESN {
 				a.fail("qmsecmethods", "qmsecmethods: unsupported: %q: Windows Server 2003 has DES, 3DES, MD5 and SHA1", word)
 				return nil
 			}
