@@ -10,6 +10,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/tcprun"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/sim"
@@ -44,6 +45,11 @@ type Config struct {
 	PFSMustMatch     bool // likewise
 	NoInitialContact bool // likewise
 	Commit           bool // likewise
+	ProtectNotify    bool // likewise
+
+	ReliableDelete ike.ReliableDelete // of the zero values of these, none is on
+	Fragmentation  ike.Fragmentation
+	DPD            ike.DPD
 
 	DriverLogInterval time.Duration // of the driver's entries in the System log; 0: DefaultDriverLogInterval
 

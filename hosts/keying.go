@@ -74,6 +74,12 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		PFSMustMatch:     c.PFSMustMatch,
 		NoInitialContact: c.NoInitialContact,
 		Commit:           c.Commit,
+		ProtectNotify:    c.ProtectNotify,
+
+		ReliableDelete: c.ReliableDelete,
+		Fragmentation:  c.Fragmentation,
+		DPD:            c.DPD,
+		Traffic:        h.driver.esp.Traffic,
 	})
 	if err != nil {
 		return nil, err

@@ -61,8 +61,15 @@ type Config struct {
 	// 0: the first three gaps of the schedule, 7 s by default.
 	CommitWait time.Duration
 
+	// ProtectNotify has the notification that refuses message 5 or 6 of main mode be
+	// encrypted, as MS-IKEE, 3.1.5 says of Windows. Then whoever alters message 5 can have
+	// the responder end the main mode at the initiator; false sends it in the clear, as a hint.
+	ProtectNotify bool
+
 	ReliableDelete ReliableDelete // Deletes that are acknowledged
 	Fragmentation  Fragmentation  // messages that are sent in fragments
+	DPD            DPD            // dead peer detection
+	Traffic        Traffic        // for DPD; nil: nobody knows, and no peer is asked
 
 	// DoSProtection has the responder of a main mode keep nothing of message 1, until it
 	// comes with a cookie that its sender was given first, in a notification of Microsoft's:
@@ -106,7 +113,7 @@ func (c *Config) Check() error {
 			return fmt.Errorf("ike: Config.Retransmit has a gap of %v, must be positive", g)
 		}
 	}
-	return errors.Join(c.ReliableDelete.check(), c.Fragmentation.check())
+	return errors.Join(c.ReliableDelete.check(), c.Fragmentation.check(), c.DPD.check())
 }
 
 // Gaps is the retransmission schedule in force.
@@ -121,7 +128,7 @@ func (c *Config) Gaps() []time.Duration {
 // extensions that are switched on, each once.
 func (c *Config) Vendors() [][]byte {
 	all := slices.Clone(c.VendorIDs)
-	for _, id := range [][]byte{c.Fragmentation.vendorID()} {
+	for _, id := range [][]byte{c.Fragmentation.vendorID(), c.DPD.vendorID()} {
 		if id != nil && !slices.ContainsFunc(all, func(o []byte) bool { return bytes.Equal(o, id) }) {
 			all = append(all, id)
 		}

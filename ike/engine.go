@@ -45,7 +45,12 @@ type EventPeerSilent struct{ Since time.Time }
 // serves on; somebody who will need one after it may start another now.
 type EventMainModeAging struct{}
 
+// EventPeerDead reports that a peer with which there was traffic has not answered
+// dead peer detection (RFC 3706). What there is with it is to go.
+type EventPeerDead struct{}
+
 func (EventInitialContact) event() {}
 func (EventMainModeAging) event()  {}
+func (EventPeerDead) event()       {}
 func (EventPeerSilent) event()     {}
 func (EventUnserved) event()       {}

@@ -10,6 +10,7 @@ import (
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/natbox"
 	"github.com/ipseclab/ipseclab/scenarios/attack"
@@ -123,6 +124,10 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		PFSMustMatch:      settings.PFSMustMatch,
 		NoInitialContact:  settings.NoInitialContact,
 		Commit:            settings.Commit,
+		ProtectNotify:     settings.ProtectNotify,
+		ReliableDelete:    ike.ReliableDelete{Enabled: settings.Repeats() > 0, Retransmissions: settings.Repeats()},
+		Fragmentation:     fragmentationOf(settings),
+		DPD:               dpdOf(settings),
 		SAIdleTime:        settings.IdleAfter(),
 		DriverLogInterval: settings.LogsEvery(),
 		FallBack:          fallBackOf(settings),

@@ -128,6 +128,7 @@ func (l *lab) filter(f *spec.FrameFilter) sim.Filter {
 		Protocol: f.ProtocolNumber(), Source: l.frameAddress(f.Source), Destination: l.frameAddress(f.Destination),
 		Port: uint16(f.Port), SourcePort: uint16(f.SourcePort), DestinationPort: uint16(f.DestinationPort),
 	}
+	out.Fragments = f.Fragments
 	if f.Protocol == spec.ProtocolARP {
 		out.EtherType = etherTypeARP
 	}

@@ -46,6 +46,7 @@ func TestFilter(t *testing.T) {
 		ip.Options = []layers.IPv4Option{{OptionType: 148, OptionLength: 4, OptionData: []byte{0, 0}}} // router alert, RFC 2113
 	})
 	later := ipFrame(t, layers.IPProtocolUDP, "10.0.0.1", "10.0.1.2", 500, 500, func(ip *layers.IPv4) { ip.FragOffset = 185 })
+	first := ipFrame(t, layers.IPProtocolUDP, "10.0.0.1", "10.0.1.2", 500, 500, func(ip *layers.IPv4) { ip.Flags = layers.IPv4MoreFragments })
 	esp := ipFrame(t, layers.IPProtocolESP, "10.0.0.1", "10.0.1.2", 0, 0, nil)
 	arp := arpFrame(broadcast, macAddr{2}, 1, "10.0.0.1", "10.0.0.2")
 	for _, tt := range []struct {
@@ -76,6 +77,12 @@ func TestFilter(t *testing.T) {
 		{Filter{SourcePort: 80}, "source port 80", options, false},
 		{Filter{Protocol: 17, Port: 500}, "udp port 500", later, false},
 		{Filter{Port: 500}, "port 500", esp, false},
+		{Filter{Fragments: true}, "fragments", later, true},
+		{Filter{Fragments: true}, "fragments", first, true},
+		{Filter{Fragments: true}, "fragments", udp, false},
+		{Filter{Fragments: true}, "fragments", arp, false},
+		{Filter{Protocol: 17, Port: 500, Fragments: true}, "udp port 500 fragments", first, true},
+		{Filter{Protocol: 50, Fragments: true}, "esp fragments", first, false},
 	} {
 		require.NoError(t, tt.filter.check())
 		require.Equal(t, tt.words, tt.filter.String())

@@ -22,6 +22,7 @@ type Filter struct {
 	Port            uint16 // of UDP or TCP, on either side; fragments but the first have none
 	SourcePort      uint16
 	DestinationPort uint16
+	Fragments       bool // of IP datagrams, the first ones too, and nothing else
 }
 
 const (
@@ -52,7 +53,7 @@ func (f *Filter) ports() bool { return f.Port != 0 || f.SourcePort != 0 || f.Des
 
 // ip reports whether the filter looks behind the Ethernet header.
 func (f *Filter) ip() bool {
-	return f.Protocol != 0 || f.Source.IsValid() || f.Destination.IsValid() || f.ports()
+	return f.Protocol != 0 || f.Source.IsValid() || f.Destination.IsValid() || f.ports() || f.Fragments
 }
 
 // Matches reports whether the filter selects an Ethernet frame.
@@ -75,7 +76,7 @@ func (f *Filter) matches(m Medium, frame []byte) bool {
 	default:
 		return false
 	}
-	if !ok || f.Protocol != 0 && f.Protocol != h.protocol ||
+	if !ok || f.Fragments && !h.fragment || f.Protocol != 0 && f.Protocol != h.protocol ||
 		f.Source.IsValid() && !f.Source.Contains(h.src) || f.Destination.IsValid() && !f.Destination.Contains(h.dst) {
 		return false
 	}
@@ -86,15 +87,17 @@ func (f *Filter) matches(m Medium, frame []byte) bool {
 type ipHeader struct {
 	src, dst netip.Addr
 	protocol uint8
+	fragment bool
 	upper    []byte // the upper layer; nil in a fragment but the first
 }
 
 func readIPv4(ip []byte) (h ipHeader, ok bool) {
-	const offset = 0x1fff
+	const offset, more = 0x1fff, 0x2000
 	if len(ip) < 20 || ip[0]>>4 != 4 {
 		return h, false
 	}
 	h = ipHeader{src: netip.AddrFrom4([4]byte(ip[12:16])), dst: netip.AddrFrom4([4]byte(ip[16:20])), protocol: ip[9]}
+	h.fragment = binary.BigEndian.Uint16(ip[6:])&(offset|more) != 0
 	if at := int(ip[0]&0xf) * 4; at >= 20 && at <= len(ip) && binary.BigEndian.Uint16(ip[6:])&offset == 0 {
 		h.upper = ip[at:]
 	}
@@ -106,7 +109,7 @@ func readIPv6(ip []byte) (h ipHeader, ok bool) {
 	if err != nil {
 		return h, false
 	}
-	h = ipHeader{src: p.Src(), dst: p.Dst(), protocol: p.Proto}
+	h = ipHeader{src: p.Src(), dst: p.Dst(), protocol: p.Proto, fragment: p.IsFragment()}
 	if p.Offset() == 0 {
 		h.upper = p.Payload()
 	}
@@ -138,6 +141,7 @@ func (f *Filter) String() string {
 	add(f.Destination.IsValid(), "to %s", f.Destination)
 	add(f.DestinationPort != 0, "destination port %d", f.DestinationPort)
 	add(f.Port != 0, "port %d", f.Port)
+	add(f.Fragments, "fragments")
 	if len(words) == 0 {
 		return "every frame"
 	}

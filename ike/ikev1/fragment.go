@@ -43,7 +43,8 @@ func identifies(ps []payload.Payload) bool {
 func (sa *SA) toBeCut(now time.Time, o *outgoing) bool {
 	f := sa.env.Config.Fragmentation
 	// The fragmentation timer runs from the second round trip on (MS-IKEE, product note 16).
-	secondTrip := o.record.Exchange != payload.MainMode.String() || o.record.Number > 2
+	phase1 := o.record.Exchange == payload.MainMode.String() || o.record.Exchange == payload.Aggressive.String()
+	secondTrip := !phase1 || o.record.Number > 2
 	if after, ok := sa.env.Config.FragmentAfter(); ok && secondTrip && !now.Before(o.sent.Add(after)) {
 		sa.fragmenting = true
 	}
@@ -193,7 +194,7 @@ func (sa *SA) expireFragments(now time.Time) bool {
 // message is the whole of it. A message that was cut with its header starts with the
 // cookies and has its length in the place of the length; see ike.Fragmentation.Headerless
 // for one that was not. What its header has lost is then what a message of its exchange
-// that Windows cuts has there.
+// that Windows cuts has there; of aggressive mode, message 2.
 func (r *reassembly) message() []byte {
 	var data []byte
 	for _, p := range r.parts {
@@ -203,10 +204,13 @@ func (r *reassembly) message() []byte {
 		return data
 	}
 	h := r.header
-	h.Flags |= payload.Encrypted
-	h.Next = payload.TypeHash
-	if h.Exchange == payload.MainMode {
-		h.Next = payload.TypeID
+	switch h.Exchange {
+	case payload.MainMode:
+		h.Next, h.Flags = payload.TypeID, h.Flags|payload.Encrypted
+	case payload.Aggressive:
+		h.Next = payload.TypeSA
+	default:
+		h.Next, h.Flags = payload.TypeHash, h.Flags|payload.Encrypted
 	}
 	b := bytes.Join([][]byte{h.Append(nil), data}, nil)
 	payload.SetLength(b)

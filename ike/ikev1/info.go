@@ -38,20 +38,24 @@ func (sa *SA) informational(now time.Time, m *message) {
 		sa.ignore(m, 0, "its message ID has been used")
 		return
 	}
-	if err := m.authenticate(sa.keys, sa.firstIV(m.MessageID), sa.hash1(m.MessageID)); err != nil {
+	err := m.authenticate(sa.keys, sa.firstIV(m.MessageID), sa.hash1(m.MessageID))
+	if err != nil && !sa.early(m) {
 		sa.ignore(m, 0, "informational: "+err.Error())
 		return
 	}
 	sa.used[usedID{m.Exchange, m.MessageID}] = struct{}{}
 	sa.genuine(now, m)
-	sa.heard(m, 1, "")
+	sa.heard(m, 1, sa.outOfTurn(m.chain))
 	sa.acknowledge(now, m)
 	for _, item := range m.chain {
 		switch p := item.Payload.(type) {
 		case payload.Notify:
-			if p.NotifyType.Error() {
+			switch {
+			case p.NotifyType.Error():
 				sa.refusedByPeer(p)
-			} else {
+			case p.NotifyType == payload.NotifyRUThere, p.NotifyType == payload.NotifyRUThereAck:
+				sa.alive(now, p)
+			default:
 				sa.status(p)
 			}
 		case payload.Delete:

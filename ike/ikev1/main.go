@@ -105,7 +105,7 @@ func (sa *SA) drop(now time.Time, m *message, err error) {
 	told := sa.problem != nil
 	sa.problem = e
 	if e.Notify != 0 && !told && sa.env.MayNotify(now, sa.remote.Addr()) {
-		sa.notifyClear(now, &outgoing{}, e.Notify)
+		sa.tellRefusal(now, m, e.Notify)
 	}
 }
 
@@ -241,6 +241,7 @@ func (sa *SA) establish(now time.Time) {
 	sa.state = established
 	sa.since = now
 	sa.endAfter(sa.choice.Lifetime)
+	sa.watch(now)
 	sa.private, sa.offer, sa.sai, sa.method = nil, nil, nil, nil
 	sa.negotiated("established", nil)
 	sa.emit(ike.EventMainMode{

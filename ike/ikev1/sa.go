@@ -17,6 +17,8 @@ type Env struct {
 	// Alone reports that the host has no other SA of any kind with the peer of
 	// sa, nor another main mode under way: then INITIAL-CONTACT is sent.
 	Alone func(now time.Time, sa *SA) bool
+	// Newest reports that no main mode with the peer of sa was established after it.
+	Newest func(sa *SA) bool
 	// MayNotify takes one from the budget of unprotected notifications to an address.
 	MayNotify func(now time.Time, to netip.Addr) bool
 	// Statistics count what happens under all of them.
@@ -93,6 +95,7 @@ type SA struct {
 	quicks     []*quick // under way, or kept to answer copies
 	quickModes int      // started under the SA, by either side
 	farewell   outgoing // our Delete of the SA
+	liveness   liveness
 	deletions  []*deletion
 	answered   []answeredDelete
 	killed     bool // lingers for nothing but deletions
@@ -261,6 +264,9 @@ func (sa *SA) NextDeadline() (at time.Time, ok bool) {
 		if !sa.aging.IsZero() {
 			earliest(sa.aging)
 		}
+		if !sa.liveness.at.IsZero() {
+			earliest(sa.liveness.at)
+		}
 	}
 	for _, q := range sa.quicks {
 		earliest(q.deadline())
@@ -309,6 +315,8 @@ func (sa *SA) step(now time.Time) {
 	case sa.state == established && !sa.aging.IsZero() && !now.Before(sa.aging):
 		sa.aging = time.Time{}
 		sa.emit(ike.EventMainModeAging{})
+	case sa.state == established && !sa.liveness.at.IsZero() && !now.Before(sa.liveness.at):
+		sa.check(now)
 	default:
 		for _, q := range sa.quicks {
 			if !now.Before(q.deadline()) {

@@ -78,7 +78,7 @@ func New(c ike.Config) (*Mux, error) {
 	m := &Mux{
 		config: c, cookies: map[ike.Cookies]*entry{}, openings: map[opening]*entry{}, waiting: map[peer][]waiting{}, pairs: pairs{},
 	}
-	m.env = ikev1.Env{Config: &m.config, Alone: m.alone, MayNotify: m.notices.take}
+	m.env = ikev1.Env{Config: &m.config, Alone: m.alone, Newest: m.newest, MayNotify: m.notices.take}
 	return m, nil
 }
 
@@ -204,6 +204,8 @@ func (m *Mux) after(now time.Time, e *entry) {
 			m.replace(now, e)
 		case ike.EventInitialContact:
 			m.initialContact(now, e)
+		case ike.EventPeerDead:
+			m.dead(now, e)
 		case ike.EventPeerSilent:
 			m.silent(now, e, ev.Since)
 		case ike.EventSAs:

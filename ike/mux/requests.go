@@ -165,3 +165,24 @@ func (m *Mux) silent(now time.Time, e *entry, since time.Time) {
 		}
 	}
 }
+
+// newest reports that no main mode between the hosts of sa was established after it: see ikev1.Env.
+func (m *Mux) newest(sa *ikev1.SA) bool {
+	e := m.cookies[sa.Cookies()]
+	return e != nil && !slices.ContainsFunc(m.sas, func(other *entry) bool {
+		return other.peer() == e.peer() && other.sa.Established() && other.established > e.established
+	})
+}
+
+// dead ends what there is with the peer of e (RFC 3706, Section 5.4), which is told
+// nothing. Traffic that comes up then asks for SAs anew.
+func (m *Mux) dead(now time.Time, e *entry) {
+	reason := ike.Errorf(ike.CodeTimedOut, 0, "the peer is dead")
+	for _, other := range slices.Clone(m.sas) {
+		if other != e && other.peer() == e.peer() && other.established != 0 {
+			other.sa.Kill(now, "deleted", reason, false)
+			m.after(now, other)
+		}
+	}
+	m.events = append(m.events, m.pairs.deleteFunc(e.peer().remote, func(pair) bool { return true })...)
+}

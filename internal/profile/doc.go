@@ -27,6 +27,10 @@ type Profile struct {
 	VendorIDs       []string
 	Retransmit      []time.Duration
 
+	ReliableDelete   int    // copies of a Delete that is not acknowledged; 0: none is
+	IKEFragmentation string // windows, cisco or none
+	DPD              bool
+
 	MainModeCiphers, MainModeHashes []string
 	MainModeGroups                  []uint16 // IANA numbers
 	MainModeOffers                  int      // the most for one peer; 0: any number

@@ -54,6 +54,9 @@ var keys = []Key{
 	acts("sa-idle-time", "when SAs end that nothing uses", duration(func(p *Profile) *time.Duration { return &p.SAIdleTime })),
 	acts("retransmit", "gaps between copies of an unanswered IKE message", durations),
 	acts("vendor-ids", "vendor IDs in the first IKE message, of extensions that the lab speaks", vendorIDs),
+	acts("reliable-delete", "copies of a Delete that a peer of Microsoft's does not acknowledge; 0: none is acknowledged", copies(func(p *Profile) *int { return &p.ReliableDelete })),
+	acts("ike-fragmentation", "fragments of IKE messages: as Windows, or as Cisco sends them, or none", word(func(p *Profile) *string { return &p.IKEFragmentation }, "windows", "cisco", "none")),
+	acts("dpd", "dead peer detection: whether it is announced, and peers that ask are answered", flag(func(p *Profile) *bool { return &p.DPD })),
 
 	told("active-directory", "whether policy can come from Active Directory"),
 	told("aggressive-mode", "aggressive mode"),
@@ -63,7 +66,6 @@ var keys = []Key{
 	told("dos-protection", "protection of the responder against floods"),
 	told("fast-failover", "whether a rebooted peer is noticed soon"),
 	told("firewall", "what its firewall does with IKE"),
-	told("ike-fragmentation", "fragments of IKE messages"),
 	told("known-defect", "defects that documents tell of"),
 	told("l2tp-client", "L2TP/IPsec client software"),
 	told("monitor", "tools that show policy and SAs"),
@@ -73,7 +75,6 @@ var keys = []Key{
 	told("preshared-keys", "how preshared keys are written"),
 	told("priorities", "what decides among filters"),
 	told("recommended", "what documents recommend"),
-	told("reliable-delete", "whether deletes of SAs are acknowledged"),
 	told("role", "what documents use it for"),
 	told("simple-policy-update", "the Simple Policy Update of fall back to clear"),
 	told("vendor-ids-not-sent", "vendor IDs of extensions that the lab does not speak, or that differ by version"),
@@ -106,6 +107,18 @@ func number(field func(*Profile) *int) func(*Profile, any) error {
 		n, err := strconv.Atoi(fmt.Sprint(v))
 		if err != nil || n < 1 {
 			return fmt.Errorf("want a number from 1 on, got %v", v)
+		}
+		*field(p) = n
+		return nil
+	}
+}
+
+// copies is a number from 0 on.
+func copies(field func(*Profile) *int) func(*Profile, any) error {
+	return func(p *Profile, v any) error {
+		n, err := strconv.Atoi(fmt.Sprint(v))
+		if err != nil || n < 0 {
+			return fmt.Errorf("want a number from 0 on, got %v", v)
 		}
 		*field(p) = n
 		return nil

@@ -101,7 +101,7 @@ func TestWindows(t *testing.T) {
 	before, _ := Named("windows-2000-sp4")
 	nat, _ = before.Value("nat-traversal")
 	require.Equal(t, "no", nat.Text)
-	require.Equal(t, []string{"main-mode-default", "extended-sequence-numbers", "first-generation", "retransmit"}, before.Unsure())
+	require.Equal(t, []string{"main-mode-default", "extended-sequence-numbers", "first-generation", "retransmit", "reliable-delete"}, before.Unsure())
 }
 
 // Slips in data files, each planted, so that they are seen to be found.

@@ -100,6 +100,9 @@ func (c *checker) frameFilter(path string, f *FrameFilter) {
 			}
 		}
 	}
+	if f.Fragments && f.Protocol == ProtocolARP {
+		c.key(child(path, "fragments"), "fragments: ARP frames have no IP header")
+	}
 	for _, p := range []struct {
 		key  string
 		port int

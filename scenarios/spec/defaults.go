@@ -24,6 +24,8 @@ import (
 //	Node.OS              Node.Profile                  none: Windows Server 2003, without the limits of a profile
 //	IPsec.Retransmit     IPsec.Gaps                    as measured on Windows
 //	IPsec.VendorIDs      IPsec.Vendors                 that of Windows Server 2003
+//	IPsec.ReliableDelete IPsec.Repeats                 6
+//	IPsec.Fragmentation  IPsec.Fragments               as Windows does
 //	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
 //	IPsec.SAIdleTime     IPsec.IdleAfter               5m
 //	IPsec.LogInterval    IPsec.LogsEvery               1h

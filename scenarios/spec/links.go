@@ -58,6 +58,7 @@ type FrameFilter struct {
 	Port            int    `yaml:"port" jsonschema:"minimum=0,maximum=65535"` // of either side, with TCP and UDP
 	SourcePort      int    `yaml:"source-port" jsonschema:"minimum=0,maximum=65535"`
 	DestinationPort int    `yaml:"destination-port" jsonschema:"minimum=0,maximum=65535"`
+	Fragments       bool   `yaml:"fragments"` // fragments of IP datagrams alone, the first ones too
 }
 
 // The words of Blackhole.Direction.

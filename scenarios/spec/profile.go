@@ -48,6 +48,43 @@ func (s *IPsec) defaults(p *profile.Profile) {
 	if s.VendorIDs == nil {
 		s.VendorIDs = p.VendorIDs
 	}
+	if s.ReliableDelete == nil {
+		s.ReliableDelete = &p.ReliableDelete
+	}
+	var f Fragmentation
+	if s.Fragmentation != nil {
+		f = *s.Fragmentation
+	}
+	f.Form = or(f.Form, or(p.IKEFragmentation, FragmentsNone))
+	s.Fragmentation = &f
+	if s.DPD == nil && p.DPD {
+		s.DPD = &DPD{}
+	}
+}
+
+// Forms of IKE fragmentation.
+const (
+	FragmentsWindows = "windows"
+	FragmentsCisco   = "cisco"
+	FragmentsNone    = "none"
+)
+
+// Repeats is how often a Delete is repeated that is not acknowledged; 0: none is acknowledged.
+func (s IPsec) Repeats() int {
+	if s.ReliableDelete == nil {
+		return 6
+	}
+	return *s.ReliableDelete
+}
+
+// Fragments is how IKE messages are sent in fragments, with its form filled in.
+func (s IPsec) Fragments() Fragmentation {
+	var f Fragmentation
+	if s.Fragmentation != nil {
+		f = *s.Fragmentation
+	}
+	f.Form = or(f.Form, FragmentsWindows)
+	return f
 }
 
 // Gaps are the times between the copies of an unanswered IKE message; nil is the default of the engine.
@@ -115,6 +152,28 @@ func (c *checker) keying(path string, s *IPsec) {
 			c.at(at, "retransmit: a copy is sent more than 0s and at most 1h after the one before, not %s", g)
 		}
 	}
+	if n := s.ReliableDelete; n != nil && (*n < 0 || *n > 32) {
+		c.at(child(path, "reliable-delete"), "reliable-delete: want 0 to 32 copies, got %d", *n)
+	}
+	if f := s.Fragmentation; f != nil {
+		at := child(path, "ike-fragmentation")
+		switch f.Form {
+		case "", FragmentsWindows, FragmentsCisco, FragmentsNone:
+		default:
+			c.at(child(at, "form"), "form: want windows, cisco or none, got %q", shorten(f.Form))
+		}
+		if f.Size != 0 && (f.Size < 360 || f.Size > 65535) {
+			c.at(child(at, "size"), "size: want 360 to 65535 bytes, got %d", f.Size)
+		}
+	}
+	if d := s.DPD; d != nil {
+		at := child(path, "dpd")
+		c.upToADay(at, "idle", d.Idle)
+		c.upToADay(at, "retry", d.Retry)
+		if d.Tries < 0 || d.Tries > 100 {
+			c.at(child(at, "tries"), "tries: want 0 to 100, got %d", d.Tries)
+		}
+	}
 	if len(s.VendorIDs) > maxVendorIDs {
 		c.at(child(path, "vendor-ids"), "vendor-ids: at most %d, got %d", maxVendorIDs, len(s.VendorIDs))
 	}
@@ -122,6 +181,12 @@ func (c *checker) keying(path string, s *IPsec) {
 		if b, err := hex.DecodeString(id); err != nil || len(b) == 0 || len(b) > maxVendorID {
 			c.at(item(child(path, "vendor-ids"), i), "vendor-ids: want 1 to %d bytes in hexadecimal, got %q", maxVendorID, shorten(id))
 		}
+	}
+}
+
+func (c *checker) upToADay(path, key string, d Duration) {
+	if d < 0 || d.Span() > 24*time.Hour {
+		c.at(child(path, key), "%s: want 0s to 24h, got %s", key, d)
 	}
 }
 

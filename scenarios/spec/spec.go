@@ -186,6 +186,18 @@ type IPsec struct {
 	// Commit has the responder of a quick mode set the commit bit and confirm with
 	// CONNECTED (RFC 2408, Section 3.1). Whether Windows does is unconfirmed. Default: it does not.
 	Commit bool `yaml:"commit"`
+	// ReliableDelete is how often a Delete is repeated that a peer of Microsoft's does not acknowledge
+	// (MS-IKEE, 3.8): 6 by its note 24, 4 by 3.8.6.1; 0: Deletes are sent once and not acknowledged.
+	// Default: that of os, or 6.
+	ReliableDelete *int `yaml:"reliable-delete" jsonschema:"minimum=0,maximum=32"`
+	// Fragmentation is how IKE messages are sent in fragments. Default: that of os, or as Windows does.
+	Fragmentation *Fragmentation `yaml:"ike-fragmentation"`
+	// DPD is dead peer detection (RFC 3706), which no version of Windows has for IKEv1. {} answers peers
+	// that ask. Default: that of os, or none.
+	DPD *DPD `yaml:"dpd"`
+	// ProtectNotify encrypts the notification that refuses message 5 or 6 of main mode, as MS-IKEE,
+	// 3.1.5 says of Windows. Default: it goes in the clear, where nobody can end a main mode by altering message 5.
+	ProtectNotify bool `yaml:"protect-notify"`
 	// SAIdleTime ends a pair of IPsec SAs that nothing has used for so long, as the value
 	// of that name in the registry of Windows does, 300 to 3600 seconds there. Default: 5m.
 	SAIdleTime Duration `yaml:"sa-idle-time"`
@@ -235,6 +247,26 @@ type IPsec struct {
 	IPv6 string `yaml:"ipv6" jsonschema:"enum=policy,enum=bypass"`
 
 	Startup `yaml:",inline"`
+}
+
+// Fragmentation is how IKE messages are sent in fragments, and whether a host announces and takes them.
+type Fragmentation struct {
+	// Form is windows (default), which cuts messages with an identification payload once one was not answered for
+	// the first two gaps (MS-IKEE, 3.3); cisco, which cuts whatever is larger than size, as racoon and
+	// strongSwan do too; or none.
+	Form string `yaml:"form" jsonschema:"enum=windows,enum=cisco,enum=none"`
+	// Size is the most that a packet with a fragment has in bytes. Default: 576, and 1280 with IPv6.
+	Size int `yaml:"size" jsonschema:"minimum=360,maximum=65535"`
+	// WithoutHeader leaves the ISAKMP header of the message out of the fragments, as MS-IKEE, 3.3.5.3 can be
+	// read. Default: the message is cut with its header.
+	WithoutHeader bool `yaml:"without-header"`
+}
+
+// DPD is dead peer detection. RFC 3706 names no numbers.
+type DPD struct {
+	Idle  Duration `yaml:"idle"`                                     // a peer is asked that was silent for so long while traffic went to it; 0: none is asked
+	Retry Duration `yaml:"retry"`                                    // after which it is asked again; 0: 2s
+	Tries int      `yaml:"tries" jsonschema:"minimum=0,maximum=100"` // after so many it is dead; 0: 5
 }
 
 // Rekey is when the initiator of an SA pair replaces it before its hard

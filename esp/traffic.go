@@ -1,0 +1,23 @@
+package esp
+
+import (
+	"net/netip"
+	"time"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+)
+
+// Traffic is when a packet last came from a peer and went to it under a pair of SAs
+// that still lives. A new SA counts as used: the peer has just agreed to it. Zero
+// times: there is no SA of that direction. RFC 3706, Section 5.5 wants to know.
+func (p *Pipeline) Traffic(peer netip.Addr) (in, out time.Time) {
+	for _, s := range p.sad.list {
+		switch {
+		case s.Direction == ipsec.Inbound && s.Src == peer && s.used.After(in):
+			in = s.used
+		case s.Direction == ipsec.Outbound && s.Dst == peer && s.used.After(out):
+			out = s.used
+		}
+	}
+	return in, out
+}
