@@ -17,6 +17,8 @@ type Env struct {
 	// Alone reports that the host has no other SA of any kind with the peer of
 	// sa, nor another main mode under way: then INITIAL-CONTACT is sent.
 	Alone func(now time.Time, sa *SA) bool
+	// Known reports an established main mode with an address.
+	Known func(netip.Addr) bool
 	// MayNotify takes one from the budget of unprotected notifications to an address.
 	MayNotify func(now time.Time, to netip.Addr) bool
 	// Statistics count what happens under all of them.

@@ -26,6 +26,8 @@ type Profile struct {
 	IPv6            string // policy or bypass
 	VendorIDs       []string
 	Retransmit      []time.Duration
+	FastFailover    bool
+	DoSProtection   string // unknown, available or active
 
 	MainModeCiphers, MainModeHashes []string
 	MainModeGroups                  []uint16 // IANA numbers
