@@ -68,7 +68,16 @@ type Config struct {
 	MeNeedsAddress bool
 
 	Retransmit []time.Duration // see ike.Config
-	VendorIDs  [][]byte        // of the first IKE message; nil: that of Windows Server 2003
+	VendorIDs  [][]byte        // of the first IKE message; nil: that of Windows Server 2003, with FastFailover
+
+	// See ike.Config for all of these.
+	FastFailover         bool
+	DoSProtection        bool
+	NoDoSCookie          bool
+	MaxHalfOpen          int
+	MaxHalfOpenPerSource int
+	NonceLen             int
+	MainModeMargin       time.Duration
 
 	// NoIKE leaves port 500 closed: a computer that does not know IPsec. It answers
 	// IKE with ICMP port unreachable, and takes no policy.

@@ -54,7 +54,7 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		preference = ike.ResponderOrder
 	}
 	if c.VendorIDs == nil {
-		c.VendorIDs = [][]byte{windows2003VendorID}
+		c.VendorIDs, c.FastFailover = [][]byte{windows2003VendorID}, true
 	}
 	var err error
 	k.mux, err = mux.New(ike.Config{
@@ -64,6 +64,16 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		Trace:     h.record,
 		Audit:     h.audited,
 		VendorIDs: c.VendorIDs,
+
+		FastFailover: c.FastFailover,
+
+		DoSProtection:        c.DoSProtection,
+		NoDoSCookie:          c.NoDoSCookie,
+		MaxHalfOpen:          c.MaxHalfOpen,
+		MaxHalfOpenPerSource: c.MaxHalfOpenPerSource,
+
+		NonceLen:       c.NonceLen,
+		MainModeMargin: c.MainModeMargin,
 
 		Retransmit: c.Retransmit,
 

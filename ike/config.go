@@ -44,6 +44,11 @@ type Config struct {
 
 	NonceLen  int      // bytes of a nonce, 8 to 256 (RFC 2409, Section 5); 0: 20
 	VendorIDs [][]byte // sent in the first message of each side
+	// FastFailover adds Vid-Initial-Contact to message 1 of a main mode with an address that
+	// we have no established main mode with (MS-IKEE, 3.5.4). A cluster would answer it with
+	// NLBS_PRESENT, and then idle SAs would end sooner (3.6): the lab has no clusters, and takes no
+	// notice of that.
+	FastFailover bool
 
 	// MainModeMargin is how long before its end a main mode that we started is
 	// replaced by a new one, while pairs of SAs with the peer live that may want it;

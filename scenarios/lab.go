@@ -141,6 +141,14 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		Servers:           toldServers(l.spec, n.Servers),
 		Retransmit:        settings.Gaps(),
 		VendorIDs:         settings.Vendors(),
+		FastFailover:      settings.FastFailover,
+		DoSProtection:     settings.DoSProtection == spec.DoSActive,
+		NoDoSCookie:       settings.DoSProtection == spec.DoSUnknown,
+
+		MaxHalfOpen: settings.HalfOpen, MaxHalfOpenPerSource: settings.HalfOpenPerSource,
+
+		NonceLen:       settings.NonceLength,
+		MainModeMargin: settings.ReplaceMainModes(),
 	}
 	c.Certificates = l.pki.store(name)
 	c.Options.Resolve = func(name string) []netip.Addr { return l.names[name] }

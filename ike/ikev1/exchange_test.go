@@ -41,7 +41,7 @@ func newSide(t *testing.T, seed byte) *side {
 		Lifetime:   ipsec.Lifetime{Duration: time.Hour}, Mode: ipsec.Transport,
 	}}}
 	s.config = ike.Config{Rand: rand.NewChaCha8([32]byte{seed}), Policy: s, SPIs: s, Trace: func(b trace.Body) { s.log = append(s.log, b) }}
-	s.env = Env{Config: &s.config, Alone: func(time.Time, *SA) bool { return false }, MayNotify: func(time.Time, netip.Addr) bool { return true }}
+	s.env = Env{Config: &s.config, Alone: func(time.Time, *SA) bool { return false }, Known: func(netip.Addr) bool { return false }, MayNotify: func(time.Time, netip.Addr) bool { return true }}
 	return s
 }
 

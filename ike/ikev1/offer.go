@@ -32,7 +32,7 @@ func Initiate(env *Env, now time.Time, local, remote netip.AddrPort, policy ike.
 		}
 		ps = append(ps, more...)
 	}
-	ps = append(ps, env.vendorIDs()...)
+	ps = append(ps, env.firstVendorIDs(remote.Addr())...)
 	sa.send(now, &sa.last, sa.clear(sa.phase1(), 0, ps...), 1, true, "", ps...)
 	return sa, nil
 }
@@ -162,6 +162,18 @@ func (env *Env) newCookie() (payload.Cookie, error) {
 			return c, nil
 		}
 	}
+}
+
+// vidInitialContact is the vendor ID of MS-IKEE, 3.5.4: MD5 of its name.
+var vidInitialContact = []byte{0x26, 0x24, 0x4d, 0x38, 0xed, 0xdb, 0x61, 0xb3, 0x17, 0x2a, 0x36, 0xe3, 0xd0, 0xcf, 0xb8, 0x19}
+
+// firstVendorIDs are those of message 1. Windows XP was seen to have Vid-Initial-Contact last.
+func (env *Env) firstVendorIDs(remote netip.Addr) []payload.Payload {
+	ps := env.vendorIDs()
+	if env.Config.FastFailover && !env.Known(remote) {
+		ps = append(ps, payload.VendorID{Data: vidInitialContact})
+	}
+	return ps
 }
 
 func (env *Env) vendorIDs() []payload.Payload {

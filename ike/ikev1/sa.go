@@ -19,6 +19,8 @@ type Env struct {
 	Alone func(now time.Time, sa *SA) bool
 	// Newest reports that no main mode with the peer of sa was established after it.
 	Newest func(sa *SA) bool
+	// Known reports an established main mode with an address.
+	Known func(netip.Addr) bool
 	// MayNotify takes one from the budget of unprotected notifications to an address.
 	MayNotify func(now time.Time, to netip.Addr) bool
 	// Statistics count what happens under all of them.

@@ -78,7 +78,7 @@ func New(c ike.Config) (*Mux, error) {
 	m := &Mux{
 		config: c, cookies: map[ike.Cookies]*entry{}, openings: map[opening]*entry{}, waiting: map[peer][]waiting{}, pairs: pairs{},
 	}
-	m.env = ikev1.Env{Config: &m.config, Alone: m.alone, Newest: m.newest, MayNotify: m.notices.take}
+	m.env = ikev1.Env{Config: &m.config, Alone: m.alone, Newest: m.newest, Known: m.known, MayNotify: m.notices.take}
 	return m, nil
 }
 

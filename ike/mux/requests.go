@@ -137,6 +137,11 @@ func (m *Mux) alone(now time.Time, sa *ikev1.SA) bool {
 	return !m.pairs.any(now, sa.Remote().Addr())
 }
 
+// known reports an established main mode with an address: see ikev1.Env.
+func (m *Mux) known(remote netip.Addr) bool {
+	return slices.ContainsFunc(m.sas, func(e *entry) bool { return e.source() == remote && e.sa.Established() })
+}
+
 // initialContact acts on the peer's word that it has no SA but e: the others
 // are left over from before it forgot them (RFC 2407, Section 4.6.3.3). Only
 // what was established before message 1 of e came can be that old; a main mode

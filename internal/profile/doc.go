@@ -26,6 +26,8 @@ type Profile struct {
 	IPv6            string // policy or bypass
 	VendorIDs       []string
 	Retransmit      []time.Duration
+	FastFailover    bool
+	DoSProtection   string // unknown, available or active
 
 	ReliableDelete   int    // copies of a Delete that is not acknowledged; 0: none is
 	IKEFragmentation string // windows, cisco or none

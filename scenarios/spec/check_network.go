@@ -146,7 +146,7 @@ func (c *checker) ipsec(path, name string, n Node) {
 	for _, w := range []struct {
 		key, word string
 		words     []string
-	}{{"first-end", n.IPsec.FirstEnd, []string{EndNarrower, EndWider}}, {"me-counts-as", n.IPsec.MeCountsAs, []string{MeHost, MeAny}}} {
+	}{{"first-end", n.IPsec.FirstEnd, []string{EndNarrower, EndWider}}, {"me-counts-as", n.IPsec.MeCountsAs, []string{MeHost, MeAny}}, {"dos-protection", n.IPsec.DoSProtection, []string{DoSUnknown, DoSAvailable, DoSActive}}} {
 		if w.word != "" && !slices.Contains(w.words, w.word) {
 			c.at(child(path, w.key), "%s: want %s, got %q%s", w.key, strings.Join(w.words, " or "), shorten(w.word), Suggest(w.word, w.words))
 		}

@@ -26,6 +26,7 @@ import (
 //	IPsec.VendorIDs      IPsec.Vendors                 that of Windows Server 2003
 //	IPsec.ReliableDelete IPsec.Repeats                 6
 //	IPsec.Fragmentation  IPsec.Fragments               as Windows does
+//	IPsec.MainModeMargin IPsec.ReplaceMainModes        that of the engine; below 0 with NoMainModeRekey
 //	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
 //	IPsec.SAIdleTime     IPsec.IdleAfter               5m
 //	IPsec.LogInterval    IPsec.LogsEvery               1h
@@ -92,6 +93,10 @@ const (
 
 	KindEthernet     = "ethernet"
 	KindPointToPoint = "point-to-point"
+
+	DoSUnknown   = "unknown"
+	DoSAvailable = "available"
+	DoSActive    = "active"
 
 	IPv6Policy = "policy"
 	IPv6Bypass = "bypass"
@@ -241,6 +246,14 @@ func (s IPsec) RekeyBefore() (margin time.Duration, idle bool) {
 		return 0, false
 	}
 	return s.Rekey.Margin.Span(), s.Rekey.Idle
+}
+
+// ReplaceMainModes is how long before its end a main mode is replaced: 0 is the default of the engine, and less never.
+func (s IPsec) ReplaceMainModes() time.Duration {
+	if s.NoMainModeRekey {
+		return -1
+	}
+	return s.MainModeMargin.Span()
 }
 
 // LogsEvery is how often the driver writes to the System log.

@@ -47,7 +47,9 @@ func (s *IPsec) defaults(p *profile.Profile) {
 	}
 	if s.VendorIDs == nil {
 		s.VendorIDs = p.VendorIDs
+		s.FastFailover = s.FastFailover || p.FastFailover
 	}
+	s.DoSProtection = or(s.DoSProtection, p.DoSProtection)
 	if s.ReliableDelete == nil {
 		s.ReliableDelete = &p.ReliableDelete
 	}
@@ -140,6 +142,9 @@ const (
 	maxGaps      = 20
 	maxVendorIDs = 20
 	maxVendorID  = 256
+	maxHalfOpen  = 65536
+	minNonce     = 8
+	maxNonce     = 256
 )
 
 // keying checks the settings of a node's IKE.
@@ -173,6 +178,18 @@ func (c *checker) keying(path string, s *IPsec) {
 		if d.Tries < 0 || d.Tries > 100 {
 			c.at(child(at, "tries"), "tries: want 0 to 100, got %d", d.Tries)
 		}
+	}
+	if s.HalfOpen != 0 {
+		c.between(path, "half-open", s.HalfOpen, 1, maxHalfOpen)
+	}
+	if s.HalfOpenPerSource != 0 {
+		c.between(path, "half-open-per-source", s.HalfOpenPerSource, 1, maxHalfOpen)
+	}
+	if s.NonceLength != 0 {
+		c.between(path, "nonce-length", s.NonceLength, minNonce, maxNonce)
+	}
+	if c.span(path, "main-mode-margin", s.MainModeMargin); s.MainModeMargin > 0 && s.NoMainModeRekey {
+		c.at(child(path, "main-mode-margin"), "main-mode-margin: no-main-mode-rekey leaves nothing to do so long before the end")
 	}
 	if len(s.VendorIDs) > maxVendorIDs {
 		c.at(child(path, "vendor-ids"), "vendor-ids: at most %d, got %d", maxVendorIDs, len(s.VendorIDs))

@@ -213,6 +213,31 @@ type IPsec struct {
 	// VendorIDs are sent in the first IKE message, in hexadecimal. Default: those of os, or that
 	// of Windows Server 2003.
 	VendorIDs []string `yaml:"vendor-ids" jsonschema:"uniqueItems=true"`
+	// FastFailover has the first IKE message say, by the vendor ID Vid-Initial-Contact behind the
+	// others, that the host has no main mode with that address (MS-IKEE, 3.5.4). Default: that of os
+	// where vendor-ids is left out, or true without os and vendor-ids, as Windows Server 2003.
+	FastFailover bool `yaml:"fast-failover"`
+	// DoSProtection is the host's part in the denial of service protection of MS-IKEE, 3.9: active
+	// has its IKE keep nothing of a first message, until that comes with a cookie that its sender
+	// was given, as EnableDOSProtect=1 in the registry has Windows XP and Server 2003; available
+	// sends back such cookies and gives out none; unknown does neither. Default: that of os, or available.
+	DoSProtection string `yaml:"dos-protection" jsonschema:"enum=unknown,enum=available,enum=active"`
+	// HalfOpen is how many main modes IKE keeps that peers have opened and not gone on with,
+	// and how many that are further and not finished; for another one the oldest goes. Default: 256.
+	HalfOpen int `yaml:"half-open" jsonschema:"minimum=1,maximum=65536"`
+	// HalfOpenPerSource is how many of them one address has. Default: 35 (MS-IKEE, note 29).
+	HalfOpenPerSource int `yaml:"half-open-per-source" jsonschema:"minimum=1,maximum=65536"`
+	// NonceLength is the length of IKE's nonces in bytes (RFC 2409, Section 5). That of Windows is
+	// not published. Default: 20.
+	NonceLength int `yaml:"nonce-length" jsonschema:"minimum=8,maximum=256"`
+	// MainModeMargin is how long before its end a main mode that this host started is replaced
+	// while SAs live that may want it, at most a third of the lifetime. What Windows does is not
+	// published. Default: the schedule of an unanswered message and the time in which no quick
+	// mode begins, 159s with the default of retransmit.
+	MainModeMargin Duration `yaml:"main-mode-margin"`
+	// NoMainModeRekey has a main mode end without one in its place: the next quick mode starts
+	// another. Default: it is replaced.
+	NoMainModeRekey bool `yaml:"no-main-mode-rekey"`
 	// NoIKE makes the host one that does not know IPsec: it has no policy, and its port 500 is closed.
 	NoIKE bool `yaml:"no-ike"`
 	// ReExpand is how long after a change of what filters stand for, such as the addresses of
