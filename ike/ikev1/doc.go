@@ -52,6 +52,10 @@
 // Further, and with the same effect in each state:
 //
 //   - What came from this host itself is ignored when it comes back to it.
+//   - With ike.Config.DoSProtection message 1 is answered with a cookie in the clear and forgotten,
+//     in each column. With the cookie it starts a main mode (N), and copies of that are =.
+//     The answer needs no budget, since it is shorter than what it answers. The initiator sends back up to
+//     three cookies before message 2, and later none.
 //   - Messages of another main mode, and of another host, have unknown cookies;
 //     under the cookies of this one they are what could be forged, or noise.
 //   - A header with another version than 1.0, with flags other than encryption
