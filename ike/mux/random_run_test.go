@@ -58,6 +58,7 @@ func (s *randomRun) configure() {
 		}
 		h.quickMode.PFS, h.quickMode.PFSGroup = pfs.PFS, pfs.PFSGroup
 		h.config.Commit, h.config.SilentResponder = r.IntN(6) == 0, r.IntN(6) == 0
+		h.config.DoSProtection, h.config.FastFailover = r.IntN(6) == 0, r.IntN(2) == 0
 		h.config.ShortenMainMode, h.config.Preference = r.IntN(2) == 0, pick(r, ike.InitiatorsOrder, ike.ResponderOrder)
 		h.quickMode.Proposals = []ipsec.Proposal{proposal(des3)}
 		if r.IntN(8) == 0 { // not what the other side has: it is shortened
