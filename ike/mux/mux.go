@@ -9,7 +9,6 @@ import (
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/ikev1"
 	"github.com/ipseclab/ipseclab/ike/payload"
-	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
 // Port is the UDP port of ISAKMP, RFC 2408, Section 2.5.1.
@@ -297,96 +296,4 @@ func (m *Mux) NextEvent() (ike.Event, bool) {
 	e := m.events[0]
 	m.events = m.events[1:]
 	return e, true
-}
-
-// DeleteSAs tells the peer that these inbound SAs of ours are gone, if a main
-// mode with it is up; without one the peer has to find out by itself.
-func (m *Mux) DeleteSAs(now time.Time, remote netip.Addr, p ipsec.Protocol, inbound []uint32) {
-	var told []*entry
-	spis := map[*entry][]uint32{}
-	for _, spi := range inbound {
-		id, known := m.pairs.owner(remote, p, spi)
-		var newest *entry
-		for _, e := range m.sas {
-			if e.sa.Established() && e.source() == remote && (!known || e.sa.PeerID() == id) && (newest == nil || e.established > newest.established) {
-				newest = e
-			}
-		}
-		if newest == nil {
-			continue
-		}
-		if spis[newest] == nil {
-			told = append(told, newest)
-		}
-		spis[newest] = append(spis[newest], spi)
-	}
-	m.pairs.removeInbound(remote, p, inbound)
-	for _, e := range told {
-		e.sa.SendDelete(now, p, spis[e])
-		m.after(now, e)
-	}
-}
-
-// DeletePeer deletes the main modes with a peer and tells it. Requests for it fail.
-func (m *Mux) DeletePeer(now time.Time, remote netip.Addr) {
-	m.closeWhere(now, "its policy changed", func(p peer) bool { return p.remote == remote })
-}
-
-// Shutdown deletes all main modes, telling the peers, and fails all requests:
-// the policy has changed, or the host stops. The engine can be used again.
-func (m *Mux) Shutdown(now time.Time) { m.ShutdownFor(now, "its policy changed") }
-
-// ShutdownFor is Shutdown for another reason, for the trace.
-func (m *Mux) ShutdownFor(now time.Time, reason string) {
-	m.closeWhere(now, reason, func(peer) bool { return true })
-	clear(m.pairs)
-}
-
-// LoseLocal ends what there is from an address that the host no longer has: its main
-// modes are gone, requests from it fail, and nobody is told, since nothing can be
-// sent from there. reason is for the trace.
-func (m *Mux) LoseLocal(now time.Time, local netip.Addr, reason string) {
-	m.end(now, ike.Errorf(ike.CodePolicyChange, 0, "%s", reason), false, func(p peer) bool { return p.local == local })
-}
-
-func (m *Mux) closeWhere(now time.Time, reason string, matches func(peer) bool) {
-	m.end(now, ike.Errorf(ike.CodePolicyChange, 0, "the main mode was deleted on this host: %s", reason), true, matches)
-}
-
-func (m *Mux) end(now time.Time, reason error, tell bool, matches func(peer) bool) {
-	for _, p := range m.waitingPeers() {
-		if matches(p) {
-			m.failWaiting(p, reason)
-		}
-	}
-	var gone []*entry
-	for _, e := range m.sas {
-		if matches(e.peer()) {
-			gone = append(gone, e)
-		}
-	}
-	for _, e := range gone {
-		e.sa.Kill(now, "deleted", reason, tell)
-		m.closing(e, reason)
-	}
-}
-
-// closing carries out the last events of an SA that this host closes: its
-// requests fail instead of going on under another main mode.
-func (m *Mux) closing(e *entry, reason error) {
-	for ev, ok := e.sa.NextEvent(); ok; ev, ok = e.sa.NextEvent() {
-		switch ev := ev.(type) {
-		case ike.EventUnserved:
-			m.failed(ike.EventFailed{RequestID: ev.Request.ID, Remote: ev.Request.Remote, Err: reason})
-		case ike.EventFailed:
-			m.failed(ev)
-		default:
-			m.events = append(m.events, ev)
-		}
-	}
-	if e.sa.Dead() {
-		m.remove(e)
-	} else {
-		m.timers.set(e) // Deletes are still to be acknowledged
-	}
 }
