@@ -37,7 +37,7 @@ const (
 
 // notSpoken are vendor IDs of extensions that the lab does not speak. They are not sent, since
 // a peer would take the host at its word.
-var notSpoken = []string{fragmentation, natT02}
+var notSpoken = []string{natT02}
 
 // windowsOnTheWire is what each Windows sends, by the sources and not by the data of the profiles.
 // The order is that of the log of an XP SP2 client. GSSAPI is left out, which goes with Kerberos, and

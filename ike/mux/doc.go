@@ -26,7 +26,7 @@
 // has the proposal that was chosen of message 1 and our vendor IDs. A responder repeats it,
 // as ike-scan measured of each system in its table, which is what makes a spoofed message
 // 1 pay: with the seven sendings of Windows, six times the bytes of a message 1 of Windows, and
-// nine times those of one without vendor IDs. Those measurements are
+// eleven times those of one without vendor IDs. Those measurements are
 // of message 2, of Windows and of others; MS-IKEE, 3.1.5 says the opposite of Windows,
 // and ike.Config.SilentResponder acts on it: then the answer is one. A test has the
 // factors of all profiles.
