@@ -96,6 +96,7 @@ func TestListAsOthersRead(t *testing.T) {
 	}
 	empty := c.list(a, nil)
 	require.Empty(t, empty.Entries)
+	require.NotContains(t, string(empty.Raw), "\x30\x00", "a list of nothing is left out: RFC 5280, Section 5.1.2.6")
 	require.Contains(t, o.run("crl", "-noout", "-text", "-in", o.pem("list.pem", Bundle{Lists: []*RevocationList{empty}})), "No Revoked Certificates")
 }
 

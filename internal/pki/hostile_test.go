@@ -1,6 +1,7 @@
 package pki
 
 import (
+	"bytes"
 	"fmt"
 	"math/big"
 	"testing"
@@ -136,6 +137,18 @@ func TestForgedSignature(t *testing.T) {
 	require.ErrorIs(t, SHA1WithRSA.verify(k.Public(), data, raw(short)), ErrSignature)
 	block[1] = 2
 	require.ErrorIs(t, SHA1WithRSA.verify(k.Public(), data, raw(block)), ErrSignature)
+	// RFC 8017, Section 5.2.2: a representative of the modulus or more is out of range.
+	for seed := byte(1); ; seed++ {
+		k := newKey(t, seed, "rsa-1024").(*rsaPrivate)
+		good, err := SHA1WithRSA.sign(k, data)
+		require.NoError(t, err)
+		more := new(big.Int).Add(new(big.Int).SetBytes(good), k.key.N)
+		if more.BitLen() > 1024 {
+			continue // does not fit
+		}
+		require.ErrorIs(t, SHA1WithRSA.verify(k.Public(), data, more.Bytes()), ErrSignature)
+		break
+	}
 }
 
 // Every proper prefix of what is parsed is an error.
@@ -163,6 +176,12 @@ func TestPrefixes(t *testing.T) {
 		_, _, err := ParsePKCS7(p7[:i])
 		require.Error(t, err)
 	}
+	// RFC 5280, Section 4.1.1.2: the algorithm is the same inside and outside.
+	sha1, sha256 := []byte{0x86, 0xf7, 0x0d, 1, 1, 5}, []byte{0x86, 0xf7, 0x0d, 1, 1, 11}
+	_, err = ParseCertificate(bytes.Replace(r.leaf.Raw, sha1, sha256, 1))
+	require.EqualError(t, err, "pki: bad encoding: a certificate has a signature algorithm inside that differs from the one outside")
+	_, err = ParseRevocationList(bytes.Replace(list.Raw, sha1, sha256, 1))
+	require.ErrorContains(t, err, "differs from the one outside")
 	_, err = ParseCertificate(append(r.leaf.Raw, 0))
 	require.EqualError(t, err, "pki: bad encoding: a certificate has not the form SEQUENCE { tbsCertificate, algorithm, signature }")
 	_, err = ParseCertificate(make([]byte, maxCertificate+1))

@@ -119,6 +119,13 @@ func TestNameDER(t *testing.T) {
 	der, err := n.Marshal()
 	require.NoError(t, err)
 	require.Equal(t, "3056310b3009060355040613025553310b300906035504080c025741310c300a060355040a0c034c6162310d300b06035504030c04526f6f74311d301b06092a864886f70d010901160e6361406c61622e6578616d706c65", hex.EncodeToString(der))
+	// The attributes of one part are sorted (X.690, Section 11.6), however they are written.
+	ab, err := mustName(t, "CN=a+O=b").Marshal()
+	require.NoError(t, err)
+	ba, err := mustName(t, "O=b+CN=a").Marshal()
+	require.NoError(t, err)
+	require.Equal(t, ab, ba)
+	require.Equal(t, "30163114300806035504031301613008060355040a130162", hex.EncodeToString(ab))
 	for i := range der {
 		_, err := ParseNameDER(der[:i])
 		require.Error(t, err)

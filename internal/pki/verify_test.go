@@ -182,6 +182,14 @@ var chains = []struct {
 	{name: "path length 2, three intermediates", want: PathLength, openssl: "25@4", make: func(c *ca) chain { return c.long(3, 2) }},
 	{name: "path length 3, three intermediates", length: 5, openssl: "ok", make: func(c *ca) chain { return c.long(3, 3) }},
 
+	{name: "path length 0, the root's new key signed with the old", length: 3, openssl: "ok",
+		make: func(c *ca) chain {
+			a, r := c.pair(pathLen(0))
+			renewed := c.below(a, rootName, "rsa-1024", 3, pathLen(0))
+			r.sent, r.leaf = []*Certificate{renewed.Certificate}, c.leaf(renewed, "CN=hosta", "rsa-1024", 2)
+			return *r
+		}},
+
 	// Extensions of the leaf. No usage for IPsec is demanded: claim C214.
 	{name: "usage for keys only", want: WrongUsage, openssl: "ok", differs: "no purpose is asked",
 		make: func(c *ca) chain {
@@ -243,6 +251,10 @@ var chains = []struct {
 	{name: "strict, on hold", want: Revoked, openssl: "23@0",
 		make: func(c *ca) chain {
 			return c.revoked(CRLStrict, func(t *ListTemplate) { t.Entries[0].Reason = CertificateHold })
+		}},
+	{name: "strict, removed from the list", length: 2, openssl: "ok",
+		make: func(c *ca) chain {
+			return c.revoked(CRLStrict, func(t *ListTemplate) { t.Entries[0].Reason = RemoveFromCRL })
 		}},
 	{name: "strict, list out of date", want: NoCRL, openssl: "12@0 12@1",
 		make: func(c *ca) chain {
