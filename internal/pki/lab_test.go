@@ -1,8 +1,10 @@
 package pki
 
 import (
+	"bytes"
 	"io"
 	"math/big"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -105,4 +107,88 @@ func pathLen(n int) func(*Template) {
 func notAuthority(t *Template) { t.Authority = &BasicConstraints{false, -1} }
 func extension(e Extension) func(*Template) {
 	return func(t *Template) { t.Extensions = append(t.Extensions, e) }
+}
+
+// purposes are extended usages by name or number.
+func purposes(names ...string) (out []OID) {
+	for _, n := range names {
+		oid, err := ParseExtendedUsage(n)
+		if err != nil {
+			panic(err)
+		}
+		out = append(out, oid)
+	}
+	return out
+}
+
+const rootName = "CN=Lab Root, O=Lab"
+
+// pair is a root, changed, and its leaf, with a computer that trusts the root and a rule that names it.
+func (c *ca) pair(change ...func(*Template)) (*Authority, *chain) {
+	c.t.Helper()
+	a := c.root(rootName, "rsa-1024", 1, change...)
+	var same []func(*Template)
+	for _, f := range change {
+		var t Template
+		if f(&t); t.Hash != "" {
+			same = append(same, f)
+		}
+	}
+	return a, &chain{leaf: c.leaf(a, "CN=hosta.lab.example", "rsa-1024", 2, same...), at: now,
+		store: Store{Roots: []*Certificate{a.Certificate}}, rule: Rule{Roots: []Name{a.Certificate.Subject}}}
+}
+
+// another is a store of roots that has only one of somebody else.
+func (c *ca) another() []*Certificate {
+	return []*Certificate{c.root("CN=Another Root", "rsa-1024", 8).Certificate}
+}
+
+type threeLevels struct {
+	chain
+	top, mid *Authority
+}
+
+// three has an intermediate, changed, that nobody has yet.
+func (c *ca) three(change ...func(*Template)) *threeLevels {
+	c.t.Helper()
+	a, r := c.pair()
+	mid := c.below(a, "CN=Lab Issuing, O=Lab", "rsa-1024", 3, change...)
+	r.leaf = c.leaf(mid, "CN=hosta.lab.example", "rsa-1024", 2)
+	return &threeLevels{*r, a, mid}
+}
+
+// long has a root that limits the path, and intermediates, all sent.
+func (c *ca) long(intermediates, limit int) chain {
+	c.t.Helper()
+	a, r := c.pair(pathLen(limit))
+	for i := range intermediates {
+		a = c.below(a, "CN=Level "+strconv.Itoa(i), "rsa-1024", byte(10+i))
+		r.sent = append(r.sent, a.Certificate)
+	}
+	r.leaf = c.leaf(a, "CN=hosta.lab.example", "rsa-1024", 2)
+	return *r
+}
+
+// listed has a list of the root that names another certificate.
+func (c *ca) listed(level CRLCheck, change func(*ListTemplate)) chain {
+	c.t.Helper()
+	a, r := c.pair()
+	r.lists, r.rule.CRLCheck = []*RevocationList{c.list(a, change, c.leaf(a, "CN=hostb", "rsa-1024", 2))}, level
+	return *r
+}
+
+func (c *ca) revoked(level CRLCheck, change func(*ListTemplate)) chain {
+	c.t.Helper()
+	a, r := c.pair()
+	r.lists, r.rule.CRLCheck = []*RevocationList{c.list(a, change, r.leaf)}, level
+	return *r
+}
+
+// altered has another name in the certificate, and the old signature.
+func altered(t testing.TB, c *Certificate) *Certificate {
+	t.Helper()
+	der := bytes.Replace(c.Raw, []byte("hosta"), []byte("hostb"), 1)
+	require.NotEqual(t, c.Raw, der)
+	out, err := ParseCertificate(der)
+	return must(t, out, err)
 }
