@@ -48,3 +48,15 @@ func TestVerifyAsOpenSSL(t *testing.T) {
 		})
 	}
 }
+
+func BenchmarkVerify(b *testing.B) {
+	c := newCA(b)
+	r := c.three()
+	r.rule.CRLCheck = CRLStrict
+	r.store.Lists = []*RevocationList{c.list(r.top, nil), c.list(r.mid, nil)}
+	peer := Peer{Certificates: [][]byte{r.leaf.Raw, r.mid.Certificate.Raw}}
+	for b.Loop() {
+		_, err := r.store.VerifyPeer(peer, now, r.rule)
+		require.NoError(b, err)
+	}
+}
