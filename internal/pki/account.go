@@ -22,7 +22,7 @@ const maxComputerName = 15
 
 // AccountOf maps a certificate to a computer account, as Windows Server 2003 does
 // when a rule asks for it: by the user principal name in the subject alternative
-// name, else by the first DNS name of it ([MS-GPIPSEC], Section 2.2.1.2, has the
+// name, else by the first DNS name of it (MS-GPIPSEC 2.2.1.2 has the
 // flag of the rule). A principal name is HOSTA$@domain or host/hosta.domain, with @domain or
 // not. The account is the first label of a DNS name, in upper case, cut to 15
 // characters; the other labels are its domain. That other forms are no account

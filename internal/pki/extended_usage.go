@@ -2,7 +2,6 @@ package pki
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 )
 
@@ -33,16 +32,8 @@ func ParseExtendedUsage(s string) (OID, error) {
 		}
 		names = append(names, u.name)
 	}
-	var oid OID
-	for part := range strings.SplitSeq(s, ".") {
-		n, err := strconv.ParseUint(part, 10, 31)
-		if err != nil {
-			return nil, fmt.Errorf("pki: %q is no purpose of a key: want one of %s, or a number such as 1.3.6.1.5.5.7.3.1", s, strings.Join(names, ", "))
-		}
-		oid = append(oid, int(n))
+	if oid, ok := parseOID(s); ok {
+		return oid, nil
 	}
-	if len(oid) < 2 || oid[0] > 2 || oid[0] < 2 && oid[1] > 39 {
-		return nil, fmt.Errorf("pki: %q is no object identifier", s)
-	}
-	return oid, nil
+	return nil, fmt.Errorf("pki: %q is no purpose of a key: want one of %s, or a number such as 1.3.6.1.5.5.7.3.1", s, strings.Join(names, ", "))
 }

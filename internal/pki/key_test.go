@@ -56,8 +56,9 @@ func TestKeysSign(t *testing.T) {
 }
 
 func TestSameStreamSameKey(t *testing.T) {
-	for _, kind := range append(kinds, "rsa-4096") {
-		a, err := MarshalPrivateKey(newKey(t, 7, kind))
+	for _, kind := range append(kinds, "rsa-3072") {
+		first := newKey(t, 7, kind)
+		a, err := MarshalPrivateKey(first)
 		require.NoError(t, err)
 		b, err := MarshalPrivateKey(newKey(t, 7, kind))
 		require.NoError(t, err)
@@ -65,7 +66,7 @@ func TestSameStreamSameKey(t *testing.T) {
 
 		k, err := ParsePrivateKey(a)
 		require.NoError(t, err)
-		require.True(t, sameKey(k.Public(), newKey(t, 7, kind).Public()))
+		require.True(t, sameKey(k.Public(), first.Public()))
 		b, err = MarshalPrivateKey(k)
 		require.NoError(t, err)
 		require.Equal(t, a, b, kind)

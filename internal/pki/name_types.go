@@ -1,9 +1,6 @@
 package pki
 
-import (
-	"strconv"
-	"strings"
-)
+import "strings"
 
 // attributeType is one kind of attribute and what it is called.
 type attributeType struct {
@@ -71,15 +68,7 @@ func typeNamed(s string) (OID, bool) {
 	if len(s) > 4 && strings.EqualFold(s[:4], "OID.") {
 		s = s[4:]
 	}
-	var oid OID
-	for arc := range strings.SplitSeq(s, ".") {
-		n, err := strconv.ParseUint(arc, 10, 31)
-		if err != nil || len(arc) > 1 && arc[0] == '0' {
-			return nil, false
-		}
-		oid = append(oid, int(n))
-	}
-	return oid, len(oid) >= 2 && (oid[0] < 2 && oid[1] < 40 || oid[0] == 2)
+	return parseOID(s)
 }
 
 // rank of an attribute that is not in the table is that of a leaf.

@@ -1,6 +1,10 @@
 package pki
 
-import "encoding/asn1"
+import (
+	"encoding/asn1"
+	"strconv"
+	"strings"
+)
 
 // OID is an object identifier.
 type OID = asn1.ObjectIdentifier
@@ -37,11 +41,15 @@ var (
 	oidUPN = OID{1, 3, 6, 1, 4, 1, 311, 20, 2, 3}
 )
 
-// Purposes of an extended key usage.
-var (
-	UsageServer          = OID{1, 3, 6, 1, 5, 5, 7, 3, 1} // RFC 5280, Section 4.2.1.12
-	UsageClient          = OID{1, 3, 6, 1, 5, 5, 7, 3, 2}
-	UsageIPsecEndSystem  = OID{1, 3, 6, 1, 5, 5, 7, 3, 5} // RFC 2459, Section 4.2.1.13; deprecated by RFC 4945, Section 5.1.3.12
-	UsageIPsecIKE        = OID{1, 3, 6, 1, 5, 5, 7, 3, 17}
-	UsageIKEIntermediate = OID{1, 3, 6, 1, 5, 5, 8, 2, 2} // what the IPsec templates of Windows put in
-)
+// parseOID reads numbers in dots, without zeros before them.
+func parseOID(s string) (OID, bool) {
+	var oid OID
+	for arc := range strings.SplitSeq(s, ".") {
+		n, err := strconv.ParseUint(arc, 10, 31)
+		if err != nil || len(arc) > 1 && arc[0] == '0' {
+			return nil, false
+		}
+		oid = append(oid, int(n))
+	}
+	return oid, len(oid) >= 2 && (oid[0] < 2 && oid[1] < 40 || oid[0] == 2) // X.660, Section 7.6
+}
