@@ -2,6 +2,7 @@ package ike
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
@@ -54,7 +55,16 @@ func (c MainModeChoice) alternative() trace.Alternative {
 	a.Transform, a.Lifetime = fmt.Sprint(c.Transform.Number), durations(payload.ProtocolISAKMP, c.Transform.Attributes)
 	if c.Proposal.Cipher != "" && c.Proposal.Hash != "" {
 		a.Proposal = c.String()
+		return a
 	}
+	var values []string // in the words of the registry
+	for _, attribute := range c.Transform.Attributes {
+		if !isLife(payload.ProtocolISAKMP, attribute.Type) && len(values) < 8 {
+			_, value := payload.AttributeName(payload.ProtocolISAKMP, attribute)
+			values = append(values, value)
+		}
+	}
+	a.Proposal = strings.Join(values, "/")
 	return a
 }
 
@@ -66,10 +76,9 @@ func (c MainModeChoice) differences(own MainModeChoice) (d differences) {
 	return d
 }
 
-// ExplainMainModeLifetime says how the lifetime of a main mode came about. kept is
-// what this side ends it after, told the lifetime that a responder has asked for.
-func ExplainMainModeLifetime(choice MainModeChoice, own ipsec.Lifetime, kept ipsec.Lifetime, initiator bool) trace.Lifetimes {
-	offered := ipsec.Lifetime{Duration: choice.Lifetime, Kilobytes: choice.Kilobytes}
+// ExplainMainModeLifetime says how the lifetime of a main mode came about: of what was
+// offered and what the own policy has, this side keeps to the last.
+func ExplainMainModeLifetime(offered, own, kept ipsec.Lifetime, initiator bool) trace.Lifetimes {
 	l := trace.Lifetimes{Offered: offered.String(), Kept: kept.String()}
 	switch {
 	case initiator && kept != offered:

@@ -83,7 +83,7 @@ func (c QuickModeChoice) alternative(offer *payload.SA) trace.Alternative {
 	a := trace.Alternative{Number: int(c.number)}
 	var names, numbers, lives []string
 	for _, w := range c.wire {
-		names = append(names, strings.TrimPrefix(payload.TransformName(w.protocol, w.transform.ID), w.protocol.String()+" "))
+		names = append(names, payload.TransformName(w.protocol, w.transform.ID))
 		numbers = append(numbers, fmt.Sprint(w.transform.Number))
 		if l := durations(w.protocol, w.transform.Attributes); len(lives) == 0 || lives[len(lives)-1] != l {
 			lives = append(lives, l)
@@ -124,7 +124,7 @@ func (c QuickModeChoice) differences(q QuickMode, own ipsec.Proposal, mainMode u
 	case pfsOther:
 		d.compare("PFS", PFSWords(c.Group), PFSWords(q.PFSGroupUnder(mainMode)))
 	case pfsUnwanted:
-		d = append(d, "PFS "+PFSWords(c.Group)+" instead of none, and this host's policy must be matched")
+		d = append(d, "PFS "+PFSWords(c.Group)+" instead of none: more than the policy asks for is refused here")
 	case pfsUnsupported:
 		d = append(d, fmt.Sprintf("PFS group %d, which is unsupported", c.Group))
 	}

@@ -61,7 +61,9 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 	}
 	sa.heard(m, 1, "")
 	sa.negotiated("started", nil)
-	if sa.choice, err = ike.SelectMainMode(offer, policy, env.Config.Preference); err != nil {
+	sa.choice, err = ike.SelectMainMode(offer, policy, env.Config.Preference)
+	sa.judged(offer)
+	if err != nil {
 		sa.refuse(now, err)
 		return sa
 	}

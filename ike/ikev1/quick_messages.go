@@ -97,7 +97,9 @@ func (q *quick) respond(now time.Time, m *message) error {
 	}
 	q.policy.PFSless = cfg.PFSMustMatch
 	var err error
-	if q.choice, err = ike.SelectQuickMode(q.offer, q.policy, sa.choice.Proposal.Group, cfg.Preference); err != nil {
+	q.choice, err = ike.SelectQuickMode(q.offer, q.policy, sa.choice.Proposal.Group, cfg.Preference)
+	q.judged()
+	if err != nil {
 		return err
 	}
 	// In transport mode nobody negotiates for somebody else (RFC 2409, Section 5.5: identities of clients need a tunnel).
