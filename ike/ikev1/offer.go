@@ -18,6 +18,7 @@ func Initiate(env *Env, now time.Time, local, remote netip.AddrPort, policy ike.
 	if sa.offer, err = ike.OfferMainMode(policy); err != nil {
 		return nil, err
 	}
+	env.Config.Form(sa.offer)
 	if sa.cookies.Initiator, err = env.newCookie(); err != nil {
 		return nil, err
 	}

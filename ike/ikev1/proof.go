@@ -98,7 +98,7 @@ func (sa *SA) shortened() []payload.Payload {
 	}
 	sa.offered = offered
 	sa.choice.Lifetime, sa.choice.Kilobytes = l.Duration, l.Kilobytes
-	return []payload.Payload{ike.ResponderLifetime(payload.ProtocolISAKMP, sa.spi(), l)}
+	return []payload.Payload{sa.env.Config.ResponderLifetime(payload.ProtocolISAKMP, sa.spi(), l)}
 }
 
 func (sa *SA) message6(now time.Time, m *message) error {

@@ -275,6 +275,7 @@ func (q *quick) start(now time.Time) error {
 	if q.offer, err = ike.OfferQuickMode(q.policy, group, q.spiOf); err != nil {
 		return err
 	}
+	cfg.Form(q.offer)
 	ps := []payload.Payload{q.offer, payload.Nonce{Data: q.ni}}
 	if group != 0 {
 		if q.private, err = suite.GroupNumbered(group).GenerateKey(cfg.Rand); err != nil {

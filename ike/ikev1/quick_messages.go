@@ -117,7 +117,7 @@ func (q *quick) respond(now time.Time, m *message) error {
 	if q.choice.Shortened {
 		for _, t := range q.choice.Proposal.Transforms {
 			spi := binary.BigEndian.AppendUint32(nil, q.spiOf(t.Protocol))
-			ps = append(ps, ike.ResponderLifetime(payload.ProtocolID(t.Protocol), spi, q.choice.Proposal.Lifetime))
+			ps = append(ps, cfg.ResponderLifetime(payload.ProtocolID(t.Protocol), spi, q.choice.Proposal.Lifetime))
 		}
 	}
 	ps = append(ps, payload.Nonce{Data: q.nr})
