@@ -138,18 +138,28 @@ func (d Decision) RefusedByPeer(why string) Decision {
 }
 
 // differences are where an offered alternative differs from an entry of a policy.
-type differences []string
+type differences struct {
+	phrases  []string
+	distance int
+}
+
+// another is as far away as another algorithm; another length of key is half of that.
+const another = 2
+
+func (d *differences) add(phrase string, distance int) {
+	d.phrases, d.distance = append(d.phrases, phrase), d.distance+distance
+}
 
 func (d *differences) compare(what, offered, own string) {
 	if offered != own {
-		*d = append(*d, what+" "+offered+" instead of "+own)
+		d.add(what+" "+offered+" instead of "+own, another)
 	}
 }
 
 // compareCipher tells a key length from another cipher.
 func (d *differences) compareCipher(offered, own string) {
 	if a, b := aesBits(offered), aesBits(own); a != "" && b != "" && a != b && strings.Replace(offered, a, b, 1) == own {
-		d.compare("key length", a, b)
+		d.add("key length "+a+" instead of "+b, another/2)
 		return
 	}
 	d.compare("cipher", offered, own)
@@ -165,19 +175,19 @@ func aesBits(cipher string) string {
 	return ""
 }
 
-// nearest is what the entry with the fewest differences says, the first of equals.
+// nearest is where an alternative differs from the entry that it is nearest to, the first of equals.
 func nearest(entries int, compare func(i int) (differences, string)) string {
 	var best differences
 	name := ""
 	for i := range entries {
-		if d, entry := compare(i); name == "" || len(d) < len(best) {
+		if d, entry := compare(i); name == "" || d.distance < best.distance {
 			best, name = d, entry
 		}
 	}
 	if name == "" {
 		return "the policy accepts nothing"
 	}
-	return strings.Join(best, ", ") + "; the nearest of the policy is " + name
+	return strings.Join(best.phrases, ", ") + "; the nearest of the policy is " + name
 }
 
 // unread is the reason for what no policy can accept.

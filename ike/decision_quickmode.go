@@ -124,9 +124,9 @@ func (c QuickModeChoice) differences(q QuickMode, own ipsec.Proposal, mainMode u
 	case pfsOther:
 		d.compare("PFS", PFSWords(c.Group), PFSWords(q.PFSGroupUnder(mainMode)))
 	case pfsUnwanted:
-		d = append(d, "PFS "+PFSWords(c.Group)+" instead of none: more than the policy asks for is refused here")
+		d.add("PFS "+PFSWords(c.Group)+" instead of none: more than the policy asks for is refused here", another)
 	case pfsUnsupported:
-		d = append(d, fmt.Sprintf("PFS group %d, which is unsupported", c.Group))
+		d.add(fmt.Sprintf("PFS group %d, which is unsupported", c.Group), another)
 	}
 	return d
 }
