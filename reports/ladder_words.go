@@ -127,7 +127,7 @@ func (w *words) offer(a *account) {
 	total := len(by.Offered) + by.Omitted
 	for i, o := range by.Offered {
 		if o.Verdict == trace.Chosen && total > 1 {
-			w.Tag = tag{"good", fmt.Sprintf("%d of %d chosen", i+1, total)}
+			w.Tag = tag{"good", fmt.Sprintf("choice %d of %d", i+1, total)}
 		}
 		if o.Verdict == trace.Chosen {
 			return
@@ -159,15 +159,15 @@ func (d *decisionView) lifetime(by testimony) {
 	if l.Kept == "" {
 		return
 	}
-	own := "policy of " + by.node
+	own := "in the policy of " + by.node
 	if by.Role == "initiator" {
 		own = "asked for by the responder"
 	}
-	value := fmt.Sprintf("offered %s, ", l.Offered)
+	value := l.Offered + " offered, "
 	if l.Own != "" {
-		value += fmt.Sprintf("%s %s, ", own, l.Own)
+		value += l.Own + " " + own + ", "
 	}
-	d.fact("Lifetime", value+fmt.Sprintf("kept %s: %s", l.Kept, l.Why))
+	d.fact("Lifetime", fmt.Sprintf("%s%s kept (%s)", value, l.Kept, l.Why))
 }
 
 // proof is what one side shows of itself, and what the other makes of it.
@@ -221,7 +221,7 @@ func (w *words) proof(prover, judge testimony) {
 		class = "note"
 	}
 	if judge.State == "failed" && judged.State != "proved" {
-		p.Bad, class = judge.Reason, "bad"
+		p.Heading, p.Bad, class = name+" tries to prove who it is", judge.Reason, "bad"
 	}
 	w.Tag = tag{class, first(own.Identity, judged.Identity) + " by " + method}
 	w.Proof = p
