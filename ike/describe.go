@@ -35,7 +35,7 @@ func describe(p payload.Payload, vendors []payload.VendorID) trace.Field {
 	case payload.Hash:
 		f.Value = hex(p.Data)
 	case payload.ID:
-		f.Value = p.String()
+		f.Value = DescribeID(p)
 		f.Fields = []trace.Field{{Name: "ID Type", Value: p.IDType.String()}, {Name: "Protocol ID", Value: fmt.Sprint(p.Protocol)},
 			{Name: "Port", Value: fmt.Sprint(p.Port)}}
 	case payload.Certificate:

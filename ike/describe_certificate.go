@@ -40,6 +40,16 @@ func DescribeAuthority(der []byte) string {
 	return n.String()
 }
 
+// DescribeID is an identity in words: that of a certificate is a name, given in DER.
+func DescribeID(id payload.ID) string {
+	if id.IDType == payload.IDDERDN {
+		if n, err := pki.ParseNameDER(id.Data); err == nil {
+			return n.String()
+		}
+	}
+	return id.String()
+}
+
 func certificateFields(c payload.Certificate) []trace.Field {
 	d := DescribeCertificate(c)
 	var fs []trace.Field

@@ -60,10 +60,10 @@ func (sa *SA) explain(n *trace.Negotiation, err error) {
 		a.Requested = append(a.Requested, ike.DescribeAuthority(name))
 	}
 	if sa.showing {
-		a.Own.Identity, a.Own.State = sa.ownID.String(), "sent"
+		a.Own.Identity, a.Own.State = ike.DescribeID(sa.ownID), "sent"
 	}
 	if sa.claimed.IDType != 0 {
-		a.Peer.Identity, a.Peer.State = sa.claimed.String(), "claimed"
+		a.Peer.Identity, a.Peer.State = ike.DescribeID(sa.claimed), "claimed"
 	}
 	if sa.peerID != "" {
 		a.Peer.State = "proved"
