@@ -118,6 +118,7 @@ func (c QuickModeChoice) differences(q QuickMode, own ipsec.Proposal, mainMode u
 				d.compareCipher(t.Cipher, o.Cipher)
 			}
 			d.compare(t.Protocol.String()+" integrity", orNone(t.Auth), orNone(o.Auth))
+			d.compare(t.Protocol.String()+" sequence numbers of", sequenceBits(t), sequenceBits(o))
 		}
 	}
 	switch pfsFault(q, c.Group, mainMode) {
@@ -137,6 +138,13 @@ func PFSWords(group uint16) string {
 		return "none"
 	}
 	return fmt.Sprintf("group %d", group)
+}
+
+func sequenceBits(t ipsec.Transform) string {
+	if t.ESN {
+		return "64 bits"
+	}
+	return "32 bits"
 }
 
 func orNone(s string) string {

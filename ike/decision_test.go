@@ -127,6 +127,8 @@ func TestExplainQuickMode(t *testing.T) {
 		{"in common", one, []payload.Proposal{esp(1, des3, mode, transport, auth, sha)}, name + " | chosen: the only one that the policy accepts: entry 1 of 1 in the policy\n"},
 		{"without integrity", one, []payload.Proposal{esp(1, des3, mode, transport)}, "1.1 ESP[3des-cbc], transport | refused: ESP integrity none instead of hmac-sha1-96" + near + "\n"},
 		{"integrity", one, []payload.Proposal{esp(1, des3, mode, transport, auth, md5)}, "1.1 ESP[3des-cbc,hmac-md5-96], transport | refused: ESP integrity hmac-md5-96 instead of hmac-sha1-96" + near + "\n"},
+		{"extended sequence numbers", one, []payload.Proposal{esp(1, des3, mode, transport, auth, sha, payload.AttrSAESN, payload.ESN64)},
+			"1.1 ESP[3des-cbc,hmac-sha1-96,esn], transport | refused: ESP sequence numbers of 64 bits instead of 32 bits" + near + "\n"},
 		{"encapsulation", one, []payload.Proposal{esp(1, des3, mode, tunnel, auth, sha)}, "1.1 ESP[3des-cbc,hmac-sha1-96], tunnel | refused: encapsulation tunnel instead of transport" + near + "\n"},
 		{"no PFS where it is demanded", pfs, []payload.Proposal{esp(1, des3, mode, transport, auth, sha)}, name + " | refused: PFS none instead of group 2" + near + ", PFS group 2\n"},
 		{"another group", pfs, []payload.Proposal{esp(1, des3, mode, transport, auth, sha, payload.AttrSAGroup, 1)}, name + ", PFS group 1 | refused: PFS group 1 instead of group 2" + near + ", PFS group 2\n"},
