@@ -34,7 +34,8 @@ sim                      -> internal/trace, internal/pcapng, internal/ipv6
 # The protocols. ike and esp never import each other: only hosts joins them.
 ike/mux                  -> ike/ikev1
 ike/ikev1                -> ike
-ike                      -> ike/payload, internal/suite, internal/trace
+# Certificates are read there to be described; what they are worth, hosts say.
+ike                      -> ike/payload, internal/pki, internal/suite, internal/trace
 ike/payload              -> internal/ipsec
 esp                      -> esp/replay, internal/classifier, internal/recent, internal/suite, internal/trace
 

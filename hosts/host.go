@@ -41,6 +41,7 @@ type Config struct {
 	SilentResponder bool   // see ike.Config
 	ResponderOrder  bool   // see ike.Preference
 	ShortenMainMode bool   // see ike.Config
+	ShortDurations  bool   // likewise
 
 	PFSMustMatch     bool // likewise
 	NoInitialContact bool // likewise

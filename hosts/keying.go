@@ -80,6 +80,7 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		SilentResponder: c.SilentResponder,
 		Preference:      preference,
 		ShortenMainMode: c.ShortenMainMode,
+		ShortDurations:  c.ShortDurations,
 
 		PFSMustMatch:     c.PFSMustMatch,
 		NoInitialContact: c.NoInitialContact,

@@ -110,6 +110,39 @@ func ResponderLifetime(p payload.ProtocolID, spi []byte, l ipsec.Lifetime) paylo
 	}
 }
 
+// ResponderLifetime is that notification in the form that the configuration gives durations.
+func (c *Config) ResponderLifetime(p payload.ProtocolID, spi []byte, l ipsec.Lifetime) payload.Notify {
+	n := ResponderLifetime(p, spi, l)
+	if c.ShortDurations {
+		as := lifeAttributes(p, l)
+		shorten(p, as)
+		n.Data = payload.AppendAttributes(nil, as)
+	}
+	return n
+}
+
+// Form puts the durations of an offer into the form that the configuration gives them.
+func (c *Config) Form(offer *payload.SA) {
+	if !c.ShortDurations {
+		return
+	}
+	for _, p := range offer.Proposals {
+		for _, t := range p.Transforms {
+			shorten(p.Protocol, t.Attributes)
+		}
+	}
+}
+
+// shorten makes basic attributes of the durations that fit into two bytes.
+func shorten(p payload.ProtocolID, as []payload.Attribute) {
+	_, duration := lifeClasses(p)
+	for i, a := range as {
+		if v, ok := a.Uint(); ok && a.Type == duration && v <= math.MaxUint16 {
+			as[i] = payload.BasicAttribute(a.Type, uint16(v))
+		}
+	}
+}
+
 // ReadResponderLifetime reads such a notification.
 func ReadResponderLifetime(n payload.Notify) (ipsec.Lifetime, error) {
 	as, err := payload.ParseAttributes(n.Data)

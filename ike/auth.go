@@ -80,7 +80,15 @@ type Credential struct {
 	Identity Identity
 	Chain    []payload.Certificate // what the peer is shown, our own certificate first
 	Key      PrivateKey
+
+	// Explanation says in sentences, for the trace, why it is this certificate, and what
+	// was wrong with others.
+	Explanation []string
 }
+
+// Explained may be implemented by the PublicKey of a peer: sentences for the trace that say by
+// what its certificate was judged.
+type Explained interface{ Explain() []string }
 
 // PrivateKey is a key of ours.
 type PrivateKey interface {

@@ -34,6 +34,10 @@ type Config struct {
 	// that is shorter, and say so with RESPONDER-LIFETIME (RFC 2407, Section 4.6.3.1).
 	// Else it takes what is offered without a word, as HP's J4256-90025, p. 44 saw Windows do.
 	ShortenMainMode bool
+	// ShortDurations has life durations that fit into two bytes sent as basic attributes (TV).
+	// Both forms are allowed (RFC 2409, Appendix A; RFC 2407, Section 4.5) and understood; else
+	// all are variable ones (TLV), as implementations in the field send them.
+	ShortDurations bool
 	// PFSMustMatch has the responder of a quick mode refuse perfect forward secrecy that its
 	// policy does not ask for. Else it accepts, as that is only stronger; what Windows does is
 	// not published.

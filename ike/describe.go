@@ -35,15 +35,15 @@ func describe(p payload.Payload, vendors []payload.VendorID) trace.Field {
 	case payload.Hash:
 		f.Value = hex(p.Data)
 	case payload.ID:
-		f.Value = p.String()
+		f.Value = DescribeID(p)
 		f.Fields = []trace.Field{{Name: "ID Type", Value: p.IDType.String()}, {Name: "Protocol ID", Value: fmt.Sprint(p.Protocol)},
 			{Name: "Port", Value: fmt.Sprint(p.Port)}}
 	case payload.Certificate:
 		f.Value = p.Encoding.String()
-		f.Fields = []trace.Field{{Name: "Certificate Data", Value: hex(p.Data)}}
+		f.Fields = certificateFields(p)
 	case payload.CertificateRequest:
 		f.Value = p.Encoding.String()
-		f.Fields = []trace.Field{{Name: "Certificate Authority", Value: hex(p.Authority)}}
+		f.Fields = []trace.Field{{Name: "Certificate Authority", Value: DescribeAuthority(p.Authority)}}
 	case payload.Signature:
 		f.Value = hex(p.Data)
 	case payload.Notify:

@@ -50,7 +50,7 @@ func TestDescribe(t *testing.T) {
 		{payload.Raw{T: 133, Data: []byte{1}}, "payload type 133: 01\n"},
 		{payload.Signature{Data: []byte{5}}, "Signature: 05\n"},
 		{payload.Certificate{Encoding: payload.CertX509Signature, Data: []byte{0x30}}, "Certificate: X.509 Certificate - Signature\n  Certificate Data: 30\n"},
-		{payload.CertificateRequest{Encoding: payload.CertCRL}, "Certificate Request: Certificate Revocation List (CRL)\n  Certificate Authority:\n"},
+		{payload.CertificateRequest{Encoding: payload.CertCRL}, "Certificate Request: Certificate Revocation List (CRL)\n  Certificate Authority: any authority\n"},
 		{notify(payload.NotifyRUThere, 0, 0, 1, 0), "Notification: R-U-THERE" + head + "  Sequence Number: 256\n"},
 		{notify(payload.NotifyReplayStatus, 0, 0, 0, 1), "Notification: REPLAY-STATUS" + head + "  Replay Detection: enabled\n"},
 		{notify(payload.NotifyMSStatus, 0, 0, 0x35, 0xe9), "Notification: NOTIFY_STATUS" + head + "  Windows Error Code: 13801 (ERROR_IPSEC_IKE_AUTH_FAIL)\n"},

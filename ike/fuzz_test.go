@@ -10,6 +10,7 @@ import (
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
 // FuzzOffer: whatever SA payload comes as an offer, the choice from it is one of
@@ -59,6 +60,7 @@ func FuzzOffer(f *testing.F) {
 				}
 			}
 		}
+		wantVerdict(t, ike.ExplainMainMode(offer, everything, by, c), err)
 		_, err = ike.MatchMainMode(offer, mm)
 		if err != nil {
 			wantRefusal(t, err)
@@ -68,6 +70,7 @@ func FuzzOffer(f *testing.F) {
 			own := quick
 			own.PFS = pfs
 			c, err := ike.SelectQuickMode(offer, own, 2, by)
+			wantVerdict(t, ike.ExplainQuickMode(offer, own, 2, by, c), err)
 			if err != nil {
 				wantRefusal(t, err)
 				continue
@@ -144,4 +147,18 @@ func FuzzDescribe(f *testing.F) {
 		require.Len(t, fields, len(chain))
 		require.Less(t, len(lines(fields, "")), 1000+100*len(b))
 	})
+}
+
+// wantVerdict: exactly one alternative is chosen if selection has chosen one, and each has a reason.
+func wantVerdict(t *testing.T, d ike.Decision, err error) {
+	t.Helper()
+	chosen := 0
+	for _, a := range d.Alternatives {
+		require.NotEmpty(t, a.Reason)
+		if a.Verdict == trace.Chosen {
+			chosen++
+		}
+	}
+	require.Equal(t, err == nil, chosen == 1, "%d chosen, and %v", chosen, err)
+	require.LessOrEqual(t, len(d.Alternatives), 49)
 }

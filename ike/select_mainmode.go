@@ -2,7 +2,9 @@ package ike
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -34,6 +36,8 @@ type MainModeChoice struct {
 	Number    uint8             // of the proposal
 	Transform payload.Transform // unmodified, RFC 2409, Section 5
 	Method    AuthMethod        // of authentication
+
+	place int // among the alternatives of the offer, from 1
 }
 
 // String is the proposal and the method of authentication.
@@ -175,24 +179,14 @@ func SelectMainMode(offer *payload.SA, m MainMode, by Preference) (MainModeChoic
 	var choice MainModeChoice
 	own := m.transforms()
 	best := len(own)
-	for _, p := range offer.Proposals {
-		if p.Protocol != payload.ProtocolISAKMP {
-			offered = append(offered, p.Protocol.String())
+	for c, err := range mainModeAlternatives(offer) {
+		if err != nil {
+			offered = append(offered, err.Error())
 			continue
 		}
-		for _, t := range p.Transforms {
-			c, err := readMainMode(t)
-			if err != nil {
-				offered = append(offered, err.Error())
-				continue
-			}
-			offered = append(offered, c.String())
-			i := slices.IndexFunc(own, func(o MainModeChoice) bool { return o.same(c) })
-			if i < 0 || i >= best || c.Proposal.Check() != nil {
-				continue
-			}
+		offered = append(offered, c.String())
+		if i := c.rank(own); i >= 0 && i < best {
 			choice, best = c, i
-			choice.Number = p.Number
 			if by == InitiatorsOrder {
 				return choice, nil
 			}
@@ -209,19 +203,48 @@ func SelectMainMode(offer *payload.SA, m MainMode, by Preference) (MainModeChoic
 		"no main mode proposal in common: peer offers %s, policy accepts %s", list(offered), list(accepted))
 }
 
+// mainModeAlternatives are the transforms of an offer in its order, as far as they can be
+// understood. The error is a short phrase for a list.
+func mainModeAlternatives(offer *payload.SA) iter.Seq2[MainModeChoice, error] {
+	return func(yield func(MainModeChoice, error) bool) {
+		place := 0
+		for _, p := range offer.Proposals {
+			if p.Protocol != payload.ProtocolISAKMP {
+				if place++; !yield(MainModeChoice{Number: p.Number, place: place}, errors.New(p.Protocol.String())) {
+					return
+				}
+				continue
+			}
+			for _, t := range p.Transforms {
+				c, err := readMainMode(t)
+				place++
+				c.Number, c.place = p.Number, place
+				if !yield(c, err) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// rank is the place of a choice in a policy, from 0; -1: it is not there.
+func (c MainModeChoice) rank(own []MainModeChoice) int {
+	return slices.IndexFunc(own, func(o MainModeChoice) bool { return o.same(c) })
+}
+
 // MatchMainMode checks the responder's choice against what was offered.
 func MatchMainMode(reply, offer *payload.SA) (MainModeChoice, error) {
 	if len(reply.Proposals) != 1 || len(reply.Proposals[0].Transforms) != 1 {
 		return MainModeChoice{}, Errorf(CodeSAPayload, payload.NotifyBadProposalSyntax, "responder did not choose exactly one transform")
 	}
 	p := reply.Proposals[0]
-	for _, t := range offer.Proposals[0].Transforms {
+	for i, t := range offer.Proposals[0].Transforms {
 		if p.Protocol == payload.ProtocolISAKMP && sameTransform(p.Protocol, t, p.Transforms[0]) {
 			c, err := readMainMode(t)
 			if err != nil {
 				return c, Errorf(CodeAttributes, payload.NotifyAttributesNotSupported, "responder chose %v", err)
 			}
-			c.Number = p.Number
+			c.Number, c.place = p.Number, i+1
 			return c, nil
 		}
 	}

@@ -2,7 +2,9 @@ package ike
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -18,8 +20,10 @@ type QuickModeChoice struct {
 	PeerSPIs  []uint32       // the peer's inbound SPIs, one per transform of Proposal
 	Shortened bool           // our lifetime is shorter than the offered one: the initiator has to be told
 
-	number uint8
-	wire   []chosen // in the order of the offer
+	number       uint8
+	wire         []chosen // in the order of the offer
+	place        int      // among the alternatives of the offer, from 1
+	offered, own ipsec.Lifetime
 }
 
 // chosen is the choice from one proposal payload.
@@ -162,27 +166,17 @@ func SelectQuickMode(offer *payload.SA, q QuickMode, mainMode uint16, by Prefere
 	var offered []string
 	var choice QuickModeChoice
 	best := len(q.Proposals)
-	for _, bundle := range all {
-		if why := unusable(bundle); why != "" {
-			offered = append(offered, why)
+	for c, err := range quickModeAlternatives(all) {
+		if err != nil {
+			offered = append(offered, err.Error())
 			continue
 		}
-		for _, picked := range combinations(bundle) {
-			c, err := read(bundle[0].Number, picked)
-			if err != nil {
-				offered = append(offered, err.Error())
-				continue
+		offered = append(offered, c.String())
+		if i := accepted(q, c, mainMode); i >= 0 && i < best {
+			choice, best = c, i
+			if by == InitiatorsOrder {
+				break
 			}
-			offered = append(offered, c.String())
-			if i := accepted(q, c, mainMode); i >= 0 && i < best {
-				choice, best = c, i
-				if by == InitiatorsOrder {
-					break
-				}
-			}
-		}
-		if best < len(q.Proposals) && by == InitiatorsOrder {
-			break
 		}
 	}
 	if best < len(q.Proposals) {
@@ -195,6 +189,31 @@ func SelectQuickMode(offer *payload.SA, q QuickMode, mainMode uint16, by Prefere
 	}
 	return QuickModeChoice{}, Errorf(CodePolicyMatch, payload.NotifyNoProposalChosen,
 		"no quick mode proposal in common: peer offers %s, policy accepts %s", list(offered), list(own))
+}
+
+// quickModeAlternatives are the ways that an offer leaves open, in its order, as far as
+// they can be understood. The error is a short phrase for a list.
+func quickModeAlternatives(all [][]payload.Proposal) iter.Seq2[QuickModeChoice, error] {
+	return func(yield func(QuickModeChoice, error) bool) {
+		place := 0
+		for _, bundle := range all {
+			number := bundle[0].Number
+			if why := unusable(bundle); why != "" {
+				if place++; !yield(QuickModeChoice{number: number, place: place}, errors.New(why)) {
+					return
+				}
+				continue
+			}
+			for _, picked := range combinations(bundle) {
+				c, err := read(number, picked)
+				place++
+				c.place = place
+				if !yield(c, err) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // unusable says what no policy can accept in an alternative as a whole; "": nothing.
@@ -262,10 +281,31 @@ func read(number uint8, wire []chosen) (QuickModeChoice, error) {
 	return c, nil
 }
 
+// pfsWrong is what is wrong with the PFS of an offer.
+type pfsWrong uint8
+
+const (
+	pfsFits        pfsWrong = iota
+	pfsOther                // not the group that the policy demands
+	pfsUnwanted             // some, and the policy wants none
+	pfsUnsupported          // a group that we do not have
+)
+
+func pfsFault(q QuickMode, group, mainMode uint16) pfsWrong {
+	switch {
+	case q.PFS && group != q.PFSGroupUnder(mainMode):
+		return pfsOther
+	case !q.PFS && q.PFSless && group != 0:
+		return pfsUnwanted
+	case group != 0 && suite.GroupNumbered(group) == nil:
+		return pfsUnsupported
+	}
+	return pfsFits
+}
+
 // accepted is the place in the policy of what c is about; -1: there is none.
 func accepted(q QuickMode, c QuickModeChoice, mainMode uint16) int {
-	switch {
-	case q.PFS && c.Group != q.PFSGroupUnder(mainMode), !q.PFS && q.PFSless && c.Group != 0, c.Group != 0 && suite.GroupNumbered(c.Group) == nil:
+	if pfsFault(q, c.Group, mainMode) != pfsFits {
 		return -1
 	}
 	return slices.IndexFunc(q.Proposals, func(own ipsec.Proposal) bool {
@@ -275,9 +315,9 @@ func accepted(q QuickMode, c QuickModeChoice, mainMode uint16) int {
 
 // agree settles the lifetime between the offered one and our own.
 func (c *QuickModeChoice) agree(own ipsec.Proposal) {
-	offered := c.Proposal.Lifetime
-	c.Proposal.Lifetime = Shorter(offered, withDefault(own.Lifetime))
-	c.Shortened = c.Proposal.Lifetime != offered
+	c.offered, c.own = c.Proposal.Lifetime, withDefault(own.Lifetime)
+	c.Proposal.Lifetime = Shorter(c.offered, c.own)
+	c.Shortened = c.Proposal.Lifetime != c.offered
 }
 
 // withDefault puts in the 28,800 s of an SA whose seconds were not negotiated, RFC 2407, Section 4.5.
@@ -326,6 +366,7 @@ func MatchQuickMode(reply, offer *payload.SA) (QuickModeChoice, error) {
 		if err != nil {
 			return c, Errorf(CodeAttributes, payload.NotifyAttributesNotSupported, "responder chose %v", err)
 		}
+		c.offered = c.Proposal.Lifetime
 		return c, nil
 	}
 	return QuickModeChoice{}, Errorf(CodeAttributes, payload.NotifyNoProposalChosen, "responder chose a transform that was not offered")

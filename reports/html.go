@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
+	"strings"
 )
 
 //go:embed assets
@@ -39,7 +40,9 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"style":  func() template.CSS { return template.CSS(style) },
 	"script": func() template.JS { return template.JS(script) },
 	"policy": func() string { return contentPolicy },
-	"add":    func(a, b int) int { return a + b },
+	// a verdict as the name of a class
+	"verdict": func(v string) string { return strings.ReplaceAll(v, " ", "-") },
+	"add":     func(a, b int) int { return a + b },
 }).ParseFS(assets, "assets/*.html"))
 
 func render(name string, data any) ([]byte, error) {

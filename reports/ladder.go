@@ -42,6 +42,7 @@ type message struct {
 	received         time.Duration // when it arrived
 	lost             bool          // nobody received it
 	notes            []string      // what either side said about it
+	words            words         // about what it decides
 }
 
 // noteKind is what a note tells; it chooses the colour.
@@ -177,7 +178,7 @@ func host(address string) string {
 }
 
 func (b *builder) build(events []trace.Event, frames []dataFrame) {
-	pairs := pairMessages(events)
+	pairs, accounts := pairMessages(events), accountsOf(events)
 	steps := stepMarks(events)
 	for i, e := range events {
 		for len(frames) > 0 && frames[0].at < e.At {
@@ -190,7 +191,7 @@ func (b *builder) build(events []trace.Event, frames []dataFrame) {
 				b.rows = append(b.rows, row{at: e.At, step: mark})
 			}
 		case trace.IKEMessage:
-			b.message(e, body, pairs[i])
+			b.message(e, body, pairs[i], accounts[exchangeKey{body.CookieI.String(), body.Exchange, body.MessageID}])
 		default:
 			if n, ok := b.note(e); ok {
 				b.rows = append(b.rows, row{at: e.At, notes: []note{n}})
@@ -224,7 +225,7 @@ func stepMarks(events []trace.Event) map[int]*stepMark {
 	return marks
 }
 
-func (b *builder) message(e trace.Event, m trace.IKEMessage, p pairing) {
+func (b *builder) message(e trace.Event, m trace.IKEMessage, p pairing, a *account) {
 	r := row{at: e.At, message: &message{IKEMessage: m, received: p.at}}
 	own := b.of(e.Node)
 	if own < 0 {
@@ -243,6 +244,7 @@ func (b *builder) message(e trace.Event, m trace.IKEMessage, p pairing) {
 		r.message.from, r.message.to = b.at(m.Remote), own
 		r.message.received = e.At
 	}
+	r.message.words = a.wordsAt(r.message)
 	for _, n := range []string{m.Note, p.note} {
 		if n != "" && !slices.Contains(r.message.notes, n) {
 			r.message.notes = append(r.message.notes, n)

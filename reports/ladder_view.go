@@ -38,6 +38,8 @@ type rungView struct {
 	Details  []detail
 	Fields   []trace.Field
 	Decoded  string // why there are no fields
+	Decision *decisionView
+	Proof    *proofView
 
 	Notes []noteView
 
@@ -141,6 +143,9 @@ func (v *viewer) message(r *rungView, in row) {
 	for _, n := range m.notes {
 		add("note", n)
 	}
+	if t := m.words.Tag; t.Text != "" {
+		r.Tags = append(r.Tags, t)
+	}
 	line := func(name, value string) { r.Details = append(r.Details, detail{name, value}) }
 	from, to := m.Local, m.Remote
 	if !m.Sent {
@@ -161,6 +166,7 @@ func (v *viewer) message(r *rungView, in row) {
 		r.Decoded = fmt.Sprintf("payloads of messages after the first %d are in trace.jsonl", maxDecoded)
 	default:
 		v.decoded++
+		r.Decision, r.Proof = m.words.Decision, m.words.Proof
 		left := maxFields
 		r.Fields = trim(m.Payloads, maxFieldDepth, &left)
 		if left == 0 {

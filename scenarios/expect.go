@@ -272,10 +272,10 @@ func (l *lab) negotiations(begin, end window, a, b party) talks {
 			t.failed++
 			t.reasons = append(t.reasons, n.Reason)
 		case n.State != "established" || n.Role != "initiator":
-		case n.Exchange == "main mode":
-			t.mainModes++
-		default:
+		case n.Exchange == "quick mode":
 			t.quickModes++
+		default: // main mode, or aggressive mode in its place
+			t.mainModes++
 		}
 	}
 	type sent struct {

@@ -260,7 +260,7 @@ func fits(want *spec.Event, e trace.Event) bool {
 	}
 	fields := trace.Fields(e.Body)
 	for _, name := range slices.Sorted(maps.Keys(want.With)) {
-		if got, ok := fields[name]; !ok || text(got) != string(want.With[name]) {
+		if got, ok := trace.FieldAt(fields, name); !ok || text(got) != string(want.With[name]) {
 			return false
 		}
 	}

@@ -70,7 +70,7 @@ func (j *judgement) sa(want *spec.SA) {
 		j.equal("sa.pfs-group", "PFS group", fmt.Sprint(*want.PFSGroup), s.lab.pfsGroup(s.end, from, to))
 	}
 	if want.MainMode != "" {
-		chosen, _ := s.lab.established(s.end, "main mode", from, to)
+		chosen, _ := s.lab.established(s.end, false, from, to)
 		j.equal("sa.main-mode", "main mode", want.MainMode, chosen)
 	}
 }
@@ -114,10 +114,10 @@ func (l *lab) saNamed(end window, node, direction, protocol string, spi uint32) 
 
 // established is the proposal of the latest negotiation of a kind between two
 // nodes, as its initiator saw it.
-func (l *lab) established(end window, exchange string, a, b party) (chosen string, ok bool) {
+func (l *lab) established(end window, quickMode bool, a, b party) (chosen string, ok bool) {
 	for _, e := range slices.Backward(l.log.Events()[:end.events]) {
 		n, is := e.Body.(trace.Negotiation)
-		if is && n.Exchange == exchange && n.State == "established" && n.Role == "initiator" &&
+		if is && (n.Exchange == "quick mode") == quickMode && n.State == "established" && n.Role == "initiator" &&
 			(e.Node == a.name && b.named(n.Remote) || e.Node == b.name && a.named(n.Remote)) {
 			return n.Chosen, true
 		}
@@ -127,7 +127,7 @@ func (l *lab) established(end window, exchange string, a, b party) (chosen strin
 
 // pfsGroup is the group of the latest quick mode's own Diffie–Hellman exchange; 0 without one.
 func (l *lab) pfsGroup(end window, a, b party) string {
-	chosen, _ := l.established(end, "quick mode", a, b)
+	chosen, _ := l.established(end, true, a, b)
 	if _, group, ok := strings.Cut(chosen, "pfs group "); ok {
 		return group
 	}

@@ -115,7 +115,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	c := hosts.Config{
 		Name: name, Policy: l.policies[l.spec.Assignments[name]], Persistent: l.policies[l.spec.Persistent[name]], Options: optionsOf(l.spec, n),
 		Rekey: esp.Rekey{Margin: margin, Idle: idle}, TrustSPI: settings.TrustSPI, ReplayWindow: settings.ReplayWindow, FirstSequence: uint64(settings.FirstSequence),
-		SilentResponder: settings.SilentResponder, ResponderOrder: settings.ResponderOrder, ShortenMainMode: settings.ShortenMainMode,
+		SilentResponder: settings.SilentResponder, ResponderOrder: settings.ResponderOrder, ShortenMainMode: settings.ShortenMainMode, ShortDurations: settings.ShortDurations,
 		Names: func(to string) (netip.Addr, bool) {
 			a, err := l.destination(name, to)
 			return a, err == nil

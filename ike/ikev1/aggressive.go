@@ -95,8 +95,7 @@ func (sa *SA) aggressive2(now time.Time, m *message, choice ike.MainModeChoice) 
 	var msg []byte
 	msg, sa.iv = sa.sealed(payload.Aggressive, 0, sa.iv, ps...)
 	sa.send(now, &sa.last, msg, 3, false, "", ps...)
-	sa.establish(now)
-	sa.statusNotifies(m)
+	sa.establish(now, m)
 	return nil
 }
 
@@ -120,8 +119,7 @@ func (sa *SA) aggressive3(now time.Time, m *message) error {
 		sa.reject(now, err)
 		return nil
 	}
-	sa.establish(now)
-	sa.statusNotifies(m)
+	sa.establish(now, m)
 	return nil
 }
 

@@ -180,6 +180,7 @@ func (e *encryption) checkUsed(m *message) error {
 
 // prove is a hash alone: the identities have been exchanged.
 func (e *encryption) prove(time.Time) ([]payload.Payload, error) {
+	e.sa.showing = true
 	return []payload.Payload{payload.Hash{Data: e.sa.ownHash()}}, nil
 }
 

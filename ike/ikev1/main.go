@@ -236,17 +236,21 @@ func (sa *SA) failSaying(now time.Time, err error) {
 	sa.fail(err)
 }
 
-// establish ends phase 1. Its secrets that nothing needs any more are dropped.
-func (sa *SA) establish(now time.Time) {
+// establish ends phase 1 with a message of the peer. Its secrets that nothing needs any more are dropped.
+func (sa *SA) establish(now time.Time, m *message) {
 	sa.state = established
 	sa.since = now
 	sa.endAfter(sa.choice.Lifetime)
 	sa.watch(now)
-	sa.private, sa.offer, sa.sai, sa.method = nil, nil, nil, nil
+	if sa.env.Config.Trace != nil {
+		sa.asked = asked(m)
+	}
 	sa.negotiated("established", nil)
+	sa.private, sa.offer, sa.sai, sa.method = nil, nil, nil, nil
 	sa.emit(ike.EventMainMode{
 		Local: sa.local.Addr(), Remote: sa.remote.Addr(), Cookies: sa.cookies, Initiator: sa.initiator, Expires: sa.expires,
 	})
+	sa.statusNotifies(m)
 }
 
 // endAfter sets the lifetime of an established SA, and when it is to be replaced.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
 // method is one way of authentication at work in a phase 1: what its messages
@@ -27,6 +28,8 @@ type method interface {
 	// check judges the payloads with which the peer proves who it is. An error that
 	// is not final leaves open who has altered the message.
 	check(now time.Time, m *message) error
+	// explain fills in for the trace with what each side has proved who it is so far.
+	explain(a *trace.Authentication)
 }
 
 // final is a fault of which no copy of the message can be free, and that nobody

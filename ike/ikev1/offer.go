@@ -18,6 +18,7 @@ func Initiate(env *Env, now time.Time, local, remote netip.AddrPort, policy ike.
 	if sa.offer, err = ike.OfferMainMode(policy); err != nil {
 		return nil, err
 	}
+	env.Config.Form(sa.offer)
 	if sa.cookies.Initiator, err = env.newCookie(); err != nil {
 		return nil, err
 	}
@@ -61,7 +62,9 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 	}
 	sa.heard(m, 1, "")
 	sa.negotiated("started", nil)
-	if sa.choice, err = ike.SelectMainMode(offer, policy, env.Config.Preference); err != nil {
+	sa.choice, err = ike.SelectMainMode(offer, policy, env.Config.Preference)
+	sa.judged(offer)
+	if err != nil {
 		sa.refuse(now, err)
 		return sa
 	}

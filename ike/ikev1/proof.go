@@ -85,8 +85,7 @@ func (sa *SA) message5(now time.Time, m *message) error {
 	var msg []byte
 	msg, sa.iv = sa.sealed(payload.MainMode, 0, sa.iv, ps...)
 	sa.send(now, &sa.last, msg, 6, false, "", ps...)
-	sa.establish(now)
-	sa.statusNotifies(m)
+	sa.establish(now, m)
 	return nil
 }
 
@@ -97,8 +96,9 @@ func (sa *SA) shortened() []payload.Payload {
 	if !sa.env.Config.ShortenMainMode || l == offered {
 		return nil
 	}
+	sa.offered = offered
 	sa.choice.Lifetime, sa.choice.Kilobytes = l.Duration, l.Kilobytes
-	return []payload.Payload{ike.ResponderLifetime(payload.ProtocolISAKMP, sa.spi(), l)}
+	return []payload.Payload{sa.env.Config.ResponderLifetime(payload.ProtocolISAKMP, sa.spi(), l)}
 }
 
 func (sa *SA) message6(now time.Time, m *message) error {
@@ -112,7 +112,6 @@ func (sa *SA) message6(now time.Time, m *message) error {
 		sa.reject(now, err)
 		return nil
 	}
-	sa.establish(now)
-	sa.statusNotifies(m)
+	sa.establish(now, m)
 	return nil
 }

@@ -28,6 +28,7 @@ func (p *preShared) skeyid(ni, nr, _ []byte) ([]byte, error) {
 }
 
 func (p *preShared) prove(time.Time) ([]payload.Payload, error) {
+	p.sa.showing = true
 	hash := payload.Hash{Data: p.sa.ownHash()}
 	if p.sa.aggressive {
 		return []payload.Payload{hash}, nil

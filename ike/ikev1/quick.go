@@ -40,9 +40,10 @@ type quick struct {
 	asked     bool             // the peer has set the commit bit
 	private   *suite.PrivateKey
 	ni, nr    []byte
-	keyBlock  []byte // g(qm)^xy, or nil
-	note      string // what was odd about an exchange that succeeded
-	lifetime  ipsec.Lifetime
+	keyBlock  []byte         // g(qm)^xy, or nil
+	note      string         // what was odd about an exchange that succeeded
+	lifetime  ipsec.Lifetime // that RESPONDER-LIFETIME asks for
+	decision  ike.Decision   // responder: about the offer, for the trace
 
 	iv      []byte
 	last    outgoing
@@ -232,9 +233,9 @@ func (q *quick) negotiated(state string, err error) {
 		return
 	}
 	n := q.sa.negotiation("quick mode", state, q.initiator, err)
-	n.Selector = q.outbound.String()
-	if err == nil {
-		n.Reason = q.note
+	n.Selector, n.MessageID = q.outbound.String(), q.mid
+	if outcome(state) {
+		q.explain(&n, err)
 	}
 	if len(q.choice.Proposal.Transforms) > 0 {
 		n.Chosen = q.choice.String()
@@ -274,6 +275,7 @@ func (q *quick) start(now time.Time) error {
 	if q.offer, err = ike.OfferQuickMode(q.policy, group, q.spiOf); err != nil {
 		return err
 	}
+	cfg.Form(q.offer)
 	ps := []payload.Payload{q.offer, payload.Nonce{Data: q.ni}}
 	if group != 0 {
 		if q.private, err = suite.GroupNumbered(group).GenerateKey(cfg.Rand); err != nil {

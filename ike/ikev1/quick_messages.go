@@ -97,7 +97,9 @@ func (q *quick) respond(now time.Time, m *message) error {
 	}
 	q.policy.PFSless = cfg.PFSMustMatch
 	var err error
-	if q.choice, err = ike.SelectQuickMode(q.offer, q.policy, sa.choice.Proposal.Group, cfg.Preference); err != nil {
+	q.choice, err = ike.SelectQuickMode(q.offer, q.policy, sa.choice.Proposal.Group, cfg.Preference)
+	q.judged()
+	if err != nil {
 		return err
 	}
 	// In transport mode nobody negotiates for somebody else (RFC 2409, Section 5.5: identities of clients need a tunnel).
@@ -115,7 +117,7 @@ func (q *quick) respond(now time.Time, m *message) error {
 	if q.choice.Shortened {
 		for _, t := range q.choice.Proposal.Transforms {
 			spi := binary.BigEndian.AppendUint32(nil, q.spiOf(t.Protocol))
-			ps = append(ps, ike.ResponderLifetime(payload.ProtocolID(t.Protocol), spi, q.choice.Proposal.Lifetime))
+			ps = append(ps, cfg.ResponderLifetime(payload.ProtocolID(t.Protocol), spi, q.choice.Proposal.Lifetime))
 		}
 	}
 	ps = append(ps, payload.Nonce{Data: q.nr})

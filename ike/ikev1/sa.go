@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
@@ -78,9 +79,11 @@ type SA struct {
 	last                outgoing // our last message of main mode
 	heardLast           []byte   // the peer's last one
 	until               time.Time
-	problem             *ike.Error // the latest thing wrong with a message that was dropped
-	hint                string     // the latest unprotected notification
-	echoes              int        // cookies sent back to a responder that wants to see one first
+	problem             *ike.Error   // the latest thing wrong with a message that was dropped
+	hint                string       // the latest unprotected notification
+	decision            ike.Decision // responder: about the offer, for the trace
+	showing             bool         // the proof of who we are has been made
+	echoes              int          // cookies sent back to a responder that wants to see one first
 
 	fragmenting bool // we send in fragments what is too large, see toBeCut
 	queues      []*reassembly
@@ -89,6 +92,8 @@ type SA struct {
 	iv         []byte    // the last block of phase 1 so far; fixed once established
 	since      time.Time // established
 	lifetime   time.Duration
+	offered    ipsec.Lifetime // zero: what was chosen
+	asked      ipsec.Lifetime // for the trace: what RESPONDER-LIFETIME asks for
 	expires    time.Time
 	aging      time.Time // when it is to be replaced; zero: never, or done
 	volume     uint64    // bytes encrypted by either side since message 5

@@ -17,6 +17,11 @@ type signature struct {
 	sa         *SA
 	auth       ike.Auth
 	credential *ike.Credential
+
+	// for the trace
+	requesting bool                  // the peer has been sent certificate requests
+	shown      []payload.Certificate // by the peer
+	key        ike.PublicKey         // of the peer
 }
 
 // own chooses what we prove who we are with, once.
@@ -46,7 +51,7 @@ func (s *signature) exchange(now time.Time) ([]payload.Payload, error) {
 	}
 	ps, err := s.sa.plainExchange()
 	if err == nil && (s.sa.aggressive || !s.sa.initiator) { // the initiator of a main mode asks in message 5
-		ps = append(ps, requests(s.auth)...)
+		ps = append(ps, s.requests()...)
 	}
 	return ps, err
 }
@@ -61,8 +66,9 @@ func (s *signature) skeyid(ni, nr, gxy []byte) ([]byte, error) {
 }
 
 // requests ask the peer for a certificate of each authority, in order (claim C216).
-func requests(a ike.Auth) (ps []payload.Payload) {
-	for _, name := range a.Certificates.Requests() {
+func (s *signature) requests() (ps []payload.Payload) {
+	s.requesting = true
+	for _, name := range s.auth.Certificates.Requests() {
 		ps = append(ps, payload.CertificateRequest{Encoding: payload.CertX509Signature, Authority: name})
 	}
 	return ps
@@ -95,9 +101,10 @@ func (s *signature) prove(now time.Time) ([]payload.Payload, error) {
 	if err != nil {
 		return nil, ike.Errorf(ike.CodeNoPrivateKey, payload.NotifyCertificateUnavailable, "signing: %v", err)
 	}
+	s.sa.showing = true
 	ps = append(ps, payload.Signature{Data: sig})
 	if s.sa.initiator && !s.sa.aggressive {
-		ps = append(ps, requests(s.auth)...)
+		ps = append(ps, s.requests()...)
 	}
 	return ps, nil
 }
@@ -116,7 +123,9 @@ func (s *signature) check(now time.Time, m *message) error {
 	if err != nil {
 		return s.noise("it decrypts to a message without one signature")
 	}
-	key, wrong := s.auth.Certificates.Peer(now, s.auth.Method, s.sa.claimed, payload.All[payload.Certificate](m.chain))
+	s.shown = payload.All[payload.Certificate](m.chain)
+	key, wrong := s.auth.Certificates.Peer(now, s.auth.Method, s.sa.claimed, s.shown)
+	s.key = key
 	if key == nil {
 		if wrong == nil {
 			wrong = ike.Errorf(ike.CodeNoPeerCertificate, payload.NotifyInvalidCertificate, "no public key of the peer")

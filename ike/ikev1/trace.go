@@ -60,9 +60,12 @@ func (sa *SA) negotiated(state string, err error) {
 	if sa.env.Config.Trace == nil {
 		return
 	}
-	n := sa.negotiation("main mode", state, sa.initiator, err)
+	n := sa.negotiation(sa.phase1().String(), state, sa.initiator, err)
 	if sa.choice.Number != 0 || sa.choice.Proposal != (ike.MainModeProposal{}) {
 		n.Chosen = sa.choice.Proposal.String()
+	}
+	if outcome(state) {
+		sa.explain(&n, err)
 	}
 	sa.env.Config.Record(n)
 }

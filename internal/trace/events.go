@@ -128,21 +128,6 @@ type IKEMessage struct {
 	Note       string  `json:"note,omitempty"` // why it was ignored, what it answers
 }
 
-// Negotiation is a change of state of a main or quick mode.
-type Negotiation struct {
-	Exchange string `json:"exchange"` // "main mode" or "quick mode"
-	State    string `json:"state"`    // started, established, failed, deleted, expired
-	Role     string `json:"role"`     // initiator or responder
-	Local    string `json:"local"`
-	Remote   string `json:"remote"`
-	CookieI  Hex    `json:"cookie_i"`
-	CookieR  Hex    `json:"cookie_r"`
-	Selector string `json:"selector,omitempty"` // quick mode
-	Chosen   string `json:"chosen,omitempty"`   // the proposal agreed on
-	Code     int    `json:"code,omitempty"`     // Windows error code of a failure (MS-ERREF, 138xx)
-	Reason   string `json:"reason,omitempty"`
-}
-
 // IKEKeys are the secrets of a main mode that a capture reader needs.
 type IKEKeys struct {
 	CookieI Hex    `json:"cookie_i"`

@@ -190,10 +190,12 @@ func Fields(b Body) map[string]any {
 var (
 	kinds      = map[string]func([]byte) (Body, error){}
 	fieldNames = map[string][]string{}
+	types      = map[string]reflect.Type{}
 )
 
 func register[B Body]() {
 	var zero B
+	types[zero.Kind()] = reflect.TypeFor[B]()
 	kinds[zero.Kind()] = func(b []byte) (Body, error) {
 		var body B
 		err := json.Unmarshal(b, &body)

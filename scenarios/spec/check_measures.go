@@ -62,10 +62,9 @@ func (c *checker) events(path string, events []Event) {
 		case !slices.Contains(kinds, e.Kind):
 			c.at(child(at, "kind"), "%s: no event is of kind %q%s", key, shorten(e.Kind), Suggest(e.Kind, kinds))
 		default:
-			fields := trace.FieldNames(e.Kind)
 			for _, name := range sorted(e.With) {
-				if !slices.Contains(fields, name) {
-					c.key(child(child(at, "with"), name), "%s: %s has no %q%s", key, e.Kind, shorten(name), Suggest(name, fields))
+				if !trace.HasField(e.Kind, name) {
+					c.key(child(child(at, "with"), name), "%s: %s has no %q%s", key, e.Kind, shorten(name), Suggest(name, trace.FieldNames(e.Kind)))
 				}
 			}
 		}

@@ -168,6 +168,9 @@ type IPsec struct {
 	// is shorter, and say so (RFC 2407, Section 4.6.3.1). Default: it takes what is
 	// offered, as HP J4256-90025 saw Windows do.
 	ShortenMainMode bool `yaml:"shorten-main-mode"`
+	// ShortDurations has IKE write life durations that fit into two bytes as basic attributes
+	// (TV), which RFC 2409, Appendix A lets it do. Default: all as variable ones (TLV).
+	ShortDurations bool `yaml:"short-durations"`
 	// PFSMustMatch has the responder of a quick mode refuse session key perfect forward secrecy
 	// that its rule does not ask for. What Windows does is not published. Default: it accepts,
 	// since nothing gets weaker.
