@@ -21,7 +21,6 @@
 //     encoding, and takes names in DER apart without keeping their bytes. These are
 //     compared as bytes, and openssl reads them.
 //   - It reads 18 bytes for INTERNAL_IP6_NETMASK, whatever its length, and says that the packet is malformed.
-//   - It is silent about less than four bytes of padding.
 //   - A message that was cut without its header (MS-IKEE, 3.3.5.3) it takes for one
 //     with a header. Only the fragments of such a message can be compared.
 package dissection
@@ -73,7 +72,7 @@ func Lines(h payload.Header, ps []payload.Payload, padding []byte) []string {
 		}
 		w.payload(p.Type(), next, len(payload.Body(p)), func() { w.body(p) })
 	}
-	if len(padding) >= 4 { // less of it the dissector does not mention
+	if len(padding) > 0 {
 		w.octets("isakmp.extradata", padding)
 	}
 	return w.lines
