@@ -115,12 +115,46 @@
 // again. Requests that lose their main mode go on under the next one. The pairs
 // of IPsec SAs negotiated under it live on.
 //
+// # Deletes that are acknowledged
+//
+// With ike.Config.ReliableDelete a Delete to a peer with the vendor ID of Windows XP or
+// later has a nonce, and is repeated until the peer has answered it (MS-IKEE, 3.8);
+// others get a plain one, once. Theirs are answered, and each copy gets the same answer,
+// also from an SA that lingers. What is deleted is gone at once: it is the message that
+// has to arrive. An SA that is ended with a word to the peer is kept until the schedule of
+// its Deletes is over, and does nothing else. The table above is of Deletes that nobody
+// acknowledges.
+//
+// # Fragments
+//
+// With ike.Config.Fragmentation a message is sent in fragments to a peer that has
+// announced that it takes them, at once or when it was not answered, see there. Nothing
+// authenticates a fragment: whoever has seen the cookies can spoil a message that is under way
+// by sending one of its numbers first, and the next copy, which has an ID of its own,
+// takes its place. What fragments can make us keep is bounded, for an SA and for all of a
+// host, and goes after 70 s. A message that was put together is treated as one that
+// came whole.
+//
+// # Dead peers
+//
+// With ike.Config.DPD the peer is asked whether it is there when there was traffic to it
+// and none from it for a while (RFC 3706), under the main mode established last. Any
+// genuine message and any packet under an SA is a sign of life. A peer that gives none
+// loses its main modes and its pairs; nobody tells it.
+//
+// # Notifications before the end of main mode
+//
+// An encrypted one is read under the IV of RFC 2409 and under those of Windows
+// (MS-IKEE, product note 12); the HASH tells which it is. What is wrong with message 5 or 6
+// is told in the clear, and encrypted as by Windows with ike.Config.ProtectNotify.
+//
 // # What is left out
 //
-// Encrypted notifications before the end of main mode are understood with the IV
-// of RFC 2409, not with that of early Windows versions (MS-IKEE, product note 12).
-// Authentication-only messages (RFC 2408, Section 3.1), aggressive mode, signatures, public key
-// encryption, new group mode, several SA payloads in one quick mode (RFC 2409,
-// Section 5.5), fragmentation and Deletes that are acknowledged (MS-IKEE, 3.8) are
-// unsupported here.
+// NOTIFY_STATUS is read and not sent: MS-IKEE, 2.2.6 does not say when. Fragments
+// without the ISAKMP header of the message are put together for messages that begin with
+// an identification in main mode, with a hash in quick mode and with the SA in aggressive
+// mode; their header has lost what they begin with.
+//
+// Authentication-only messages (RFC 2408, Section 3.1), new group mode, and several SA
+// payloads in one quick mode (RFC 2409, Section 5.5) are unsupported here.
 package ikev1

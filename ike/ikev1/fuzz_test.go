@@ -84,5 +84,10 @@ func peerScripts() [][]byte {
 		program(0, exchange(1), []byte{0, 0, 0, 0, 255, 8, 1, 0, 0, 8, 1, 2, 3, 4, 11}),                                               // noise in place of payloads
 		program(8, []byte{clear, byte(payload.TypeNotify), byte(payload.Informational), 0, 12, 0, 0, 0, 12, 0, 0, 0, 1, 1, 0, 0, 14}), // a refusal
 		program(0, exchange(1), message1, []byte{replay, 0, 0, 0}),
+		program(16, exchange(1), message1, message3, exchange(2), []byte{0, 0, 2, 8, 0, 2, 2, 15}, []byte{wait, 100}), // a Delete with a nonce
+		program(16, exchange(1), message1, []byte{wait, 60, wait, 60, wait, 60}),                                      // no answer to message 2, nor to R-U-THERE
+		program(16, exchange(1), inform(7, 1, 141, 40, 0, 4, 0, 0, 0, 1)),                                             // R-U-THERE without an SPI
+		program(34, exchange(1), []byte{0, 0, 0, 0, 0, 4, 0, 2, 4, 5}, message3),                                      // an answer in fragments
+		program(48, victim, []byte{wait, 10}),
 	}
 }

@@ -41,8 +41,27 @@ func newRogue(t *testing.T, s *script) *rogue {
 			x.quick.Proposals = append(x.quick.Proposals, both)
 		}
 	}
+	p.extend(flags)
 	p.r.env.MayNotify = func(time.Time, netip.Addr) bool { return flags&8 != 0 }
 	return p
+}
+
+// extend switches extensions on, as if both sides had announced them.
+func (p *rogue) extend(flags byte) {
+	for _, x := range []*side{p.i, p.r} {
+		if flags&16 != 0 {
+			x.config.ReliableDelete.Enabled = true
+			x.config.DPD = ike.DPD{Enabled: true, Idle: 20 * time.Second}
+			x.config.Traffic = func(netip.Addr) (in, out time.Time) { return now, p.at }
+			x.env.Newest = func(*SA) bool { return true }
+			x.sa.vendors = append(x.sa.vendors, payload.VendorID{Data: microsoft4}, payload.VendorID{Data: deadPeer})
+			x.sa.watch(now)
+		}
+		if flags&32 != 0 {
+			x.config.Fragmentation = ike.Fragmentation{Form: ike.CiscoFragments, Size: 360}
+			x.sa.vendors = append(x.sa.vendors, payload.VendorID{Data: fragmenting})
+		}
+	}
 }
 
 // step is one thing that the peer does, or that its victim is asked to do.
@@ -245,7 +264,15 @@ func (p *rogue) wantBounded() {
 	require.LessOrEqual(p.t, p.r.spis, 2*exchanges)
 	require.GreaterOrEqual(p.t, p.r.spis, 0)
 	require.LessOrEqual(p.t, len(p.r.sa.used), 3*exchanges+16)
-	require.LessOrEqual(p.t, len(p.answers), 9*exchanges+16, "copies on their schedule, and an answer to each message")
+	atMost := 9*exchanges + 16
+	if p.r.config.Fragmentation.Form != ike.NoFragments {
+		atMost *= 8
+	}
+	require.LessOrEqual(p.t, len(p.answers), atMost, "copies on their schedule, and an answer to each message")
+	require.LessOrEqual(p.t, len(p.r.sa.deletions), maxDeletions)
+	require.LessOrEqual(p.t, len(p.r.sa.answered), min(maxAnswered, p.given))
+	require.LessOrEqual(p.t, p.r.env.waiting, maxFragmentBytes)
+	require.Equal(p.t, p.r.sa.queued(), p.r.env.waiting)
 }
 
 // finish lets a genuine negotiation happen under what is left, and then all schedules end.
@@ -272,6 +299,7 @@ func (p *rogue) negotiate() {
 	t := p.t
 	for _, x := range []*side{p.i, p.r} {
 		x.out, x.config.Commit = nil, false
+		x.config.Fragmentation = ike.Fragmentation{} // what follows is a message at a time
 	}
 	p.start(p.i)
 	for from, to := p.i, p.r; len(from.out) > 0; from, to = to, from {
