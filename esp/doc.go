@@ -66,14 +66,29 @@
 // 3). They are the packet's sequence number encrypted under the SA's own key,
 // the first method of NIST SP 800-38A, Appendix C: one block operation, no draw
 // from a shared source on the way of each packet, and a packet that is a function
-// of its SA and its number alone. GCM needs IVs that never repeat under a key;
-// they are the sequence number itself, the counter of RFC 4106, Section 3.1.
+// of its SA and its number alone. Counter mode, GCM, CCM, GMAC and ChaCha20 need IVs that
+// never repeat under a key; they are the whole sequence number itself, the counter of RFC
+// 4106, Section 3.1.
+//
+// # Sequence numbers
+//
+// An SA ends before its numbers do, at 2³², or with extended ones (Section 2.2.1) at 2⁶⁴.
+// The upper half of these does not travel: the receiver works it out from its window
+// (Appendix A2.2, package replay), and a wrong guess fails the integrity check, of which
+// it is a part.
+//
+// # The first generation
+//
+// AH of RFC 1826 with keyed MD5 (RFC 1828), and with HMAC-MD5 and a counter of 64 bits (RFC
+// 2085); ESP of RFC 1827 with DES (RFC 1829). The first and the last have no numbers, and no
+// anti-replay. They are SAs like others, and that ESP is taken without integrity, which it
+// never had; whether a host negotiates them is for policy.
 //
 // # What it leaves out
 //
 // Add refuses as unsupported: ESP without integrity outside AH, bundles other than
 // AH around ESP, and every algorithm that package suite does not have. There are
-// no extended sequence numbers, multicast SAs, selectors by name, IPv6 jumbograms,
+// no multicast SAs, selectors by name, IPv6 jumbograms,
 // and no traffic flow confidentiality; dummy packets are recognised and discarded
 // (RFC 4303, Section 2.6), and what stands behind an inner datagram is cut off. AH
 // follows a source route or a routing header to its end, but policy and SAs go by

@@ -8,6 +8,7 @@ import (
 
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
+	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"github.com/ipseclab/ipseclab/internal/trace"
@@ -21,6 +22,7 @@ type RawDatagrams struct {
 	Count    int
 	Size     int // bytes behind the IP header; at least 1
 	Interval time.Duration
+	Options  []byte // of the IPv4 header, a multiple of 4 bytes, 40 at most
 }
 
 // SendRaw sends datagrams that nobody answers. Call it from a coroutine. The error
@@ -32,7 +34,7 @@ func (h *Host) SendRaw(p *sim.Proc, c RawDatagrams) error {
 		if h.boots != boot {
 			return ErrRestarted
 		}
-		if err := h.sendRaw(c.To, c.Protocol, pattern(int64(i), max(c.Size, 1))); err != nil {
+		if err := h.sendRaw(c.To, c.Protocol, c.Options, pattern(int64(i), max(c.Size, 1))); err != nil {
 			return err
 		}
 		if i+1 < c.Count {
@@ -43,7 +45,7 @@ func (h *Host) SendRaw(p *sim.Proc, c RawDatagrams) error {
 	return nil
 }
 
-func (h *Host) sendRaw(to netip.Addr, proto uint8, payload []byte) error {
+func (h *Host) sendRaw(to netip.Addr, proto uint8, options, payload []byte) error {
 	if h.off {
 		return ErrOff
 	}
@@ -52,9 +54,32 @@ func (h *Host) sendRaw(to netip.Addr, proto uint8, payload []byte) error {
 		return errorOf(err)
 	}
 	defer r.Release()
+	if len(options) > 0 {
+		return h.sendWithOptions(r, proto, options, payload)
+	}
 	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{ReserveHeaderBytes: int(r.MaxHeaderLength()), Payload: buffer.MakeWithData(payload)})
 	defer pkt.DecRef()
 	return errorOf(r.WritePacket(stack.NetworkHeaderParams{Protocol: tcpip.TransportProtocolNumber(proto), TTL: r.DefaultTTL()}, pkt))
+}
+
+// sendWithOptions sends a datagram whose header the program has made, as netstack makes
+// few options itself. Identification, total length and checksum are netstack's.
+func (h *Host) sendWithOptions(r *stack.Route, proto uint8, options, payload []byte) error {
+	if r.NetProto() != header.IPv4ProtocolNumber {
+		return fmt.Errorf("hosts: %s: options of IPv4 for %s", h.name, r.RemoteAddress())
+	}
+	n := header.IPv4MinimumSize + len(options)
+	b := make([]byte, n, n+len(payload))
+	b[0], b[8], b[9] = byte(4<<4|n/4), r.DefaultTTL(), proto
+	src, dst := r.LocalAddress().As4(), r.RemoteAddress().As4()
+	copy(b[12:], src[:])
+	copy(b[16:], dst[:])
+	copy(b[header.IPv4MinimumSize:], options)
+	pkt := stack.NewPacketBuffer(stack.PacketBufferOptions{
+		ReserveHeaderBytes: int(r.MaxHeaderLength()), Payload: buffer.MakeWithData(append(b, payload...)),
+	})
+	defer pkt.DecRef()
+	return errorOf(r.WriteHeaderIncludedPacket(pkt))
 }
 
 // serveProtocol is an application that takes every datagram of a protocol and

@@ -18,7 +18,7 @@ func (s *stepRun) raw(p *sim.Proc) {
 		return
 	}
 	err = h.SendRaw(p, hosts.RawDatagrams{
-		To: to, Protocol: uint8(v.Protocol), Count: v.Datagrams(), Size: v.PayloadBytes(), Interval: v.Gap(),
+		To: to, Protocol: uint8(v.Protocol), Count: v.Datagrams(), Size: v.PayloadBytes(), Interval: v.Gap(), Options: v.HeaderOptions(),
 	})
 	words := fmt.Sprintf("%d sent", v.Datagrams())
 	if err != nil {

@@ -38,7 +38,7 @@ type scapyLayer struct {
 func TestScapyReadsWhatTsharkDoesNotKnow(t *testing.T) {
 	python := needs.Tool(t, "scapy")
 	for _, file := range []string{
-		"suite_ah_grid.yaml", "suite_combined_modes.yaml", "suite_esp_grid.yaml", "esn_across_the_wrap.yaml", "first_generation.yaml",
+		"suite_ah_grid.yaml", "suite_combined_modes.yaml", "suite_esp_grid.yaml", "esn_across_the_wrap.yaml", "first_generation.yaml", "ah_ipv4_options.yaml",
 	} {
 		var jobs bytes.Buffer
 		var wants [][]byte

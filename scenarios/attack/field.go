@@ -25,6 +25,7 @@ var fields = map[string]func(view, []byte) (place, bool){
 	"ip.ttl":           inIP(bytesAt(8, 1), bytesAt(7, 1)),
 	"ip.protocol":      func(v view, _ []byte) (place, bool) { return bytesAt(v.number, 1), true },
 	"ip.checksum":      inIP(bytesAt(10, 2), place{}),
+	"ip.options":       ipOptions,
 	"ip.src":           inIP(bytesAt(12, 4), bytesAt(8, 16)),
 	"ip.dst":           inIP(bytesAt(16, 4), bytesAt(24, 16)),
 
@@ -83,6 +84,15 @@ func inIP(v4, v6 place) func(view, []byte) (place, bool) {
 		}
 		return place{v.ip*8 + p.at, p.length}, p.length > 0
 	}
+}
+
+// ipOptions are those of IPv4, all of them.
+func ipOptions(v view, f []byte) (place, bool) {
+	if v.v6 {
+		return place{}, false
+	}
+	n := int(f[v.ip]&15)*4 - 20
+	return bytesAt(v.ip+20, n), n > 0
 }
 
 func inICMP(at, n int) func(view, []byte) (place, bool) {

@@ -101,7 +101,7 @@ func TestFieldsOfIPv6(t *testing.T) {
 		require.True(t, ok)
 		require.Equal(t, place{tc.at - 14*8, tc.n}, p, "%s on a line", tc.field)
 	}
-	for _, field := range []string{"ip.id", "ip.dont-fragment", "ip.checksum"} {
+	for _, field := range []string{"ip.id", "ip.dont-fragment", "ip.checksum", "ip.options"} {
 		require.EqualError(t, (&Tampering{Changes: []Change{{Field: field}}}).alter(sim.Ethernet, udp), "the frame has no "+field+" that can be read")
 	}
 	require.EqualError(t, (&Tampering{Changes: []Change{{Field: "ip.flow-label"}}}).alter(sim.Ethernet, frame(t, samples["udp"])), "the frame has no ip.flow-label that can be read")

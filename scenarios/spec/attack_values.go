@@ -16,7 +16,7 @@ type FieldKind struct {
 // FrameFields are the fields that tamper can change.
 var FrameFields = map[string]FieldKind{
 	"ip.tos": {Bits: 8}, "ip.flow-label": {Bits: 20}, "ip.id": {Bits: 16}, "ip.dont-fragment": {Bits: 1}, "ip.ttl": {Bits: 8}, "ip.protocol": {Bits: 8},
-	"ip.checksum": {Bits: 16}, "ip.src": {Address: true}, "ip.dst": {Address: true},
+	"ip.checksum": {Bits: 16}, "ip.options": {}, "ip.src": {Address: true}, "ip.dst": {Address: true},
 	"tcp.source-port": {Bits: 16}, "tcp.destination-port": {Bits: 16}, "tcp.sequence": {Bits: 32}, "tcp.acknowledgment": {Bits: 32},
 	"tcp.flags": {Bits: 8}, "tcp.window": {Bits: 16}, "tcp.checksum": {Bits: 16},
 	"udp.source-port": {Bits: 16}, "udp.destination-port": {Bits: 16}, "udp.length": {Bits: 16}, "udp.checksum": {Bits: 16},

@@ -1,6 +1,7 @@
 package spec
 
 import (
+	"encoding/hex"
 	"slices"
 	"time"
 )
@@ -13,6 +14,7 @@ type Raw struct {
 	Count    int      `yaml:"count" jsonschema:"minimum=0,maximum=1000000"`         // 0: 1
 	Interval Duration `yaml:"interval"`                                             // 0: 1s
 	Size     int      `yaml:"size" jsonschema:"minimum=0,maximum=65507"`            // bytes behind the IP header; 0: 64
+	Options  string   `yaml:"options"`                                              // of IPv4, in hexadecimal, a multiple of 4 bytes up to 40: "94040000" is a router alert
 }
 
 // Datagrams is the number of datagrams sent.
@@ -20,6 +22,12 @@ func (r Raw) Datagrams() int { return or(r.Count, 1) }
 
 // Gap is the time from one datagram to the next, and from the last one to the end of the step.
 func (r Raw) Gap() time.Duration { return or(r.Interval.Span(), time.Second) }
+
+// HeaderOptions are those of the IPv4 header. Check has refused what is none.
+func (r Raw) HeaderOptions() []byte {
+	b, _ := hex.DecodeString(r.Options)
+	return b
+}
 
 // PayloadBytes is what stands behind the IP header.
 func (r Raw) PayloadBytes() int { return or(r.Size, 64) }
@@ -47,4 +55,13 @@ func (c *checker) raw(path string, r *Raw) {
 		c.free(path, r.Protocol)
 	}
 	c.repeated(path, r.Count, r.Gap(), r.Size, 0)
+	if r.Options == "" {
+		return
+	}
+	at := child(path, "options")
+	if b, err := hex.DecodeString(r.Options); err != nil || len(b) == 0 || len(b)%4 != 0 || len(b) > 40 {
+		c.at(at, "options: want 4 to 40 bytes of IPv4 options in hexadecimal, a multiple of 4, got %q", shorten(r.Options))
+	} else if to, err := c.s.Resolve(r.To); err == nil && !to.Is4() {
+		c.at(at, "options: %s is an IPv6 address, and options are of IPv4", to)
+	}
 }

@@ -88,6 +88,8 @@ func TestRefused(t *testing.T) {
 		{`add filteraction A`, `18: there is a filter action "A" already`},
 		{`add filteraction x action=allow`, `27: action: "allow" is none of permit, block, negotiate`},
 		{`add filteraction x qmsec="ESP[3DES,SHA1] ESP[AES128,SHA1]"`, `26: qmsecmethods: unsupported: "ESP[AES128,SHA1]": Windows Server 2003 has DES, 3DES, MD5 and SHA1`},
+		{`add filteraction x qmsec="ESP[3DES,SHA1,ESN]"`, `26: qmsecmethods: unsupported: "ESP[3DES,SHA1,ESN]": Windows Server 2003 has DES, 3DES, MD5 and SHA1`},
+		{`add filteraction x qmsec="AH[KPDK]"`, `26: qmsecmethods: unsupported: "AH[KPDK]": Windows Server 2003 has DES, 3DES, MD5 and SHA1`},
 		{`add filteraction x qmsec=ESP:3DES-SHA1`, `26: qmsecmethods: "ESP:3DES-SHA1", column 4: expected [ and the algorithms, as in ESP[3DES,SHA1]`},
 		{`add filteraction x qmsec=""`, `26: qmsecmethods is empty`},
 		{`delete filteraction a`, `21: filter action "a" is in use by rule "r" of policy "p"`},
