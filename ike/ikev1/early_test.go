@@ -45,7 +45,7 @@ func TestProtectedRefusal(t *testing.T) {
 			from, to, sent, sentBefore := i, r, i.take(), []byte(nil)
 			if row.refuses6 {
 				r.give(sent)
-				from, to, sentBefore, sent = r, i, sent, r.take()
+				from, to, sentBefore, _ = r, i, sent, r.take()
 			}
 			// The proof is wrong, under the right keys.
 			iv := first

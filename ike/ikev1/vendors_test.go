@@ -12,7 +12,6 @@ import (
 // The bytes are those of MS-IKEE, product note 6, and RFC 3706, Section 5.1.
 var (
 	microsoft4  = unhexed("1e2b516905991c7d7c96fcbfb587e46100000004")
-	microsoft3  = unhexed("1e2b516905991c7d7c96fcbfb587e46100000003")
 	gssapi      = unhexed("621b04bb09882ac1e15935fefa24aeee")
 	deadPeer    = unhexed("afcad71368a1f1c96b8696fc77570100")
 	fragmenting = unhexed("4048b7d56ebce88525e7de7f00d6c2d3")
