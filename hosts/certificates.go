@@ -93,11 +93,12 @@ func (r *ruleCertificates) Own(at time.Time, m ike.AuthMethod, requested [][]byt
 			names = append(names, n)
 		}
 	}
-	own, path, err := r.Store.Select(names, at, r.rule(m))
+	rule := r.rule(m)
+	own, path, err := r.Store.Select(names, at, rule)
 	if err != nil {
 		return ike.Credential{}, certificateError("", err)
 	}
-	c := ike.Credential{Identity: r.identity(own.Certificate), Key: own.Key}
+	c := ike.Credential{Identity: r.identity(own.Certificate), Key: own.Key, Explanation: r.whyOwn(own, path, names, at, rule)}
 	for i, cert := range path {
 		if i > 0 && (r.OwnOnly || cert.SelfIssued()) { // the peer has the root, or does not trust it
 			break
@@ -159,7 +160,7 @@ func (r *ruleCertificates) Peer(at time.Time, m ike.AuthMethod, id payload.ID, s
 	if err != nil {
 		return key, certificateError("the peer's certificate: ", err)
 	}
-	return key, r.admit(path, id)
+	return judged{key, r.whyPeer(path)}, r.admit(path, id)
 }
 
 // admit judges a peer whose certificate is good: by what it calls itself, and by its account.
@@ -168,8 +169,7 @@ func (r *ruleCertificates) admit(path pki.Path, id payload.ID) error {
 	if !r.AnyIdentity && !names(leaf, id) {
 		return ike.Errorf(ike.CodeIDPayload, payload.NotifyInvalidIDInformation, "the peer calls itself %v, which its certificate, of %s, does not", id, leaf.Subject)
 	}
-	mapped := slices.ContainsFunc(r.roots, func(root policy.RootCA) bool { return root.CertMapping && root.Name.Equal(path.Root().Subject) })
-	if !mapped {
+	if !slices.ContainsFunc(r.roots, r.maps(path)) {
 		return nil
 	}
 	account, err := pki.AccountOf(leaf)
@@ -180,6 +180,11 @@ func (r *ruleCertificates) admit(path pki.Path, id payload.ID) error {
 		return ike.Errorf(ike.CodeAuthFailed, payload.NotifyAuthenticationFailed, "the peer's certificate is good, and its account is not: %s", reason(err))
 	}
 	return nil
+}
+
+// maps tells the authorities of the rule that want certificates of a path mapped to accounts.
+func (r *ruleCertificates) maps(path pki.Path) func(policy.RootCA) bool {
+	return func(root policy.RootCA) bool { return root.CertMapping && root.Name.Equal(path.Root().Subject) }
 }
 
 // Known finds a certificate that the host has of a peer, and judges it.
