@@ -12,18 +12,13 @@ import (
 // sides agree on a group of their own for the Diffie–Hellman exchanges of its quick modes.
 // Windows does not have it.
 type NewGroups struct {
-	// Propose is what the initiator of the main mode proposes; nil: nothing.
-	Propose *PrivateGroup
+	// Propose is what the initiator of the main mode proposes: a private group, whose number
+	// is 32768 or more; nil: nothing.
+	Propose *suite.Group
 	// Accept has us take groups of peers, of MinBits to MaxBits (0: 1024 and 2048), if they
 	// stand the tests of suite.NewGroup.
 	Accept           bool
 	MinBits, MaxBits int
-}
-
-// PrivateGroup is a MODP group that has no number for everybody.
-type PrivateGroup struct {
-	Number           uint16 // 32768 and up, RFC 2409, Section 5.6
-	Prime, Generator *big.Int
 }
 
 // minPrivateGroup is the first number of private groups, RFC 2409, Appendix A.
@@ -45,29 +40,19 @@ func (n NewGroups) check() error {
 	if low < suite.MinPrivateBits || high > suite.MaxPrivateBits || low > high {
 		return fmt.Errorf("new group mode accepts groups of %d to %d bits, must be %d to %d", low, high, suite.MinPrivateBits, suite.MaxPrivateBits)
 	}
-	if p := n.Propose; p != nil {
-		if p.Number < minPrivateGroup {
-			return fmt.Errorf("new group mode proposes the group number %d, must be %d to 65535", p.Number, minPrivateGroup)
-		}
-		if _, err := p.Group(); err != nil {
-			return fmt.Errorf("new group mode proposes a group that is none: %w", err)
-		}
+	if p := n.Propose; p != nil && p.Number < minPrivateGroup {
+		return fmt.Errorf("new group mode proposes the group number %d, must be %d to 65535", p.Number, minPrivateGroup)
 	}
 	return nil
 }
 
-// Group is the group for use, after all tests.
-func (p *PrivateGroup) Group() (*suite.Group, error) {
-	return suite.NewGroup(p.Number, p.Prime, p.Generator)
-}
-
-// Offer is the SA payload of new group mode.
-func (p *PrivateGroup) Offer() *payload.SA {
+// OfferNewGroup is the SA payload of new group mode.
+func OfferNewGroup(g *suite.Group) *payload.SA {
 	variable := func(t uint16, v *big.Int) payload.Attribute { return payload.Attribute{Type: t, Value: v.Bytes()} }
 	return payload.NewSA(payload.Proposal{Number: 1, Protocol: payload.ProtocolISAKMP, Transforms: []payload.Transform{{
 		Number: 1, ID: payload.TransformKeyIKE, Attributes: []payload.Attribute{
-			payload.BasicAttribute(payload.AttrGroup, p.Number), payload.BasicAttribute(payload.AttrGroupType, payload.GroupMODP),
-			variable(payload.AttrGroupPrime, p.Prime), variable(payload.AttrGenerator1, p.Generator),
+			payload.BasicAttribute(payload.AttrGroup, g.Number), payload.BasicAttribute(payload.AttrGroupType, payload.GroupMODP),
+			variable(payload.AttrGroupPrime, g.Prime()), variable(payload.AttrGenerator1, g.Generator()),
 		},
 	}}})
 }
@@ -84,14 +69,14 @@ func (n NewGroups) Choose(sa *payload.SA) (*suite.Group, error) {
 	if len(sa.Proposals) != 1 || len(sa.Proposals[0].Transforms) != 1 {
 		return refuse("new group mode with several proposals")
 	}
-	p, err := readPrivateGroup(sa.Proposals[0].Transforms[0])
+	number, prime, generator, err := readPrivateGroup(sa.Proposals[0].Transforms[0])
 	if err != nil {
 		return refuse("new group mode with %v", err)
 	}
-	if low, high := n.Bounds(); p.Prime.BitLen() < low || p.Prime.BitLen() > high {
-		return refuse("the group has %d bits, policy accepts %d to %d", p.Prime.BitLen(), low, high)
+	if low, high := n.Bounds(); prime.BitLen() < low || prime.BitLen() > high {
+		return refuse("the group has %d bits, policy accepts %d to %d", prime.BitLen(), low, high)
 	}
-	g, err := p.Group()
+	g, err := suite.NewGroup(number, prime, generator)
 	if err != nil {
 		return refuse("%v", err)
 	}
@@ -99,42 +84,44 @@ func (n NewGroups) Choose(sa *payload.SA) (*suite.Group, error) {
 }
 
 // readPrivateGroup reads the attributes 4 to 10 and 16 of RFC 2409, Appendix A. The error is a short phrase.
-func readPrivateGroup(t payload.Transform) (*PrivateGroup, error) {
-	var p PrivateGroup
+func readPrivateGroup(t payload.Transform) (number uint16, prime, generator *big.Int, err error) {
+	bad := func(format string, args ...any) (uint16, *big.Int, *big.Int, error) {
+		return 0, nil, nil, fmt.Errorf(format, args...)
+	}
 	seen := map[uint16]bool{}
 	for _, a := range t.Attributes {
 		name, value := payload.AttributeName(payload.ProtocolISAKMP, a)
 		v, isNumber := a.Uint()
 		if seen[a.Type] {
-			return nil, fmt.Errorf("%s twice", name)
+			return bad("%s twice", name)
 		}
 		seen[a.Type] = true
 		switch a.Type {
 		case payload.AttrGroup:
 			if !isNumber || v < minPrivateGroup || v > 1<<16-1 {
-				return nil, fmt.Errorf("%s %s, which is no private number", name, value)
+				return bad("%s %s, which is no private number", name, value)
 			}
-			p.Number = uint16(v)
+			number = uint16(v)
 		case payload.AttrGroupType:
 			if !isNumber || v != uint64(payload.GroupMODP) {
-				return nil, fmt.Errorf("%s %s", name, value)
+				return bad("%s %s", name, value)
 			}
 		case payload.AttrGroupPrime, payload.AttrGenerator1:
 			if len(a.Value) == 0 || len(a.Value) > suite.MaxPrivateBits/8+1 {
-				return nil, fmt.Errorf("%s of %d bytes", name, len(a.Value))
+				return bad("%s of %d bytes", name, len(a.Value))
 			}
 			if n := new(big.Int).SetBytes(a.Value); a.Type == payload.AttrGroupPrime {
-				p.Prime = n
+				prime = n
 			} else {
-				p.Generator = n
+				generator = n
 			}
 		case payload.AttrGroupOrder: // of a MODP group it follows from the prime
 		default:
-			return nil, fmt.Errorf("%s %s", name, value)
+			return bad("%s %s", name, value)
 		}
 	}
-	if p.Number == 0 || p.Prime == nil || p.Generator == nil || !seen[payload.AttrGroupType] {
-		return nil, fmt.Errorf("a group without number, type, prime or generator")
+	if number == 0 || prime == nil || generator == nil || !seen[payload.AttrGroupType] {
+		return bad("a group without number, type, prime or generator")
 	}
-	return &p, nil
+	return number, prime, generator, nil
 }

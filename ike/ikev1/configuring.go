@@ -64,8 +64,19 @@ func (sa *SA) up(now time.Time) {
 		sa.emit(ike.EventInitialContact{})
 	}
 	if sa.assignment != nil {
-		sa.emit(ike.EventAssigned{Local: sa.local.Addr(), Remote: sa.remote.Addr(), Cookies: sa.cookies, Gave: sa.gave, Assignment: *sa.assignment})
+		sa.assigned()
 	}
+}
+
+// assigned reports the assignment under an SA that is up.
+func (sa *SA) assigned() {
+	sa.emit(ike.EventAssigned{Local: sa.local.Addr(), Remote: sa.remote.Addr(), Cookies: sa.cookies, Gave: sa.gave, Assignment: *sa.assignment})
+}
+
+// admitted reports that the peer has proved all that it has to. The two sides do not take
+// the later steps at the same time, so that what the peer asks for may come before our own end.
+func (sa *SA) admitted() bool {
+	return sa.state == established || sa.state == configuring && sa.underway > stepXAuth
 }
 
 // await lets the peer have as long as a schedule for what it has to start; else the SA ends with err.

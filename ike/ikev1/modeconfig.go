@@ -123,7 +123,7 @@ func (sa *SA) push(now time.Time, c *ike.ModeConfig) error {
 // askedForConfig answers a REQUEST: what we do not give is left out.
 func (sa *SA) askedForConfig(now time.Time, m *message, a payload.Attributes) {
 	c := sa.policy.ModeConfig
-	if c == nil || sa.state != established || c.Gives == nil || c.Push {
+	if c == nil || !sa.admitted() || c.Gives == nil || c.Push {
 		var as []payload.Attribute
 		if _, asked := find(a.Attributes, payload.ConfigVersion); asked && c != nil && c.Version != "" {
 			as = append(as, payload.Attribute{Type: payload.ConfigVersion, Value: []byte(c.Version)})
@@ -142,7 +142,9 @@ func (sa *SA) askedForConfig(now time.Time, m *message, a payload.Attributes) {
 			return
 		}
 		sa.stepped(configExchange, "established", sa.assignment.String(), nil)
-		sa.emit(ike.EventAssigned{Local: sa.local.Addr(), Remote: sa.remote.Addr(), Cookies: sa.cookies, Gave: true, Assignment: *sa.assignment})
+		if sa.state == established {
+			sa.assigned()
+		}
 	}
 	as := sa.assignment.Attributes(a.Attributes)
 	sa.reply(now, m, a, as...)

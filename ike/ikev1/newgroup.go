@@ -21,16 +21,12 @@ const groupExchange = "new group mode"
 
 // startNewGroup proposes a group; false: there is none.
 func (sa *SA) startNewGroup(now time.Time) (bool, error) {
-	p := sa.policy.NewGroups.Propose
-	if p == nil || !sa.initiator {
+	group := sa.policy.NewGroups.Propose
+	if group == nil || !sa.initiator {
 		return false, nil
 	}
-	group, err := p.Group()
-	if err != nil {
-		return false, ike.Errorf(ike.CodeInvalidGroup, 0, "%v", err)
-	}
 	sa.stepped(groupExchange, "started", groupName(group), nil)
-	offer := p.Offer()
+	offer := ike.OfferNewGroup(group)
 	none := func(now time.Time, why error) {
 		sa.stepped(groupExchange, "failed", "", why)
 		sa.proceed(now) // quick modes go on with the groups that everybody knows
@@ -79,8 +75,8 @@ func (sa *SA) newGroupMessage1(now time.Time, m *message) {
 // acceptGroup judges it. Under one SA there is one private group, and one attempt: the tests take time.
 func (sa *SA) acceptGroup(offer *payload.SA) (*suite.Group, error) {
 	switch {
-	case sa.state != established:
-		return nil, ike.Errorf(ike.CodeInvalidGroup, payload.NotifyAttributesNotSupported, "new group mode before the main mode is up")
+	case !sa.admitted():
+		return nil, ike.Errorf(ike.CodeInvalidGroup, payload.NotifyAttributesNotSupported, "new group mode before the end of XAUTH")
 	case sa.judgedGroup:
 		return nil, ike.Errorf(ike.CodeInvalidGroup, payload.NotifyAttributesNotSupported, "new group mode for the second time under one main mode")
 	}

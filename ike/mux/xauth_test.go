@@ -4,6 +4,7 @@ import (
 	"math/big"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -281,10 +282,14 @@ func TestModeConfigOfOneSide(t *testing.T) {
 	}
 }
 
-// The prime of group 2 under another number, with the generator 3, and numbers that are no groups.
-func privateGroup() *ike.PrivateGroup {
-	return &ike.PrivateGroup{Number: 32800, Prime: group2(), Generator: big.NewInt(3)}
-}
+// privateGroup is the prime of group 2 under another number, with the generator 3.
+var privateGroup = sync.OnceValue(func() *suite.Group {
+	g, err := suite.NewGroup(32800, suite.GroupNumbered(2).Prime(), big.NewInt(3))
+	if err != nil {
+		panic(err)
+	}
+	return g
+})
 
 // New group mode: its group serves perfect forward secrecy, and a refusal leaves the others.
 func TestNewGroupMode(t *testing.T) {
@@ -322,5 +327,3 @@ func TestNewGroupMode(t *testing.T) {
 		}
 	}
 }
-
-func group2() *big.Int { return suite.GroupNumbered(2).Prime() }

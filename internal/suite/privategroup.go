@@ -39,6 +39,14 @@ func NewGroup(number uint16, prime, generator *big.Int) (*Group, error) {
 	}, nil
 }
 
+// Generator is what the powers are of. The caller must not change it.
+func (g *Group) Generator() *big.Int {
+	if g.g == nil {
+		return big.NewInt(2)
+	}
+	return g.g
+}
+
 // exponentBits is that of the smallest well-known group that is no smaller.
 func exponentBits(bits int) int {
 	for _, g := range groups {
