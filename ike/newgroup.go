@@ -46,6 +46,14 @@ func (n NewGroups) check() error {
 	return nil
 }
 
+// NewPrivateGroup is a group to propose, after all tests.
+func NewPrivateGroup(number uint16, prime, generator *big.Int) (*suite.Group, error) {
+	if number < minPrivateGroup {
+		return nil, fmt.Errorf("ike: the private group has the number %d, must have %d to 65535", number, minPrivateGroup)
+	}
+	return suite.NewGroup(number, prime, generator)
+}
+
 // OfferNewGroup is the SA payload of new group mode.
 func OfferNewGroup(g *suite.Group) *payload.SA {
 	variable := func(t uint16, v *big.Int) payload.Attribute { return payload.Attribute{Type: t, Value: v.Bytes()} }

@@ -55,7 +55,7 @@ func (sa *SA) proceed(now time.Time) {
 func (sa *SA) up(now time.Time) {
 	sa.state = established
 	sa.negotiated("established", nil)
-	sa.offer = nil
+	sa.offer, sa.method = nil, nil
 	sa.emit(ike.EventMainMode{
 		Local: sa.local.Addr(), Remote: sa.remote.Addr(), Cookies: sa.cookies, Initiator: sa.initiator, Expires: sa.expires,
 	})

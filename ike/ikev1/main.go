@@ -251,7 +251,7 @@ func (sa *SA) establish(now time.Time, m *message) {
 		sa.asked = asked(m)
 	}
 	auth, _ := sa.policy.Of(sa.choice, sa.initiator)
-	sa.private, sa.sai, sa.method, sa.xauth = nil, nil, nil, auth.XAuth
+	sa.private, sa.sai, sa.xauth = nil, nil, auth.XAuth
 	sa.proceed(now)
 	sa.statusNotifies(m)
 }

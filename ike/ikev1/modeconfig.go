@@ -104,6 +104,7 @@ func (sa *SA) push(now time.Time, c *ike.ModeConfig) error {
 		return err
 	}
 	if err := sa.assign(c, netip.Addr{}); err != nil {
+		sa.stepped(configExchange, "failed", "", err)
 		return err
 	}
 	set := payload.Attributes{Config: payload.ConfigSet, Identifier: id, Attributes: sa.assignment.Attributes(nil)}
