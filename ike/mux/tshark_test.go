@@ -225,9 +225,9 @@ func TestTsharkReadsTransactions(t *testing.T) {
 	require.NotContains(t, verbose, "Expert Info (Error")
 	for i, want := range map[int][]string{
 		1:  {"Authentication Method: XAUTHInitPreShared (65001)", "Vendor ID: XAUTH"},
-		7:  {"Exchange type: Transaction (Config Mode) (6)", "ISAKMP_CFG_REQUEST (1)", "XAUTH-TYPE: Generic (0)", "XAUTH-USER-NAME", "XAUTH-USER-PASSWORD", "Who are you?"},
+		7:  {"Exchange type: Transaction (Config Mode) (6)", "ISAKMP_CFG_REQUEST (1)", "XAUTH TYPE: Generic (0)", "XAUTH_USER_NAME", "XAUTH_USER_PASSWORD", "Who are you?"},
 		8:  {"ISAKMP_CFG_REPLY (2)", "alice", "correct horse battery staple"},
-		9:  {"ISAKMP_CFG_SET (3)", "XAUTH-STATUS: OK (1)"},
+		9:  {"ISAKMP_CFG_SET (3)", "XAUTH STATUS: Success (1)"},
 		10: {"ISAKMP_CFG_ACK (4)"},
 		11: {"ISAKMP_CFG_REQUEST (1)", "INTERNAL_IP4_ADDRESS", "UNITY_SPLIT_INCLUDE", "APPLICATION_VERSION"},
 		12: {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/suite"
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
@@ -325,5 +326,26 @@ func TestNewGroupMode(t *testing.T) {
 			}
 			require.Equal(t, 2, chosen)
 		}
+	}
+}
+
+// INITIAL-CONTACT of a peer whose user is still to be asked drops nothing: else whoever has
+// the key of the group could end the SAs of others.
+func TestInitialContactWaitsForTheUser(t *testing.T) {
+	for _, user := range []ike.User{alice, mallory} {
+		n, a, b := newGateway(t)
+		b.xauth.Attempts = 1
+		a.mainMode.Identity = ike.Identity{Type: payload.IDKeyID, Data: []byte("group")}
+		a.request(b)
+		n.run(time.Second)
+		n.wantPairs("a pair", 1)
+
+		a.xauth = &ike.XAuth{User: user}
+		a.reboot() // it has forgotten everything, and says so
+		a.request(b)
+		n.run(5 * time.Second)
+		require.Len(t, b.out, 1, "%v", user)
+		_, still := b.out[said{ipsec.ESP, a.firstSPI + 1}]
+		require.Equal(t, user == mallory, still, "the pair of before")
 	}
 }
