@@ -39,10 +39,16 @@ type Auth struct {
 	Method       AuthMethod
 	PreSharedKey []byte       // of PreSharedKey: chosen by address, as main mode must (RFC 2409, Section 5.4)
 	Certificates Certificates // of signatures and public key encryption
+	XAuth        *XAuth       // a user's name and password after it; nil: none
 }
 
 // Check reports what the method lacks, or that the engine does not know it.
 func (a Auth) Check() error {
+	if a.XAuth != nil {
+		if err := a.XAuth.check(); err != nil {
+			return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "%v", err)
+		}
+	}
 	switch {
 	case a.Method == PreSharedKey && len(a.PreSharedKey) == 0:
 		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "the pre-shared key is empty")

@@ -250,6 +250,11 @@ type MainMode struct {
 	// sees who talks, and without public key encryption the hash of a pre-shared key, at
 	// which words can be tried offline (claim C229).
 	Aggressive bool
+
+	// ModeConfig gives or takes an inner address between phase 1 and the first quick mode; nil: none.
+	ModeConfig *ModeConfig
+	// NewGroups is new group mode; the zero value is off.
+	NewGroups NewGroups
 }
 
 // By is the policy's way of authentication by a method.
@@ -275,8 +280,13 @@ type QuickMode struct {
 	PFS       bool
 	PFSGroup  uint16 // 0 with PFS: the group of the main mode
 	PFSless   bool   // without PFS: what is offered with it is not accepted
-	PolicyID  int    // of the deciding SPD entry
-	Rule      string // its name
+
+	// PrivateGroup is the number of a group that new group mode has agreed on under the main
+	// mode, for an engine to fill in; 0: none. It is the group of PFS that names none.
+	PrivateGroup uint16
+
+	PolicyID int    // of the deciding SPD entry
+	Rule     string // its name
 }
 
 // SPIAllocator hands out inbound SPIs that no SA of the host uses.

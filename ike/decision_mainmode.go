@@ -9,15 +9,15 @@ import (
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
-// ExplainMainMode says what a responder makes of each transform of an offer, of
-// which it has made the choice; the zero value: none.
-func ExplainMainMode(offer *payload.SA, m MainMode, by Preference, choice MainModeChoice) Decision {
-	own := m.transforms()
+// ExplainMainMode says what a responder makes of each transform of an offer by who has sent
+// these vendor IDs, of which it has made the choice; the zero value: none.
+func ExplainMainMode(offer *payload.SA, vendors []payload.VendorID, m MainMode, by Preference, choice MainModeChoice) Decision {
+	own := m.transforms(false)
 	r := &ruling{by: by, taken: choice.place, own: len(own)}
 	for _, o := range own {
 		r.Accepted = append(r.Accepted, o.String())
 	}
-	for c, err := range mainModeAlternatives(offer) {
+	for c, err := range mainModeAlternatives(offer, saysXAUTH(vendors)) {
 		a := c.alternative()
 		if err != nil {
 			if a.Proposal == "" {
@@ -40,7 +40,7 @@ func ExplainMainMode(offer *payload.SA, m MainMode, by Preference, choice MainMo
 // and why says what is known.
 func ExplainMainModeReply(offer *payload.SA, choice MainModeChoice, why string) Decision {
 	var all []trace.Alternative
-	for c := range mainModeAlternatives(offer) {
+	for c := range mainModeAlternatives(offer, true) {
 		all = append(all, c.alternative())
 	}
 	return choices(choice.place, why, all)
@@ -72,7 +72,7 @@ func (c MainModeChoice) differences(own MainModeChoice) (d differences) {
 	d.compareCipher(c.Proposal.Cipher, own.Proposal.Cipher)
 	d.compare("hash", c.Proposal.Hash, own.Proposal.Hash)
 	d.compare("group", fmt.Sprint(c.Proposal.Group), fmt.Sprint(own.Proposal.Group))
-	d.compare("authentication by", c.Method.String(), own.Method.String())
+	d.compare("authentication by", c.authentication(), own.authentication())
 	return d
 }
 

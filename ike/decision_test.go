@@ -86,14 +86,14 @@ func TestExplainMainMode(t *testing.T) {
 		{"another protocol", payload.NewSA(payload.Proposal{Number: 3, Protocol: payload.ProtocolESP}), 0,
 			"3. PROTO_IPSEC_ESP | refused: no policy can accept it here: PROTO_IPSEC_ESP\n"},
 	} {
-		choice, err := ike.SelectMainMode(row.offer, twoSets, row.by)
-		d := ike.ExplainMainMode(row.offer, twoSets, row.by, choice)
+		choice, err := ike.SelectMainMode(row.offer, nil, twoSets, row.by)
+		d := ike.ExplainMainMode(row.offer, nil, twoSets, row.by, choice)
 		require.Equal(t, row.want, told(d), row.name)
 		require.Equal(t, err == nil, strings.Contains(row.want, "chosen: "), row.name)
 		require.Equal(t, []string{"3des-cbc/sha1/2, pre-shared key", "aes128-cbc/sha256/14, pre-shared key"}, d.Accepted)
 		require.Equal(t, row.by.String(), d.Preference)
 	}
-	d := ike.ExplainMainMode(phase1Offer(best), ike.MainMode{}, 0, ike.MainModeChoice{})
+	d := ike.ExplainMainMode(phase1Offer(best), nil, ike.MainMode{}, 0, ike.MainModeChoice{})
 	require.Equal(t, "1.1 3des-cbc/sha1/2, pre-shared key | refused: the policy accepts nothing\n", told(d))
 }
 
@@ -183,9 +183,9 @@ func TestExplainLongOffer(t *testing.T) {
 		ts = append(ts, phase1Set(uint8(i), payload.EncryptionDES, 0, payload.HashMD5, 1, 1))
 	}
 	offer := phase1Offer(append(ts, phase1Set(201, payload.Encryption3DES, 0, payload.HashSHA1, 2, 1))...)
-	choice, err := ike.SelectMainMode(offer, twoSets, 0)
+	choice, err := ike.SelectMainMode(offer, nil, twoSets, 0)
 	require.NoError(t, err)
-	for name, d := range map[string]ike.Decision{"responder": ike.ExplainMainMode(offer, twoSets, 0, choice), "initiator": ike.ExplainMainModeReply(offer, choice, "")} {
+	for name, d := range map[string]ike.Decision{"responder": ike.ExplainMainMode(offer, nil, twoSets, 0, choice), "initiator": ike.ExplainMainModeReply(offer, choice, "")} {
 		require.Len(t, d.Alternatives, 49, name)
 		require.Equal(t, trace.Chosen, d.Alternatives[48].Verdict, name)
 		require.Equal(t, "201", d.Alternatives[48].Transform, name)
@@ -220,9 +220,9 @@ func TestDurationsInEitherForm(t *testing.T) {
 		offer, err := ike.OfferMainMode(policy)
 		require.NoError(t, err)
 		config.Form(offer)
-		choice, err := ike.SelectMainMode(offer, policy, 0)
+		choice, err := ike.SelectMainMode(offer, nil, policy, 0)
 		require.NoError(t, err)
-		require.Equal(t, want, ike.ExplainMainMode(offer, policy, 0, choice).Alternatives[0].Lifetime)
+		require.Equal(t, want, ike.ExplainMainMode(offer, nil, policy, 0, choice).Alternatives[0].Lifetime)
 		require.Equal(t, time.Hour, choice.Lifetime)
 		require.Equal(t, uint64(100000), choice.Kilobytes)
 		life := ipsec.Lifetime{Duration: time.Hour, Kilobytes: 100000}

@@ -31,12 +31,14 @@ const (
 	CodeNoPeerCertificate Code = 13847 // the peer has shown no certificate
 	CodePeerCRL           Code = 13848 // the peer's certificate is revoked, or its revocation cannot be known
 	CodePolicyChange      Code = 13849 // policy changed meanwhile
+	CodeInvalidGroup      Code = 13865 // a Diffie–Hellman group that is not accepted
 	CodePolicyMatch       Code = 13868 // no proposal in common
 	CodeInvalidHash       Code = 13870 // hash verification failed
 	CodeMainModeLimit     Code = 13882 // more main modes with the peer than there may be
 	CodeQuickModeLimit    Code = 13884 // quick modes of this main mode used up
 	CodeMainModeExpired   Code = 13885 // main mode expired with the quick mode pending
 	CodeChainMismatch     Code = 13887 // the peer's certificates make no chain to an authority that we accept
+	CodeInnerAddress      Code = 13899 // no inner address was assigned
 )
 
 // Error is a fault that we found in a negotiation.

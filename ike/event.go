@@ -59,6 +59,14 @@ type EventFailed struct {
 	Err       error
 }
 
+// EventAssigned reports what mode config has assigned under a main mode, for as long as that lasts.
+type EventAssigned struct {
+	Local, Remote netip.Addr
+	Cookies       Cookies
+	Gave          bool // by this side to the peer; else the other way round
+	Assignment    Assignment
+}
+
 // EventMainModeGone reports the end of a main mode.
 type EventMainModeGone struct {
 	Local, Remote netip.Addr
@@ -66,6 +74,7 @@ type EventMainModeGone struct {
 	Reason        string
 }
 
+func (EventAssigned) event()     {}
 func (EventSend) event()         {}
 func (EventMainMode) event()     {}
 func (EventInbound) event()      {}

@@ -47,7 +47,7 @@ func FuzzOffer(f *testing.F) {
 		offer := chain[0].Payload.(*payload.SA)
 
 		by := ike.Preference(len(body) % 2)
-		c, err := ike.SelectMainMode(offer, everything, by)
+		c, err := ike.SelectMainMode(offer, nil, everything, by)
 		if err != nil {
 			wantRefusal(t, err)
 		} else {
@@ -60,7 +60,7 @@ func FuzzOffer(f *testing.F) {
 				}
 			}
 		}
-		wantVerdict(t, ike.ExplainMainMode(offer, everything, by, c), err)
+		wantVerdict(t, ike.ExplainMainMode(offer, nil, everything, by, c), err)
 		_, err = ike.MatchMainMode(offer, mm)
 		if err != nil {
 			wantRefusal(t, err)

@@ -148,7 +148,7 @@ func TestMainModeOffers(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, offer.Proposals[0].Transforms, len(all))
 	for i, p := range all {
-		c, err := ike.SelectMainMode(offer, ike.MainMode{Auth: byKey, Proposals: []ike.MainModeProposal{p}}, ike.InitiatorsOrder)
+		c, err := ike.SelectMainMode(offer, nil, ike.MainMode{Auth: byKey, Proposals: []ike.MainModeProposal{p}}, ike.InitiatorsOrder)
 		require.NoError(t, err)
 		require.Equal(t, p, c.Proposal)
 		require.Equal(t, time.Hour, c.Lifetime)
@@ -210,7 +210,7 @@ func TestMainModeOffersOfOthers(t *testing.T) {
 				payload.Proposal{Number: 2, Protocol: payload.ProtocolISAKMP, SPI: []byte{1, 2, 3}, Transforms: []payload.Transform{
 					{Number: 1, ID: 77}, {Number: 2, ID: 1, Attributes: row.as},
 				}})
-			c, err := ike.SelectMainMode(offer, policy, ike.InitiatorsOrder)
+			c, err := ike.SelectMainMode(offer, nil, policy, ike.InitiatorsOrder)
 			if row.life == 0 {
 				require.ErrorContains(t, err, row.why)
 				require.ErrorContains(t, err, "PROTO_IPSEC_ESP, transform 77")
@@ -303,7 +303,7 @@ func TestReasonIsBounded(t *testing.T) {
 	for i := range 255 {
 		p.Transforms = append(p.Transforms, payload.Transform{Number: uint8(i), ID: 9})
 	}
-	_, err := ike.SelectMainMode(payload.NewSA(p, p, p), ike.MainMode{}, ike.InitiatorsOrder)
+	_, err := ike.SelectMainMode(payload.NewSA(p, p, p), nil, ike.MainMode{}, ike.InitiatorsOrder)
 	require.ErrorContains(t, err, "753 more, policy accepts nothing")
 	require.Less(t, len(err.Error()), 400)
 }

@@ -246,7 +246,7 @@ func TestUnknownAttributes(t *testing.T) {
 	require.NoError(t, err)
 	transform = &offer.Proposals[0].Transforms[0]
 	transform.Attributes = append(transform.Attributes, unknown)
-	_, err = ike.SelectMainMode(offer, m, ike.InitiatorsOrder)
+	_, err = ike.SelectMainMode(offer, nil, m, ike.InitiatorsOrder)
 	require.ErrorContains(t, err, "attribute 32001 7")
 }
 

@@ -36,16 +36,25 @@ type MainModeChoice struct {
 	Number    uint8             // of the proposal
 	Transform payload.Transform // unmodified, RFC 2409, Section 5
 	Method    AuthMethod        // of authentication
+	Asked     Asked             // who is asked for a user after it
 
 	place int // among the alternatives of the offer, from 1
 }
 
 // String is the proposal and the method of authentication.
-func (c MainModeChoice) String() string { return fmt.Sprintf("%v, %v", c.Proposal, c.Method) }
+func (c MainModeChoice) String() string { return fmt.Sprintf("%v, %s", c.Proposal, c.authentication()) }
+
+// authentication is the method's name.
+func (c MainModeChoice) authentication() string {
+	if c.Asked != AskedNobody {
+		return payload.AuthMethodName(authValue(c.Method, c.Asked), []payload.VendorID{{Data: XAUTHVendorID}})
+	}
+	return c.Method.String()
+}
 
 // same reports whether two choices have the same algorithms and method.
 func (c MainModeChoice) same(d MainModeChoice) bool {
-	return c.Proposal == d.Proposal && c.Method == d.Method
+	return c.Proposal == d.Proposal && c.Method == d.Method && c.Asked == d.Asked
 }
 
 func (p MainModeProposal) String() string { return fmt.Sprintf("%s/%s/%d", p.Cipher, p.Hash, p.Group) }
@@ -91,10 +100,12 @@ func cipherAttributes(name string) (value, keyBits uint16, ok bool) {
 	return 0, 0, false
 }
 
-// transforms are what a policy offers and accepts, in its order of preference.
-func (m MainMode) transforms() []MainModeChoice {
+// transforms are what a policy offers as the initiator, or accepts as the responder, in its order of preference.
+func (m MainMode) transforms(initiator bool) []MainModeChoice {
 	var all []MainModeChoice
-	add := func(p MainModeProposal, a Auth) { all = append(all, MainModeChoice{Proposal: p, Method: a.Method}) }
+	add := func(p MainModeProposal, a Auth) {
+		all = append(all, MainModeChoice{Proposal: p, Method: a.Method, Asked: a.asked(initiator)})
+	}
 	if m.AuthFirst {
 		for _, a := range m.Auth {
 			for _, p := range m.Proposals {
@@ -124,13 +135,21 @@ func (m MainMode) Check() error {
 		if err := a.Check(); err != nil {
 			return err
 		}
-		if slices.ContainsFunc(m.Auth[:i], func(b Auth) bool { return b.Method == a.Method }) {
+		if slices.ContainsFunc(m.Auth[:i], func(b Auth) bool { return b.Method == a.Method && b.asked(true) == a.asked(true) }) {
 			return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "main mode policy authenticates by %v twice", a.Method)
 		}
 	}
 	if m.Aggressive && n > 1 && slices.ContainsFunc(m.Auth, func(a Auth) bool { return a.Method.Encryption() }) {
 		// Message 1 depends on the method, and in the revised mode on hash and cipher too.
 		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "aggressive mode with public key encryption can offer one proposal with one method, and the policy has %d", n)
+	}
+	if m.ModeConfig != nil {
+		if err := m.ModeConfig.check(); err != nil {
+			return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "%v", err)
+		}
+	}
+	if err := m.NewGroups.check(); err != nil {
+		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "%v", err)
 	}
 	for _, p := range m.Proposals {
 		if err := p.Check(); err != nil {
@@ -151,7 +170,7 @@ func OfferMainMode(m MainMode) (*payload.SA, error) {
 		return nil, err
 	}
 	p := payload.Proposal{Number: 1, Protocol: payload.ProtocolISAKMP}
-	for i, c := range m.transforms() {
+	for i, c := range m.transforms(true) {
 		value, keyBits, _ := cipherAttributes(c.Proposal.Cipher)
 		t := payload.Transform{Number: uint8(i + 1), ID: payload.TransformKeyIKE}
 		t.Attributes = append(t.Attributes, payload.BasicAttribute(payload.AttrEncryption, value))
@@ -161,15 +180,15 @@ func OfferMainMode(m MainMode) (*payload.SA, error) {
 		t.Attributes = append(t.Attributes,
 			payload.BasicAttribute(payload.AttrHash, hashValues[c.Proposal.Hash]),
 			payload.BasicAttribute(payload.AttrGroup, c.Proposal.Group),
-			payload.BasicAttribute(payload.AttrAuthMethod, uint16(c.Method)))
+			payload.BasicAttribute(payload.AttrAuthMethod, authValue(c.Method, c.Asked)))
 		t.Attributes = append(t.Attributes, lifeAttributes(payload.ProtocolISAKMP, ipsec.Lifetime{Duration: m.Life(), Kilobytes: m.Kilobytes})...)
 		p.Transforms = append(p.Transforms, t)
 	}
 	return payload.NewSA(p), nil
 }
 
-// SelectMainMode chooses from the peer's offer. The error is an *Error.
-func SelectMainMode(offer *payload.SA, m MainMode, by Preference) (MainModeChoice, error) {
+// SelectMainMode chooses from the offer of a peer that has sent these vendor IDs. The error is an *Error.
+func SelectMainMode(offer *payload.SA, vendors []payload.VendorID, m MainMode, by Preference) (MainModeChoice, error) {
 	for _, a := range m.Auth {
 		if err := a.Check(); err != nil {
 			return MainModeChoice{}, err
@@ -177,9 +196,9 @@ func SelectMainMode(offer *payload.SA, m MainMode, by Preference) (MainModeChoic
 	}
 	var offered []string
 	var choice MainModeChoice
-	own := m.transforms()
+	own := m.transforms(false)
 	best := len(own)
-	for c, err := range mainModeAlternatives(offer) {
+	for c, err := range mainModeAlternatives(offer, saysXAUTH(vendors)) {
 		if err != nil {
 			offered = append(offered, err.Error())
 			continue
@@ -204,8 +223,8 @@ func SelectMainMode(offer *payload.SA, m MainMode, by Preference) (MainModeChoic
 }
 
 // mainModeAlternatives are the transforms of an offer in its order, as far as they can be
-// understood. The error is a short phrase for a list.
-func mainModeAlternatives(offer *payload.SA) iter.Seq2[MainModeChoice, error] {
+// understood; xauth: by who speaks XAUTH. The error is a short phrase for a list.
+func mainModeAlternatives(offer *payload.SA, xauth bool) iter.Seq2[MainModeChoice, error] {
 	return func(yield func(MainModeChoice, error) bool) {
 		place := 0
 		for _, p := range offer.Proposals {
@@ -216,7 +235,7 @@ func mainModeAlternatives(offer *payload.SA) iter.Seq2[MainModeChoice, error] {
 				continue
 			}
 			for _, t := range p.Transforms {
-				c, err := readMainMode(t)
+				c, err := readMainMode(t, xauth)
 				place++
 				c.Number, c.place = p.Number, place
 				if !yield(c, err) {
@@ -240,7 +259,7 @@ func MatchMainMode(reply, offer *payload.SA) (MainModeChoice, error) {
 	p := reply.Proposals[0]
 	for i, t := range offer.Proposals[0].Transforms {
 		if p.Protocol == payload.ProtocolISAKMP && sameTransform(p.Protocol, t, p.Transforms[0]) {
-			c, err := readMainMode(t)
+			c, err := readMainMode(t, true) // as we have offered it
 			if err != nil {
 				return c, Errorf(CodeAttributes, payload.NotifyAttributesNotSupported, "responder chose %v", err)
 			}
@@ -258,8 +277,8 @@ func (c MainModeChoice) Reply() *payload.SA {
 	})
 }
 
-// readMainMode understands a phase 1 transform. The error is a short phrase for a list.
-func readMainMode(t payload.Transform) (MainModeChoice, error) {
+// readMainMode understands a phase 1 transform of who speaks XAUTH, or not. The error is a short phrase for a list.
+func readMainMode(t payload.Transform, xauth bool) (MainModeChoice, error) {
 	c := MainModeChoice{Lifetime: DefaultLifetime, Transform: t}
 	if t.ID != payload.TransformKeyIKE {
 		return c, fmt.Errorf("transform %d", t.ID)
@@ -277,7 +296,7 @@ func readMainMode(t payload.Transform) (MainModeChoice, error) {
 	if err != nil {
 		return c, err
 	}
-	if c.Method = AuthMethod(v[payload.AttrAuthMethod]); c.Method != PreSharedKey && !c.Method.Signature() && !c.Method.Encryption() {
+	if c.Method, c.Asked = readAuth(v[payload.AttrAuthMethod], xauth); c.Method != PreSharedKey && !c.Method.Signature() && !c.Method.Encryption() {
 		return c, unsupported(payload.ProtocolISAKMP, payload.AttrAuthMethod, v)
 	}
 	for _, known := range mainModeCiphers {

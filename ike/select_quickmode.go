@@ -66,10 +66,17 @@ func (q QuickMode) PFSGroupUnder(mainMode uint16) uint16 {
 	switch {
 	case !q.PFS:
 		return 0
+	case q.PFSGroup == 0 && q.PrivateGroup != 0:
+		return q.PrivateGroup
 	case q.PFSGroup == 0:
 		return mainMode
 	}
 	return q.PFSGroup
+}
+
+// knows reports whether there is a group with the number.
+func (q QuickMode) knows(group uint16) bool {
+	return group != 0 && group == q.PrivateGroup || suite.GroupNumbered(group) != nil
 }
 
 // OfferQuickMode is the SA payload of quick mode message 1. Proposals of the
@@ -80,7 +87,7 @@ func (q QuickMode) PFSGroupUnder(mainMode uint16) uint16 {
 // together; AH stands in front, as in the packet. What cannot be negotiated is
 // left out; the error says so when nothing is left.
 func OfferQuickMode(q QuickMode, group uint16, spi SPISource) (*payload.SA, error) {
-	if group != 0 && suite.GroupNumbered(group) == nil {
+	if group != 0 && !q.knows(group) {
 		return nil, Errorf(CodeNoPolicy, 0, "policy demands PFS with group %d, which is unsupported", group)
 	}
 	var ps []payload.Proposal
@@ -293,11 +300,12 @@ const (
 
 func pfsFault(q QuickMode, group, mainMode uint16) pfsWrong {
 	switch {
+	case q.PFS && q.PFSGroup == 0 && q.PrivateGroup != 0 && group == mainMode: // it crossed the new group mode
 	case q.PFS && group != q.PFSGroupUnder(mainMode):
 		return pfsOther
 	case !q.PFS && q.PFSless && group != 0:
 		return pfsUnwanted
-	case group != 0 && suite.GroupNumbered(group) == nil:
+	case group != 0 && !q.knows(group):
 		return pfsUnsupported
 	}
 	return pfsFits

@@ -264,7 +264,7 @@ func isakmpSummary(b []byte) (string, bool) {
 		return "", false
 	}
 	exchange := map[byte]string{ // RFC 2408, Section 3.1 and RFC 2409, Appendix A
-		2: "main mode", 4: "aggressive mode", 5: "informational", 32: "quick mode",
+		2: "main mode", 4: "aggressive mode", 5: "informational", 6: "transaction", 32: "quick mode", 33: "new group mode",
 		34: "IKE_SA_INIT", 35: "IKE_AUTH", 36: "CREATE_CHILD_SA", 37: "INFORMATIONAL",
 	}[b[18]]
 	if exchange == "" {

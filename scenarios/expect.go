@@ -269,12 +269,14 @@ func (l *lab) negotiations(begin, end window, a, b party) talks {
 		}
 		switch {
 		case n.State == "failed":
-			t.failed++
+			if !between(n.Exchange) { // else the main mode that it is part of fails too
+				t.failed++
+			}
 			t.reasons = append(t.reasons, n.Reason)
 		case n.State != "established" || n.Role != "initiator":
 		case n.Exchange == "quick mode":
 			t.quickModes++
-		default: // main mode, or aggressive mode in its place
+		case !between(n.Exchange): // main mode, or aggressive mode in its place
 			t.mainModes++
 		}
 	}

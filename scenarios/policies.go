@@ -92,6 +92,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 		actions[name] = action
 	}
 	addPredefined(lists, actions)
+	mistakes = append(mistakes, groupMistakes(s)...)
 	policies := map[string]*policy.Policy{}
 	for _, name := range slices.Sorted(maps.Keys(s.Policies)) {
 		p := s.Policies[name]
@@ -162,7 +163,7 @@ func authOf(s *spec.Scenario, methods []spec.Authenticate) (all []policy.AuthMet
 			}
 		}
 		all = append(all, policy.AuthMethod{
-			PreSharedKey: a.PSK, Kerberos: a.Kerberos, RootCA: a.RootCA, CertMapping: a.CertificateMapping, ExcludeCAName: a.ExcludeCAName, By: byOf[a.By],
+			PreSharedKey: a.PSK, Kerberos: a.Kerberos, RootCA: a.RootCA, CertMapping: a.CertificateMapping, ExcludeCAName: a.ExcludeCAName, By: byOf[a.By], XAuth: xauthOf(a.XAuth),
 		})
 	}
 	return all
@@ -210,6 +211,7 @@ func optionsOf(s *spec.Scenario, n spec.Node) policy.Options {
 		Resolve:      func(name string) []netip.Addr { return s.NameTable()[name] },
 		Servers:      func(k policy.ServerKind) []netip.Addr { return serversAtStart(s, n)[k] },
 	}
+	remoteOf(&o, settings)
 	o.Persistent = map[string]policy.Precedence{
 		spec.OrderPersistent: policy.PersistentFirst, spec.OrderLast: policy.PersistentLast,
 	}[settings.Precedence()]

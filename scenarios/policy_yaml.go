@@ -364,6 +364,9 @@ func (y *policyYAML) auth(what string, all []policy.AuthMethod) (methods []entri
 		default:
 			y.fail("%s: a method of authentication that is none", what)
 		}
+		if a.XAuth != nil {
+			y.fail("%s: XAUTH is not of netsh", what)
+		}
 		methods = append(methods, e)
 	}
 	return methods

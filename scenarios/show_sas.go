@@ -29,6 +29,12 @@ func mainModes(infos []mux.MainModeInfo, now time.Time) *[]MainModeSA {
 		if m.Chosen.Cipher != "" {
 			v.Method = m.Chosen.String()
 		}
+		if v.User = m.User; m.Assigned != nil {
+			v.InnerAddress, v.InnerAddressOf = m.Assigned.String(), "me"
+			if m.Gave {
+				v.InnerAddressOf = "peer"
+			}
+		}
 		if m.Established {
 			v.State, v.Age, v.Expires = "established", now.Sub(m.Since), m.Expires.Sub(now)
 		}

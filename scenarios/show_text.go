@@ -204,6 +204,9 @@ func (t *labelled) mainModes(sas []MainModeSA) {
 			t.line("Age", m.Age)
 			t.line("Expires In", m.Expires)
 		}
+		t.some("User", m.User)
+		t.some("Inner Address", m.InnerAddress)
+		t.some("Inner Address Of", m.InnerAddressOf)
 		t.line("Quick Modes Begun", m.QuickModesBegun)
 	}
 }

@@ -71,6 +71,9 @@ type MainModeSA struct {
 	Age             time.Duration `json:"age_ns,omitempty"`
 	Expires         time.Duration `json:"expires_in_ns,omitempty"`
 	QuickModesBegun int           `json:"quick_modes_begun"`
+	User            string        `json:"user,omitempty"`             // that XAUTH has admitted, here or at the peer
+	InnerAddress    string        `json:"inner_address,omitempty"`    // what mode config has given
+	InnerAddressOf  string        `json:"inner_address_of,omitempty"` // me or peer
 }
 
 // QuickModeSAs are the IPsec SAs of a host, and its soft ones.

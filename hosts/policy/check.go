@@ -187,6 +187,8 @@ func (c *checker) unsupportedAuth(auth []AuthMethod) string {
 			return "the preshared key is empty"
 		case set > 1:
 			return "an authentication method is one of a preshared key, Kerberos and a certificate, not several"
+		case a.Kerberos && a.XAuth != nil:
+			return "unsupported: Kerberos with XAUTH, which has no number for it"
 		case a.RootCA != "":
 			if reason := c.unusableCA(a); reason != "" {
 				return reason

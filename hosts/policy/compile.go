@@ -33,6 +33,8 @@ type Compiled struct {
 	identity     ike.Identity
 	aggressive   bool
 	authFirst    bool
+	modeConfig   *ike.ModeConfig
+	newGroups    ike.NewGroups
 
 	index      *index       // nil: the policy is short
 	broadcasts []netip.Addr // of the host's subnets
@@ -61,6 +63,7 @@ func newCompiled(o Options) (*Compiled, error) {
 	return &Compiled{
 		ties: slices.Clone(ties), plumbed: map[ipsec.Direction][]*specific{}, why: map[*specific]string{},
 		certificates: o.Certificates, identity: o.Identity, aggressive: o.AggressiveMode, authFirst: o.AuthFirst,
+		modeConfig: o.ModeConfig, newGroups: o.NewGroups,
 	}, nil
 }
 

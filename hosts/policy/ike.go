@@ -38,6 +38,8 @@ func (c *Compiled) mainMode(p *Policy, auth []AuthMethod) ike.MainMode {
 		Identity:   c.identity,
 		AuthFirst:  c.authFirst,
 		Aggressive: c.aggressive,
+		ModeConfig: c.modeConfig,
+		NewGroups:  c.newGroups,
 	}
 }
 
@@ -47,12 +49,12 @@ func (c *Compiled) auth(methods []AuthMethod) (all []ike.Auth) {
 	roots := map[ike.AuthMethod][]RootCA{}
 	for _, a := range methods {
 		if a.RootCA == "" {
-			all = append(all, ike.Auth{Method: ike.PreSharedKey, PreSharedKey: []byte(a.PreSharedKey)})
+			all = append(all, ike.Auth{Method: ike.PreSharedKey, PreSharedKey: []byte(a.PreSharedKey), XAuth: a.XAuth})
 			continue
 		}
 		by := a.by()
 		if roots[by] == nil {
-			all = append(all, ike.Auth{Method: by})
+			all = append(all, ike.Auth{Method: by, XAuth: a.XAuth})
 		}
 		name, _ := pki.ParseName(a.RootCA) // checked when compiled
 		roots[by] = append(roots[by], RootCA{Name: name, CertMapping: a.CertMapping, ExcludeCAName: a.ExcludeCAName})

@@ -55,6 +55,10 @@ type Options struct {
 	AggressiveMode bool
 	Identity       ike.Identity
 
+	// ModeConfig gives or takes inner addresses, and NewGroups are private groups, see ike.MainMode.
+	ModeConfig *ike.ModeConfig
+	NewGroups  ike.NewGroups
+
 	// AuthFirst has offers be in the order of the methods of authentication, see ike.MainMode.
 	AuthFirst bool
 

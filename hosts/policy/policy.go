@@ -308,6 +308,10 @@ type AuthMethod struct {
 	// By, with RootCA, is what is done with the certificate. 0: RSA signatures, which is
 	// all that Windows does; others are for peers of other makers.
 	By ike.AuthMethod
+
+	// XAuth, with a key or a certificate, has one side ask the other for a user afterwards. Windows
+	// has none, so that it is for peers of other makers.
+	XAuth *ike.XAuth
 }
 
 // RootCA is a certification authority of a rule, as a host's store of certificates needs it.
@@ -319,6 +323,10 @@ type RootCA struct {
 
 // String names the method, without its secret.
 func (a AuthMethod) String() string {
+	if a.XAuth != nil {
+		a.XAuth = nil
+		return a.String() + " with XAUTH"
+	}
 	switch {
 	case a.Kerberos:
 		return "Kerberos"

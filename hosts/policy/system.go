@@ -210,6 +210,9 @@ func (s system) unusable(who string, methods []ipsec.Proposal, auth []AuthMethod
 		if word := a.word(); !knows(s.Authentication, word) {
 			return fmt.Sprintf("%s cannot authenticate by %s, as %s wants; it has %s", s.Title, a, who, strings.Join(s.Authentication, " and "))
 		}
+		if a.XAuth != nil && !s.XAuth {
+			return fmt.Sprintf("%s has no XAUTH, as %s wants", s.Title, who)
+		}
 	}
 	return ""
 }

@@ -19,7 +19,7 @@ import (
 // aggressiveOffer is what message 1 has beside the SA payload. The group and the
 // method are those of the first transform: neither can be negotiated where it matters.
 func (sa *SA) aggressiveOffer(now time.Time) ([]payload.Payload, error) {
-	sa.choice = ike.MainModeChoice{Proposal: sa.policy.Proposals[0], Method: sa.policy.Auth[0].Method}
+	sa.choice = sa.policy.First()
 	sa.chosen()
 	ps, err := sa.method.exchange(now)
 	sa.choice = ike.MainModeChoice{}
@@ -60,7 +60,7 @@ func (sa *SA) aggressive2(now time.Time, m *message, choice ike.MainModeChoice) 
 		}
 	}()
 	sa.choice, sa.cookies.Responder = choice, m.CookieR
-	if choice.Method != sa.policy.Auth[0].Method {
+	if first := sa.policy.First(); choice.Method != first.Method || choice.Asked != first.Asked {
 		sa.method = sa.newMethod()
 	}
 	ke, nonce, err := sa.method.receive(now, m)

@@ -1,6 +1,6 @@
 // Package ikev1 is the Internet Key Exchange, version 1, as a state machine
-// without I/O: main mode with pre-shared keys, quick mode and informational
-// exchanges, in both roles (RFC 2407, RFC 2408, RFC 2409). An SA is one ISAKMP
+// without I/O: main mode and aggressive mode, quick mode, informational
+// and transaction exchanges and new group mode, in both roles (RFC 2407, RFC 2408, RFC 2409). An SA is one ISAKMP
 // SA with all exchanges under it; package mux keeps those of a host and is the
 // only thing that a host talks to.
 //
@@ -101,6 +101,35 @@
 // follows message 6 is protected under the SA that it would announce. We set it
 // only with ike.Config.Commit.
 //
+// # Between phase 1 and the first quick mode
+//
+// Where the method of authentication is one of XAUTH, or policy has mode config or a group
+// to propose, an SA is not up with the end of phase 1. Transaction exchanges and new group
+// mode come first, each of a request and an answer under a message ID of its own: the request
+// is sent again on the schedule, a copy of it gets the stored answer. In this order:
+//
+//   - XAUTH. The edge device asks, whoever started phase 1. It tells the other side what it
+//     makes of the user, and deletes the SA of one that it refuses when that has been heard;
+//     should the Delete be lost, the other side gives up by itself after
+//     ike.Config.ConnectedWait.
+//   - Mode config. Whoever takes an address waits for it; one that is asked for it is not.
+//   - New group mode, by the initiator. A refusal ends nothing.
+//
+// Quick modes that come before an SA is up are ignored, and so come again. An answer that is
+// lost for good leaves one side up and the other not; the former finds out by its next quick
+// mode, as after a lost message 6. INITIAL-CONTACT counts when the SA is up: with the key of a
+// group alone, one user could drop the SAs of another. What each side makes of them:
+//
+//	                     XAUTH      REQUEST for  SET of an   new group
+//	                     messages   an address   address     mode
+//	before phase 1 ends  ignored    ignored      ignored     ignored
+//	during XAUTH         its turn   empty reply  empty ack   refused
+//	after XAUTH          FAIL, ACK  served       its turn    judged once
+//	up                   FAIL, ACK  served       empty ack   judged once
+//	lingering            ignored    ignored      ignored     ignored
+//
+// Copies of what was answered get the answer again, in each row but the first.
+//
 // # The end of a main mode
 //
 // The side that started a main mode starts another one some time before it ends
@@ -155,6 +184,7 @@
 // an identification in main mode, with a hash in quick mode and with the SA in aggressive
 // mode; their header has lost what they begin with.
 //
-// Authentication-only messages (RFC 2408, Section 3.1), new group mode, and several SA
-// payloads in one quick mode (RFC 2409, Section 5.5) are unsupported here.
+// Authentication-only messages (RFC 2408, Section 3.1), several SA payloads in one quick mode
+// (RFC 2409, Section 5.5), XAUTH of other types than Generic, inner addresses of IPv6, and new
+// groups over curves are unsupported here.
 package ikev1

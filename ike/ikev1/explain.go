@@ -13,7 +13,7 @@ import (
 // judged keeps what a responder has made of the offer.
 func (sa *SA) judged(offer *payload.SA) {
 	if sa.env.Config.Trace != nil {
-		sa.decision = ike.ExplainMainMode(offer, sa.policy, sa.env.Config.Preference, sa.choice)
+		sa.decision = ike.ExplainMainMode(offer, sa.vendors, sa.policy, sa.env.Config.Preference, sa.choice)
 	}
 }
 

@@ -89,9 +89,11 @@ func (sa *SA) unprotected(m *message) {
 // status takes a protected status notification.
 func (sa *SA) status(n payload.Notify) {
 	switch {
+	case n.NotifyType == payload.NotifyInitialContact && sa.state == configuring:
+		sa.contact = true
 	case n.NotifyType == payload.NotifyInitialContact && sa.state == established:
 		sa.emit(ike.EventInitialContact{})
-	case n.NotifyType == payload.NotifyResponderLifetime && n.Protocol == payload.ProtocolISAKMP && sa.state == established:
+	case n.NotifyType == payload.NotifyResponderLifetime && n.Protocol == payload.ProtocolISAKMP && (sa.state == established || sa.state == configuring):
 		l, err := ike.ReadResponderLifetime(n)
 		if err != nil {
 			return

@@ -49,7 +49,7 @@ func (sa *SA) mainMode(now time.Time, m *message) {
 		err = sa.message5(now, m)
 	case awaits6:
 		err = sa.message6(now, m)
-	case established, lingering:
+	case configuring, established, lingering:
 		sa.ignore(m, 0, "main mode is over")
 		return
 	default:
@@ -125,8 +125,13 @@ func (sa *SA) unanswered() {
 
 // fail ends a main mode that has not been established.
 func (sa *SA) fail(err error) {
+	if sa.denied != nil {
+		err = sa.denied // the peer's Delete follows its refusal
+	}
 	sa.state, sa.err = dead, err
 	sa.last.timer.Stop()
+	sa.stopAsking()
+	sa.release()
 	sa.negotiated("failed", err)
 }
 
@@ -238,18 +243,16 @@ func (sa *SA) failSaying(now time.Time, err error) {
 
 // establish ends phase 1 with a message of the peer. Its secrets that nothing needs any more are dropped.
 func (sa *SA) establish(now time.Time, m *message) {
-	sa.state = established
+	sa.state = configuring
 	sa.since = now
 	sa.endAfter(sa.choice.Lifetime)
 	sa.watch(now)
 	if sa.env.Config.Trace != nil {
 		sa.asked = asked(m)
 	}
-	sa.negotiated("established", nil)
-	sa.private, sa.offer, sa.sai, sa.method = nil, nil, nil, nil
-	sa.emit(ike.EventMainMode{
-		Local: sa.local.Addr(), Remote: sa.remote.Addr(), Cookies: sa.cookies, Initiator: sa.initiator, Expires: sa.expires,
-	})
+	auth, _ := sa.policy.Of(sa.choice, sa.initiator)
+	sa.private, sa.sai, sa.xauth = nil, nil, auth.XAuth
+	sa.proceed(now)
 	sa.statusNotifies(m)
 }
 

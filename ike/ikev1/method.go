@@ -40,7 +40,7 @@ func (f final) Unwrap() error { return f.error }
 
 // newMethod is the method that both sides agreed on.
 func (sa *SA) newMethod() method {
-	switch a, _ := sa.policy.By(sa.choice.Method); { // it was offered, or chosen
+	switch a, _ := sa.policy.Of(sa.choice, sa.initiator); { // it was offered, or chosen
 	case a.Method.Signature():
 		return &signature{sa: sa, auth: a}
 	case a.Method.Encryption():

@@ -1,7 +1,9 @@
 package ikev1
 
 import (
+	"bytes"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike"
@@ -33,7 +35,7 @@ func Initiate(env *Env, now time.Time, local, remote netip.AddrPort, policy ike.
 		}
 		ps = append(ps, more...)
 	}
-	ps = append(ps, env.firstVendorIDs(remote.Addr())...)
+	ps = append(ps, sa.firstVendorIDs()...)
 	sa.send(now, &sa.last, sa.clear(sa.phase1(), 0, ps...), 1, true, "", ps...)
 	return sa, nil
 }
@@ -62,7 +64,7 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 	}
 	sa.heard(m, 1, "")
 	sa.negotiated("started", nil)
-	sa.choice, err = ike.SelectMainMode(offer, policy, env.Config.Preference)
+	sa.choice, err = ike.SelectMainMode(offer, sa.vendors, policy, env.Config.Preference)
 	sa.judged(offer)
 	if err != nil {
 		sa.refuse(now, err)
@@ -79,7 +81,7 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 		ps = append(ps, more...)
 	}
 	sa.state = awaits3
-	ps = append(ps, env.vendorIDs()...)
+	ps = append(ps, sa.vendorIDs()...)
 	sa.send(now, &sa.last, sa.clear(sa.phase1(), 0, ps...), 2, true, "", ps...)
 	return sa
 }
@@ -171,18 +173,24 @@ func (env *Env) newCookie() (payload.Cookie, error) {
 var vidInitialContact = []byte{0x26, 0x24, 0x4d, 0x38, 0xed, 0xdb, 0x61, 0xb3, 0x17, 0x2a, 0x36, 0xe3, 0xd0, 0xcf, 0xb8, 0x19}
 
 // firstVendorIDs are those of message 1. Windows XP was seen to have Vid-Initial-Contact last.
-func (env *Env) firstVendorIDs(remote netip.Addr) []payload.Payload {
-	ps := env.vendorIDs()
-	if env.Config.FastFailover && !env.Known(remote) {
+func (sa *SA) firstVendorIDs() []payload.Payload {
+	ps := sa.vendorIDs()
+	if sa.env.Config.FastFailover && !sa.env.Known(sa.remote.Addr()) {
 		ps = append(ps, payload.VendorID{Data: vidInitialContact})
 	}
 	return ps
 }
 
-func (env *Env) vendorIDs() []payload.Payload {
+// vendorIDs are ours for the peer: XAUTH is for those with whom there may be some.
+func (sa *SA) vendorIDs() []payload.Payload {
 	var ps []payload.Payload
-	for _, v := range env.Config.Vendors() {
+	for _, v := range sa.env.Config.Vendors() {
 		ps = append(ps, payload.VendorID{Data: v})
+	}
+	if xauth := (payload.VendorID{Data: ike.XAUTHVendorID}); sa.policy.XAUTH() && !slices.ContainsFunc(ps, func(p payload.Payload) bool {
+		return bytes.Equal(p.(payload.VendorID).Data, xauth.Data)
+	}) {
+		ps = append(ps, xauth)
 	}
 	return ps
 }

@@ -271,6 +271,7 @@ func (q *quick) start(now time.Time) error {
 	if q.ni, err = cfg.Random(cfg.NonceLength()); err != nil {
 		return err
 	}
+	q.policy.PrivateGroup = sa.privateNumber()
 	group := q.policy.PFSGroupUnder(sa.choice.Proposal.Group)
 	if q.offer, err = ike.OfferQuickMode(q.policy, group, q.spiOf); err != nil {
 		return err
@@ -278,7 +279,7 @@ func (q *quick) start(now time.Time) error {
 	cfg.Form(q.offer)
 	ps := []payload.Payload{q.offer, payload.Nonce{Data: q.ni}}
 	if group != 0 {
-		if q.private, err = suite.GroupNumbered(group).GenerateKey(cfg.Rand); err != nil {
+		if q.private, err = sa.groupNumbered(group).GenerateKey(cfg.Rand); err != nil {
 			return err
 		}
 		ps = append(ps, payload.KeyExchange{Data: q.private.Public()})

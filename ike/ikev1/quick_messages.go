@@ -8,7 +8,6 @@ import (
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
-	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
 // quickMessage1 starts a quick mode as the responder. Nothing is kept unless HASH(1) verifies.
@@ -95,7 +94,7 @@ func (q *quick) respond(now time.Time, m *message) error {
 	if q.policy, ok = cfg.Policy.QuickMode(sa.remote.Addr(), q.outbound); !ok {
 		return ike.Errorf(ike.CodeNoPolicy, payload.NotifyInvalidIDInformation, "no rule negotiates for %v", q.outbound)
 	}
-	q.policy.PFSless = cfg.PFSMustMatch
+	q.policy.PFSless, q.policy.PrivateGroup = cfg.PFSMustMatch, sa.privateNumber()
 	var err error
 	q.choice, err = ike.SelectQuickMode(q.offer, q.policy, sa.choice.Proposal.Group, cfg.Preference)
 	q.judged()
@@ -194,7 +193,7 @@ func (q *quick) answerKeyExchange(m *message) (public []byte, err error) {
 	if err != nil || peer == nil {
 		return nil, err
 	}
-	if q.private, err = suite.GroupNumbered(q.choice.Group).GenerateKey(q.sa.env.Config.Rand); err != nil {
+	if q.private, err = q.sa.groupNumbered(q.choice.Group).GenerateKey(q.sa.env.Config.Rand); err != nil {
 		return nil, err
 	}
 	public = q.private.Public()

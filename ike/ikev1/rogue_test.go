@@ -12,6 +12,7 @@ import (
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/suite"
 )
 
 // rogue is the peer i, which is not what it seems, and its victim r.
@@ -32,6 +33,8 @@ func newRogue(t *testing.T, s *script) *rogue {
 	p := &rogue{t: t, s: s, at: now}
 	flags := s.byte()
 	p.i, p.r = establish(t)
+	p.r.sa.policy.ModeConfig = &ike.ModeConfig{Gives: &ike.Configuration{First: netip.MustParseAddr("10.9.0.1"), Last: netip.MustParseAddr("10.9.0.2")}, Version: "v"}
+	p.r.sa.policy.NewGroups = ike.NewGroups{Accept: true, MinBits: 768}
 	for _, x := range []*side{p.i, p.r} {
 		x.config.Commit = flags&1 != 0
 		x.quick.PFS = flags&2 != 0
@@ -98,7 +101,7 @@ func (p *rogue) mid() uint32 {
 // send is a message that verifies, with payloads of the fuzzer's choice behind the hash.
 func (p *rogue) send() {
 	s, sa := p.s, p.i.sa
-	exchange := []payload.Exchange{payload.QuickMode, payload.QuickMode, payload.Informational, payload.MainMode, payload.Exchange(s.byte())}[s.byte()%5]
+	exchange := []payload.Exchange{payload.QuickMode, payload.QuickMode, payload.Informational, payload.MainMode, payload.Exchange(s.byte()), payload.Transaction, payload.NewGroup}[s.byte()%7]
 	form := s.byte()
 	rest, first := p.payloads()
 	var hash []byte
@@ -149,7 +152,7 @@ func (p *rogue) payloads() (chain []byte, first payload.Type) {
 	id := func(last byte) payload.ID { return payload.SelectorID(ipsec.Host(endpoint(last).Addr()), 0, 0) }
 	list := s.bytes()
 	for _, kind := range list[:min(len(list), 16)] {
-		switch kind % 18 {
+		switch kind % 20 {
 		case 0, 1:
 			ps = append(ps, p.i.offer(group))
 		case 2, 3:
@@ -187,6 +190,18 @@ func (p *rogue) payloads() (chain []byte, first payload.Type) {
 			ps = append(ps, payload.Delete{DOI: 1, Protocol: payload.ProtocolESP, SPISize: 4, SPIs: [][]byte{{0xab, 0xcd, 0xef, 0x01}}})
 		case 16:
 			ps = append(ps, payload.Notify{DOI: 1, Protocol: payload.ProtocolISAKMP, NotifyType: payload.NotifyInitialContact, SPI: p.i.sa.spi()})
+		case 18: // of mode config and XAUTH
+			kinds := []uint16{payload.XAUTHUserName, payload.XAUTHStatus, payload.ConfigIP4Address, payload.ConfigIP4Netmask, payload.ConfigIP4Subnet, payload.UnitySplitInclude, payload.ConfigVersion, uint16(s.byte())}
+			a := payload.Attributes{Config: payload.ConfigType(s.byte() % 6), Identifier: uint16(s.byte())}
+			for range s.byte() % 8 {
+				a.Attributes = append(a.Attributes, payload.Attribute{Type: kinds[int(s.byte())%len(kinds)], Value: s.bytes()})
+			}
+			ps = append(ps, a)
+		case 19: // a private group
+			ps = append(ps, payload.NewSA(payload.Proposal{Number: 1, Protocol: payload.ProtocolISAKMP, Transforms: []payload.Transform{{Number: 1, ID: payload.TransformKeyIKE, Attributes: []payload.Attribute{
+				payload.BasicAttribute(payload.AttrGroup, 32768+uint16(s.byte())), payload.BasicAttribute(payload.AttrGroupType, 1),
+				{Type: payload.AttrGroupPrime, Value: suite.GroupNumbered(1).Prime().Bytes()}, {Type: payload.AttrGenerator1, Value: s.bytes()},
+			}}}}))
 		default:
 			ps = append(ps, payload.Hash{Data: s.bytes()})
 		}
@@ -273,6 +288,8 @@ func (p *rogue) wantBounded() {
 	require.LessOrEqual(p.t, len(p.r.sa.answered), min(maxAnswered, p.given))
 	require.LessOrEqual(p.t, p.r.env.waiting, maxFragmentBytes)
 	require.Equal(p.t, p.r.sa.queued(), p.r.env.waiting)
+	require.LessOrEqual(p.t, len(p.r.sa.transactions), min(exchanges, maxTransactions))
+	require.LessOrEqual(p.t, len(p.r.env.leases), 1)
 }
 
 // finish lets a genuine negotiation happen under what is left, and then all schedules end.

@@ -29,11 +29,14 @@ type Env struct {
 
 	fragmentID uint16 // of the latest message that was cut, MS-IKEE, 3.3.1
 	waiting    int    // bytes of fragments that wait for others
+
+	leases []*lease // inner addresses in use
 }
 
 // state is what an SA waits for. The initiator goes from awaits2 to awaits4,
 // awaits6 and established, the responder from awaits3 to awaits5 and
-// established; each sends the message before the awaited one on entering.
+// established; each sends the message before the awaited one on entering. Both pass
+// through configuring where policy has something to be done there.
 type state uint8
 
 const (
@@ -43,6 +46,7 @@ const (
 	awaits4                  // initiator: KE and nonce
 	awaits5                  // responder: the initiator's proof
 	awaits6                  // initiator: the responder's proof
+	configuring              // both: the ends of the steps before the first quick mode
 	established              // the end of the lifetime, or a Delete
 	refused                  // responder: nothing but copies of message 1, which get the refusal again
 	lingering                // both: the ends of quick modes that were under way when the SA was deleted
@@ -87,6 +91,23 @@ type SA struct {
 
 	fragmenting bool // we send in fragments what is too large, see toBeCut
 	queues      []*reassembly
+
+	// between phase 1 and the first quick mode, see proceed
+	underway     step
+	transactions []*transaction
+	patience     ike.Retransmit // with the peer, which has something to start
+	impatient    error          // the end of it
+	contact      bool           // INITIAL-CONTACT waits for the end of the steps
+	xauth        *ike.XAuth     // that of the method of authentication
+	xauthID      uint16
+	questions    int    // for a user, so far
+	denied       error  // why there is no user; the SA ends with it
+	user         string // that has proved who it is, or that we are to the peer
+	assignment   *ike.Assignment
+	gave         bool // the assignment, to the peer
+	lease        *lease
+	privateGroup *suite.Group // of new group mode
+	judgedGroup  bool
 
 	// phase 1 is over
 	iv         []byte    // the last block of phase 1 so far; fixed once established
@@ -179,8 +200,15 @@ func (sa *SA) Err() error { return sa.err }
 // Chosen is the main mode proposal agreed on; the zero value before message 2.
 func (sa *SA) Chosen() ike.MainModeProposal { return sa.choice.Proposal }
 
-// PeerID is the identity that the peer has proved; "" until it has.
+// PeerID is the identity that the peer has proved; "" until it has. With XAUTH the user belongs to it:
+// all users of a group may have the same identity.
 func (sa *SA) PeerID() string { return sa.peerID }
+
+// User is the one of XAUTH, of this side or of the peer; "": none.
+func (sa *SA) User() string { return sa.user }
+
+// Assigned is what mode config has assigned, to the peer if gave, or by it; nil: nothing.
+func (sa *SA) Assigned() (a *ike.Assignment, gave bool) { return sa.assignment, sa.gave }
 
 // Since is when the SA was established.
 func (sa *SA) Since() time.Time { return sa.since }
@@ -246,6 +274,8 @@ func (sa *SA) HandleDatagram(now time.Time, h payload.Header, raw []byte) {
 		sa.mainMode(now, m)
 	case h.Exchange == payload.QuickMode:
 		sa.quickMode(now, m)
+	case h.Exchange == payload.Transaction || h.Exchange == payload.NewGroup:
+		sa.transact(now, m)
 	default:
 		sa.ignore(m, 0, h.Exchange.String()+" is unsupported")
 	}
@@ -266,6 +296,11 @@ func (sa *SA) NextDeadline() (at time.Time, ok bool) {
 		return time.Time{}, false
 	case refused, lingering:
 		earliest(sa.until)
+	case configuring:
+		earliest(sa.expires)
+		if t, on := sa.patience.Deadline(); on {
+			earliest(t)
+		}
 	case established:
 		earliest(sa.expires)
 		if !sa.aging.IsZero() {
@@ -277,6 +312,9 @@ func (sa *SA) NextDeadline() (at time.Time, ok bool) {
 	}
 	for _, q := range sa.quicks {
 		earliest(q.deadline())
+	}
+	for _, t := range sa.transactions {
+		earliest(t.deadline())
 	}
 	for _, r := range sa.queues {
 		earliest(r.until)
@@ -310,13 +348,17 @@ func (sa *SA) step(now time.Time) {
 		sa.unanswered()
 		return
 	}
-	if sa.repeatDeletes(now) || sa.expireFragments(now) {
+	if sa.repeatDeletes(now) || sa.expireFragments(now) || sa.advanceTransactions(now) {
 		return
 	}
 	switch {
 	case (sa.state == refused || sa.state == lingering) && !now.Before(sa.until):
 		sa.abandonAll(sa.err)
 		sa.state = dead
+	case sa.state == configuring && sa.patience.Advance(now) == ike.DueEnd:
+		sa.giveUp(now, sa.impatient)
+	case sa.state == configuring && !now.Before(sa.expires):
+		sa.giveUp(now, ike.Errorf(ike.CodeMainModeExpired, 0, "main mode expired after %v, before it was up", sa.lifetime))
 	case sa.state == established && !now.Before(sa.expires):
 		sa.Close(now, "expired", ike.Errorf(ike.CodeMainModeExpired, 0, "main mode expired after %v", sa.lifetime), true)
 	case sa.state == established && !sa.aging.IsZero() && !now.Before(sa.aging):
@@ -334,6 +376,9 @@ func (sa *SA) step(now time.Time) {
 	}
 }
 
+// laterExchanges are those under an SA, which have message IDs.
+var laterExchanges = []payload.Exchange{payload.QuickMode, payload.Informational, payload.Transaction, payload.NewGroup}
+
 // newMessageID draws a message ID that this SA has not seen, RFC 2408, Section 3.1.
 func (sa *SA) newMessageID() (uint32, error) {
 	for {
@@ -342,9 +387,7 @@ func (sa *SA) newMessageID() (uint32, error) {
 			return 0, err
 		}
 		id := uint32(b[0])<<24 | uint32(b[1])<<16 | uint32(b[2])<<8 | uint32(b[3])
-		_, again1 := sa.used[usedID{payload.QuickMode, id}]
-		_, again2 := sa.used[usedID{payload.Informational, id}]
-		if id != 0 && !again1 && !again2 {
+		if id != 0 && !slices.ContainsFunc(laterExchanges, func(x payload.Exchange) bool { _, again := sa.used[usedID{x, id}]; return again }) {
 			return id, nil
 		}
 	}

@@ -47,6 +47,13 @@ func (sa *SA) Kill(now time.Time, state string, reason error, tell bool) {
 	case established:
 		sa.gone(now, state, reason, tell)
 	case refused, lingering:
+	case configuring:
+		if tell {
+			sa.giveUp(now, reason)
+			return
+		}
+		sa.fail(reason)
+		return
 	default:
 		sa.fail(reason)
 		return
@@ -73,6 +80,8 @@ func (sa *SA) gone(now time.Time, state string, reason error, tell bool) {
 	}
 	sa.err = reason
 	sa.last.timer.Stop()
+	sa.stopAsking()
+	sa.release()
 	sa.negotiated(state, reason)
 	sa.emit(ike.EventMainModeGone{Local: sa.local.Addr(), Remote: sa.remote.Addr(), Cookies: sa.cookies, Reason: ike.ReasonOf(reason)})
 }

@@ -74,7 +74,7 @@ func TestStrayMessages(t *testing.T) {
 		{"quick mode of one block of noise", "10.0.0.1:500", message(payload.QuickMode, ci, cr, 7, payload.Encrypted, payload.Nonce{Data: make([]byte, 12)}), none, "ignored: quick mode message 1"},
 		{"quick mode of half a block", "10.0.0.1:500", message(payload.QuickMode, ci, cr, 7, payload.Encrypted, payload.Hash{}), none, "not a multiple of the cipher's block"},
 		{"Delete in the clear", "10.0.0.1:500", message(payload.Informational, ci, cr, 7, 0, payload.Delete{DOI: 1, Protocol: 1, SPISize: 16, SPIs: [][]byte{make([]byte, 16)}}), none, "not protected"},
-		{"an exchange that is unsupported", "10.0.0.1:500", message(payload.NewGroup, ci, cr, 7, payload.Encrypted), none, "new group mode is unsupported"},
+		{"an exchange that is unsupported", "10.0.0.1:500", message(payload.AuthOnly, ci, cr, 7, payload.Encrypted), none, "authentication only is unsupported"},
 		{"message 6 to the responder", "10.0.0.1:500", message(payload.MainMode, ci, cr, 0, payload.Encrypted), none, "main mode is over"},
 	} {
 		b.log = nil

@@ -57,6 +57,7 @@ type host struct {
 	config    ike.Config
 	mux       *mux.Mux
 	psk       string
+	xauth     *ike.XAuth
 	mainMode  ike.MainMode
 	quickMode ike.QuickMode
 	deaf      bool // no rule for anybody
@@ -154,7 +155,7 @@ func (h *host) bury(id said, why string) {
 
 func (h *host) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
 	mm := h.mainMode
-	mm.Auth = []ike.Auth{{Method: ike.PreSharedKey, PreSharedKey: []byte(h.psk)}}
+	mm.Auth = []ike.Auth{{Method: ike.PreSharedKey, PreSharedKey: []byte(h.psk), XAuth: h.xauth}}
 	return mm, !h.deaf
 }
 

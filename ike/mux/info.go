@@ -18,6 +18,9 @@ type MainModeInfo struct {
 	Since         time.Time            // established; zero until it is
 	Expires       time.Time            // likewise
 	QuickModes    int                  // started under it, by either side
+	User          string               // that XAUTH has admitted, here or at the peer; "" without
+	Assigned      *ike.Assignment      // by mode config; nil: nothing
+	Gave          bool                 // Assigned, to the peer
 }
 
 // Statistics are the engine's counts so far. What its driver counts, of sockets and
@@ -40,7 +43,9 @@ func (m *Mux) MainModes() []MainModeInfo {
 		if e.sa.Refused() || e.sa.Gone() {
 			continue
 		}
+		assigned, gave := e.sa.Assigned()
 		infos = append(infos, MainModeInfo{
+			User: e.sa.User(), Assigned: assigned, Gave: gave,
 			Local: e.sa.Local().Addr(), Remote: e.sa.Remote().Addr(), Cookies: e.cookies, Initiator: e.sa.Initiator(),
 			Established: e.sa.Established(), Chosen: e.sa.Chosen(), PeerID: e.sa.PeerID(), Since: e.sa.Since(), Expires: e.sa.Expires(), QuickModes: e.sa.QuickModes(),
 		})

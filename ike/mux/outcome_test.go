@@ -291,7 +291,7 @@ func mutations(original []byte) (all []mutation) {
 	set("version 0.0", 17, 0)
 	set("version 1.1", 17, 0x11)
 	set("version 2.0", 17, 0x20)
-	for _, x := range []payload.Exchange{0, payload.Base, payload.MainMode, payload.AuthOnly, payload.Aggressive, payload.Informational, payload.QuickMode, payload.NewGroup, 34, 255} {
+	for _, x := range []payload.Exchange{0, payload.Base, payload.MainMode, payload.AuthOnly, payload.Aggressive, payload.Informational, payload.QuickMode, payload.Transaction, payload.NewGroup, 34, 255} {
 		if byte(x) != original[18] {
 			set(fmt.Sprintf("as %v", x), 18, byte(x))
 		}

@@ -73,12 +73,34 @@ func (s *randomRun) configure() {
 			Form: pick(r, ike.NoFragments, ike.WindowsFragments, ike.CiscoFragments), Size: 360, Headerless: r.IntN(4) == 0,
 		}
 	}
+	s.configureTransactions()
 	if r.IntN(4) == 0 {
 		both := bundled()
 		both.Lifetime = lifetime
 		s.a.quickMode.Proposals = slices.Insert(s.a.quickMode.Proposals, 0, both)
 		s.b.quickMode.Proposals = pick(r, []ipsec.Proposal{both}, []ipsec.Proposal{both}, s.b.quickMode.Proposals)
 		s.tally["bundles"]++
+	}
+}
+
+// configureTransactions draws what comes between phase 1 and the first quick mode: a is the client, b the gateway.
+func (s *randomRun) configureTransactions() {
+	r, a, b := s.r, s.a, s.b
+	if r.IntN(4) == 0 {
+		a.xauth, b.xauth = &ike.XAuth{User: alice}, &ike.XAuth{Asks: true, Users: []ike.User{alice}, Attempts: pick(r, 0, 1)}
+		s.tally["xauth"]++
+	}
+	if r.IntN(4) == 0 {
+		push := r.IntN(2) == 0
+		a.mainMode.ModeConfig, b.mainMode.ModeConfig = &ike.ModeConfig{Push: push}, &ike.ModeConfig{Push: push, Gives: pool("10.9.0.10")}
+		s.tally["mode config"]++
+	}
+	if r.IntN(8) == 0 {
+		for _, h := range s.n.hosts {
+			h.mainMode.NewGroups.Accept = r.IntN(3) > 0
+		}
+		pick(r, a, b).mainMode.NewGroups.Propose = privateGroup()
+		s.tally["new groups"]++
 	}
 }
 

@@ -57,6 +57,7 @@ func TestRandomSchedules(t *testing.T) {
 	require.Greater(t, total["requests served"], total["requests failed"], "most requests succeed in spite of it all")
 	for _, what := range []string{
 		"requests failed", "successors", "restarts", "policy changes", "deleted", "expired", "main modes", "lost", "repeated", "altered", "attacks", "orphans", "bundles",
+		"xauth", "mode config", "new groups",
 	} {
 		require.Positive(t, total[what], "%s: the schedules are as bad as they should be", what)
 	}

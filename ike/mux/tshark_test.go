@@ -207,3 +207,43 @@ func writeCapture(t *testing.T, file string, ds []ike.Datagram) {
 	}
 	require.NoError(t, os.WriteFile(file, b.Bytes(), 0o644))
 }
+
+// The attributes of XAUTH and mode config, and a private group, as an independent decoder has them.
+func TestTsharkReadsTransactions(t *testing.T) {
+	tshark := needs.Tool(t, "tshark")
+	n, a, b := newGateway(t)
+	b.xauth.Message = "Who are you?"
+	a.mainMode.ModeConfig = &ike.ModeConfig{}
+	b.mainMode.ModeConfig = &ike.ModeConfig{Gives: pool("10.9.0.11"), Version: "gateway 1"}
+	a.mainMode.NewGroups.Propose, b.mainMode.NewGroups.Accept = privateGroup(), true
+	a.quickMode.PFS, b.quickMode.PFS = true, true
+	a.request(b)
+	n.run(time.Second)
+	n.wantPairs("a pair", 1)
+	verbose := decoded(t, tshark, n.sent, traced[trace.IKEKeys](a)[0])
+	require.NotContains(t, verbose, "Malformed")
+	require.NotContains(t, verbose, "Expert Info (Error")
+	for i, want := range map[int][]string{
+		1:  {"Authentication Method: XAUTHInitPreShared (65001)", "Vendor ID: XAUTH"},
+		7:  {"Exchange type: Transaction (Config Mode) (6)", "ISAKMP_CFG_REQUEST (1)", "XAUTH TYPE: Generic (0)", "XAUTH_USER_NAME", "XAUTH_USER_PASSWORD", "Who are you?"},
+		8:  {"ISAKMP_CFG_REPLY (2)", "alice", "correct horse battery staple"},
+		9:  {"ISAKMP_CFG_SET (3)", "XAUTH STATUS: Success (1)"},
+		10: {"ISAKMP_CFG_ACK (4)"},
+		11: {"ISAKMP_CFG_REQUEST (1)", "INTERNAL_IP4_ADDRESS", "UNITY_SPLIT_INCLUDE", "APPLICATION_VERSION"},
+		12: {
+			"ISAKMP_CFG_REPLY (2)", "INTERNAL IP4 ADDRESS: 10.9.0.10", "INTERNAL IP4 NETMASK: 255.255.255.0", "INTERNAL IP4 DNS: 10.1.0.53",
+			"INTERNAL IP4 NBNS: 10.1.0.42", "INTERNAL IP4 NBNS: 10.1.0.43", "INTERNAL ADDRESS EXPIRY (Secs): 1800",
+			"INTERNAL IP4 SUBNET (IP): 10.2.0.0", "UNITY BANNER: welcome", "APPLICATION VERSION: gateway 1", "0a010000ffff00000000000000000a020000ffff0000000000000000",
+		},
+		13: {"Exchange type: New Group Mode (33)", "Group-Description", "32800", "Group Type: MODP", "Group-Prime", "Group Generator One: 03"},
+		14: {"Exchange type: New Group Mode (33)"},
+		15: {"Group-Description", "32800", "Payload: Key Exchange (4)"},
+	} {
+		frame := frameOf(verbose, i)
+		for _, phrase := range want {
+			if !strings.Contains(frame, phrase) {
+				t.Errorf("frame %d has no %q:\n%s", i, phrase, frame)
+			}
+		}
+	}
+}

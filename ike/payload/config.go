@@ -83,6 +83,15 @@ const (
 	XAUTHStatus         uint16 = 16527
 	XAUTHNextPIN        uint16 = 16528
 	XAUTHAnswer         uint16 = 16529
+	UnityBanner         uint16 = 28672 // this and the next: Cisco's
+	UnitySplitInclude   uint16 = 28676
+)
+
+// Values of XAUTH-TYPE and XAUTH-STATUS, draft-beaulieu-ike-xauth-02, Section 3.1.
+const (
+	XAUTHGeneric uint16 = 0
+	XAUTHFail    uint16 = 0
+	XAUTHOK      uint16 = 1
 )
 
 // configClasses name the attributes, with those of Cisco's Unity as the dissector of Wireshark has them.
@@ -101,8 +110,8 @@ var configClasses = classTable{
 	XAUTHChallenge: {name: "XAUTH-CHALLENGE", form: octets}, XAUTHDomain: {name: "XAUTH-DOMAIN", form: text},
 	XAUTHStatus:  {name: "XAUTH-STATUS", values: map[uint16]string{0: "FAIL", 1: "OK"}},
 	XAUTHNextPIN: {name: "XAUTH-NEXT-PIN", form: text}, XAUTHAnswer: {name: "XAUTH-ANSWER", form: text},
-	28672: {name: "UNITY_BANNER", form: text}, 28673: {name: "UNITY_SAVE_PASSWD"}, 28674: {name: "UNITY_DEF_DOMAIN", form: text},
-	28675: {name: "UNITY_SPLIT_DOMAIN", form: text}, 28676: {name: "UNITY_SPLIT_INCLUDE", form: octets},
+	UnityBanner: {name: "UNITY_BANNER", form: text}, 28673: {name: "UNITY_SAVE_PASSWD"}, 28674: {name: "UNITY_DEF_DOMAIN", form: text},
+	28675: {name: "UNITY_SPLIT_DOMAIN", form: text}, UnitySplitInclude: {name: "UNITY_SPLIT_INCLUDE", form: octets},
 	28677: {name: "UNITY_NATT_PORT"}, 28678: {name: "UNITY_SPLIT_EXCLUDE", form: octets}, 28679: {name: "UNITY_PFS"},
 	28680: {name: "UNITY_FW_TYPE", form: octets}, 28681: {name: "UNITY_BACKUP_SERVERS", form: text}, 28682: {name: "UNITY_DDNS_HOSTNAME", form: text},
 }

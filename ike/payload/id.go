@@ -1,6 +1,7 @@
 package payload
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/netip"
@@ -140,6 +141,12 @@ func (id ID) String() string {
 		}
 	case IDFQDN, IDUserFQDN:
 		fmt.Fprintf(&b, "%q", id.Data)
+	case IDKeyID:
+		if printable(id.Data) {
+			fmt.Fprintf(&b, "%v %q", id.IDType, id.Data) // the name of a group, as clients of Cisco have it
+			break
+		}
+		fallthrough
 	default:
 		fmt.Fprintf(&b, "%v %x", id.IDType, id.Data)
 	}
@@ -150,4 +157,8 @@ func (id ID) String() string {
 		fmt.Fprintf(&b, " port %d", id.Port)
 	}
 	return b.String()
+}
+
+func printable(b []byte) bool {
+	return len(b) > 0 && !bytes.ContainsFunc(b, func(r rune) bool { return r < ' ' || r > '~' })
 }

@@ -104,6 +104,7 @@ const (
 	HashSHA256     uint16 = 4
 	HashSHA384     uint16 = 5
 	HashSHA512     uint16 = 6
+	GroupMODP      uint16 = 1
 )
 
 // Attribute classes of the IPsec DOI, RFC 2407, Section 4.5.

@@ -54,6 +54,7 @@ type Profile struct {
 	FallBackOnFailure                             bool
 	AuthenticationOnPermit                        bool
 	PersistentPolicy, BootFiltering               bool
+	XAuth, ModeConfig, NewGroupMode               bool
 }
 
 // Value is one statement about a profile.

@@ -8,7 +8,7 @@ import (
 	"sync"
 )
 
-// Group is a MODP Diffie–Hellman group with generator 2. Its arithmetic takes
+// Group is a MODP Diffie–Hellman group; all but private ones have generator 2. Its arithmetic takes
 // more or less time with the key, which the secrets of a laboratory can bear.
 type Group struct {
 	Number uint16 // IANA group description number
@@ -24,7 +24,8 @@ type Group struct {
 	// Windows draws is not published.
 	ExponentBits int
 
-	c      int64 // the constant of its prime, RFC 2409, Section 6 and RFC 3526
+	c      int64    // the constant of its prime, RFC 2409, Section 6 and RFC 3526; 0: a private group
+	g      *big.Int // the generator of a private group; nil: 2
 	once   sync.Once
 	p      *big.Int
 	powers comb
@@ -52,11 +53,14 @@ func GroupNumbered(n uint16) *Group {
 }
 
 // Len is the length in bytes of public values and of the shared secret.
-func (g *Group) Len() int { return g.Bits / 8 }
+func (g *Group) Len() int { return (g.Bits + 7) / 8 }
 
 // Prime is p = 2^n − 2^(n−64) − 1 + 2^64·(⌊2^(n−130)·π⌋ + c), RFC 2409, Section 6; RFC 3526.
 // The caller must not change it.
 func (g *Group) Prime() *big.Int {
+	if g.c == 0 {
+		return g.p
+	}
 	g.once.Do(func() {
 		one, n := big.NewInt(1), uint(g.Bits)
 		p := new(big.Int).Lsh(one, n)
@@ -123,9 +127,12 @@ func (g *Group) prepareComb() {
 	}
 }
 
-// power is 2^x mod p, for x of the length of a private key: the rows of the comb
+// power is the generator to the power of x mod p, for x of the length of a private key: the rows of the comb
 // are taken together, a column at a time.
 func (g *Group) power(x *big.Int) *big.Int {
+	if g.g != nil {
+		return new(big.Int).Exp(g.g, x, g.p)
+	}
 	g.powers.once.Do(g.prepareComb)
 	p, c := g.Prime(), &g.powers
 	y, product, quotient := big.NewInt(1), new(big.Int), new(big.Int)

@@ -4,7 +4,7 @@ package trace
 // established and failed, explain themselves: what was offered, what was chosen,
 // what was refused and why, and who has proved who he is.
 type Negotiation struct {
-	Exchange  string `json:"exchange"` // "main mode", "aggressive mode" or "quick mode"
+	Exchange  string `json:"exchange"` // "main mode", "aggressive mode", "quick mode", or what comes between: "extended authentication", "mode config", "new group mode"
 	State     string `json:"state"`    // started, established, failed, deleted, expired
 	Role      string `json:"role"`     // initiator or responder
 	Local     string `json:"local"`
@@ -13,7 +13,7 @@ type Negotiation struct {
 	CookieR   Hex    `json:"cookie_r"`
 	MessageID uint32 `json:"message_id,omitempty"` // quick mode
 	Selector  string `json:"selector,omitempty"`   // quick mode
-	Chosen    string `json:"chosen,omitempty"`     // the proposal agreed on
+	Chosen    string `json:"chosen,omitempty"`     // the proposal agreed on; the user, inner address or group
 	Code      int    `json:"code,omitempty"`       // Windows error code of a failure (MS-ERREF, 138xx)
 	Reason    string `json:"reason,omitempty"`
 

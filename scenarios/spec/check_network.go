@@ -119,6 +119,7 @@ func (c *checker) ipsec(path, name string, n Node) {
 		c.span(child(path, "rekey"), "margin", n.IPsec.Rekey.Margin)
 	}
 	c.keying(path, n.IPsec)
+	c.remote(path, name, n)
 	c.span(path, "sa-idle-time", n.IPsec.SAIdleTime)
 	c.span(path, "log-interval", n.IPsec.LogInterval)
 	c.span(path, "re-expand", n.IPsec.ReExpand)

@@ -211,5 +211,11 @@ func (c *checker) authentication(path, who string, methods []Authenticate, negot
 			c.at(path, "authentication: %s authenticates by Kerberos, and there is no domain: %s", who, hint)
 		}
 		c.word(path, "by", a.By, methodsBy...)
+		if a.XAuth != nil {
+			if a.Kerberos {
+				c.at(child(path, "xauth"), "xauth: it goes with psk or root-ca")
+			}
+			c.xauth(child(path, "xauth"), a.XAuth)
+		}
 	}
 }

@@ -182,6 +182,14 @@ type IPsec struct {
 	// peers (RFC 2409, Section 5). Whoever listens then sees who talks, and a hash of a
 	// preshared key, at which words can be tried (claim C229). Windows has none. Default: off.
 	AggressiveMode bool `yaml:"aggressive-mode"`
+	// Identity is what the host calls itself in phase 1 where a preshared key proves it: key-id:GROUP,
+	// fqdn:NAME or user-fqdn:USER@NAME. Main mode hides it from who listens, aggressive mode does not.
+	// Default: its address, as on Windows.
+	Identity string `yaml:"ike-identity" jsonschema:"maxLength=255"`
+	// ModeConfig gives or takes an inner address before the first quick mode. Default: neither, as on Windows.
+	ModeConfig *ModeConfig `yaml:"mode-config"`
+	// NewGroupMode is for Diffie–Hellman groups of the two sides' own. Default: off, as on Windows.
+	NewGroupMode *NewGroupMode `yaml:"new-group-mode"`
 	// OfferByAuthentication has main-mode offers name all security methods with the first
 	// method of authentication, then all with the second. What Windows does is not published.
 	// Default: all methods of authentication with the first security method, then with the second.
@@ -405,6 +413,8 @@ type Authenticate struct {
 	// By, with root-ca, is what is done with the certificate: rsa-signature (default), and, not on
 	// Windows, dss-signature, rsa-encryption or revised-rsa-encryption.
 	By string `yaml:"by" jsonschema:"enum=rsa-signature,enum=dss-signature,enum=rsa-encryption,enum=revised-rsa-encryption"`
+	// XAuth, with psk or root-ca, asks one side for a user's name and password afterwards.
+	XAuth *XAuth `yaml:"xauth"`
 }
 
 // Step is one thing that happens, and what must come of it. Exactly one verb is set.
