@@ -1,6 +1,7 @@
 package mux_test
 
 import (
+	"bytes"
 	"fmt"
 	"testing"
 	"time"
@@ -172,6 +173,26 @@ func TestHintAboutMessage2(t *testing.T) {
 	st.run(secondPair)
 	require.Len(t, reasons, 1)
 	require.Contains(t, reasons[0], "unauthenticated hint: AUTHENTICATION-FAILED")
+}
+
+// A message 2 of somebody else, under another cookie or with another proof, comes before the genuine one and changes nothing.
+func TestForgedMessage2(t *testing.T) {
+	for _, method := range methods {
+		for _, at := range []int{10, -1} { // in the responder's cookie, and at the end
+			st := newStory(t, setup{aggressive: true, method: method}, 1)
+			st.fate = func(n int, d ike.Datagram) []time.Duration {
+				if n == 2 {
+					forged := bytes.Clone(d.Payload)
+					forged[(at+len(forged))%len(forged)] ^= 1
+					st.fly(ike.Datagram{Local: d.Local, Remote: d.Remote, Payload: forged}, 0)
+				}
+				return []time.Duration{st.latency}
+			}
+			st.a.request(st.b)
+			st.run(900 * time.Millisecond) // before the first copy
+			st.wantPairs(fmt.Sprintf("%s, at %d", st.name, at), 1)
+		}
+	}
 }
 
 // Whoever changes a public value on the way comes to nothing: keys differ, or hash and signature fail.

@@ -56,10 +56,14 @@ func (s *randomRun) configure() {
 	if aggressive {
 		s.tally["aggressive mode"]++
 	}
+	kilobytes := uint64(2)
+	if method != ike.PreSharedKey {
+		kilobytes = 4 // certificates are a good part of it
+	}
 	lifetime := ipsec.Lifetime{Duration: time.Duration(2+r.IntN(18)) * time.Minute}
 	for _, h := range s.n.hosts {
 		h.mainMode = ike.MainMode{
-			Proposals: []ike.MainModeProposal{mm}, QuickModes: pick(r, 0, 0, 0, 1, 2), Kilobytes: pick[uint64](r, 0, 0, 0, 0, 0, 0, 0, 2),
+			Proposals: []ike.MainModeProposal{mm}, QuickModes: pick(r, 0, 0, 0, 1, 2), Kilobytes: pick[uint64](r, 0, 0, 0, 0, 0, 0, 0, kilobytes),
 			Lifetime:   pick[time.Duration](r, 0, 0, 0, 3*time.Minute, 10*time.Minute),
 			Aggressive: aggressive,
 		}
