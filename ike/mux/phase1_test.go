@@ -229,3 +229,35 @@ func TestSubstitutedPublicValues(t *testing.T) {
 		}
 	}
 }
+
+// A signature that was altered on the way is not the end: the next copy is taken.
+func TestSpoiltSignature(t *testing.T) {
+	for _, row := range []struct {
+		aggressive bool
+		message    int
+	}{{false, 5}, {false, 6}, {true, 2}, {true, 3}} {
+		for _, method := range []ike.AuthMethod{ike.RSASignature, ike.DSSSignature} {
+			st := newStory(t, setup{aggressive: row.aggressive, method: method}, 1)
+			st.alter = func(n int, b []byte) []byte {
+				if n == row.message {
+					b[len(b)-60] ^= 1
+				}
+				return b
+			}
+			st.a.request(st.b)
+			st.run(4 * time.Second)
+			st.wantPairs(fmt.Sprintf("%s, message %d", st.name, row.message), 1)
+		}
+	}
+}
+
+// Message 3 of aggressive mode has no answer. A responder that repeats nothing gets it again with quick mode message 1.
+func TestLostMessage3(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		st := newStory(t, setup{aggressive: true, method: ike.PreSharedKey, silent: silent}, 1)
+		st.goBad(fault{message: 3, mishap: lost})
+		st.a.request(st.b)
+		st.run(2 * time.Second)
+		st.wantPairs(st.name, 1)
+	}
+}
