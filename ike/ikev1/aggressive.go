@@ -32,7 +32,6 @@ func (sa *SA) aggressiveAnswer(now time.Time, m *message) ([]payload.Payload, er
 	if err != nil {
 		return nil, err
 	}
-	sa.takeRequests(m)
 	ps, err := sa.method.exchange(now)
 	if err != nil {
 		return nil, err
@@ -111,6 +110,7 @@ func (sa *SA) aggressive3(now time.Time, m *message) error {
 		return err
 	}
 	sa.accept(m, 3)
+	sa.last = outgoing{} // the initiator answers each message 2, so that nothing may answer message 3
 	if m.nextIV != nil {
 		sa.iv = m.nextIV
 	}

@@ -1,6 +1,7 @@
 // Package ikev1 is the Internet Key Exchange, version 1, as a state machine
-// without I/O: main mode and aggressive mode, quick mode, informational
-// and transaction exchanges and new group mode, in both roles (RFC 2407, RFC 2408, RFC 2409). An SA is one ISAKMP
+// without I/O: main mode and aggressive mode with pre-shared keys, signatures and
+// public key encryption, quick mode, informational and transaction exchanges and new
+// group mode, in both roles (RFC 2407, RFC 2408, RFC 2409). An SA is one ISAKMP
 // SA with all exchanges under it; package mux keeps those of a host and is the
 // only thing that a host talks to.
 //
@@ -11,7 +12,14 @@
 // and 6, so a message that does not fit is dropped and the exchange goes on
 // waiting; what was wrong with it is remembered and named if the exchange runs
 // out of time. A notification that is not protected never ends an exchange: it
-// is kept as a hint for the same purpose.
+// is kept as a hint for the same purpose. Of aggressive mode, the initiator takes
+// message 2 if its proof verifies, and else forgets all that was in it; notifications
+// beside the proof count in an encrypted message 3 alone.
+//
+// What is wrong with the certificate of a signature that verifies ends phase 1 at
+// once, with a protected notification; whoever sent that message has made the
+// Diffie–Hellman exchange with us. A signature that does not verify, or a
+// certificate without a key to verify it with, may be the work of the network.
 //
 // A wrong pre-shared key therefore shows like this. Message 5 decrypts to
 // noise at the responder, which drops it, tells the initiator so in the clear
@@ -25,7 +33,7 @@
 // A row is a message of a negotiation without losses, a column the number of
 // messages delivered before it comes, in its turn or out of it: main mode 1 to 6,
 // quick mode 1 to 3, the Delete of the pair (10) and of the main mode (11), both
-// from the initiator. A test keeps the table.
+// from the initiator. A test keeps the tables, which are the same for all methods of authentication.
 //
 //	    0 1 2 3 4 5 6 7 8 9 10 11
 //	 1  N = = . . . . . . . . .
@@ -40,6 +48,18 @@
 //	10  . . . . . - - - - A . .
 //	11  . . . . . A A A A A A .
 //
+// Of aggressive mode 1 to 3, quick mode 4 to 6, and the Deletes, 7 and 8:
+//
+//	   0 1 2 3 4 5 6 7 8
+//	1  N = = . . . . . .
+//	2  A A = = = = = C C
+//	3  C A A . . . . . .
+//	4  C . . A = = . . .
+//	5  . . A A A = = C C
+//	6  C . . . A A . . .
+//	7  . . . - - - A . .
+//	8  . . . A A A A A .
+//
 // A: it is what its receiver awaits. N: it starts a main mode. =: a copy, which
 // gets the stored answer again. -: genuine, with nothing to act on. The others
 // change nothing: dots are ignored, C and W are answered in the clear within a
@@ -47,7 +67,9 @@
 // mode. (Each message that arrives is in the trace, with the reason why it was
 // ignored.) An A before its turn needs a message that the peer has not sent: one
 // of main mode up to 4 can be forged by whoever sees the cookies, which ends that
-// main mode at messages 5 and 6; later ones cannot.
+// main mode at messages 5 and 6; later ones, and those of aggressive mode after
+// message 1, cannot. (A certificate that nobody trusts can come from anybody,
+// and ends an aggressive mode.)
 //
 // Further, and with the same effect in each state:
 //
@@ -61,7 +83,7 @@
 //   - A header with another version than 1.0, with flags other than encryption
 //     and commit, with a length that is not that of the datagram, or without an
 //     initiator's cookie is ignored by package mux. So are first messages of other
-//     exchanges than main mode, which get UNSUPPORTED-EXCHANGE-TYPE.
+//     exchanges than main mode and, where policy has it, aggressive mode, which get UNSUPPORTED-EXCHANGE-TYPE.
 //   - Another exchange type, message ID or encryption flag than belongs to the
 //     message: ignored. No hash covers the exchange type; a message that is given
 //     out as one of another exchange does not use up the message ID of its own.
@@ -82,7 +104,10 @@
 // gets the stored answer once more. A copy of a responder's message 2 or 4 of
 // main mode does not, because the initiator's own timer is running and
 // answering both would double every message that follows. The initiator of a
-// quick mode has no timer after message 3, and does answer a copy of message 2.
+// quick mode has no timer after message 3, and does answer a copy of message 2. So
+// does that of an aggressive mode, where a copy of message 3 is therefore not
+// answered; and until the responder has sent something under the SA, message 3
+// goes along with each copy of a message 1 of quick mode.
 //
 // A quick mode that ends without any answer although the peer sent nothing
 // else under the main mode either ends the main mode with it: the peer has lost

@@ -46,6 +46,10 @@ func (sa *SA) early(m *message) bool {
 // tellRefusal tells the peer what is wrong with message m of main mode.
 func (sa *SA) tellRefusal(now time.Time, m *message, n payload.NotifyType) {
 	if !sa.env.Config.ProtectNotify || sa.state != awaits5 && sa.state != awaits6 {
+		if sa.state == awaits2 { // the cookie is not accepted yet; the responder finds its SA by it
+			sa.cookies.Responder = m.CookieR
+			defer func() { sa.cookies.Responder = payload.Cookie{} }()
+		}
 		sa.notifyClear(now, &outgoing{}, n)
 		return
 	}

@@ -1,6 +1,7 @@
 package ikev1
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"time"
 
@@ -12,8 +13,8 @@ import (
 // (RFC 2409, Section 5.2) and in the revised one (Section 5.3): whoever can
 // decrypt what was encrypted for a key has it.
 //
-// Nothing is said to the peer of a message that does not decrypt: that would make
-// us an oracle for whoever wants something decrypted.
+// Nothing is said to the peer of a message that does not decrypt, nor of what it
+// decrypts to: that would make us an oracle for whoever wants something decrypted.
 type encryption struct {
 	sa          *SA
 	auth        ike.Auth
@@ -48,14 +49,21 @@ func (e *encryption) own(now time.Time) error {
 	return nil
 }
 
-// known finds the peer's key, by its identity where it has given one.
-func (e *encryption) known(now time.Time, id *payload.ID) (err error) {
-	if e.peer, e.certificate, err = e.auth.Certificates.Known(now, e.sa.remote.Addr(), id); err != nil {
+// known finds the peer's key. The initiator needs it before the peer has given an
+// identity. It has used that key when the peer gives one, and whoever has the key
+// proves nothing about a name that goes with another.
+func (e *encryption) known(now time.Time, id *payload.ID) error {
+	key, certificate, err := e.auth.Certificates.Known(now, e.sa.remote.Addr(), id)
+	if err != nil {
 		return err
 	}
-	if err := e.auth.Method.CheckKey(e.peer); err != nil {
+	if err := e.auth.Method.CheckKey(key); err != nil {
 		return ike.Errorf(ike.CodeAuthFailed, payload.NotifyInvalidCertificate, "the peer's key: %v", err)
 	}
+	if e.sa.initiator && e.peer != nil && !sameKey(e.peer, key) {
+		return ike.Errorf(ike.CodeAuthFailed, 0, "the peer calls itself %v, whose key is another one than that of its address", id)
+	}
+	e.peer, e.certificate = key, certificate
 	return nil
 }
 
@@ -106,6 +114,9 @@ func (e *encryption) seal(t payload.Type, body []byte) (payload.Payload, error) 
 	return payload.Raw{T: t, Data: b}, nil
 }
 
+// sealedTypes are the payloads of which the body may be encrypted.
+var sealedTypes = []payload.Type{payload.TypeID, payload.TypeNonce, payload.TypeKE, payload.TypeCert}
+
 var errSealed = ike.Errorf(ike.CodeAuthFailed, 0, "what should be encrypted with our public key does not decrypt")
 
 // open undoes the peer's seal.
@@ -122,7 +133,7 @@ func (e *encryption) open(m *message, t payload.Type) ([]byte, error) {
 }
 
 func (e *encryption) receive(now time.Time, m *message) (ke, nonce []byte, err error) {
-	if err := m.parseAround(payload.TypeID, payload.TypeNonce, payload.TypeKE, payload.TypeCert); err != nil {
+	if err := m.parseAround(sealedTypes...); err != nil {
 		return nil, nil, err
 	}
 	if err := e.own(now); err != nil {
@@ -158,12 +169,40 @@ func (e *encryption) receive(now time.Time, m *message) (ke, nonce []byte, err e
 	}
 	id, err := payload.ParseID(body)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, errSealed
+	}
+	if err := e.known(now, &id); err != nil {
+		return nil, nil, silently(err)
 	}
 	e.sa.claimed, e.sa.claimedBody = id, func() []byte { return body }
-	// The initiator has used the responder's key already, and asks whether it is that of
-	// this name; the responder learns by it whose key it needs.
-	return ke, nonce, e.known(now, &id)
+	return ke, nonce, nil
+}
+
+// sameKey tells by what the keys make of one plaintext, which is all that they show of themselves.
+func sameKey(a, b ike.PublicKey) bool {
+	var made [2][]byte
+	for i, k := range []ike.PublicKey{a, b} {
+		var err error
+		if made[i], err = k.Encrypt(ones{}, []byte("the same key")); err != nil {
+			return false
+		}
+	}
+	return bytes.Equal(made[0], made[1])
+}
+
+// ones is a stream of ones.
+type ones struct{}
+
+func (ones) Read(b []byte) (int, error) {
+	for i := range b {
+		b[i] = 1
+	}
+	return len(b), nil
+}
+
+// silently is a fault of which the peer is told nothing.
+func silently(err error) error {
+	return ike.Errorf(ike.CodeOf(err), 0, "%s", ike.ReasonOf(err))
 }
 
 // checkUsed reads the hash by which the initiator says which of our keys it has used.

@@ -59,10 +59,10 @@ func (sa *SA) toBeCut(now time.Time, o *outgoing) bool {
 // its own, so that fragments of two sendings do not become one message.
 func (sa *SA) cut(msg []byte) (parts [][]byte) {
 	f := sa.env.Config.Fragmentation
-	h, _ := payload.ParseHeader(msg) // we have just built it
+	whole, _ := payload.ParseHeader(msg) // we have just built it
+	h, data := whole, msg
 	h.Next, h.Flags = payload.TypeFragment, h.Flags&^payload.Encrypted
-	data := msg
-	if f.Headerless {
+	if r := restored(h); f.Headerless && r.Next == whole.Next && r.Flags == whole.Flags { // else nobody could make it whole
 		data = msg[payload.HeaderLen:]
 	}
 	sa.env.fragmentID++
@@ -203,7 +203,13 @@ func (r *reassembly) message() []byte {
 	if h, err := payload.ParseHeader(data); err == nil && h.CookieI == r.header.CookieI && h.CookieR == r.header.CookieR {
 		return data
 	}
-	h := r.header
+	b := bytes.Join([][]byte{restored(r.header).Append(nil), data}, nil)
+	payload.SetLength(b)
+	return b
+}
+
+// restored is the header of a message that was cut without it, of that of a fragment.
+func restored(h payload.Header) payload.Header {
 	switch h.Exchange {
 	case payload.MainMode:
 		h.Next, h.Flags = payload.TypeID, h.Flags|payload.Encrypted
@@ -212,7 +218,5 @@ func (r *reassembly) message() []byte {
 	default:
 		h.Next, h.Flags = payload.TypeHash, h.Flags|payload.Encrypted
 	}
-	b := bytes.Join([][]byte{h.Append(nil), data}, nil)
-	payload.SetLength(b)
-	return b
+	return h
 }

@@ -1,6 +1,7 @@
 package ikev1
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -44,6 +45,7 @@ func (sa *SA) informational(now time.Time, m *message) {
 		return
 	}
 	sa.used[usedID{m.Exchange, m.MessageID}] = struct{}{}
+	first := !sa.hasEnd
 	sa.genuine(now, m)
 	sa.heard(m, 1, sa.outOfTurn(m.chain))
 	sa.acknowledge(now, m)
@@ -52,7 +54,7 @@ func (sa *SA) informational(now time.Time, m *message) {
 		case payload.Notify:
 			switch {
 			case p.NotifyType.Error():
-				sa.refusedByPeer(p)
+				sa.refusedByPeer(p, first)
 			case p.NotifyType == payload.NotifyRUThere, p.NotifyType == payload.NotifyRUThereAck:
 				sa.alive(now, p)
 			default:
@@ -110,8 +112,9 @@ func (sa *SA) status(n payload.Notify) {
 	}
 }
 
-// refusedByPeer takes a protected error notification.
-func (sa *SA) refusedByPeer(n payload.Notify) {
+// refusedByPeer takes a protected error notification. first reports that it is in the
+// first message that the peer has sent under the SA.
+func (sa *SA) refusedByPeer(n payload.Notify, first bool) {
 	err := &ike.PeerError{Notify: n.NotifyType}
 	if sa.state != established && sa.state != lingering {
 		// The peer knows SKEYID_a, and so the pre-shared key.
@@ -120,6 +123,12 @@ func (sa *SA) refusedByPeer(n payload.Notify) {
 	}
 	if q := sa.awaiting(n.SPI); q != nil {
 		q.fail(err)
+		return
+	}
+	if first && sa.aggressive && sa.initiator && bytes.Equal(n.SPI, sa.spi()) {
+		for _, q := range slices.Clone(sa.quicks) { // it refuses message 3, and with it what was started since
+			q.fail(err)
+		}
 	}
 }
 

@@ -83,6 +83,10 @@ func (sa *SA) mainModeCopy(now time.Time, m *message) {
 		sa.ignore(m, 0, "a copy, which the initiator does not answer in main mode")
 		return
 	}
+	if sa.aggressive && sa.state != refused && sa.last.msg == nil {
+		sa.ignore(m, 0, "a copy of a message that needs no answer any more")
+		return
+	}
 	if sa.state == refused {
 		sa.heard(m, 1, "a copy of the offer that was refused")
 		if sa.last.msg != nil && sa.env.MayNotify(now, sa.remote.Addr()) {
@@ -264,8 +268,12 @@ func (sa *SA) endAfter(d time.Duration) {
 	}
 }
 
-// statusNotifies takes what the peer put beside its proof.
+// statusNotifies takes what the peer put beside its proof. No hash covers it, so that
+// in the clear, as messages of aggressive mode can be, it may be anybody's.
 func (sa *SA) statusNotifies(m *message) {
+	if m.Flags&payload.Encrypted == 0 {
+		return
+	}
 	for _, n := range payload.All[payload.Notify](m.chain) {
 		sa.status(n)
 	}

@@ -115,7 +115,7 @@ func (m *message) verify(k *keys, iv []byte, want func(rest []byte) []byte) erro
 
 // genuine takes note of a message that the peer alone can have sent.
 func (sa *SA) genuine(now time.Time, m *message) {
-	sa.lastHeard = now
+	sa.lastHeard, sa.hasEnd = now, true
 	sa.count(now, len(m.raw)-payload.HeaderLen)
 }
 

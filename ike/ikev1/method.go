@@ -73,10 +73,8 @@ func (sa *SA) plainExchange() ([]payload.Payload, error) {
 
 // plainReceive reads the counterpart of plainExchange.
 func (sa *SA) plainReceive(m *message) (ke, nonce []byte, err error) {
-	if m.chain == nil {
-		if err := m.parse(); err != nil {
-			return nil, nil, err
-		}
+	if err := m.parse(); err != nil {
+		return nil, nil, err
 	}
 	k, _, err := payload.One[payload.KeyExchange](m.chain)
 	if err != nil {

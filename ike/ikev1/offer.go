@@ -102,13 +102,23 @@ func (sa *SA) refuse(now time.Time, err error) {
 }
 
 func (sa *SA) message1(m *message) (*payload.SA, error) {
-	if err := m.parse(); err != nil {
+	if err := sa.parseOffer(m); err != nil {
 		return nil, err
 	}
 	offer, item, err := saFirst(m)
 	sa.sai = item
 	sa.vendors.learn(m)
+	sa.takeRequests(m)
 	return offer, err
+}
+
+// parseOffer reads message 1 or 2. In aggressive mode the method of authentication
+// stands in the SA payload, and says whether the bodies of others are encrypted.
+func (sa *SA) parseOffer(m *message) error {
+	if sa.aggressive {
+		return m.parseAround(sealedTypes...)
+	}
+	return m.parse()
 }
 
 // saFirst reads the SA payload of message 1 or 2, which precedes everything else (RFC 2409, Section 5).
@@ -127,7 +137,7 @@ func (sa *SA) message2(now time.Time, m *message) error {
 	if m.CookieR == (payload.Cookie{}) {
 		return ike.Errorf(ike.CodeProcessing, 0, "message 2 without a responder's cookie")
 	}
-	if err := m.parse(); err != nil {
+	if err := sa.parseOffer(m); err != nil {
 		return err
 	}
 	reply, _, err := saFirst(m)

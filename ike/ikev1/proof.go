@@ -42,13 +42,13 @@ func (sa *SA) finally(now time.Time, m *message, number int, err error) (done bo
 	return true, nil
 }
 
-// reject ends phase 1 because of who the peer has proved to be. A responder that has
-// sent its last message takes the SA for established.
+// reject ends phase 1 because of who the peer has proved to be. A peer that has sent
+// the last message takes the SA for established.
 func (sa *SA) reject(now time.Time, err error) {
 	if n := ike.NotifyOf(err); n != 0 {
 		sa.sendNotify(now, n, payload.ProtocolISAKMP, sa.spi())
 	}
-	if sa.initiator && !sa.aggressive {
+	if sa.initiator != sa.aggressive {
 		sa.sendDelete(now, payload.ProtocolISAKMP, sa.spi())
 	}
 	sa.fail(err)

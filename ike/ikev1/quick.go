@@ -131,6 +131,9 @@ func (sa *SA) advanceQuick(now time.Time, q *quick) {
 	}
 	switch due := q.last.timer.Advance(now); {
 	case due == ike.DueCopy:
+		if sa.initiator && sa.aggressive && !sa.hasEnd && sa.state == established {
+			sa.sendAgain(now, &sa.last, "the responder may not have it") // message 3 has no timer
+		}
 		sa.sendAgain(now, &q.last, "")
 	case due == ike.DueEnd && !waits:
 		q.unanswered(now)

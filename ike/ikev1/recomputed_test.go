@@ -68,6 +68,11 @@ func (o *onlooker) phase1(messages [][]byte, psk []byte, secretOf func(peer []by
 	}
 	gxy := secretOf(o.keR)
 	o.skeyid = prf(psk, o.nonceI, o.nonceR)
+	o.derive(gxy)
+}
+
+// derive makes the keys and the first IV of SKEYID.
+func (o *onlooker) derive(gxy []byte) {
 	o.d = prf(o.skeyid, gxy, o.ci, o.cr, []byte{0})
 	o.a = prf(o.skeyid, o.d, gxy, o.ci, o.cr, []byte{1})
 	e := prf(o.skeyid, o.a, gxy, o.ci, o.cr, []byte{2})

@@ -74,7 +74,10 @@ func (p *rogue) step() {
 		p.send()
 	case 3:
 		p.mids, p.iv = append(p.mids, binary.BigEndian.Uint32(append(s.bytes(), 1, 2, 3, 4))), nil
-	case 4: // the victim starts a quick mode
+	case 4: // the victim starts a quick mode, as package mux does
+		if !p.r.sa.Usable(p.at) {
+			break
+		}
 		p.genuine++
 		p.start(p.r)
 		p.hear()

@@ -119,6 +119,7 @@ type SA struct {
 	aging      time.Time // when it is to be replaced; zero: never, or done
 	volume     uint64    // bytes encrypted by either side since message 5
 	lastHeard  time.Time // the latest genuine message under the SA
+	hasEnd     bool      // the peer has sent something under it, and so has the end of phase 1
 	used       map[usedID]struct{}
 	quicks     []*quick // under way, or kept to answer copies
 	quickModes int      // started under the SA, by either side

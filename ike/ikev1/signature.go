@@ -9,8 +9,8 @@ import (
 
 // signature is authentication with RSA or DSS signatures, RFC 2409, Section 5.1.
 //
-// A message whose signature fails may have been altered on the way, so that the
-// exchange waits for another one. When it verifies with the key of the certificate
+// A message whose signature fails, or that has no certificate to verify it with, may
+// have been altered on the way, so that the exchange waits for another one. When it verifies with the key of the certificate
 // that came with it, the message is that of the peer with which the Diffie–Hellman
 // exchange was made, and what is wrong with the certificate then ends phase 1.
 type signature struct {
@@ -39,7 +39,9 @@ func (s *signature) own(now time.Time) error {
 		return err
 	}
 	s.credential = &c
-	s.sa.ownID = c.Identity.Payload(s.sa.local.Addr())
+	if s.sa.ownID.IDType == 0 { // else message 1 of aggressive mode has named us, before the method was chosen
+		s.sa.ownID = c.Identity.Payload(s.sa.local.Addr())
+	}
 	return nil
 }
 
@@ -80,7 +82,7 @@ const maxRequests = 128
 // takeRequests keeps what certificates the peer asks for: it may do so in any message (RFC 2408, Section 3.10).
 func (sa *SA) takeRequests(m *message) {
 	for _, r := range payload.All[payload.CertificateRequest](m.chain) {
-		if len(r.Authority) > 0 && len(sa.requested) < maxRequests {
+		if r.Encoding == payload.CertX509Signature && len(r.Authority) > 0 && len(sa.requested) < maxRequests {
 			sa.requested = append(sa.requested, r.Authority)
 		}
 	}
@@ -130,10 +132,10 @@ func (s *signature) check(now time.Time, m *message) error {
 		if wrong == nil {
 			wrong = ike.Errorf(ike.CodeNoPeerCertificate, payload.NotifyInvalidCertificate, "no public key of the peer")
 		}
-		return final{wrong}
+		return wrong
 	}
 	if err := s.auth.Method.CheckKey(key); err != nil {
-		return final{ike.Errorf(ike.CodeAuthFailed, payload.NotifyInvalidCertificate, "the peer's certificate: %v", err)}
+		return ike.Errorf(ike.CodeAuthFailed, payload.NotifyInvalidCertificate, "the peer's certificate: %v", err)
 	}
 	if err := key.Verify(s.sa.peerHash(), sig.Data); err != nil {
 		return ike.Errorf(ike.CodeInvalidSignature, payload.NotifyInvalidSignature, "the peer's signature does not verify with the key of its certificate")

@@ -85,7 +85,8 @@ func (m *Mux) admitted(now time.Time, d ike.Datagram, h payload.Header) bool {
 	if m.secrets.returns(d, h) {
 		return true
 	}
-	if chain, _, err := payload.Parse(h.Next, d.Payload[payload.HeaderLen:]); err != nil || chain[0].Payload.Type() != payload.TypeSA {
+	// Of aggressive mode, the SA payload says whether the bodies of others are encrypted.
+	if chain, _, err := payload.Split(h.Next, d.Payload[payload.HeaderLen:]); err != nil || len(chain) == 0 || chain[0].Payload.Type() != payload.TypeSA || payload.Decode(chain[:1]) != nil {
 		m.invalid(d, h, "no sound first message")
 		return false
 	}

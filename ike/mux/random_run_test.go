@@ -50,11 +50,22 @@ func (s *randomRun) configure() {
 	if pfs.PFS && r.IntN(2) == 0 {
 		pfs.PFSGroup = group()
 	}
+	method, aggressive := pick(r, append(slices.Clone(methods), ike.PreSharedKey)...), r.IntN(3) == 0
+	s.n.authenticate(method, r.IntN(12) == 0, r.IntN(2) == 0)
+	s.tally[method.String()]++
+	if aggressive {
+		s.tally["aggressive mode"]++
+	}
+	kilobytes := uint64(2)
+	if method != ike.PreSharedKey {
+		kilobytes = 4 // certificates are a good part of it
+	}
 	lifetime := ipsec.Lifetime{Duration: time.Duration(2+r.IntN(18)) * time.Minute}
 	for _, h := range s.n.hosts {
 		h.mainMode = ike.MainMode{
-			Proposals: []ike.MainModeProposal{mm}, QuickModes: pick(r, 0, 0, 0, 1, 2), Kilobytes: pick[uint64](r, 0, 0, 0, 0, 0, 0, 0, 2),
-			Lifetime: pick[time.Duration](r, 0, 0, 0, 3*time.Minute, 10*time.Minute),
+			Proposals: []ike.MainModeProposal{mm}, QuickModes: pick(r, 0, 0, 0, 1, 2), Kilobytes: pick[uint64](r, 0, 0, 0, 0, 0, 0, 0, kilobytes),
+			Lifetime:   pick[time.Duration](r, 0, 0, 0, 3*time.Minute, 10*time.Minute),
+			Aggressive: aggressive,
 		}
 		h.quickMode.PFS, h.quickMode.PFSGroup = pfs.PFS, pfs.PFSGroup
 		h.config.Commit, h.config.SilentResponder = r.IntN(6) == 0, r.IntN(6) == 0
@@ -70,7 +81,7 @@ func (s *randomRun) configure() {
 		h.config.VendorIDs = [][]byte{pick(r, microsoft2003, microsoft2003, microsoft2000, []byte("another vendor"))}
 		h.config.ReliableDelete = ike.ReliableDelete{Enabled: r.IntN(3) > 0, Retransmissions: pick(r, 0, 0, 4)}
 		h.config.Fragmentation = ike.Fragmentation{
-			Form: pick(r, ike.NoFragments, ike.WindowsFragments, ike.CiscoFragments), Size: 360, Headerless: r.IntN(4) == 0,
+			Form: pick(r, ike.NoFragments, ike.WindowsFragments, ike.CiscoFragments), Size: 360, Headerless: r.IntN(4) == 0, Aggressive: r.IntN(2) == 0,
 		}
 	}
 	s.configureTransactions()

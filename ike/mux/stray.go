@@ -45,7 +45,7 @@ func (m *Mux) ignored(d ike.Datagram, h payload.Header, why string) {
 func (m *Mux) unknownCookies(now time.Time, d ike.Datagram, h payload.Header) {
 	m.env.Statistics.InvalidCookies++
 	m.ignored(d, h, "no main mode has these cookies")
-	if h.Exchange == payload.QuickMode || h.Exchange == payload.MainMode {
+	if h.Exchange == payload.QuickMode || h.Exchange == payload.MainMode || h.Exchange == payload.Aggressive {
 		m.notify(now, d, h, payload.NotifyInvalidCookie)
 	}
 }
