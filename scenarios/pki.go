@@ -192,7 +192,7 @@ func (a *authorities) store(node string) *hosts.Certificates {
 	if s == nil {
 		return c
 	}
-	c.CRLCheck, c.OwnOnly, c.AnyIdentity = pki.CRLCheck(s.StrongCRLCheck), s.OwnOnly, s.AnyIdentity
+	c.CRLCheck, c.OwnOnly, c.OwnUnchecked, c.AnyIdentity = pki.CRLCheck(s.StrongCRLCheck), s.OwnOnly, s.OwnUnchecked, s.AnyIdentity
 	c.Accounts.Allow, c.Accounts.Deny = s.Allow, s.Deny
 	c.Identity = map[string]hosts.CertificateIdentity{
 		spec.IdentityDNS: hosts.DNSIdentity, spec.IdentityEmail: hosts.EmailIdentity, spec.IdentityAddress: hosts.AddressIdentity,
