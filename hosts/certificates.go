@@ -180,6 +180,9 @@ func (r *ruleCertificates) Peer(at time.Time, m ike.AuthMethod, id payload.ID, s
 	if leaf != nil && leaf.Key != nil {
 		key = leaf.Key
 	}
+	if errors.Is(err, &pki.Error{Kind: pki.WrongKey}) || errors.Is(err, &pki.Error{Kind: pki.BadEncoding}) {
+		key = nil
+	}
 	if err != nil {
 		return key, certificateError("the peer's certificate: ", err)
 	}
