@@ -33,6 +33,10 @@ type Certificates struct {
 	// it and the root. Which of them Windows sends is unconfirmed.
 	OwnOnly bool
 
+	// OwnUnchecked shows the first certificate of the store, whatever the rule would find
+	// wrong with it, as a host that is no Windows may; the peer then finds the fault.
+	OwnUnchecked bool
+
 	// AnyIdentity takes a peer whose identity is in none of the names of its certificate;
 	// RFC 4945, Section 3.1 wants them to agree.
 	AnyIdentity bool
@@ -95,6 +99,12 @@ func (r *ruleCertificates) Own(at time.Time, m ike.AuthMethod, requested [][]byt
 	}
 	rule := r.rule(m)
 	own, path, err := r.Store.Select(names, at, rule)
+	if r.OwnUnchecked && len(r.Store.Own) > 0 {
+		own, path = r.unchecked()
+		if err = nil; own.Key == nil {
+			err = &pki.Error{Kind: pki.NoPrivateKey, Detail: own.Certificate.Subject.String() + ": the computer does not have the private key"}
+		}
+	}
 	if err != nil {
 		return ike.Credential{}, certificateError("", err)
 	}
@@ -106,6 +116,20 @@ func (r *ruleCertificates) Own(at time.Time, m ike.AuthMethod, requested [][]byt
 		c.Chain = append(c.Chain, payload.Certificate{Encoding: payload.CertX509Signature, Data: cert.Raw})
 	}
 	return c, nil
+}
+
+// unchecked is the first certificate of the store with those of its issuers, as far as the store has them.
+func (r *ruleCertificates) unchecked() (pki.Own, pki.Path) {
+	own := r.Store.Own[0]
+	path := pki.Path{own.Certificate}
+	for range r.Store.Intermediates {
+		i := slices.IndexFunc(r.Store.Intermediates, func(c *pki.Certificate) bool { return c.Subject.Equal(path.Root().Issuer) })
+		if i < 0 || slices.Contains(path, r.Store.Intermediates[i]) {
+			break
+		}
+		path = append(path, r.Store.Intermediates[i])
+	}
+	return own, path
 }
 
 // identity is what the host calls itself; its address where the certificate has no such name.
@@ -156,6 +180,9 @@ func (r *ruleCertificates) Peer(at time.Time, m ike.AuthMethod, id payload.ID, s
 	var key ike.PublicKey
 	if leaf != nil && leaf.Key != nil {
 		key = leaf.Key
+	}
+	if errors.Is(err, &pki.Error{Kind: pki.WrongKey}) || errors.Is(err, &pki.Error{Kind: pki.BadEncoding}) {
+		key = nil
 	}
 	if err != nil {
 		return key, certificateError("the peer's certificate: ", err)

@@ -17,8 +17,7 @@ import (
 // message (SE_AUDITID_IPSEC_NEGOTIATION_FAIL), those of 541 and 542 of printed events.
 // Of 543 they are unconfirmed.
 //
-// Left out: 544, which is about certificates; what IKE refuses before there is a
-// negotiation; soft SAs, of which no source says whether they are audited.
+// Left out: what IKE refuses before there is a negotiation; soft SAs, of which no source says whether they are audited.
 const (
 	eventEstablished = 541
 	eventQMEnded     = 542
@@ -71,6 +70,8 @@ func (h *Host) audited(a ike.Audit) {
 // failedToo logs the event that Windows has for some failures of main mode beside 547.
 func (h *Host) failedToo(a ike.Audit, e trace.EventLog) {
 	switch e.ID = a.MainModeEvent(); e.ID {
+	case 544:
+		e.Message = "IKE security association establishment failed: a certificate is not valid, or a signature"
 	case 545:
 		e.Message = "IKE peer authentication failed"
 	case 546:

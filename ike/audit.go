@@ -1,9 +1,11 @@
 package ike
 
 import (
+	"errors"
 	"net/netip"
 	"time"
 
+	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
@@ -47,11 +49,15 @@ func (a Audit) PeerFound() bool {
 }
 
 // MainModeEvent tells apart the failures of main mode that Windows has events of
-// their own for: 545 where the peer's proof was wrong, 546 where a proposal or other
-// data of the peer were; else 0. TechNet cc787567.
+// their own for: 544 where a certificate was wrong or missing, or a signature, 545 where
+// another proof of the peer was wrong, 546 where a proposal or other data of the peer
+// were; else 0. TechNet cc787567.
 func (a Audit) MainModeEvent() int {
-	if a.QuickMode || a.State != AuditFailed {
+	switch {
+	case a.QuickMode || a.State != AuditFailed:
 		return 0
+	case CertificateFault(a.Err):
+		return 544
 	}
 	switch CodeOf(a.Err) {
 	case CodeAuthFailed, CodeInvalidHash:
@@ -60,6 +66,36 @@ func (a Audit) MainModeEvent() int {
 		return 546
 	}
 	return 0
+}
+
+// CertificateFault reports whether phase 1 failed for a certificate, or for a signature that
+// does not verify with one: whoever found it.
+func CertificateFault(err error) bool {
+	notify := NotifyOf(err)
+	if e, ok := errors.AsType[*PeerError](err); ok {
+		notify = e.Notify
+	}
+	switch notify {
+	case payload.NotifyInvalidCertificate, payload.NotifyInvalidCertEncoding, payload.NotifyInvalidCertAuthority,
+		payload.NotifyCertTypeUnsupported, payload.NotifyCertificateUnavailable, payload.NotifyInvalidSignature:
+		return true
+	}
+	switch CodeOf(err) {
+	case CodeNoCertificate, CodeCRLFailed, CodeKeyUsage, CodeCertType, CodeNoPrivateKey, CodeInvalidSignature, CodeCertPayload,
+		CodeNoPeerCertificate, CodePeerCRL, CodeCertKeyLength, CodeChainMismatch:
+		return true
+	}
+	return false
+}
+
+// AuthenticationFault reports whether phase 1 failed because the peer's proof of who it is was wrong, as
+// this side found; a certificate that this side lacks is none of the peer.
+func AuthenticationFault(err error) bool {
+	if _, ok := errors.AsType[*PeerError](err); ok {
+		return false
+	}
+	code := CodeOf(err)
+	return code == CodeAuthFailed || CertificateFault(err) && code != CodeNoCertificate && code != CodeNoPrivateKey
 }
 
 // Meaning is the text of a code, after MS-ERREF, Section 2.2.
@@ -71,6 +107,28 @@ func (c Code) Meaning() string {
 		return "IKE security attributes are unacceptable"
 	case CodeTimedOut:
 		return "Negotiation timed out"
+	case CodeNoCertificate:
+		return "IKE failed to find valid machine certificate"
+	case CodeCRLFailed:
+		return "Certificate Revocation Check failed"
+	case CodeKeyUsage:
+		return "Invalid certificate key usage"
+	case CodeCertType:
+		return "Invalid certificate type"
+	case CodeNoPrivateKey:
+		return "IKE negotiation failed because the machine certificate used does not have a private key"
+	case CodeInvalidSignature:
+		return "Failed to verify signature"
+	case CodeCertPayload:
+		return "Error processing Cert payload"
+	case CodeNoPeerCertificate:
+		return "Peer failed to send valid machine certificate"
+	case CodePeerCRL:
+		return "Certification Revocation check of peer's certificate failed"
+	case CodeCertKeyLength:
+		return "Key length in certificate is too small for configured security requirements"
+	case CodeChainMismatch:
+		return "Certificate chain doesn't chain to a trusted root in IPsec policy"
 	case CodeSADeleted:
 		return "IKE SA deleted by peer before establishment completed"
 	case CodeNoResponse:

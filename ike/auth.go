@@ -73,7 +73,9 @@ type Certificates interface {
 	// Own is what we prove who we are with, to a peer that accepts certificates of the
 	// authorities requested; none: the peer did not say.
 	Own(at time.Time, m AuthMethod, requested [][]byte) (Credential, error)
-	// Peer judges the certificates of a peer that calls itself id, and gives its public key.
+	// Peer judges the certificates of a peer that calls itself id, and gives its public key, beside
+	// an error too, unless nobody vouches that it is the key of the certificate: that may have been
+	// altered on the way, since no signature of phase 1 covers it.
 	Peer(at time.Time, m AuthMethod, id payload.ID, sent []payload.Certificate) (PublicKey, error)
 	// Known is the public key of a peer that public key encryption has to know before
 	// the peer has sent anything (RFC 2409, Section 5.2), by its address, and by its

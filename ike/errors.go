@@ -22,18 +22,21 @@ const (
 	CodeProcessing        Code = 13816 // any other error
 	CodeCRLFailed         Code = 13817 // certificate revocation check failed
 	CodeKeyUsage          Code = 13818 // a certificate is not for this use
+	CodeCertType          Code = 13819 // a certificate of a kind that is not for this
 	CodeNoPrivateKey      Code = 13820 // no private key with our certificate
 	CodeNoPolicy          Code = 13825 // no policy configured
 	CodeInvalidSignature  Code = 13826 // the peer's signature does not verify
 	CodeSAPayload         Code = 13830 // error processing an SA payload; the rest of the row likewise
 	CodeKEPayload         Code = 13833
 	CodeIDPayload         Code = 13834
+	CodeCertPayload       Code = 13835 // error processing a Certificate payload
 	CodeNoPeerCertificate Code = 13847 // the peer has shown no certificate
 	CodePeerCRL           Code = 13848 // the peer's certificate is revoked, or its revocation cannot be known
 	CodePolicyChange      Code = 13849 // policy changed meanwhile
 	CodeInvalidGroup      Code = 13865 // a Diffie–Hellman group that is not accepted
 	CodePolicyMatch       Code = 13868 // no proposal in common
 	CodeInvalidHash       Code = 13870 // hash verification failed
+	CodeCertKeyLength     Code = 13881 // the key of the peer's certificate is too short
 	CodeMainModeLimit     Code = 13882 // more main modes with the peer than there may be
 	CodeQuickModeLimit    Code = 13884 // quick modes of this main mode used up
 	CodeMainModeExpired   Code = 13885 // main mode expired with the quick mode pending
@@ -92,6 +95,8 @@ func CodeOf(err error) Code {
 			return CodeInvalidHash
 		case payload.NotifyAuthenticationFailed, payload.NotifyInvalidCertificate, payload.NotifyInvalidCertAuthority:
 			return CodeAuthFailed
+		case payload.NotifyInvalidCertEncoding:
+			return CodeCertPayload
 		case payload.NotifyInvalidSignature:
 			return CodeInvalidSignature
 		case payload.NotifyCertificateUnavailable:

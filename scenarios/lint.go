@@ -51,6 +51,7 @@ func Lint(s *spec.Scenario, o LintOptions) ([]Finding, error) {
 			return lint.Position{File: m.File, Line: m.Line, Column: m.Column}
 		},
 	}
+	lintCertificates(s, in)
 	used, fetched := map[string]bool{}, map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(s.Nodes)) {
 		h := lintHost(s, name)
@@ -151,6 +152,7 @@ func lintHost(s *spec.Scenario, name string) lint.Host {
 		NoIPsec: settings.NoIKE, Router: n.Router(),
 		Dynamic:         dynamic(s, name),
 		NoDefaultExempt: settings.DefaultExempt(),
+		Certificates:    lintStore(s, n),
 		OpenAtBoot:      bootModes && settings.BootMode == spec.BootPermit && (s.Persistent[name] == "" || settings.PersistentSince() == spec.FromAgent),
 	}
 	for _, v := range n.Serves {

@@ -24,6 +24,12 @@ func partPath(s *spec.Scenario, policies map[string]*policy.Policy, r lint.Ref) 
 		return spec.Child("$.nodes", r.Name) + ".ipsec.boot-mode"
 	case lint.HostIPv6:
 		return spec.Child("$.nodes", r.Name) + ".ipsec.ipv6"
+	case lint.HostCertificates:
+		return spec.Child("$.nodes", r.Name) + ".certificates"
+	case lint.IssuedAuthority:
+		return spec.Child("$.pki.authorities", r.Name)
+	case lint.IssuedCertificate:
+		return spec.Child("$.pki.certificates", r.Name)
 	case lint.FilterList:
 		return spec.Child("$.filter-lists", r.Name)
 	case lint.FilterAction:

@@ -17,7 +17,7 @@ import (
 // A policy that a script of netsh makes does the same as the one in YAML: under one name,
 // both give the same capture and the same trace, byte for byte.
 func TestNetshIsYAML(t *testing.T) {
-	for _, file := range []string{"app_legal_department.yaml", "filter_perimeter.yaml"} {
+	for _, file := range []string{"app_legal_department.yaml", "filter_perimeter.yaml", "cert_server_to_server.yaml"} {
 		var evidence []map[string]string
 		cells := loadAll(t, file)
 		require.Len(t, cells, 2)

@@ -13,6 +13,12 @@ import (
 	"github.com/ipseclab/ipseclab/sim"
 )
 
+// How long certificates are valid from the start on, unless a scenario says so.
+const (
+	authorityYears   = 10
+	certificateYears = 1
+)
+
 // authorities are the certification authorities of a scenario and what they have issued.
 type authorities struct {
 	spec         *spec.Scenario
@@ -81,7 +87,7 @@ func (a *authorities) authority(name string) *pki.Authority {
 	}
 	s := a.spec.PKI.Authorities[name]
 	path := spec.Child("$.pki.authorities", name)
-	t := a.template(path, s.Issued, 10)
+	t := a.template(path, s.Issued, authorityYears)
 	if s.PathLength != nil {
 		t.Authority = &pki.BasicConstraints{IsCA: true, PathLen: *s.PathLength}
 	}
@@ -117,7 +123,7 @@ func (a *authorities) authority(name string) *pki.Authority {
 func (a *authorities) certificate(name string) {
 	s := a.spec.PKI.Certificates[name]
 	path := spec.Child("$.pki.certificates", name)
-	t := a.template(path, s.Issued, 1)
+	t := a.template(path, s.Issued, certificateYears)
 	t.AltNames = pki.AltNames{DNS: s.DNS, UPN: s.UPN, Email: s.Email}
 	for _, word := range s.IP {
 		if addr, err := a.spec.Resolve(word); err == nil { // spec has checked it
@@ -192,7 +198,7 @@ func (a *authorities) store(node string) *hosts.Certificates {
 	if s == nil {
 		return c
 	}
-	c.CRLCheck, c.OwnOnly, c.AnyIdentity = pki.CRLCheck(s.StrongCRLCheck), s.OwnOnly, s.AnyIdentity
+	c.CRLCheck, c.OwnOnly, c.OwnUnchecked, c.AnyIdentity = pki.CRLCheck(s.StrongCRLCheck), s.OwnOnly, s.OwnUnchecked, s.AnyIdentity
 	c.Accounts.Allow, c.Accounts.Deny = s.Allow, s.Deny
 	c.Identity = map[string]hosts.CertificateIdentity{
 		spec.IdentityDNS: hosts.DNSIdentity, spec.IdentityEmail: hosts.EmailIdentity, spec.IdentityAddress: hosts.AddressIdentity,

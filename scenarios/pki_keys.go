@@ -30,10 +30,13 @@ var keys = struct {
 	made map[keyName]*madeKey
 }{made: map[keyName]*madeKey{}}
 
-// key makes a key of a kind; RSA of 1024 bits by default, as was usual in 2003.
+// defaultKey is the kind of keys unless a scenario says so: it was usual in 2003.
+const defaultKey = "rsa-1024"
+
+// key makes a key of a kind.
 func (a *authorities) key(what, name, kind string) (pki.PrivateKey, error) {
 	if kind == "" {
-		kind = "rsa-1024"
+		kind = defaultKey
 	}
 	n := keyName{a.seed, what, name, kind}
 	keys.Lock()

@@ -335,6 +335,12 @@ func (a AuthMethod) String() string {
 		if a.By != 0 && a.By != ike.RSASignature {
 			s += ", by " + a.By.String()
 		}
+		if a.CertMapping {
+			s += ", mapped to an account"
+		}
+		if a.ExcludeCAName {
+			s += ", which requests do not name"
+		}
 		return s
 	}
 	return "preshared key"

@@ -280,8 +280,11 @@ func (a AuthMethod) word() string {
 	switch {
 	case a.Kerberos:
 		return "kerberos"
-	case a.RootCA != "":
-		return "certificates"
+	case a.RootCA == "":
+		return "psk"
 	}
-	return "psk"
+	return map[ike.AuthMethod]string{
+		ike.RSASignature: "certificates", ike.DSSSignature: "dss-signature",
+		ike.RSAEncryption: "rsa-encryption", ike.RevisedRSAEncryption: "revised-rsa-encryption",
+	}[a.by()]
 }

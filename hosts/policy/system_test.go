@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/profile"
 )
@@ -138,6 +139,12 @@ func TestSystemRefuses(t *testing.T) {
 		{"windows-xp-home", from(func(p *Policy) { p.Rules[0].Auth = nil }), "cannot authenticate by Kerberos"},
 		{"windows-xp", from(func(p *Policy) { p.Rules[0].Auth = nil }), ""},
 		{"racoon", from(func(p *Policy) { p.Rules[0].Auth = nil }), ""},
+		{"windows-2003", systemPolicy(nil, []string{"ESP[3DES,SHA1]"}, AuthMethod{RootCA: "CN=r"}), "the host has no store of them"},
+		{"windows-2003", systemPolicy(nil, []string{"ESP[3DES,SHA1]"}, AuthMethod{RootCA: "CN=r", By: ike.DSSSignature}),
+			`cannot authenticate by certificate of root authority "CN=r", by DSS signatures, as filter action "secure" wants; it has kerberos and certificates and psk`},
+		{"windows-2003", systemPolicy(nil, []string{"ESP[3DES,SHA1]"}, AuthMethod{RootCA: "CN=r", By: ike.RSAEncryption}), "by Encryption with RSA"},
+		{"solaris-10", systemPolicy(nil, []string{"ESP[3DES,SHA1]"}, AuthMethod{RootCA: "CN=r", By: ike.DSSSignature}), "the host has no store of them"},
+		{"solaris-10", systemPolicy(nil, []string{"ESP[3DES,SHA1]"}, AuthMethod{RootCA: "CN=r", By: ike.RevisedRSAEncryption}), "by Revised encryption with RSA"},
 		{"sonicwall", from(func(*Policy) {}), "no transport mode"},
 		{"aix", from(func(p *Policy) { p.Rules[0].Inactive, p.Rules[0].Auth = true, nil }), ""},
 		{"windows-xp-sp2", permit(), "need the authentication of those that negotiate, and this one has another than all"},

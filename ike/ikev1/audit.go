@@ -19,7 +19,7 @@ func (sa *SA) audit(state string, err error) {
 		s.MainModes++
 	case ike.AuditFailed:
 		s.NegotiationFailures++
-		if ike.CodeOf(err) == ike.CodeAuthFailed {
+		if ike.AuthenticationFault(err) {
 			s.AuthenticationFailures++
 		}
 	}

@@ -121,7 +121,7 @@ func (sa *SA) unanswered() {
 	}
 	err := ike.Errorf(code, 0, "no response to message %d", sa.last.record.Number)
 	if sa.problem != nil {
-		err = ike.Errorf(sa.problem.Code, 0, "no response to message %d that could be used: %s", sa.last.record.Number, sa.problem.Reason)
+		err = ike.Errorf(sa.problem.Code, sa.problem.Notify, "no response to message %d that could be used: %s", sa.last.record.Number, sa.problem.Reason)
 	}
 	err.Hint = sa.hint
 	sa.fail(err)

@@ -128,7 +128,7 @@ func (s *signature) check(now time.Time, m *message) error {
 	s.shown = payload.All[payload.Certificate](m.chain)
 	key, wrong := s.auth.Certificates.Peer(now, s.auth.Method, s.sa.claimed, s.shown)
 	s.key = key
-	if key == nil {
+	if key == nil { // nothing says that the message is of the peer
 		if wrong == nil {
 			wrong = ike.Errorf(ike.CodeNoPeerCertificate, payload.NotifyInvalidCertificate, "no public key of the peer")
 		}

@@ -46,7 +46,7 @@ type Profile struct {
 	FirstGeneration       bool     // AH and ESP of RFC 1826 and RFC 1827
 	Protocols             []string // ESP, AH
 	Modes                 []string // transport, tunnel
-	Authentication        []string // kerberos, certificates, psk
+	Authentication        []string // kerberos, certificates (RSA signatures), psk, dss-signature, rsa-encryption, revised-rsa-encryption
 
 	MyAddress, OneWayFilters, ServerFilters       bool
 	FallBack, InboundPassthrough, DefaultResponse bool

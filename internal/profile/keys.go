@@ -39,7 +39,7 @@ var keys = []Key{
 	acts("integrity", "integrity algorithms of AH and ESP", words(func(p *Profile) *[]string { return &p.Integrity }, hashes...)),
 	acts("extended-sequence-numbers", "whether AH and ESP can have sequence numbers of 64 bits", flag(func(p *Profile) *bool { return &p.ExtendedSequence })),
 	acts("first-generation", "whether it knows AH and ESP of 1995 (RFC 1828, RFC 1829), the host's setting of that name", flag(func(p *Profile) *bool { return &p.FirstGeneration })),
-	acts("authentication", "how peers may authenticate", words(func(p *Profile) *[]string { return &p.Authentication }, "kerberos", "certificates", "psk")),
+	acts("authentication", "how peers may authenticate", words(func(p *Profile) *[]string { return &p.Authentication }, "kerberos", "certificates", "psk", "dss-signature", "rsa-encryption", "revised-rsa-encryption")),
 	acts("authentication-on-permit", "whether rules that permit or block need the authentication of those that negotiate", flag(func(p *Profile) *bool { return &p.AuthenticationOnPermit })),
 	acts("my-address", "whether filters can name the host's own addresses as me", flag(func(p *Profile) *bool { return &p.MyAddress })),
 	acts("one-way-filters", "whether filters can be for one direction alone", flag(func(p *Profile) *bool { return &p.OneWayFilters })),

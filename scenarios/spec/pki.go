@@ -79,6 +79,9 @@ type CertificateStore struct {
 	// OwnOnly sends the computer's certificate without those of the authorities between it
 	// and the root. Which of them Windows sends is unconfirmed.
 	OwnOnly bool `yaml:"own-only"`
+	// OwnUnchecked shows the first of Own whatever is wrong with it, so that the peer finds
+	// the fault. Windows shows what its own rule would accept, as far as is known.
+	OwnUnchecked bool `yaml:"own-unchecked"`
 	// AnyIdentity takes a peer whose identity is none of the names of its certificate.
 	AnyIdentity bool `yaml:"any-identity"`
 

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"net/netip"
+	"time"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
 )
@@ -19,6 +20,12 @@ type Input struct {
 	// Lists and Actions are the names of filter lists and filter actions that are kept
 	// beside the policies, so that it is known of them whether a rule uses them.
 	Lists, Actions []string
+
+	// Issued are the certificates that there are, and Accounts the number of accounts that
+	// they may be mapped to. Everything happens from Start to End, as far as that is known.
+	Issued     []Issued
+	Accounts   int
+	Start, End time.Time
 
 	// Where tells where a part stands; nil: nobody knows.
 	Where func(Ref) Position
@@ -56,6 +63,9 @@ type Host struct {
 	// been made of.
 	NoDefaultExempt int
 
+	// Certificates are its store of certificates; nil: nothing is known of it.
+	Certificates *Certificates
+
 	// OpenAtBoot says that everything passes between the start of the driver and that of
 	// the policy agent: boot mode permit, and no persistent policy in force by then.
 	OpenAtBoot bool
@@ -73,7 +83,7 @@ type Ref struct {
 	Policy string // of parts of a policy
 	Rule   int    // its place in the policy, of parts of a rule
 	Index  int    // of a method or a filter in its list
-	Name   string // of a host, a filter list or a filter action
+	Name   string // of a host, a filter list, a filter action or a certificate
 }
 
 // Part is a kind of place.
@@ -102,6 +112,9 @@ const (
 	HostNoDefaultExempt               // Name
 	HostBootMode                      // Name
 	HostIPv6                          // Name
+	HostCertificates                  // Name
+	IssuedAuthority                   // Name
+	IssuedCertificate                 // Name
 	FilterList                        // Name
 	FilterAction                      // Name
 )

@@ -42,7 +42,7 @@ func Lint(in *Input) []Finding {
 		l.add(&in.Policies[i])
 	}
 	for _, check := range []func(*linter){
-		checkKeys, checkReuse, checkSeveralAuth,
+		checkKeys, checkReuse, checkSeveralAuth, checkCertificates,
 		checkMainModeMethods, checkSecurityMethods, checkLifetimes,
 		checkPermits, checkOverlaps, checkOneWay, checkMulticast, checkNeverMatches, checkOrder,
 		checkTunnels, checkTunnelEnds,
@@ -186,7 +186,7 @@ func authKey(auth []policy.AuthMethod) string {
 	}
 	var parts []string
 	for _, a := range auth {
-		parts = append(parts, fmt.Sprintf("%t %q %q", a.Kerberos, a.RootCA, a.PreSharedKey))
+		parts = append(parts, fmt.Sprintf("%t %q %q %d", a.Kerberos, a.RootCA, a.PreSharedKey, a.By))
 	}
 	return strings.Join(parts, "\n")
 }

@@ -68,6 +68,7 @@ func (r *Rule) Sources() string {
 func Rules() []*Rule {
 	return []*Rule{
 		pskShort, pskSimple, pskDomain, pskManyPeers, pskReused, severalAuth,
+		pskBeside, rootUntrusted, certificateNone, mappingNoAccounts, certificateExpires, certificateWeak, revocationOff,
 		des, md5, group1, group2, weakFirst, offersPruned, nullWithEncryption, ahAlone,
 		lifetimeNone, lifetimeShort, lifetimeLong, volumeNone,
 		exemptSubnet, exemptSubnetWide, exemptOverlap, permitWider, permitSourcePort,

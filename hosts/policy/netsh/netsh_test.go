@@ -399,6 +399,7 @@ func TestWriteRefuses(t *testing.T) {
 		{`policy "p", rule "r": unsupported: a tunnel that ends at 2001:db8::9`, of(any2, permit, func(r *policy.Rule) { r.Tunnel = netip.MustParseAddr("2001:db8::9") })},
 		{`policy "p", rule "r": psk can be given once`, of(any2, permit, func(r *policy.Rule) { r.Auth = []policy.AuthMethod{{PreSharedKey: "x"}, {PreSharedKey: "y"}} })},
 		{`policy "p", rule "r": netsh has no way to write the name "x certmap:no" of an authority`, of(any2, permit, func(r *policy.Rule) { r.Auth = []policy.AuthMethod{{RootCA: "x certmap:no"}} })},
+		{`netsh knows certificates for RSA signatures alone, not certificate of root authority "CN=x", by DSS signatures`, of(any2, permit, func(r *policy.Rule) { r.Auth = []policy.AuthMethod{{RootCA: "CN=x", By: ike.DSSSignature}} })},
 		{`an authentication method is one of`, of(any2, permit, func(r *policy.Rule) { r.Auth = []policy.AuthMethod{{}} })},
 		{`filter action "a": permit ignores`, of(any2, policy.FilterAction{Name: "a", Kind: policy.Permit, Soft: true}, nil)},
 		{`filter action "a": it negotiates without`, of(any2, policy.FilterAction{Name: "a", Kind: policy.Negotiate}, nil)},

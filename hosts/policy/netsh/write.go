@@ -394,7 +394,10 @@ func (w *writer) auth(all []policy.AuthMethod) string {
 		case m.PreSharedKey != "" && m == policy.AuthMethod{PreSharedKey: m.PreSharedKey}:
 			once("psk")
 			words = append(words, w.text("psk", m.PreSharedKey))
+		case m.RootCA != "" && m.By != 0 && m.By != ike.RSASignature:
+			w.failf("netsh knows certificates for RSA signatures alone, not %s", m)
 		case m.RootCA != "" && m.PreSharedKey == "" && !m.Kerberos:
+			m.By = 0
 			text := fmt.Sprintf("%s certmap:%s excludecaname:%s", strings.ReplaceAll(m.RootCA, `"`, `\'`), yesNo(m.CertMapping), yesNo(m.ExcludeCAName))
 			if back, reason := rootCA(text); reason != "" || back != m {
 				w.failf("netsh has no way to write the name %q of an authority", m.RootCA)
