@@ -12,6 +12,9 @@ import (
 
 // whyOwn says, for the trace, why a certificate was chosen and what was wrong with others of the computer.
 func (r *ruleCertificates) whyOwn(own pki.Own, path pki.Path, requested []pki.Name, at time.Time, rule pki.Rule) (words []string) {
+	if r.OwnUnchecked {
+		return []string{own.Certificate.Subject.String() + " is the first of the store, and nobody has looked whether it is good"}
+	}
 	asked := "the peer names no authority"
 	if len(requested) > 0 {
 		var names []string
