@@ -117,6 +117,8 @@ func (c Code) Meaning() string {
 		return "Invalid certificate type"
 	case CodeNoPrivateKey:
 		return "IKE negotiation failed because the machine certificate used does not have a private key"
+	case CodeKerberos:
+		return "Failed to authenticate using Kerberos"
 	case CodeInvalidSignature:
 		return "Failed to verify signature"
 	case CodeCertPayload:

@@ -24,6 +24,9 @@ const (
 
 // String is the name that RFC 2409 has for it.
 func (m AuthMethod) String() string {
+	if m == GSSAPI {
+		return "GSS-API"
+	}
 	_, value := payload.AttributeName(payload.ProtocolISAKMP, payload.BasicAttribute(payload.AttrAuthMethod, uint16(m)))
 	return value
 }
@@ -39,6 +42,7 @@ type Auth struct {
 	Method       AuthMethod
 	PreSharedKey []byte       // of PreSharedKey: chosen by address, as main mode must (RFC 2409, Section 5.4)
 	Certificates Certificates // of signatures and public key encryption
+	GSS          GSS          // of GSSAPI
 	XAuth        *XAuth       // a user's name and password after it; nil: none
 }
 
@@ -53,6 +57,14 @@ func (a Auth) Check() error {
 	case a.Method == PreSharedKey && len(a.PreSharedKey) == 0:
 		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "the pre-shared key is empty")
 	case a.Method == PreSharedKey:
+		return nil
+	case a.Method == GSSAPI && a.XAuth != nil:
+		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "XAUTH has no method for after GSS-API")
+	case a.Method == GSSAPI && a.GSS == nil:
+		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "authentication by GSS-API without a mechanism")
+	case a.Method == GSSAPI && (a.GSS.Identity() == "" || len(GSSName(a.GSS.Identity())) > 2*maxGSSIdentity):
+		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "GSS identity name of %d characters, must have 1 to %d", len(a.GSS.Identity()), maxGSSIdentity)
+	case a.Method == GSSAPI:
 		return nil
 	case !a.Method.Signature() && !a.Method.Encryption():
 		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "authentication by %v is unsupported", a.Method)

@@ -17,7 +17,7 @@ func ExplainMainMode(offer *payload.SA, vendors []payload.VendorID, m MainMode, 
 	for _, o := range own {
 		r.Accepted = append(r.Accepted, o.String())
 	}
-	for c, err := range mainModeAlternatives(offer, saysXAUTH(vendors)) {
+	for c, err := range mainModeAlternatives(offer, vendors) {
 		a := c.alternative()
 		if err != nil {
 			if a.Proposal == "" {
@@ -40,7 +40,7 @@ func ExplainMainMode(offer *payload.SA, vendors []payload.VendorID, m MainMode, 
 // and why says what is known.
 func ExplainMainModeReply(offer *payload.SA, choice MainModeChoice, why string) Decision {
 	var all []trace.Alternative
-	for c := range mainModeAlternatives(offer, true) {
+	for c := range mainModeAlternatives(offer, ownVendors) {
 		all = append(all, c.alternative())
 	}
 	return choices(choice.place, why, all)

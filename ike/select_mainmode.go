@@ -38,6 +38,9 @@ type MainModeChoice struct {
 	Method    AuthMethod        // of authentication
 	Asked     Asked             // who is asked for a user after it
 
+	GSSIdentity []byte // with GSSAPI: the peer's identity name as on the wire; nil: it has none
+	own         string // with GSSAPI, of a responder: its identity name
+
 	place int // among the alternatives of the offer, from 1
 }
 
@@ -139,6 +142,12 @@ func (m MainMode) Check() error {
 			return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "main mode policy authenticates by %v twice", a.Method)
 		}
 	}
+	switch {
+	case m.GSS() && m.XAUTH():
+		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "main mode policy authenticates by GSS-API and with XAUTH, which have a number in common")
+	case m.GSS() && m.Aggressive:
+		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "aggressive mode with GSS-API is unsupported, and nobody is known to do it")
+	}
 	if m.Aggressive && n > 1 && slices.ContainsFunc(m.Auth, func(a Auth) bool { return a.Method.Encryption() }) {
 		// Message 1 depends on the method, and in the revised mode on hash and cipher too.
 		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "aggressive mode with public key encryption can offer one proposal with one method, and the policy has %d", n)
@@ -181,6 +190,9 @@ func OfferMainMode(m MainMode) (*payload.SA, error) {
 			payload.BasicAttribute(payload.AttrHash, hashValues[c.Proposal.Hash]),
 			payload.BasicAttribute(payload.AttrGroup, c.Proposal.Group),
 			payload.BasicAttribute(payload.AttrAuthMethod, authValue(c.Method, c.Asked)))
+		if a, _ := m.Of(c, true); c.Method == GSSAPI {
+			t.Attributes = append(t.Attributes, gssAttribute(a.GSS.Identity()))
+		}
 		t.Attributes = append(t.Attributes, lifeAttributes(payload.ProtocolISAKMP, ipsec.Lifetime{Duration: m.Life(), Kilobytes: m.Kilobytes})...)
 		p.Transforms = append(p.Transforms, t)
 	}
@@ -198,7 +210,7 @@ func SelectMainMode(offer *payload.SA, vendors []payload.VendorID, m MainMode, b
 	var choice MainModeChoice
 	own := m.transforms(false)
 	best := len(own)
-	for c, err := range mainModeAlternatives(offer, saysXAUTH(vendors)) {
+	for c, err := range mainModeAlternatives(offer, vendors) {
 		if err != nil {
 			offered = append(offered, err.Error())
 			continue
@@ -206,6 +218,9 @@ func SelectMainMode(offer *payload.SA, vendors []payload.VendorID, m MainMode, b
 		offered = append(offered, c.String())
 		if i := c.rank(own); i >= 0 && i < best {
 			choice, best = c, i
+			if a, _ := m.Of(c, false); a.GSS != nil {
+				choice.own = a.GSS.Identity()
+			}
 			if by == InitiatorsOrder {
 				return choice, nil
 			}
@@ -223,8 +238,8 @@ func SelectMainMode(offer *payload.SA, vendors []payload.VendorID, m MainMode, b
 }
 
 // mainModeAlternatives are the transforms of an offer in its order, as far as they can be
-// understood; xauth: by who speaks XAUTH. The error is a short phrase for a list.
-func mainModeAlternatives(offer *payload.SA, xauth bool) iter.Seq2[MainModeChoice, error] {
+// understood, from who has sent these vendor IDs. The error is a short phrase for a list.
+func mainModeAlternatives(offer *payload.SA, vendors []payload.VendorID) iter.Seq2[MainModeChoice, error] {
 	return func(yield func(MainModeChoice, error) bool) {
 		place := 0
 		for _, p := range offer.Proposals {
@@ -235,7 +250,10 @@ func mainModeAlternatives(offer *payload.SA, xauth bool) iter.Seq2[MainModeChoic
 				continue
 			}
 			for _, t := range p.Transforms {
-				c, err := readMainMode(t, xauth)
+				c, err := readMainMode(t, saysXAUTH(vendors))
+				if err == nil && c.Method == GSSAPI && !says(vendors, payload.VendorGSSAPI) {
+					err = fmt.Errorf("Authentication Method %d without a vendor ID that says what it means", payload.AuthGSSAPI)
+				}
 				place++
 				c.Number, c.place = p.Number, place
 				if !yield(c, err) {
@@ -264,6 +282,11 @@ func MatchMainMode(reply, offer *payload.SA) (MainModeChoice, error) {
 				return c, Errorf(CodeAttributes, payload.NotifyAttributesNotSupported, "responder chose %v", err)
 			}
 			c.Number, c.place = p.Number, i+1
+			if c.Method == GSSAPI { // the name is the responder's
+				if _, c.GSSIdentity, err = withoutGSS(p.Transforms[0].Attributes); err != nil {
+					return c, Errorf(CodeAttributes, payload.NotifyAttributesNotSupported, "responder chose %v", err)
+				}
+			}
 			return c, nil
 		}
 	}
@@ -272,9 +295,11 @@ func MatchMainMode(reply, offer *payload.SA) (MainModeChoice, error) {
 
 // Reply is the SA payload of message 2.
 func (c MainModeChoice) Reply() *payload.SA {
-	return payload.NewSA(payload.Proposal{
-		Number: c.Number, Protocol: payload.ProtocolISAKMP, Transforms: []payload.Transform{c.Transform},
-	})
+	t := c.Transform
+	if c.Method == GSSAPI {
+		t = replyAs(t, c.own)
+	}
+	return payload.NewSA(payload.Proposal{Number: c.Number, Protocol: payload.ProtocolISAKMP, Transforms: []payload.Transform{t}})
 }
 
 // readMainMode understands a phase 1 transform of who speaks XAUTH, or not. The error is a short phrase for a list.
@@ -291,12 +316,21 @@ func readMainMode(t payload.Transform, xauth bool) (MainModeChoice, error) {
 	if life.Duration != 0 {
 		c.Lifetime = life.Duration
 	}
-	v, err := basics(payload.ProtocolISAKMP, t.Attributes, payload.AttrEncryption, payload.AttrKeyLength, payload.AttrHash,
+	as, name, err := withoutGSS(t.Attributes)
+	if err != nil {
+		return c, err
+	}
+	v, err := basics(payload.ProtocolISAKMP, as, payload.AttrEncryption, payload.AttrKeyLength, payload.AttrHash,
 		payload.AttrGroup, payload.AttrAuthMethod)
 	if err != nil {
 		return c, err
 	}
-	if c.Method, c.Asked = readAuth(v[payload.AttrAuthMethod], xauth); c.Method != PreSharedKey && !c.Method.Signature() && !c.Method.Encryption() {
+	// 65001 is two methods' number: with an identity name it is that of GSS-API.
+	c.Method, c.Asked = readAuth(v[payload.AttrAuthMethod], xauth && name == nil)
+	if c.GSSIdentity = name; name != nil && c.Method != GSSAPI {
+		return c, errors.New("GSS Identity Name with another method of authentication")
+	}
+	if c.Method != GSSAPI && c.Method != PreSharedKey && !c.Method.Signature() && !c.Method.Encryption() {
 		return c, unsupported(payload.ProtocolISAKMP, payload.AttrAuthMethod, v)
 	}
 	for _, known := range mainModeCiphers {
@@ -329,6 +363,9 @@ func readMainMode(t payload.Transform, xauth bool) (MainModeChoice, error) {
 // The transform's number is not compared, since some responders renumber their one transform.
 func sameTransform(p payload.ProtocolID, a, b payload.Transform) bool {
 	_, duration := lifeClasses(p)
+	if p == payload.ProtocolISAKMP { // the identity name of GSS-API is each side's own
+		a, b = unnamed(a), unnamed(b)
+	}
 	return a.ID == b.ID && slices.EqualFunc(a.Attributes, b.Attributes, func(x, y payload.Attribute) bool {
 		if x.Type == duration && y.Type == duration {
 			v, ok := x.Uint()
@@ -337,6 +374,14 @@ func sameTransform(p payload.ProtocolID, a, b payload.Transform) bool {
 		}
 		return x.Type == y.Type && x.Basic == y.Basic && bytes.Equal(x.Value, y.Value)
 	})
+}
+
+// unnamed is a transform without the identity name of GSS-API.
+func unnamed(t payload.Transform) payload.Transform {
+	if rest, name, err := withoutGSS(t.Attributes); err == nil && name != nil {
+		t.Attributes = rest
+	}
+	return t
 }
 
 // list joins phrases for a person and keeps an overlong offer from filling the trace.

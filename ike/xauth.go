@@ -128,10 +128,13 @@ func readAuth(v uint16, xauth bool) (AuthMethod, Asked) {
 }
 
 // saysXAUTH reports whether the vendor ID of XAUTH is among those of a peer.
-func saysXAUTH(vendors []payload.VendorID) bool {
+func saysXAUTH(vendors []payload.VendorID) bool { return says(vendors, payload.VendorXAUTH) }
+
+// says reports whether there is the vendor ID of a name.
+func says(vendors []payload.VendorID, name string) bool {
 	return slices.ContainsFunc(vendors, func(v payload.VendorID) bool {
-		name, _ := v.Vendor()
-		return name == payload.VendorXAUTH
+		n, _ := v.Vendor()
+		return n == name
 	})
 }
 

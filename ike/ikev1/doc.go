@@ -1,6 +1,6 @@
 // Package ikev1 is the Internet Key Exchange, version 1, as a state machine
 // without I/O: main mode and aggressive mode with pre-shared keys, signatures and
-// public key encryption, quick mode, informational and transaction exchanges and new
+// public key encryption, main mode with a GSS-API mechanism of the host's, quick mode, informational and transaction exchanges and new
 // group mode, in both roles (RFC 2407, RFC 2408, RFC 2409). An SA is one ISAKMP
 // SA with all exchanges under it; package mux keeps those of a host and is the
 // only thing that a host talks to.
@@ -210,6 +210,6 @@
 // mode; their header has lost what they begin with.
 //
 // Authentication-only messages (RFC 2408, Section 3.1), several SA payloads in one quick mode
-// (RFC 2409, Section 5.5), XAUTH of other types than Generic, inner addresses of IPv6, and new
+// (RFC 2409, Section 5.5), GSS-API mechanisms that need more tokens than one each way, XAUTH of other types than Generic, inner addresses of IPv6, and new
 // groups over curves are unsupported here.
 package ikev1

@@ -43,6 +43,8 @@ func (sa *SA) newMethod() method {
 	switch a, _ := sa.policy.Of(sa.choice, sa.initiator); { // it was offered, or chosen
 	case a.Method.Signature():
 		return &signature{sa: sa, auth: a}
+	case a.Method == ike.GSSAPI:
+		return &gssAPI{sa: sa, auth: a}
 	case a.Method.Encryption():
 		return &encryption{sa: sa, auth: a, revised: a.Method == ike.RevisedRSAEncryption}
 	default:

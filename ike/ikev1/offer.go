@@ -66,6 +66,9 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 	sa.negotiated("started", nil)
 	sa.choice, err = ike.SelectMainMode(offer, sa.vendors, policy, env.Config.Preference)
 	sa.judged(offer)
+	if err == nil && sa.aggressive && sa.choice.Method == ike.GSSAPI {
+		err = ike.Errorf(ike.CodePolicyMatch, payload.NotifyInvalidExchangeType, "aggressive mode with GSS-API is unsupported") // racoon's answer, too
+	}
 	if err != nil {
 		sa.refuse(now, err)
 		return sa
@@ -191,16 +194,18 @@ func (sa *SA) firstVendorIDs() []payload.Payload {
 	return ps
 }
 
-// vendorIDs are ours for the peer: XAUTH is for those with whom there may be some.
+// vendorIDs are ours for the peer: XAUTH and GSSAPI are for those with whom there may be some.
 func (sa *SA) vendorIDs() []payload.Payload {
 	var ps []payload.Payload
 	for _, v := range sa.env.Config.Vendors() {
 		ps = append(ps, payload.VendorID{Data: v})
 	}
-	if xauth := (payload.VendorID{Data: ike.XAUTHVendorID}); sa.policy.XAUTH() && !slices.ContainsFunc(ps, func(p payload.Payload) bool {
-		return bytes.Equal(p.(payload.VendorID).Data, xauth.Data)
-	}) {
-		ps = append(ps, xauth)
+	add := func(wanted bool, id []byte) {
+		if wanted && !slices.ContainsFunc(ps, func(p payload.Payload) bool { return bytes.Equal(p.(payload.VendorID).Data, id) }) {
+			ps = append(ps, payload.VendorID{Data: id})
+		}
 	}
+	add(sa.policy.GSS(), ike.GSSVendorID)
+	add(sa.policy.XAUTH(), ike.XAUTHVendorID)
 	return ps
 }
