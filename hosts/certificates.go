@@ -79,7 +79,10 @@ func (r *ruleCertificates) Requests() (names [][]byte) {
 
 // rule is what is demanded of certificates for a method of authentication.
 func (r *ruleCertificates) rule(m ike.AuthMethod) pki.Rule {
-	rule := pki.Rule{CRLCheck: r.CRLCheck, AnyKey: m == ike.DSSSignature}
+	rule := pki.Rule{CRLCheck: r.CRLCheck}
+	if m == ike.DSSSignature {
+		rule.Keys = []string{pki.DSA}
+	}
 	for _, root := range r.roots {
 		rule.Roots = append(rule.Roots, root.Name)
 	}

@@ -105,8 +105,12 @@ func spiField(name string, p ipsec.Protocol, spi uint32) trace.Field {
 
 func peerIdentity(a ike.Audit) trace.Field {
 	id := trace.Field{Name: "Peer Identity"}
-	if a.PeerID != "" {
+	switch {
+	case a.PeerID == "":
+	case a.Method == ike.PreSharedKey:
 		id.Fields = append(id.Fields, trace.Field{Name: "Preshared key ID", Value: a.PeerID})
+	default: // how Windows prints it is unconfirmed
+		id.Fields = append(id.Fields, trace.Field{Name: "Certificate based Identity", Value: a.PeerID})
 	}
 	id.Fields = append(id.Fields, trace.Field{Name: "Peer IP Address", Value: a.Remote.Addr().String()})
 	return id

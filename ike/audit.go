@@ -20,6 +20,8 @@ type Audit struct {
 	Err           error  // why it failed or ended
 	PeerID        string // the identity that the peer has proved; "" until it has
 
+	Method AuthMethod // of the main mode; 0: none was agreed on
+
 	// Of a main mode, from message 2 on.
 	MainMode MainModeProposal
 	Lifetime time.Duration

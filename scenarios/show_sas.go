@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/mux"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
@@ -24,7 +25,14 @@ func mainModes(infos []mux.MainModeInfo, now time.Time) *[]MainModeSA {
 		v := MainModeSA{
 			Local: m.Local.String(), Peer: m.Remote.String(), PeerID: m.PeerID, Role: role(m.Initiator), State: "negotiating",
 			InitiatorCookie: hex.EncodeToString(m.Cookies.Initiator[:]), ResponderCookie: hex.EncodeToString(m.Cookies.Responder[:]),
-			Authentication: policy.AuthMethod{PreSharedKey: "-"}.String(), QuickModesBegun: m.QuickModes,
+			QuickModesBegun: m.QuickModes,
+		}
+		switch m.Method {
+		case 0:
+		case ike.PreSharedKey:
+			v.Authentication = policy.AuthMethod{PreSharedKey: "-"}.String() // as the console of Windows spells it
+		default:
+			v.Authentication = m.Method.String()
 		}
 		if m.Chosen.Cipher != "" {
 			v.Method = m.Chosen.String()

@@ -199,7 +199,7 @@ func (t *labelled) mainModes(sas []MainModeSA) {
 		t.line("Role", m.Role)
 		t.line("State", m.State)
 		t.some("Security Method", m.Method)
-		t.line("Authentication Method", m.Authentication)
+		t.some("Authentication Method", m.Authentication)
 		if m.State == "established" {
 			t.line("Age", m.Age)
 			t.line("Expires In", m.Expires)

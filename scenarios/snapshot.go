@@ -67,7 +67,7 @@ type MainModeSA struct {
 	Role            string        `json:"role"`  // initiator or responder
 	State           string        `json:"state"` // established, or negotiating
 	Method          string        `json:"method,omitempty"`
-	Authentication  string        `json:"authentication"`
+	Authentication  string        `json:"authentication,omitempty"`
 	Age             time.Duration `json:"age_ns,omitempty"`
 	Expires         time.Duration `json:"expires_in_ns,omitempty"`
 	QuickModesBegun int           `json:"quick_modes_begun"`

@@ -15,6 +15,7 @@ import (
 	"github.com/ipseclab/ipseclab/internal/needs"
 	"github.com/ipseclab/ipseclab/internal/wireshark"
 	"github.com/ipseclab/ipseclab/scenarios"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
 // tshark opens the capture of every scenario with the profile that lies beside
@@ -32,6 +33,22 @@ func TestTsharkReadsEveryCapture(t *testing.T) {
 	t.Run("fields", func(t *testing.T) { ear.compare(t, program) })
 }
 
+// sealsPayloads reports whether a scenario has authentication by public key encryption: bodies
+// of payloads are encrypted by themselves then (RFC 2409, Sections 5.2 and 5.3), of
+// which the dissector knows nothing.
+func sealsPayloads(s *spec.Scenario) bool {
+	for _, p := range s.Policies {
+		for _, r := range p.Rules {
+			for _, a := range r.Auth {
+				if a.By == spec.ByEncryption || a.By == spec.ByRevisedEncryption {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
 func readEveryCapture(t *testing.T, program string, ear *listener) {
 	for _, s := range loadAll(t, catalogueFiles(t)...) {
 		t.Run(s.Name, func(t *testing.T) {
@@ -39,7 +56,10 @@ func readEveryCapture(t *testing.T, program string, ear *listener) {
 			dir := t.TempDir()
 			r, err := scenarios.Run(t.Context(), s, scenarios.Options{Dir: dir})
 			require.NoError(t, err)
-			ear.add(t, s.Name, dir)
+			sealed := sealsPayloads(s)
+			if !sealed {
+				ear.add(t, s.Name, dir)
+			}
 			rows := dissect(t, program, dir)
 			require.Equal(t, r.Frames, len(rows), "tshark sees every frame")
 			esp, ike, found := 0, 0, 0
@@ -75,7 +95,9 @@ func readEveryCapture(t *testing.T, program string, ear *listener) {
 				if encrypted && !chains.follow(row) {
 					continue
 				}
-				require.Empty(t, row["_ws.malformed"], "frame %s is malformed", row["frame.number"])
+				if !sealed || encrypted || row["isakmp.typepayload"] == "" {
+					require.Empty(t, row["_ws.malformed"], "frame %s is malformed", row["frame.number"])
+				}
 				protocols := row["frame.protocols"]
 				for _, sum := range []string{"ip.checksum.status", "tcp.checksum.status", "udp.checksum.status", "icmpv6.checksum.status"} {
 					if quotes.MatchString(protocols) {

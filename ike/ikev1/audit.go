@@ -26,7 +26,7 @@ func (sa *SA) audit(state string, err error) {
 	if report := sa.env.Config.Audit; report != nil {
 		report(ike.Audit{
 			State: outcome, Initiator: sa.initiator, Local: sa.local, Remote: sa.remote, Cookies: sa.cookies, Err: err,
-			PeerID: sa.peerID, MainMode: sa.choice.Proposal, Lifetime: sa.choice.Lifetime,
+			PeerID: sa.peerID, Method: sa.choice.Method, MainMode: sa.choice.Proposal, Lifetime: sa.choice.Lifetime,
 		})
 	}
 }
@@ -49,7 +49,7 @@ func (q *quick) audit(state string, err error) {
 	}
 	a := ike.Audit{
 		State: outcome, QuickMode: true, Initiator: q.initiator, Local: q.sa.local, Remote: q.sa.remote, Cookies: q.sa.cookies, Err: err,
-		PeerID: q.sa.peerID, MainMode: q.sa.choice.Proposal, Lifetime: q.sa.choice.Lifetime, Selector: q.outbound,
+		PeerID: q.sa.peerID, Method: q.sa.choice.Method, MainMode: q.sa.choice.Proposal, Lifetime: q.sa.choice.Lifetime, Selector: q.outbound,
 	}
 	if outcome == ike.AuditEstablished {
 		a.Proposal, a.Group = q.choice.Proposal, q.choice.Group

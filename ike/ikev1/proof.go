@@ -57,7 +57,7 @@ func (sa *SA) reject(now time.Time, err error) {
 // identified takes note of who an authenticated peer is, and applies RFC 2407, Section 4.6.2 to its identity.
 func (sa *SA) identified() error {
 	id := sa.claimed
-	sa.peerID = id.String()
+	sa.peerID = ike.DescribeID(id)
 	if id.Protocol == 0 && id.Port == 0 || id.Protocol == ipsec.ProtoUDP && id.Port == 500 {
 		return nil
 	}

@@ -201,6 +201,9 @@ func (sa *SA) Err() error { return sa.err }
 // Chosen is the main mode proposal agreed on; the zero value before message 2.
 func (sa *SA) Chosen() ike.MainModeProposal { return sa.choice.Proposal }
 
+// Method is how the two sides prove who they are, as agreed on; 0: not yet.
+func (sa *SA) Method() ike.AuthMethod { return sa.choice.Method }
+
 // PeerID is the identity that the peer has proved; "" until it has. With XAUTH the user belongs to it:
 // all users of a group may have the same identity.
 func (sa *SA) PeerID() string { return sa.peerID }

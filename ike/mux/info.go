@@ -14,6 +14,7 @@ type MainModeInfo struct {
 	Initiator     bool
 	Established   bool
 	Chosen        ike.MainModeProposal // the zero value until message 2
+	Method        ike.AuthMethod       // 0: not agreed on yet
 	PeerID        string               // the identity that the peer has proved; "" until it has
 	Since         time.Time            // established; zero until it is
 	Expires       time.Time            // likewise
@@ -47,7 +48,7 @@ func (m *Mux) MainModes() []MainModeInfo {
 		infos = append(infos, MainModeInfo{
 			User: e.sa.User(), Assigned: assigned, Gave: gave,
 			Local: e.sa.Local().Addr(), Remote: e.sa.Remote().Addr(), Cookies: e.cookies, Initiator: e.sa.Initiator(),
-			Established: e.sa.Established(), Chosen: e.sa.Chosen(), PeerID: e.sa.PeerID(), Since: e.sa.Since(), Expires: e.sa.Expires(), QuickModes: e.sa.QuickModes(),
+			Established: e.sa.Established(), Chosen: e.sa.Chosen(), Method: e.sa.Method(), PeerID: e.sa.PeerID(), Since: e.sa.Since(), Expires: e.sa.Expires(), QuickModes: e.sa.QuickModes(),
 		})
 	}
 	return infos

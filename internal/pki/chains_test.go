@@ -125,13 +125,13 @@ var chains = []struct {
 		make: func(c *ca) chain {
 			a := c.root(rootName, "dsa-1024", 1)
 			return chain{leaf: c.leaf(a, "CN=hosta", "dsa-1024", 2), at: now, store: Store{Roots: []*Certificate{a.Certificate}},
-				rule: Rule{Roots: []Name{a.Certificate.Subject}, AnyKey: true}}
+				rule: Rule{Roots: []Name{a.Certificate.Subject}, Keys: []string{RSA, DSA, ECDSA}}}
 		}},
 	{name: "ECDSA leaf of an ECDSA root, admitted", length: 2, openssl: "ok",
 		make: func(c *ca) chain {
 			a := c.root(rootName, "ecdsa-384", 1)
 			return chain{leaf: c.leaf(a, "CN=hosta", "ecdsa-256", 2), at: now, store: Store{Roots: []*Certificate{a.Certificate}},
-				rule: Rule{Roots: []Name{a.Certificate.Subject}, AnyKey: true}}
+				rule: Rule{Roots: []Name{a.Certificate.Subject}, Keys: []string{RSA, DSA, ECDSA}}}
 		}},
 	{name: "RSA leaf of an ECDSA root", length: 2, openssl: "ok",
 		make: func(c *ca) chain {

@@ -25,7 +25,7 @@ func TestRequests(t *testing.T) {
 		require.Equal(t, q.Asked.AltNames, cert.AltNames)
 		require.Nil(t, cert.Authority, "only the authority says who becomes one")
 		rule := r.rule
-		rule.AnyKey = true
+		rule.Keys = []string{RSA, DSA, ECDSA}
 		_, err = r.store.Verify(cert, nil, nil, now, rule)
 		require.NoError(t, err)
 

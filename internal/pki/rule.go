@@ -1,5 +1,10 @@
 package pki
 
+import (
+	"slices"
+	"strings"
+)
+
 // Rule is what an IPsec rule demands of a peer's certificate. No usage for IPsec
 // is ever demanded (claim C214).
 type Rule struct {
@@ -8,9 +13,9 @@ type Rule struct {
 	// name is not accepted (claim C228).
 	Roots    []Name
 	CRLCheck CRLCheck
-	// AnyKey admits DSA and ECDSA keys of the certificate's subject; Windows
-	// Server 2003 demands RSA (claim C213). Authorities may have any key.
-	AnyKey bool
+	// Keys are the kinds of key that the certificate's subject may have; none: RSA, as Windows
+	// Server 2003 demands (claim C213). Authorities may have any key.
+	Keys []string
 	// MinBits is the least length of the subject's RSA or DSA key; zero: any.
 	MinBits int
 	// Usage is what the subject's key is used for: one of these bits must be in its
@@ -32,6 +37,13 @@ const (
 	CRLStrict
 )
 
+func (r Rule) keys() []string {
+	if r.Keys == nil {
+		return []string{RSA}
+	}
+	return r.Keys
+}
+
 // accepts reports whether the rule names a root.
 func (r Rule) accepts(root *Certificate) bool {
 	for _, n := range r.Roots {
@@ -51,8 +63,8 @@ func (r Rule) subject(c *Certificate) *Error {
 	switch {
 	case c.Key == nil:
 		return errorOf(Unsupported, c, "%v", c.KeyError)
-	case !r.AnyKey && c.Key.Algorithm() != RSA:
-		return errorOf(WrongKeyType, c, "the key is %s, and the rule demands rsa", c.Key.Algorithm())
+	case !slices.Contains(r.keys(), c.Key.Algorithm()):
+		return errorOf(WrongKeyType, c, "the key is %s, and the rule demands %s", c.Key.Algorithm(), strings.Join(r.keys(), " or "))
 	case c.Key.Algorithm() != ECDSA && c.Key.Bits() < r.MinBits:
 		return errorOf(WeakKey, c, "the key has %d bits, and the rule demands %d", c.Key.Bits(), r.MinBits)
 	case c.Usage != 0 && c.Usage&usage == 0:
