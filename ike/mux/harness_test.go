@@ -77,6 +77,7 @@ type host struct {
 	failed    []ike.EventFailed
 	requests  uint64
 	forgotten uint64 // requests up to this number may have been lost in a restart
+	alarm     time.Time // in a crowd: the deadline that is noted
 }
 
 // said names an SA of one direction.
