@@ -38,7 +38,7 @@ func (a *authority) template(subject string) pki.Template {
 }
 
 // wallet is a store with a certificate of the authority's, for a key that is made for it if none is given.
-func (a *authority) wallet(subject string, key pki.PrivateKey) *wallet {
+func (a *authority) wallet(subject string, key pki.PrivateKey) *chained {
 	if key == nil {
 		var err error
 		key, err = pki.GenerateKey(a.rand, a.kind)
@@ -46,22 +46,22 @@ func (a *authority) wallet(subject string, key pki.PrivateKey) *wallet {
 	}
 	c, err := a.root.Issue(a.rand, a.template(subject), key.Public())
 	require.NoError(a.t, err)
-	return &wallet{
+	return &chained{
 		rule:  pki.Rule{Roots: []pki.Name{a.root.Certificate.Subject}},
 		store: pki.Store{Roots: []*pki.Certificate{a.root.Certificate}, Own: []pki.Own{{Certificate: c, Key: key}}},
 	}
 }
 
-// wallet answers questions about certificates from a store under one rule.
-type wallet struct {
+// chained answers questions about certificates from a store under one rule.
+type chained struct {
 	rule  pki.Rule
 	store pki.Store
 	peer  *pki.Certificate // known beforehand
 }
 
-func (w *wallet) Requests() [][]byte { return [][]byte{w.store.Roots[0].RawSubject} }
+func (w *chained) Requests() [][]byte { return [][]byte{w.store.Roots[0].RawSubject} }
 
-func (w *wallet) Own(at time.Time, _ ike.AuthMethod, _ [][]byte) (ike.Credential, error) {
+func (w *chained) Own(at time.Time, _ ike.AuthMethod, _ [][]byte) (ike.Credential, error) {
 	own, _, err := w.store.Select(nil, at, w.rule)
 	return ike.Credential{
 		Identity: ike.Identity{Type: payload.IDDERDN, Data: own.Certificate.RawSubject}, Key: own.Key,
@@ -69,7 +69,7 @@ func (w *wallet) Own(at time.Time, _ ike.AuthMethod, _ [][]byte) (ike.Credential
 	}, err
 }
 
-func (w *wallet) Peer(at time.Time, _ ike.AuthMethod, _ payload.ID, sent []payload.Certificate) (ike.PublicKey, error) {
+func (w *chained) Peer(at time.Time, _ ike.AuthMethod, _ payload.ID, sent []payload.Certificate) (ike.PublicKey, error) {
 	path, err := w.store.VerifyPeer(pki.Peer{Certificates: [][]byte{sent[0].Data}}, at, w.rule)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func (w *wallet) Peer(at time.Time, _ ike.AuthMethod, _ payload.ID, sent []paylo
 	return path[0].Key, nil
 }
 
-func (w *wallet) Known(at time.Time, _ netip.Addr, _ *payload.ID) (ike.PublicKey, []byte, error) {
+func (w *chained) Known(at time.Time, _ netip.Addr, _ *payload.ID) (ike.PublicKey, []byte, error) {
 	_, err := w.store.Verify(w.peer, nil, nil, at, w.rule)
 	return w.peer.Key, w.peer.Raw, err
 }
