@@ -206,7 +206,8 @@ func (h *host) drain() {
 			h.n.send(e.Datagram)
 		case ike.EventInbound:
 			for _, in := range e.In {
-				require.NotContains(h.n.t, h.early, idOf(in))
+				_, again := h.early[idOf(in)]
+				require.False(h.n.t, again, "%s hands over %v once", h.name, idOf(in))
 				h.early[idOf(in)] = in
 			}
 		case ike.EventInboundGone:
