@@ -3,6 +3,7 @@ package ikev1
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike"
@@ -147,7 +148,7 @@ func (sa *SA) advanceQuick(now time.Time, q *quick) {
 func (sa *SA) forget(q *quick) {
 	for i := range sa.quicks {
 		if sa.quicks[i] == q {
-			sa.quicks = append(sa.quicks[:i:i], sa.quicks[i+1:]...)
+			sa.quicks = slices.Concat(sa.quicks[:i], sa.quicks[i+1:])
 			return
 		}
 	}

@@ -308,6 +308,8 @@ func (m *Mux) NextEvent() (ike.Event, bool) {
 		return nil, false
 	}
 	e := m.events[0]
-	m.events = m.events[1:]
+	if m.events = m.events[1:]; len(m.events) == 0 {
+		m.events = nil // or it would keep the event
+	}
 	return e, true
 }
