@@ -76,7 +76,7 @@ type host struct {
 	events    []ike.Event
 	failed    []ike.EventFailed
 	requests  uint64
-	forgotten uint64 // requests up to this number may have been lost in a restart
+	forgotten uint64    // requests up to this number may have been lost in a restart
 	alarm     time.Time // in a crowd: the deadline that is noted
 }
 
