@@ -116,9 +116,8 @@ func (c *crowd) ask(spread time.Duration) {
 	}
 }
 
-// askToEndAtOnce has some ask each second, with main modes that all end at the same moment.
-func (c *crowd) askToEndAtOnce() {
-	const batch = 150
+// askToEndAtOnce has batches of peers ask, one each second, with main modes that all end at the same moment.
+func (c *crowd) askToEndAtOnce(batch int) {
 	for i, p := range c.peers {
 		offset := time.Duration(i/batch) * time.Second
 		p.mainMode.Lifetime = time.Hour - offset

@@ -27,7 +27,7 @@ func BenchmarkMainModeStorm(b *testing.B) {
 					if spread > 0 {
 						c.ask(spread)
 					} else {
-						c.askToEndAtOnce()
+						c.askToEndAtOnce(150)
 					}
 					c.run(20 * time.Minute)
 					require.Len(b, established(c.gateway), peers)
