@@ -5,7 +5,6 @@ package mux_test
 import (
 	"fmt"
 	"os"
-	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -30,14 +29,6 @@ func crowds(b *testing.B) []int {
 	return sizes
 }
 
-// live are the bytes of the heap that are in use.
-func live() int64 {
-	var m runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&m)
-	return int64(m.HeapAlloc)
-}
-
 // BenchmarkMainModes has the peers of one gateway establish their main modes within a
 // minute, and looks at what one takes: processor time of both ends, and memory, of the
 // gateway and of the peer. No pair of SAs comes of it, and what was kept to
@@ -47,11 +38,9 @@ func BenchmarkMainModes(b *testing.B) {
 		for _, peers := range crowds(b) {
 			b.Run(fmt.Sprintf("%v/%d", method, peers), func(b *testing.B) {
 				var cpu time.Duration
-				var ofGateway, ofPeer int64
+				var ofGateway, ofPeer int
 				for range b.N {
-					empty := newCrowd(b, 0)
-					start := live()
-					runtime.KeepAlive(empty)
+					start := heapOf(newCrowd(b, 0))
 					c := newCrowd(b, peers)
 					c.gateway.refuses = true
 					if method != ike.PreSharedKey {
@@ -60,19 +49,18 @@ func BenchmarkMainModes(b *testing.B) {
 							p.auth = c.peers[0].auth
 						}
 					}
-					idle := live()
+					idle := heapOf(c)
 					before := cpuTime(b)
 					c.ask(time.Minute)
 					c.run(2 * time.Minute)
 					cpu += cpuTime(b) - before
 					c.run(10 * time.Minute)
 					require.Len(b, established(c.gateway), peers)
-					both := live() - idle
+					both := heapOf(c) - idle
 					c.peers, c.n.hosts = nil, nil
 					clear(c.at)
 					c.next = nil
-					alone := live() - start
-					runtime.KeepAlive(c)
+					alone := heapOf(c) - start
 					ofGateway += alone
 					ofPeer += both - alone
 				}

@@ -14,18 +14,23 @@ import (
 )
 
 // BenchmarkMainModeStorm has all main modes of a gateway, an hour long, near their end
-// within the time in which they were established. Each pair of hosts has SAs, so that
+// within the time in which they were established, or at one moment, and replaced without a
+// draw or with one (ike.Config.MainModeSpread). Each pair of hosts has SAs, so that
 // each main mode gets a successor. survived is the share of the peers that have one when
 // all of the old ones are gone.
 func BenchmarkMainModeStorm(b *testing.B) {
-	for _, spread := range []time.Duration{time.Minute, time.Second, 0} {
+	for _, row := range []struct{ within, spread time.Duration }{{within: time.Minute}, {within: time.Second}, {}, {spread: time.Minute}} {
 		for _, peers := range crowds(b) {
-			b.Run(fmt.Sprintf("within=%v/%d", spread, peers), func(b *testing.B) {
+			b.Run(fmt.Sprintf("within=%v,spread=%v/%d", row.within, row.spread, peers), func(b *testing.B) {
 				var s storm
 				for range b.N {
 					c := newCrowd(b, peers)
-					if spread > 0 {
-						c.ask(spread)
+					for _, p := range c.peers {
+						p.config.MainModeSpread = row.spread
+						p.reboot()
+					}
+					if row.within > 0 {
+						c.ask(row.within)
 					} else {
 						c.askToEndAtOnce(150)
 					}
@@ -86,7 +91,7 @@ type storm struct {
 }
 
 func (s *storm) measure(b *testing.B, c *crowd, do func()) {
-	start, messages := uint64(live()), c.messages
+	start, messages := uint64(heapOf(c)), c.messages
 	var first, last time.Time
 	seen := messages
 	c.eachWork = func() {
