@@ -79,6 +79,7 @@ type Config struct {
 	MaxHalfOpenPerSource int
 	NonceLen             int
 	MainModeMargin       time.Duration
+	MainModeSpread       time.Duration
 
 	// NoIKE leaves port 500 closed: a computer that does not know IPsec. It answers
 	// IKE with ICMP port unreachable, and takes no policy.

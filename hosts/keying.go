@@ -74,6 +74,7 @@ func newKeying(h *Host, c Config) (*keying, error) {
 
 		NonceLen:       c.NonceLen,
 		MainModeMargin: c.MainModeMargin,
+		MainModeSpread: c.MainModeSpread,
 
 		Retransmit: c.Retransmit,
 

@@ -2,6 +2,7 @@ package ike
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -61,6 +62,11 @@ type Config struct {
 	// takes no new quick mode, 159 s by default. Negative: it ends, and the next
 	// request starts another. What Windows does is not published.
 	MainModeMargin time.Duration
+	// MainModeSpread has each of them be replaced earlier still, by a time from 0 to this
+	// that is drawn for it, so that main modes that end together are not all replaced
+	// together: a peer takes only so many at a time, see MaxHalfOpen. At most a
+	// third of the lifetime. 0: no draw. What Windows does is not published.
+	MainModeSpread time.Duration
 
 	// Commit has the responder of a quick mode set the commit bit, and so make the
 	// initiator wait for CONNECTED (RFC 2408, Section 3.1). Whether Windows ever does is unconfirmed.
@@ -112,6 +118,8 @@ func (c *Config) Check() error {
 		return fmt.Errorf("ike: Config.NonceLen is %d, must be %d to %d (RFC 2409, Section 5)", c.NonceLen, payload.MinNonce, payload.MaxNonce)
 	case c.CommitWait < 0:
 		return fmt.Errorf("ike: Config.CommitWait is %v, must not be negative", c.CommitWait)
+	case c.MainModeSpread < 0:
+		return fmt.Errorf("ike: Config.MainModeSpread is %v, must not be negative", c.MainModeSpread)
 	case c.MaxHalfOpen < 0:
 		return fmt.Errorf("ike: Config.MaxHalfOpen is %d, must not be negative", c.MaxHalfOpen)
 	case c.MaxHalfOpenPerSource < 0:
@@ -176,6 +184,19 @@ func (c *Config) Margin(lifetime time.Duration) (time.Duration, bool) {
 		margin = Span(c.Gaps()) + Linger(c.Gaps())
 	}
 	return min(margin, lifetime/3), margin > 0
+}
+
+// Earlier draws how much earlier than its margin says a main mode of the given lifetime is replaced.
+func (c *Config) Earlier(lifetime time.Duration) time.Duration {
+	spread := min(c.MainModeSpread, lifetime/3)
+	if spread <= 0 {
+		return 0
+	}
+	b, err := c.Random(8)
+	if err != nil {
+		return 0 // whoever needs more than a little time says so
+	}
+	return time.Duration(binary.BigEndian.Uint64(b) % uint64(spread))
 }
 
 // ConnectedWait is how long CONNECTED is waited for.

@@ -3,6 +3,7 @@ package ike_test
 import (
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
 	"slices"
 	"strings"
@@ -44,6 +45,7 @@ func TestConfigCheck(t *testing.T) {
 		"Config.NonceLen is 7":             func(c *ike.Config) { c.NonceLen = 7 },
 		"Config.NonceLen is 257":           func(c *ike.Config) { c.NonceLen = 257 },
 		"Config.CommitWait is -1ns":        func(c *ike.Config) { c.CommitWait = -1 },
+		"Config.MainModeSpread is -1s":     func(c *ike.Config) { c.MainModeSpread = -time.Second },
 		"Config.MaxHalfOpen is -1":         func(c *ike.Config) { c.MaxHalfOpen = -1 },
 	} {
 		c := good()
@@ -64,6 +66,7 @@ func TestConfigCheck(t *testing.T) {
 		require.Equal(t, row.ok, ok)
 		require.Equal(t, row.want, margin)
 	}
+	require.Zero(t, c.Earlier(time.Hour), "nothing is drawn unless it is asked for")
 	require.Equal(t, 7*time.Second, c.ConnectedWait())
 	c.Retransmit = []time.Duration{time.Second}
 	require.Equal(t, time.Second, c.ConnectedWait())
@@ -71,6 +74,21 @@ func TestConfigCheck(t *testing.T) {
 	require.Equal(t, time.Minute, c.ConnectedWait())
 	_, err := c.Random(1)
 	require.ErrorContains(t, err, "drawing 1 random bytes")
+}
+
+// Successors are spread over the time that is set, or over a third of a short lifetime.
+func TestMainModeSpread(t *testing.T) {
+	c := ike.Config{Rand: rand.NewChaCha8([32]byte{1}), MainModeSpread: 10 * time.Minute}
+	for lifetime, within := range map[time.Duration]time.Duration{8 * time.Hour: 10 * time.Minute, 9 * time.Minute: 3 * time.Minute} {
+		least, most := within, time.Duration(0)
+		for range 200 {
+			d := c.Earlier(lifetime)
+			least, most = min(least, d), max(most, d)
+		}
+		require.Less(t, least, within/20)
+		require.Greater(t, most, within/20*19)
+		require.Less(t, most, within)
+	}
 }
 
 func TestRetransmitSchedule(t *testing.T) {

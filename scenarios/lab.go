@@ -149,6 +149,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 
 		NonceLen:       settings.NonceLength,
 		MainModeMargin: settings.ReplaceMainModes(),
+		MainModeSpread: settings.MainModeSpread.Span(),
 	}
 	c.Certificates = l.pki.store(name)
 	c.Options.NewGroups, _ = newGroupsOf(settings.NewGroupMode) // the tests of a group take time; groupMistakes has what they find

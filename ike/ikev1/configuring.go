@@ -56,6 +56,7 @@ func (sa *SA) up(now time.Time) {
 	sa.state = established
 	sa.negotiated("established", nil)
 	sa.offer, sa.method = nil, nil
+	sa.requested, sa.claimedBody, sa.peerKE, sa.ownNonce, sa.peerNonce = nil, nil, nil, nil, nil
 	sa.emit(ike.EventMainMode{
 		Local: sa.local.Addr(), Remote: sa.remote.Addr(), Cookies: sa.cookies, Initiator: sa.initiator, Expires: sa.expires,
 	})

@@ -158,7 +158,7 @@
 // # The end of a main mode
 //
 // The side that started a main mode starts another one some time before it ends
-// (ike.Config.MainModeMargin), while pairs of SAs live that may want one. The old
+// (ike.Config.MainModeMargin, MainModeSpread), while pairs of SAs live that may want one. The old
 // one serves until the new one is up, and then ends by itself.
 //
 // A main mode ends when its lifetime is over, when it has encrypted what it may

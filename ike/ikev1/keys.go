@@ -63,7 +63,7 @@ func expand(n int, next func(last []byte) []byte) []byte {
 		last = next(last)
 		out = append(out, last...)
 	}
-	return out[:n]
+	return out[:n:n]
 }
 
 // authHash is HASH_I; with the arguments of the two sides exchanged it is HASH_R.

@@ -264,7 +264,7 @@ func (sa *SA) establish(now time.Time, m *message) {
 func (sa *SA) endAfter(d time.Duration) {
 	sa.lifetime, sa.expires = d, sa.since.Add(d)
 	if margin, ok := sa.env.Config.Margin(d); ok && sa.initiator {
-		sa.aging = sa.expires.Add(-margin)
+		sa.aging = sa.expires.Add(-margin - sa.env.Config.Earlier(d))
 	}
 }
 

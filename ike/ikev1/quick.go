@@ -3,6 +3,7 @@ package ikev1
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike"
@@ -41,6 +42,7 @@ type quick struct {
 	private   *suite.PrivateKey
 	ni, nr    []byte
 	keyBlock  []byte         // g(qm)^xy, or nil
+	derived   []derived      // keys of the SAs
 	note      string         // what was odd about an exchange that succeeded
 	lifetime  ipsec.Lifetime // that RESPONDER-LIFETIME asks for
 	decision  ike.Decision   // responder: about the offer, for the trace
@@ -146,7 +148,7 @@ func (sa *SA) advanceQuick(now time.Time, q *quick) {
 func (sa *SA) forget(q *quick) {
 	for i := range sa.quicks {
 		if sa.quicks[i] == q {
-			sa.quicks = append(sa.quicks[:i:i], sa.quicks[i+1:]...)
+			sa.quicks = slices.Concat(sa.quicks[:i], sa.quicks[i+1:])
 			return
 		}
 	}
@@ -157,7 +159,7 @@ func (q *quick) over(now time.Time) {
 	q.state = quickOver
 	q.last.timer.Stop()
 	q.until = now.Add(ike.Linger(q.sa.env.Config.Gaps()))
-	q.private, q.keyBlock, q.offer = nil, nil, nil
+	q.private, q.keyBlock, q.derived, q.offer = nil, nil, nil, nil
 }
 
 // unanswered ends an exchange whose last message got no answer.
@@ -314,11 +316,32 @@ func (q *quick) saPairs() (in, out []ipsec.SAParams) {
 		n.Src, n.Dst, n.Selector = remote, local, q.outbound.Reverse()
 		for _, p := range []*ipsec.SAParams{&n, &o} {
 			p.Inner, inner[p.Direction] = inner[p.Direction], p.SPI
-			p.CipherKey, p.AuthKey = q.sa.keys.saKeys(t, q.keyBlock, p.SPI, q.ni, q.nr)
+			p.CipherKey, p.AuthKey = q.keysOf(t, p.SPI)
 		}
 		in, out = append(in, n), append(out, o)
 	}
 	return in, out
+}
+
+// derived are the keys of one SA, and what they were made of beside the initiator's nonce.
+type derived struct {
+	transform          ipsec.Transform
+	spi                uint32
+	gxy, nr            []byte
+	cipherKey, authKey []byte
+}
+
+// keysOf are the keys of one SA, derived once: they are looked at before they are used,
+// and the responder hands over the inbound SAs first.
+func (q *quick) keysOf(t ipsec.Transform, spi uint32) (cipherKey, authKey []byte) {
+	for _, d := range q.derived {
+		if d.transform == t && d.spi == spi && bytes.Equal(d.gxy, q.keyBlock) && bytes.Equal(d.nr, q.nr) {
+			return d.cipherKey, d.authKey
+		}
+	}
+	cipherKey, authKey = q.sa.keys.saKeys(t, q.keyBlock, spi, q.ni, q.nr)
+	q.derived = append(q.derived, derived{t, spi, q.keyBlock, q.nr, cipherKey, authKey})
+	return cipherKey, authKey
 }
 
 // finish hands the pairs over.

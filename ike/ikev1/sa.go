@@ -253,7 +253,9 @@ func (sa *SA) NextEvent() (ike.Event, bool) {
 		return nil, false
 	}
 	e := sa.events[0]
-	sa.events = sa.events[1:]
+	if sa.events = sa.events[1:]; len(sa.events) == 0 {
+		sa.events = nil // or it would keep the event
+	}
 	return e, true
 }
 

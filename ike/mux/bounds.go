@@ -24,8 +24,8 @@ const (
 func (m *Mux) bound(now time.Time, e *entry) {
 	var oldest *entry
 	n := 0
-	for _, other := range m.sas {
-		if other.established == 0 || other.source() != e.source() || other.computer() != e.computer() {
+	for _, other := range m.remotes[e.source()] {
+		if other.established == 0 || other.computer() != e.computer() {
 			continue
 		}
 		if n++; oldest == nil || other.established < oldest.established {

@@ -169,7 +169,7 @@ func (w *wallet) Peer(at time.Time, _ ike.AuthMethod, id payload.ID, sent []payl
 	if err != nil {
 		panic(err)
 	}
-	if _, err := w.store.VerifyPeer(pki.Peer{Certificates: [][]byte{sent[0].Data}}, at, pki.Rule{Roots: []pki.Name{root}, AnyKey: true}); err != nil {
+	if _, err := w.store.VerifyPeer(pki.Peer{Certificates: [][]byte{sent[0].Data}}, at, pki.Rule{Roots: []pki.Name{root}, Keys: []string{pki.RSA, pki.DSA}}); err != nil {
 		return leaf.Key, refused("%v", err)
 	}
 	if id.IDType != payload.IDDERDN || !bytes.Equal(id.Data, leaf.RawSubject) {

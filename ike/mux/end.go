@@ -18,8 +18,8 @@ func (m *Mux) DeleteSAs(now time.Time, remote netip.Addr, p ipsec.Protocol, inbo
 	for _, spi := range inbound {
 		id, known := m.pairs.owner(remote, p, spi)
 		var newest *entry
-		for _, e := range m.sas {
-			if e.sa.Established() && e.source() == remote && (!known || e.sa.PeerID() == id) && (newest == nil || e.established > newest.established) {
+		for _, e := range m.remotes[remote] {
+			if e.sa.Established() && (!known || e.sa.PeerID() == id) && (newest == nil || e.established > newest.established) {
 				newest = e
 			}
 		}

@@ -76,7 +76,8 @@ type host struct {
 	events    []ike.Event
 	failed    []ike.EventFailed
 	requests  uint64
-	forgotten uint64 // requests up to this number may have been lost in a restart
+	forgotten uint64    // requests up to this number may have been lost in a restart
+	alarm     time.Time // in a crowd: the deadline that is noted
 }
 
 // said names an SA of one direction.
@@ -205,7 +206,8 @@ func (h *host) drain() {
 			h.n.send(e.Datagram)
 		case ike.EventInbound:
 			for _, in := range e.In {
-				require.NotContains(h.n.t, h.early, idOf(in))
+				_, again := h.early[idOf(in)]
+				require.False(h.n.t, again, "%s hands over %v once", h.name, idOf(in))
 				h.early[idOf(in)] = in
 			}
 		case ike.EventInboundGone:

@@ -1,9 +1,11 @@
 package mux
 
 import (
+	"cmp"
 	"container/heap"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike"
@@ -28,7 +30,8 @@ type Mux struct {
 	config ike.Config
 	events []ike.Event
 
-	sas      []*entry // oldest first
+	sas      []*entry                // oldest first
+	remotes  map[netip.Addr][]*entry // the same by the peer's address
 	cookies  map[ike.Cookies]*entry
 	openings map[opening]*entry
 	timers   timers
@@ -75,7 +78,8 @@ func New(c ike.Config) (*Mux, error) {
 		return nil, err
 	}
 	m := &Mux{
-		config: c, cookies: map[ike.Cookies]*entry{}, openings: map[opening]*entry{}, waiting: map[peer][]waiting{}, pairs: pairs{},
+		config: c, cookies: map[ike.Cookies]*entry{}, openings: map[opening]*entry{}, remotes: map[netip.Addr][]*entry{},
+		waiting: map[peer][]waiting{}, pairs: pairs{},
 	}
 	m.env = ikev1.Env{Config: &m.config, Alone: m.alone, Newest: m.newest, Known: m.known, MayNotify: m.notices.take}
 	return m, nil
@@ -175,6 +179,7 @@ func (m *Mux) add(now time.Time, sa *ikev1.SA) {
 	m.serial++
 	e := &entry{sa: sa, started: now, serial: m.serial, cookies: sa.Cookies(), index: -1}
 	m.sas = append(m.sas, e)
+	m.remotes[e.source()] = append(m.remotes[e.source()], e)
 	m.openings[e.opening()] = e
 	if e.cookies.Responder != (payload.Cookie{}) {
 		m.cookies[e.cookies] = e
@@ -250,11 +255,11 @@ func (m *Mux) remove(e *entry) {
 	}
 	e.removed = true
 	e.sa.Discard()
-	for i := range m.sas {
-		if m.sas[i] == e {
-			m.sas = append(m.sas[:i:i], m.sas[i+1:]...)
-			break
-		}
+	m.sas = without(m.sas, e)
+	if left := without(m.remotes[e.source()], e); len(left) > 0 {
+		m.remotes[e.source()] = left
+	} else {
+		delete(m.remotes, e.source())
 	}
 	if m.cookies[e.cookies] == e {
 		delete(m.cookies, e.cookies)
@@ -269,6 +274,15 @@ func (m *Mux) remove(e *entry) {
 	if e.index >= 0 {
 		heap.Remove(&m.timers, e.index)
 	}
+}
+
+// without removes an entry from a list in order of creation.
+func without(es []*entry, e *entry) []*entry {
+	i, found := slices.BinarySearchFunc(es, e.serial, func(e *entry, serial uint64) int { return cmp.Compare(e.serial, serial) })
+	if !found {
+		return es
+	}
+	return slices.Delete(es, i, i+1)
 }
 
 // NextDeadline is when Advance is to be called.
@@ -294,6 +308,8 @@ func (m *Mux) NextEvent() (ike.Event, bool) {
 		return nil, false
 	}
 	e := m.events[0]
-	m.events = m.events[1:]
+	if m.events = m.events[1:]; len(m.events) == 0 {
+		m.events = nil // or it would keep the event
+	}
 	return e, true
 }

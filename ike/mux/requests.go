@@ -44,7 +44,7 @@ func (m *Mux) pump(now time.Time, p peer) {
 // is for the next request to meet again.
 func (m *Mux) replace(now time.Time, e *entry) {
 	p := e.peer()
-	outlived := slices.ContainsFunc(m.sas, func(other *entry) bool {
+	outlived := slices.ContainsFunc(m.remotes[p.remote], func(other *entry) bool {
 		return other.peer() == p && other.sa.Usable(now) && other.sa.Expires().After(e.sa.Expires())
 	})
 	if outlived || m.initiating(p) || !m.pairs.any(now, p.remote) {
@@ -72,7 +72,7 @@ func (m *Mux) dequeue(p peer) {
 // usable is the newest main mode with the peer that another quick mode may use.
 func (m *Mux) usable(now time.Time, p peer) *entry {
 	var newest *entry
-	for _, e := range m.sas {
+	for _, e := range m.remotes[p.remote] {
 		if e.peer() == p && e.sa.Usable(now) && (newest == nil || e.established > newest.established) {
 			newest = e
 		}
@@ -82,7 +82,7 @@ func (m *Mux) usable(now time.Time, p peer) *entry {
 
 // initiating reports whether we have a main mode with the peer under way.
 func (m *Mux) initiating(p peer) bool {
-	return slices.ContainsFunc(m.sas, func(e *entry) bool {
+	return slices.ContainsFunc(m.remotes[p.remote], func(e *entry) bool {
 		return e.peer() == p && e.sa.Initiator() && e.established == 0 && !e.sa.Gone()
 	})
 }
@@ -129,8 +129,8 @@ func (m *Mux) unserved(p peer, u ike.EventUnserved) {
 // alone reports that there is nothing between us and the peer of sa but sa: see ikev1.Env.
 // Main modes and quick modes under way count, since a peer that takes INITIAL-CONTACT literally would drop its half of them.
 func (m *Mux) alone(now time.Time, sa *ikev1.SA) bool {
-	for _, e := range m.sas {
-		if e.sa != sa && !e.sa.Refused() && (!e.sa.Gone() || e.sa.Busy()) && e.sa.Remote().Addr() == sa.Remote().Addr() {
+	for _, e := range m.remotes[sa.Remote().Addr()] {
+		if e.sa != sa && !e.sa.Refused() && (!e.sa.Gone() || e.sa.Busy()) {
 			return false
 		}
 	}
@@ -139,7 +139,7 @@ func (m *Mux) alone(now time.Time, sa *ikev1.SA) bool {
 
 // known reports an established main mode with an address: see ikev1.Env.
 func (m *Mux) known(remote netip.Addr) bool {
-	return slices.ContainsFunc(m.sas, func(e *entry) bool { return e.source() == remote && e.sa.Established() })
+	return slices.ContainsFunc(m.remotes[remote], func(e *entry) bool { return e.sa.Established() })
 }
 
 // initialContact acts on the peer's word that it has no SA but e: the others
@@ -150,7 +150,7 @@ func (m *Mux) known(remote netip.Addr) bool {
 // comes back from another port keeps its old SAs until nothing uses them.
 func (m *Mux) initialContact(now time.Time, e *entry) {
 	reason := ike.Errorf(ike.CodeSADeleted, 0, "the peer has started anew: it sent INITIAL-CONTACT")
-	for _, old := range slices.Clone(m.sas) {
+	for _, old := range slices.Clone(m.remotes[e.source()]) {
 		if old != e && old.computer() == e.computer() && old.established != 0 && old.established < e.serial {
 			old.sa.Kill(now, "deleted", reason, false)
 			m.after(now, old)
@@ -163,7 +163,7 @@ func (m *Mux) initialContact(now time.Time, e *entry) {
 // the given time: a peer that has lost one has most likely lost them all, and
 // the next request shall not try them one by one.
 func (m *Mux) silent(now time.Time, e *entry, since time.Time) {
-	for _, other := range slices.Clone(m.sas) {
+	for _, other := range slices.Clone(m.remotes[e.source()]) {
 		if other != e && other.peer() == e.peer() && other.computer() == e.computer() {
 			other.sa.Silent(now, since)
 			m.after(now, other)
@@ -174,7 +174,7 @@ func (m *Mux) silent(now time.Time, e *entry, since time.Time) {
 // newest reports that no main mode between the hosts of sa was established after it: see ikev1.Env.
 func (m *Mux) newest(sa *ikev1.SA) bool {
 	e := m.cookies[sa.Cookies()]
-	return e != nil && !slices.ContainsFunc(m.sas, func(other *entry) bool {
+	return e != nil && !slices.ContainsFunc(m.remotes[e.source()], func(other *entry) bool {
 		return other.peer() == e.peer() && other.sa.Established() && other.established > e.established
 	})
 }
@@ -183,7 +183,7 @@ func (m *Mux) newest(sa *ikev1.SA) bool {
 // nothing. Traffic that comes up then asks for SAs anew.
 func (m *Mux) dead(now time.Time, e *entry) {
 	reason := ike.Errorf(ike.CodeTimedOut, 0, "the peer is dead")
-	for _, other := range slices.Clone(m.sas) {
+	for _, other := range slices.Clone(m.remotes[e.source()]) {
 		if other != e && other.peer() == e.peer() && other.established != 0 {
 			other.sa.Kill(now, "deleted", reason, false)
 			m.after(now, other)

@@ -10,7 +10,7 @@ func (m *Mux) hear(p peer) {
 	if len(m.waiting[p]) == 0 {
 		return
 	}
-	for _, e := range m.sas {
+	for _, e := range m.remotes[p.remote] {
 		if e.peer() == p {
 			e.heard = true
 		}
@@ -23,7 +23,7 @@ func (m *Mux) hear(p peer) {
 // ok is false when this side starts none, or one is up.
 func (m *Mux) Opening(local, remote netip.Addr) (since time.Time, heard, ok bool) {
 	p := peer{local, remote}
-	for _, e := range m.sas {
+	for _, e := range m.remotes[p.remote] {
 		switch {
 		case e.peer() != p || e.sa.Gone():
 		case e.sa.Established():

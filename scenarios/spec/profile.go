@@ -191,6 +191,9 @@ func (c *checker) keying(path string, s *IPsec) {
 	if c.span(path, "main-mode-margin", s.MainModeMargin); s.MainModeMargin > 0 && s.NoMainModeRekey {
 		c.at(child(path, "main-mode-margin"), "main-mode-margin: no-main-mode-rekey leaves nothing to do so long before the end")
 	}
+	if c.span(path, "main-mode-spread", s.MainModeSpread); s.MainModeSpread > 0 && s.NoMainModeRekey {
+		c.at(child(path, "main-mode-spread"), "main-mode-spread: no-main-mode-rekey leaves nothing to do so long before the end")
+	}
 	if len(s.VendorIDs) > maxVendorIDs {
 		c.at(child(path, "vendor-ids"), "vendor-ids: at most %d, got %d", maxVendorIDs, len(s.VendorIDs))
 	}

@@ -246,6 +246,10 @@ type IPsec struct {
 	// published. Default: the schedule of an unanswered message and the time in which no quick
 	// mode begins, 159s with the default of retransmit.
 	MainModeMargin Duration `yaml:"main-mode-margin"`
+	// MainModeSpread has each main mode that this host started be replaced earlier still, by a time
+	// from 0 to this that is drawn for it, so that main modes that end together are not all replaced
+	// together; at most a third of the lifetime. What Windows does is not published. Default: 0.
+	MainModeSpread Duration `yaml:"main-mode-spread"`
 	// NoMainModeRekey has a main mode end without one in its place: the next quick mode starts
 	// another. Default: it is replaced.
 	NoMainModeRekey bool `yaml:"no-main-mode-rekey"`
