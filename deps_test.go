@@ -21,7 +21,7 @@ const imports = `
 cmd/ipseclab             -> reports, scenarios, hosts/policy
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
-scenarios                -> hosts, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
+scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
 scenarios/attack         -> sim, ike/payload, internal/ipv6
 hosts                    -> hosts/policy, hosts/dhcp, internal/pki, internal/scep, internal/http1, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->

@@ -269,6 +269,13 @@ func (a *asking) pause(p *sim.Proc) error {
 
 func (a *asking) record(x scep.Exchange) { a.host.recordSCEP("requester", a.To.String(), x) }
 
+// Certificates are what is in the certificate store of the computer.
+func (h *Host) Certificates() pki.Store {
+	s := *h.certificates()
+	s.Roots, s.Intermediates, s.Own, s.Lists = slices.Clone(s.Roots), slices.Clone(s.Intermediates), slices.Clone(s.Own), slices.Clone(s.Lists)
+	return s
+}
+
 // certificates is the store of the computer.
 func (h *Host) certificates() *pki.Store { return &h.config.Certificates.Store }
 

@@ -1,0 +1,158 @@
+package scenarios
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/internal/pki"
+	"github.com/ipseclab/ipseclab/internal/scep"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// serveSCEP has a node answer for a certification authority.
+func (l *lab) serveSCEP(name string, s spec.Service) error {
+	v := s.SCEP
+	c := scep.ServerConfig{
+		Rand:      sim.NewStream(l.seed, "scep", name, fmt.Sprint(s.TCP)),
+		Authority: l.pki.authorities[v.Authority], List: l.pki.lists[v.Authority],
+		Challenge: v.Challenge, Pending: v.Pending.Span(), Deny: v.Deny, Announced: v.Capabilities, Validity: v.Validity.Span(),
+		Template: pki.Template{Hash: hashOf(v.Hash)},
+	}
+	above := l.spec.PKI.Above(v.Authority)
+	if root := l.spec.PKI.Root(v.Authority); root != v.Authority {
+		above = append(above, root)
+	}
+	for _, a := range above {
+		if a != v.Authority {
+			c.Above = append(c.Above, l.pki.authorities[a].Certificate)
+		}
+	}
+	for _, r := range v.Registrars {
+		c.RA = append(c.RA, l.pki.certificates[r])
+	}
+	var err error
+	if len(v.Usage) > 0 {
+		if c.Template.Usage, err = pki.ParseKeyUsage(strings.Join(v.Usage, ",")); err != nil {
+			return err
+		}
+	}
+	server, err := scep.NewServer(c)
+	if err != nil {
+		return err
+	}
+	_, err = l.hosts[name].ServeSCEP(uint16(s.TCP), server)
+	return err
+}
+
+// authorityAt is where a step asks.
+func (l *lab) authorityAt(v spec.SCEPServer, to netip.Addr) hosts.Authority {
+	a := hosts.Authority{To: netip.AddrPortFrom(to, uint16(v.TCPPort())), Host: v.To, Timeout: v.Patience(), Interval: v.Gap(), Tries: v.Questions()}
+	if v.Fingerprint != "" {
+		a.Fingerprint = l.pki.authorities[v.Fingerprint].Certificate.Thumbprint()
+	}
+	return a
+}
+
+// enrol has a host get a certificate.
+func (s *stepRun) enrol(p *sim.Proc, v *spec.Enrol) {
+	t, err := s.requested(v)
+	if err != nil {
+		s.broken = err
+		return
+	}
+	key, err := s.lab.pki.key("enrolment", fmt.Sprintf("%s %d", v.From, s.index), v.Key)
+	if err != nil {
+		s.broken = err
+		return
+	}
+	s.traffic(v.From, v.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
+		return h.Enrol(p, hosts.Enrolment{Authority: s.lab.authorityAt(v.SCEPServer, to), Template: t, Challenge: v.Challenge, Key: key, Renew: v.Renew})
+	})
+}
+
+// requested is what a request asks for.
+func (s *stepRun) requested(v *spec.Enrol) (t pki.Template, err error) {
+	fail := func(key string, err error) (pki.Template, error) {
+		return t, s.lab.spec.Errorf(s.path()+".enrol."+key, "%s", strings.TrimPrefix(err.Error(), "pki: "))
+	}
+	if v.Subject != "" {
+		if t.Subject, err = pki.ParseName(v.Subject); err != nil {
+			return fail("subject", err)
+		}
+	}
+	if len(v.Usage) > 0 {
+		if t.Usage, err = pki.ParseKeyUsage(strings.Join(v.Usage, ",")); err != nil {
+			return fail("key-usage", err)
+		}
+	}
+	t.AltNames = pki.AltNames{DNS: v.DNS, Email: v.Email, IP: s.lab.spec.ResolveAll(v.IP)}
+	return t, nil
+}
+
+// stores are the certificate stores of hosts of which something is expected, as they are now.
+func (s *stepRun) stores() map[string]pki.Store {
+	if s.spec.Expect == nil || len(s.spec.Expect.Certificates) == 0 {
+		return nil
+	}
+	all := map[string]pki.Store{}
+	for _, name := range slices.Sorted(maps.Keys(s.spec.Expect.Certificates)) {
+		all[name] = s.lab.hosts[name].Certificates()
+	}
+	return all
+}
+
+// certificates judges what a host's store has.
+func (j *judgement) certificates(host string, want spec.StoreExpect, got pki.Store) {
+	list := func(names []pki.Name) string {
+		words := make([]string, len(names))
+		for i, n := range names {
+			words[i] = n.String()
+		}
+		slices.Sort(words)
+		if len(words) == 0 {
+			return "none"
+		}
+		return strings.Join(words, "; ")
+	}
+	field := "certificates." + host
+	if want.Own != nil {
+		var names, has []pki.Name
+		for _, w := range want.Own {
+			n, err := pki.ParseName(w)
+			if err != nil {
+				j.add(false, field+".own", "certificates of "+host, w, "", err.Error())
+				return
+			}
+			names = append(names, n)
+		}
+		for _, o := range got.Own {
+			has = append(has, o.Certificate.Subject)
+		}
+		j.equal(field+".own", "certificates of "+host, list(names), list(has))
+	}
+	authorities := func(names []string) (all []pki.Name) {
+		for _, n := range names {
+			all = append(all, j.in().pki.authorities[n].Certificate.Subject)
+		}
+		return all
+	}
+	if want.Roots != nil {
+		var has []pki.Name
+		for _, c := range got.Roots {
+			has = append(has, c.Subject)
+		}
+		j.equal(field+".roots", "roots that "+host+" trusts", list(authorities(want.Roots)), list(has))
+	}
+	if want.Lists != nil {
+		var has []pki.Name
+		for _, l := range got.Lists {
+			has = append(has, l.Issuer)
+		}
+		j.equal(field+".revocation-lists", "revocation lists of "+host, list(authorities(want.Lists)), list(has))
+	}
+}
