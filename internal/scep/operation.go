@@ -77,7 +77,7 @@ func (c Capabilities) Protection() Protection {
 // Authorities are the certificates with which a server answers GetCACert.
 type Authorities struct {
 	CA *pki.Certificate // that issues
-	// Above are the certificates between it and the root, and the root.
+	// Above are the certificates between it and the root, and the root, as far as they came.
 	Above []*pki.Certificate
 	// RA are the certificates of registration authorities, which answer in its place; none: it answers itself.
 	RA []*pki.Certificate
@@ -116,17 +116,14 @@ func ParseAuthorities(contentType string, body []byte) (Authorities, error) {
 			return !slices.ContainsFunc(all, func(o *pki.Certificate) bool { return o != c && o.Issuer.Equal(c.Subject) })
 		}
 		for _, c := range all {
-			switch {
-			case !issues(c):
-			case a.CA == nil && lowest(c):
+			if issues(c) && a.CA == nil && lowest(c) {
 				a.CA = c
-			default:
-				a.Above = append(a.Above, c)
 			}
 		}
 		if a.CA == nil {
 			return fail("has no certificate of an authority")
 		}
+		a.Above = above(a.CA, all)
 	default:
 		return fail(fmt.Sprintf("is of type %q; want %s or %s", contentType, typeCert, typeCerts))
 	}
@@ -136,6 +133,22 @@ func ParseAuthorities(contentType string, body []byte) (Authorities, error) {
 		}
 	}
 	return a, nil
+}
+
+// above are those among certificates that vouch for one, from its issuer to the root: what else is
+// among them, no fingerprint covers.
+func above(c *pki.Certificate, all []*pki.Certificate) (path []*pki.Certificate) {
+	for !c.SelfIssued() && len(path) < len(all) {
+		i := slices.IndexFunc(all, func(o *pki.Certificate) bool {
+			return o.Subject.Equal(c.Issuer) && o.Key != nil && c.CheckSignature(o.Key) == nil
+		})
+		if i < 0 {
+			break
+		}
+		c = all[i]
+		path = append(path, c)
+	}
+	return path
 }
 
 // forUse is the certificate to which messages go, or that signs the answers.

@@ -209,6 +209,30 @@ func TestRegistrationAuthorities(t *testing.T) {
 	require.EqualError(t, err, "scep: the registration authority CN=RA has no certificate of CN=Lab Root,O=Lab")
 }
 
+// Of what comes with an authority's certificate only what vouches for it is taken: its fingerprint covers nothing else.
+func TestAbove(t *testing.T) {
+	b := newBench(t, nil)
+	validity := pki.Template{NotBefore: now, NotAfter: now.AddDate(1, 0, 0)}
+	at := func(subject string) pki.Template { v := validity; v.Subject = name(t, subject); return v }
+	issuing, err := b.authority.NewAuthority(stream(5), at("CN=Issuing"), aKey(t, 5))
+	require.NoError(t, err)
+	lowest, err := issuing.NewAuthority(stream(6), at("CN=Lowest"), aKey(t, 6))
+	require.NoError(t, err)
+	fake, err := pki.NewRoot(stream(9), at("CN=Lab Root, O=Lab"), aKey(t, 9))
+	require.NoError(t, err)
+	p7, err := pki.MarshalPKCS7([]*pki.Certificate{fake.Certificate, b.authority.Certificate, lowest.Certificate, issuing.Certificate}, nil)
+	require.NoError(t, err)
+	a, err := ParseAuthorities(typeCerts, p7)
+	require.NoError(t, err)
+	require.Equal(t, Authorities{CA: lowest.Certificate, Above: []*pki.Certificate{issuing.Certificate, b.authority.Certificate}}, a)
+	_, err = ParseAuthorities(typeText, nil)
+	require.ErrorContains(t, err, `is of type "text/plain"`)
+	p7, err = pki.MarshalPKCS7(nil, []*pki.RevocationList{b.server.List})
+	require.NoError(t, err)
+	_, err = ParseAuthorities(typeCerts, p7)
+	require.ErrorContains(t, err, "no certificate of an authority")
+}
+
 // What a server refuses, and with what.
 func TestRefusals(t *testing.T) {
 	b := newBench(t, nil)
