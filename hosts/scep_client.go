@@ -184,7 +184,7 @@ func (a *asking) list(p *sim.Proc) error {
 	for _, l := range answer.Lists {
 		store.Lists = slices.DeleteFunc(store.Lists, func(o *pki.RevocationList) bool { return o.Issuer.Equal(l.Issuer) })
 		store.Lists = append(store.Lists, l)
-		a.host.record(trace.CertificateStored{Store: "revocation-lists", Subject: l.Issuer.String(), Until: l.NextUpdate})
+		a.host.record(trace.CertificateStored{Store: "revocation-lists", Subject: l.Issuer.String(), Until: dateOf(l.NextUpdate)})
 	}
 	return nil
 }
@@ -308,8 +308,16 @@ func (a *asking) keep(own pki.Own, old *pki.Own) {
 	a.stored("own", own.Certificate, before)
 }
 
+// dateOf is a time of a certificate in a trace; one that is not given is "".
+func dateOf(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
+}
+
 func (a *asking) stored(store string, c, before *pki.Certificate) {
-	e := trace.CertificateStored{Store: store, Subject: c.Subject.String(), Serial: c.Serial.Text(16), Thumbprint: c.Thumbprint(), Until: c.NotAfter}
+	e := trace.CertificateStored{Store: store, Subject: c.Subject.String(), Serial: c.Serial.Text(16), Thumbprint: c.Thumbprint(), Until: dateOf(c.NotAfter)}
 	if before != nil {
 		e.Replaces = before.Serial.Text(16)
 	}

@@ -21,10 +21,10 @@ import (
 func TestOthersReadSCEP(t *testing.T) {
 	tshark, openssl := needs.Tool(t, "tshark"), needs.Tool(t, "openssl")
 	dir := t.TempDir()
-	_, err := scenarios.Run(t.Context(), loadAll(t, filepath.Join("catalogue", "scep_enrolment.yaml"))[0], scenarios.Options{Dir: dir})
+	_, err := scenarios.Run(t.Context(), loadAll(t, "scep_enrolment.yaml")[0], scenarios.Options{Dir: dir})
 	require.NoError(t, err)
 	out, err := exec.Command(tshark, "-r", filepath.Join(dir, "capture.pcapng"), "-Y", "http", "-T", "fields", "-E", "separator=|",
-		"-e", "http.request.method", "-e", "http.request.uri", "-e", "http.response.code", "-e", "http.content_type", "-e", "http.file_data").Output()
+		"-e", "http.request.method", "-e", "http.request.uri", "-e", "http.response.code", "-e", "http.content_type", "-e", "media.type").Output()
 	require.NoError(t, err)
 	var saw, messages []string // messages in hexadecimal
 	for line := range strings.Lines(string(out)) {
@@ -67,5 +67,18 @@ func TestOthersReadSCEP(t *testing.T) {
 		}
 		run("cms", "-verify", "-noverify", "-binary", "-out", os.DevNull)
 		require.Regexp(t, `(?s)object: undefined \(2\.16\.840\.1\.113733\.1\.9\.2\)\s+set:\s+PRINTABLESTRING:`+kind+`\n`, run("cms", "-cmsout", "-print", "-noout"), "message type")
+	}
+}
+
+// Mistakes in names are found before anything runs, where they stand.
+func TestSCEPMistakes(t *testing.T) {
+	s := load(t, "scep_enrolment.yaml")
+	s.Steps[1].Enrol.Subject = "router"
+	s.Steps[1].Enrol.Usage = []string{"everything"}
+	s.Steps[1].Expect.Certificates["router"].Own[0] = "X=1"
+	err := scenarios.Validate(s)
+	require.ErrorContains(t, err, "scep_enrolment.yaml:60:37:")
+	for _, what := range []string{"router", `"everything"`, "X"} {
+		require.ErrorContains(t, err, what)
 	}
 }

@@ -315,12 +315,12 @@ type SCEP struct {
 // CertificateStored says that a certificate or a list of revoked ones came into the
 // certificate store of a computer.
 type CertificateStored struct {
-	Store      string    `json:"store"`                // own, roots, intermediates, revocation-lists
-	Subject    string    `json:"subject"`              // of a list: its issuer
-	Serial     string    `json:"serial,omitempty"`     // in hexadecimal
-	Thumbprint string    `json:"thumbprint,omitempty"` // SHA-1, in hexadecimal
-	Until      time.Time `json:"until"`                // valid until; of a list, when the next one is due
-	Replaces   string    `json:"replaces,omitempty"`   // the serial number of the one whose place it takes
+	Store      string `json:"store"`                // own, roots, intermediates, revocation-lists
+	Subject    string `json:"subject"`              // of a list: its issuer
+	Serial     string `json:"serial,omitempty"`     // in hexadecimal
+	Thumbprint string `json:"thumbprint,omitempty"` // SHA-1, in hexadecimal
+	Until      string `json:"until,omitempty"`      // valid until; of a list, when the next one is due
+	Replaces   string `json:"replaces,omitempty"`   // the serial number of the one whose place it takes
 }
 
 // The names of the kinds, as trace.jsonl spells them.
