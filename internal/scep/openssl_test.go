@@ -75,6 +75,13 @@ func TestOpenSSLReads(t *testing.T) {
 			o.run("pkcs7", "-inform", "DER", "-in", "reply.der", "-print_certs", "-out", "reply.crt")
 			require.Contains(t, string(o.run("verify", "-no_check_time", "-auth_level", "0", "-CAfile", caCert, "reply.crt")), "reply.crt: OK")
 
+			// What is signed is in the order of DER (X.690, Section 11.6), which openssl makes when it writes.
+			for _, m := range []string{"request", "reply"} {
+				o.run("cms", "-cmsout", "-inform", "DER", "-in", m+".p7", "-outform", "DER", "-out", m+".again")
+				again, err := os.ReadFile(filepath.Join(o.dir, m+".again"))
+				require.NoError(t, err)
+				require.Equal(t, map[string][]byte{"request": request, "reply": reply.Body}[m], again)
+			}
 			parsed := string(o.run("asn1parse", "-inform", "DER", "-in", "reply.p7"))
 			for _, oid := range []string{"2.16.840.1.113733.1.9.2", "2.16.840.1.113733.1.9.3", "2.16.840.1.113733.1.9.5", "2.16.840.1.113733.1.9.6", "2.16.840.1.113733.1.9.7"} {
 				require.Contains(t, parsed, oid)

@@ -328,6 +328,23 @@ func TestAnswers(t *testing.T) {
 	_, err = d.Answer(der)
 	require.EqualError(t, err, "scep: the answer is not signed by the authority, nor by one that it has given the right to")
 
+	// The authority's own signature, around what it has not issued: nothing, another key's, another authority's.
+	root := pki.Own{Certificate: b.authority.Certificate, Key: b.authority.Key}
+	foreign, err := mitm.server.Authority.Issue(stream(9), pki.Template{Subject: name(t, "CN=router"), NotBefore: now, NotAfter: now.AddDate(1, 0, 0)}, aKey(t, 4).Public())
+	require.NoError(t, err)
+	for want, certificates := range map[string][]*pki.Certificate{
+		"gives no certificate of its key": {b.authority.Certificate},
+		"the certificate that came":       {foreign},
+	} {
+		p7, err := pki.MarshalPKCS7(certificates, nil)
+		require.NoError(t, err)
+		m := Message{Type: CertRep, Transaction: d.Transaction, SenderNonce: make([]byte, 16), RecipientNonce: d.nonce, Protection: Oldest}
+		der, err := m.Marshal(b.rand, root, d.Identity.Certificate, p7)
+		require.NoError(t, err)
+		_, err = d.Answer(der)
+		require.ErrorContains(t, err, want)
+	}
+
 	reply = b.server.Serve(now, PKIOperation, b.der(d.Enrol))
 	for i := range reply.Body {
 		wrong := bytes.Clone(reply.Body)
