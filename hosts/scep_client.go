@@ -61,12 +61,6 @@ func (h *Host) Enrol(p *sim.Proc, e Enrolment) Report {
 	return h.scepReport(p, e.To, func(a *asking) error { return a.enrol(p, e) }, e.Authority)
 }
 
-// FetchList gets the list of revoked certificates of an authority that the host has a
-// certificate of, and puts it into the store. Call it from a coroutine.
-func (h *Host) FetchList(p *sim.Proc, c Authority) Report {
-	return h.scepReport(p, c.To, func(a *asking) error { return a.list(p) }, c)
-}
-
 func (h *Host) scepReport(p *sim.Proc, to netip.AddrPort, do func(*asking) error, c Authority) Report {
 	r := Report{Sent: 1}
 	a := &asking{Authority: c, host: h, rand: h.world.Rand("host", h.name, "scep", strconv.Itoa(h.enrolments))}
@@ -158,37 +152,6 @@ func (a *asking) issued(own pki.Own) bool {
 	return own.Key != nil && own.Certificate.CheckSignature(a.authorities.CA.Key) == nil
 }
 
-// list asks for the authority's list.
-func (a *asking) list(p *sim.Proc) error {
-	if err := a.meet(p); err != nil {
-		return err
-	}
-	store := a.host.certificates()
-	i := slices.IndexFunc(store.Own, a.issued)
-	if i < 0 {
-		return fmt.Errorf("there is no certificate of %s in whose name to ask", a.authorities.CA.Subject)
-	}
-	r, err := scep.NewReader(a.rand, a.authorities, a.capabilities, store.Own[i])
-	if err != nil {
-		return err
-	}
-	answer, err := a.exchange(p, r, func(rand io.Reader) ([]byte, error) { return r.List(rand, store.Own[i].Certificate) })
-	switch {
-	case err != nil:
-		return err
-	case answer.Status != scep.Success:
-		return fmt.Errorf("%w: %v", ErrDenied, answer.Fail)
-	case len(answer.Lists) == 0:
-		return errors.New("the authority gives no list")
-	}
-	for _, l := range answer.Lists {
-		store.Lists = slices.DeleteFunc(store.Lists, func(o *pki.RevocationList) bool { return o.Issuer.Equal(l.Issuer) })
-		store.Lists = append(store.Lists, l)
-		a.host.record(trace.CertificateStored{Store: "revocation-lists", Subject: l.Issuer.String(), Until: dateOf(l.NextUpdate)})
-	}
-	return nil
-}
-
 // exchange sends a message and judges the answer.
 func (a *asking) exchange(p *sim.Proc, r *scep.Requester, say func(io.Reader) ([]byte, error)) (scep.Answer, error) {
 	der, err := say(a.rand)
@@ -245,12 +208,19 @@ func (a *asking) ask(p *sim.Proc, op scep.Operation, der []byte) (*http1.Respons
 	if message != "" {
 		r.Target += "&message=" + url.QueryEscape(message)
 	}
+	return a.patiently(p, func() (*http1.Response, error) { return a.host.fetch(p, a.To, r, p.Now()+a.Timeout) }, func(err error) {
+		a.record(scep.Exchange{Operation: op, Status: -1, Reason: err.Error()})
+	})
+}
+
+// patiently asks again after a while where no answer comes.
+func (a *asking) patiently(p *sim.Proc, ask func() (*http1.Response, error), failed func(error)) (*http1.Response, error) {
 	for try := 1; ; try++ {
-		answer, err := a.host.fetch(p, a.To, r, p.Now()+a.Timeout)
+		answer, err := ask()
 		if err == nil || errors.Is(err, ErrRestarted) || try >= max(a.Tries, 1) {
 			return answer, err
 		}
-		a.record(scep.Exchange{Operation: op, Status: -1, Reason: err.Error()})
+		failed(err)
 		if err := a.pause(p); err != nil {
 			return nil, err
 		}
@@ -268,58 +238,3 @@ func (a *asking) pause(p *sim.Proc) error {
 }
 
 func (a *asking) record(x scep.Exchange) { a.host.recordSCEP("requester", a.To.String(), x) }
-
-// Certificates are what is in the certificate store of the computer.
-func (h *Host) Certificates() pki.Store {
-	s := *h.certificates()
-	s.Roots, s.Intermediates, s.Own, s.Lists = slices.Clone(s.Roots), slices.Clone(s.Intermediates), slices.Clone(s.Own), slices.Clone(s.Lists)
-	return s
-}
-
-// certificates is the store of the computer.
-func (h *Host) certificates() *pki.Store { return &h.config.Certificates.Store }
-
-// keep puts a certificate into the store, in the place of an old one or behind all others, and those of the authorities
-// too: roots are trusted, since the administrator has compared the fingerprint, or has chosen not to.
-func (a *asking) keep(own pki.Own, old *pki.Own) {
-	store := a.host.certificates()
-	has := func(all []*pki.Certificate, c *pki.Certificate) bool {
-		return slices.ContainsFunc(all, func(o *pki.Certificate) bool { return string(o.Raw) == string(c.Raw) })
-	}
-	for _, c := range append([]*pki.Certificate{a.authorities.CA}, a.authorities.Above...) {
-		switch {
-		case c.SelfIssued() && !has(store.Roots, c):
-			store.Roots = append(store.Roots, c)
-			a.stored("roots", c, nil)
-		case !c.SelfIssued() && !has(store.Intermediates, c):
-			store.Intermediates = append(store.Intermediates, c)
-			a.stored("intermediates", c, nil)
-		}
-	}
-	if old == nil {
-		store.Own = append(store.Own, own)
-		a.stored("own", own.Certificate, nil)
-		return
-	}
-	before := old.Certificate
-	if i := slices.IndexFunc(store.Own, func(o pki.Own) bool { return o.Certificate == before }); i >= 0 {
-		store.Own[i] = own
-	}
-	a.stored("own", own.Certificate, before)
-}
-
-// dateOf is a time of a certificate in a trace; one that is not given is "".
-func dateOf(t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return t.UTC().Format(time.RFC3339)
-}
-
-func (a *asking) stored(store string, c, before *pki.Certificate) {
-	e := trace.CertificateStored{Store: store, Subject: c.Subject.String(), Serial: c.Serial.Text(16), Thumbprint: c.Thumbprint(), Until: dateOf(c.NotAfter)}
-	if before != nil {
-		e.Replaces = before.Serial.Text(16)
-	}
-	a.host.record(e)
-}

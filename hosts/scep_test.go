@@ -45,7 +45,7 @@ func newSCEPBench(t *testing.T, change func(*scep.ServerConfig)) *scepBench {
 	}
 	b.server, err = scep.NewServer(c)
 	require.NoError(t, err)
-	_, err = b.peer.ServeSCEP(80, b.server)
+	_, err = b.peer.ServeHTTP(80, hosts.Site{SCEP: b.server, Files: map[string]hosts.File{"/CertEnroll/root.crl": {Type: "application/pkix-crl", Content: list.Raw}, "/junk": {}}})
 	require.NoError(t, err)
 	return b
 }
@@ -93,7 +93,7 @@ func TestEnrol(t *testing.T) {
 			require.Len(t, b.store.Store.Roots, 1)
 
 			for range 2 {
-				require.NoError(t, b.run(func(p *sim.Proc) hosts.Report { return b.host.FetchList(p, e.Authority) }).Err)
+				require.NoError(t, b.run(func(p *sim.Proc) hosts.Report { return b.host.FetchList(p, e.Authority, "") }).Err)
 				require.Equal(t, []*pki.RevocationList{b.server.List}, b.store.Store.Lists)
 			}
 		})
@@ -133,8 +133,29 @@ func TestEnrolFails(t *testing.T) {
 		})
 	}
 	b := newSCEPBench(t, nil)
-	r := b.run(func(p *sim.Proc) hosts.Report { return b.host.FetchList(p, b.enrolment().Authority) })
+	r := b.run(func(p *sim.Proc) hosts.Report { return b.host.FetchList(p, b.enrolment().Authority, "") })
 	require.ErrorContains(t, r.Err, "no certificate of CN=Lab Root in whose name to ask")
+}
+
+// A list by HTTP counts if the store has its authority.
+func TestFetchListByHTTP(t *testing.T) {
+	b := newSCEPBench(t, nil)
+	fetch := func(path string) error {
+		return b.run(func(p *sim.Proc) hosts.Report { return b.host.FetchList(p, b.enrolment().Authority, path) }).Err
+	}
+	require.EqualError(t, fetch("/certenroll/ROOT.crl"), "the list is of CN=Lab Root, and no certificate in the store verifies it")
+	require.Empty(t, b.store.Store.Lists)
+	other, err := pki.NewRoot(sim.NewStream(1, "other"), pki.Template{Subject: b.authority.Certificate.Subject, NotBefore: b.world.Time(), NotAfter: b.world.Time().AddDate(1, 0, 0)}, b.keys[1])
+	require.NoError(t, err)
+	b.store.Store.Roots = append(b.store.Store.Roots, other.Certificate)
+	require.Error(t, fetch("/certenroll/ROOT.crl"), "of the same name and another key")
+	b.store.Store.Intermediates = append(b.store.Store.Intermediates, b.authority.Certificate)
+	for range 2 {
+		require.NoError(t, fetch("/certenroll/ROOT.crl"))
+		require.Equal(t, []*pki.RevocationList{b.server.List}, b.store.Store.Lists)
+	}
+	require.EqualError(t, fetch("/CertEnroll/other.crl"), "the server answers 404 Not Found")
+	require.ErrorContains(t, fetch("/junk"), "bad encoding")
 }
 
 // Requests are granted after a while, and both sides tell the same story.

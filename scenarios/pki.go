@@ -68,6 +68,7 @@ func (a *authorities) template(path string, i spec.Issued, years int) pki.Templa
 			a.fail(path+".key-usage", err)
 		}
 	}
+	t.CRLPoints = i.CRLPoints
 	t.NotBefore, t.NotAfter = i.Validity(a.spec.Epoch(), years)
 	t.Hash = hashOf(i.Hash)
 	return t

@@ -14,14 +14,30 @@ import (
 	"github.com/ipseclab/ipseclab/sim"
 )
 
-// serveSCEP has a node answer for a certification authority.
-func (l *lab) serveSCEP(name string, s spec.Service) error {
+// serveHTTP has a node answer for a certification authority, and give lists.
+func (l *lab) serveHTTP(name string, s spec.Service) (err error) {
+	var site hosts.Site
+	if s.SCEP != nil {
+		if site.SCEP, err = l.scepServer(name, s); err != nil {
+			return err
+		}
+	}
+	site.Files = map[string]hosts.File{}
+	for _, a := range s.Lists {
+		site.Files["/CertEnroll/"+a+".crl"] = hosts.File{Type: "application/pkix-crl", Content: l.pki.lists[a].Raw} // RFC 5280, Section 4.2.1.13
+	}
+	_, err = l.hosts[name].ServeHTTP(uint16(s.TCP), site)
+	return err
+}
+
+// scepServer makes the server of an authority.
+func (l *lab) scepServer(name string, s spec.Service) (*scep.Server, error) {
 	v := s.SCEP
 	c := scep.ServerConfig{
 		Rand:      sim.NewStream(l.seed, "scep", name, fmt.Sprint(s.TCP)),
 		Authority: l.pki.authorities[v.Authority], List: l.pki.lists[v.Authority],
 		Challenge: v.Challenge, Pending: v.Pending.Span(), Deny: v.Deny, Announced: v.Capabilities, Validity: v.Validity.Span(),
-		Template: pki.Template{Hash: hashOf(v.Hash)},
+		Template: pki.Template{Hash: hashOf(v.Hash), CRLPoints: v.CRLPoints},
 	}
 	above := l.spec.PKI.Above(v.Authority)
 	if root := l.spec.PKI.Root(v.Authority); root != v.Authority {
@@ -38,15 +54,10 @@ func (l *lab) serveSCEP(name string, s spec.Service) error {
 	var err error
 	if len(v.Usage) > 0 {
 		if c.Template.Usage, err = pki.ParseKeyUsage(strings.Join(v.Usage, ",")); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	server, err := scep.NewServer(c)
-	if err != nil {
-		return err
-	}
-	_, err = l.hosts[name].ServeSCEP(uint16(s.TCP), server)
-	return err
+	return scep.NewServer(c)
 }
 
 // authorityAt is where a step asks.

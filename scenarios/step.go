@@ -140,7 +140,7 @@ func (s *stepRun) perform(p *sim.Proc) {
 		s.enrol(p, v.Enrol)
 	case v.FetchList != nil:
 		s.traffic(v.FetchList.From, v.FetchList.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
-			return h.FetchList(p, l.authorityAt(v.FetchList.SCEPServer, to))
+			return h.FetchList(p, l.authorityAt(v.FetchList.SCEPServer, to), v.FetchList.Path)
 		})
 	case v.Wait != 0:
 		p.Sleep(v.Wait.Span())

@@ -88,7 +88,7 @@ func (c *checker) step(path string, s *Step) {
 	case s.Enrol != nil:
 		c.enrol(child(path, "enrol"), s.Enrol)
 	case s.FetchList != nil:
-		c.scepServer(child(path, "fetch-list"), &s.FetchList.SCEPServer)
+		c.fetchList(child(path, "fetch-list"), s.FetchList)
 	case s.Netsh != nil:
 		c.netsh(child(path, "netsh"), s.Netsh)
 	case s.SetLink != nil:

@@ -76,7 +76,7 @@ func TestSteps(t *testing.T) {
 		{Step{Scan: &Scan{From: "a", To: "b", Ports: Range{1, 1024}}}, "scan", "scan a → b, TCP ports 1..1024", "a", "b"},
 		{Step{Enrol: &Enrol{SCEPServer: SCEPServer{From: "a", To: "b"}}}, "enrol", "a enrols at b", "a", "b"},
 		{Step{Enrol: &Enrol{SCEPServer: SCEPServer{From: "a", To: "b"}, Renew: true}}, "enrol", "a renews its certificate at b", "a", "b"},
-		{Step{FetchList: &FetchList{SCEPServer{From: "a", To: "b"}}}, "fetch-list", "a fetches a revocation list from b", "a", "b"},
+		{Step{FetchList: &FetchList{SCEPServer: SCEPServer{From: "a", To: "b"}}}, "fetch-list", "a fetches a revocation list from b", "a", "b"},
 		{Step{Netsh: &Netsh{Host: "a", Run: "netsh"}}, "netsh", "netsh on a", "", ""},
 		{Step{Wait: Duration(time.Hour)}, "wait", "wait 1h", "", ""},
 		{Step{SetLink: &SetLink{Node: "a"}}, "set-link", "set the link of a", "", ""},

@@ -23,9 +23,10 @@ type SCEPService struct {
 	// Capabilities are what it announces: POSTPKIOperation, Renewal, SHA-1, SHA-256, DES3, AES. Default:
 	// it does not know the question, so that messages come by GET, with DES and MD5.
 	Capabilities []string `yaml:"capabilities" jsonschema:"uniqueItems=true"`
-	Validity     Duration `yaml:"validity"`                                // of what it issues; 0: 365 days
-	Hash         string   `yaml:"hash"`                                    // of its signatures on what it issues: md5, sha1 (default), sha256, sha384 or sha512
-	Usage        []string `yaml:"key-usage" jsonschema:"uniqueItems=true"` // of what it issues; default: what is asked for, or none
+	Validity     Duration `yaml:"validity"`                                 // of what it issues; 0: 365 days
+	Hash         string   `yaml:"hash"`                                     // of its signatures on what it issues: md5, sha1 (default), sha256, sha384 or sha512
+	CRLPoints    []string `yaml:"crl-points" jsonschema:"uniqueItems=true"` // that what it issues names
+	Usage        []string `yaml:"key-usage" jsonschema:"uniqueItems=true"`  // of what it issues; default: what is asked for, or none
 }
 
 // SCEPServer is where a step asks, and how patient it is.
@@ -58,10 +59,12 @@ type Enrol struct {
 	Renew bool `yaml:"renew"`
 }
 
-// FetchList has a host get the list of revoked certificates of the authority that it has a
-// certificate of, by SCEP, and put it into its store.
+// FetchList has a host get a list of revoked certificates and put it into its store: by SCEP that of the
+// authority that it has a certificate of, or by HTTP one of an authority of which it has the certificate.
 type FetchList struct {
 	SCEPServer `yaml:",inline"`
+
+	Path string `yaml:"path"` // by HTTP: where the list is, such as /CertEnroll/root.crl
 }
 
 // StoreExpect is what the certificate store of a host has at the end of a step, no more and no less.
@@ -137,6 +140,32 @@ func (c *checker) scepService(path string, s Service) {
 	c.span(path, "pending", v.Pending)
 	c.span(path, "validity", v.Validity)
 	c.word(path, "hash", v.Hash, certHashes...)
+}
+
+// lists checks a service that gives lists of revoked certificates.
+func (c *checker) lists(path string, s Service) {
+	if s.Lists == nil {
+		return
+	}
+	switch {
+	case s.TCP == 0:
+		c.key(child(path, "lists"), "lists: they need tcp: a port, such as 80")
+	case s.Policies != nil:
+		c.key(child(path, "lists"), "lists: the port is that of a policy server: take another one")
+	}
+	for i, name := range s.Lists {
+		c.authority(item(child(path, "lists"), i), "lists", name)
+	}
+}
+
+func (c *checker) fetchList(path string, f *FetchList) {
+	c.scepServer(path, &f.SCEPServer)
+	switch {
+	case f.Path != "" && (!strings.HasPrefix(f.Path, "/") || strings.ContainsFunc(f.Path, func(r rune) bool { return r <= ' ' || r > '~' })):
+		c.at(child(path, "path"), "path: want a path such as /CertEnroll/root.crl, got %q", shorten(f.Path))
+	case f.Path != "" && f.Fingerprint != "":
+		c.at(child(path, "fingerprint"), "fingerprint: by HTTP the list comes alone, and counts if its authority's certificate is in the store")
+	}
 }
 
 // scepServer checks where a step asks.

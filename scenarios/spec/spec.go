@@ -137,7 +137,8 @@ type Service struct {
 
 	Policies []string `yaml:"policies" jsonschema:"uniqueItems=true"` // with tcp: it is a policy server, with these policies in its store
 
-	SCEP *SCEPService `yaml:"scep"` // with tcp: it answers for a certification authority
+	SCEP  *SCEPService `yaml:"scep"`                                // with tcp: it answers for a certification authority
+	Lists []string     `yaml:"lists" jsonschema:"uniqueItems=true"` // with tcp, also beside scep: authorities whose lists of revoked certificates it gives by HTTP, at /CertEnroll/NAME.crl
 }
 
 // IPsec settles for one host what the sources leave open about IPsec on Windows
