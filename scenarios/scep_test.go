@@ -82,3 +82,21 @@ func TestSCEPMistakes(t *testing.T) {
 		require.ErrorContains(t, err, what)
 	}
 }
+
+// Lint knows what a host enrols for, and finds it missing without the step.
+func TestLintKnowsEnrolment(t *testing.T) {
+	s := load(t, "scep_registrars.yaml")
+	rules := func() (ids []string) {
+		found, err := scenarios.Lint(s, scenarios.LintOptions{})
+		require.NoError(t, err)
+		for _, f := range found {
+			ids = append(ids, f.Rule.ID)
+		}
+		return ids
+	}
+	require.NotContains(t, rules(), "certificate-none")
+	require.NotContains(t, rules(), "root-untrusted")
+	s.Steps[0].Enrol.Port = 8080
+	require.Contains(t, rules(), "certificate-none")
+	require.Contains(t, rules(), "root-untrusted")
+}
