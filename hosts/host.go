@@ -144,6 +144,8 @@ type Host struct {
 	dhcpSocket *udpSocket
 	leased     []Route // the default route by DHCP
 
+	enrolments int // questions to certification authorities so far
+
 	boots  int // how often it was restarted; see restart.go
 	off    bool
 	parked list.List // of *sim.Proc: programs that wait for something
@@ -153,6 +155,9 @@ type Host struct {
 
 // New builds a host and attaches it to its segments.
 func New(w *sim.World, c Config) (*Host, error) {
+	if c.Certificates == nil {
+		c.Certificates = new(Certificates)
+	}
 	h := &Host{name: c.Name, world: w, config: c, names: c.Names, listeners: map[listenKey]*Listener{}, store: &Store{}}
 	if err := h.install(c); err != nil {
 		return nil, err

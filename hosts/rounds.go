@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -21,18 +22,15 @@ func (r Report) Result() string { return resultOf(r.Err, r.Received == r.Sent) }
 
 // resultOf is the word of scenario files for an error.
 func resultOf(err error, complete bool) string {
-	switch err {
-	case nil:
-		if complete {
-			return "ok"
-		}
+	switch {
+	case err == nil && complete:
+		return "ok"
+	case err == nil || errors.Is(err, ErrTimeout):
 		return "timeout"
-	case ErrRefused:
+	case errors.Is(err, ErrRefused) || errors.Is(err, ErrDenied):
 		return "refused"
-	case ErrUnreachable:
+	case errors.Is(err, ErrUnreachable):
 		return "unreachable"
-	case ErrTimeout:
-		return "timeout"
 	}
 	return "error"
 }

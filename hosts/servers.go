@@ -57,11 +57,7 @@ func (h *Host) Servers(k policy.ServerKind) (all []netip.Addr) {
 func newAgent(h *Host, o policy.Options) *agent {
 	a := &agent{host: h, options: o, names: resolver{ask: o.Resolve}}
 	a.options.Resolve, a.options.Servers = a.names.resolve, a.serversOf
-	store := h.config.Certificates
-	if store == nil {
-		store = new(Certificates)
-	}
-	a.options.Certificates = store.For
+	a.options.Certificates = h.config.Certificates.For
 	a.noteServers()
 	return a
 }

@@ -77,6 +77,31 @@ func (b *builder) note(e trace.Event) (note, bool) {
 	case trace.PolicyFetched:
 		n.kind, n.text = notePolicy, "policy from "+m.Source+": "+m.Result
 		n.detail = lines(m.Policy, m.Detail, "asks again in "+span(m.Next))
+	case trace.SCEP:
+		what := m.Operation
+		if m.Message != "" {
+			what = m.Message
+		}
+		n.kind, n.text = notePolicy, "SCEP "+what
+		switch {
+		case m.Status == "FAILURE" || m.Status == "" && m.Reason != "":
+			n.kind = noteBad
+		case m.Status == "SUCCESS":
+			n.kind = noteGood
+		}
+		if m.Status != "" {
+			n.text += ": " + m.Status
+		}
+		n.detail = lines("asks "+m.Peer, m.Subject, m.Reason)
+		if m.Role == "authority" {
+			n.detail = lines("asked by "+m.Peer, m.Subject, m.Reason)
+		}
+	case trace.CertificateStored:
+		n.kind, n.text = noteGood, "certificate store: "+m.Store
+		n.detail = m.Subject
+		if m.Until != "" {
+			n.detail = lines(m.Subject, "until "+m.Until)
+		}
 	case trace.Violation:
 		n.kind, n.text = noteBad, fmt.Sprintf("wire oracle: frame %d in the clear", m.Frame)
 		n.detail = lines(m.Packet, m.Rule, m.Why)

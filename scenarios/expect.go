@@ -67,6 +67,9 @@ func (s *stepRun) judge() []result.Check {
 		j.counters("ike-counters."+host, host, e.IKECounters[host], s.before[host].since(s.after[host]).ike, s.after[host].ike)
 	}
 	j.saCounts(e.SAs)
+	for _, host := range slices.Sorted(maps.Keys(e.Certificates)) {
+		j.certificates(host, e.Certificates[host], s.stored[host])
+	}
 	if e.Events != nil {
 		j.eventsInOrder(e.Events, s.begin, s.end)
 	}

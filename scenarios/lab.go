@@ -181,6 +181,8 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		switch {
 		case s.TCP != 0 && s.Policies != nil:
 			err = l.servePolicies(name, s)
+		case s.TCP != 0 && (s.SCEP != nil || s.Lists != nil):
+			err = l.serveHTTP(name, s)
 		case s.DHCP != nil:
 			err = l.serveDHCP(h, n, *s.DHCP)
 		case s.TCP != 0:

@@ -152,7 +152,7 @@ func lintHost(s *spec.Scenario, name string) lint.Host {
 		NoIPsec: settings.NoIKE, Router: n.Router(),
 		Dynamic:         dynamic(s, name),
 		NoDefaultExempt: settings.DefaultExempt(),
-		Certificates:    lintStore(s, n),
+		Certificates:    lintStore(s, name),
 		OpenAtBoot:      bootModes && settings.BootMode == spec.BootPermit && (s.Persistent[name] == "" || settings.PersistentSince() == spec.FromAgent),
 	}
 	for _, v := range n.Serves {

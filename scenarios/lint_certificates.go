@@ -41,14 +41,16 @@ func knownSpan(s *spec.Scenario) (span time.Duration) {
 	return span
 }
 
-// lintStore is what lint has to know of a node's store of certificates; nil where the scenario has no certificates.
-func lintStore(s *spec.Scenario, n spec.Node) *lint.Certificates {
+// lintStore is what lint has to know of a node's store of certificates, with what the node enrols
+// for; nil where the scenario has no certificates.
+func lintStore(s *spec.Scenario, name string) *lint.Certificates {
+	n := s.Nodes[name]
 	if s.PKI == nil || !n.Host() {
 		return nil
 	}
 	c := n.Certificates
 	if c == nil {
-		return &lint.Certificates{}
+		c = new(spec.CertificateStore)
 	}
 	out := &lint.Certificates{CRLLevel: c.StrongCRLCheck, Unmatched: c.OwnUnchecked}
 	roots := c.Roots
@@ -61,8 +63,29 @@ func lintStore(s *spec.Scenario, n spec.Node) *lint.Certificates {
 			out.Own = append(out.Own, s.PKI.Authorities[root].Subject)
 		}
 	}
+	for _, root := range enrolled(s, name) {
+		roots = append(roots, root)
+		out.Own = append(out.Own, s.PKI.Authorities[root].Subject)
+	}
 	for _, root := range roots {
 		out.Roots = append(out.Roots, s.PKI.Authorities[root].Subject)
 	}
 	return out
+}
+
+// enrolled are the roots of the authorities at which steps have a host enrol.
+func enrolled(s *spec.Scenario, host string) (roots []string) {
+	for _, step := range s.Steps {
+		e := step.Enrol
+		if e == nil || e.From != host {
+			continue
+		}
+		to, _ := s.NodeOf(e.To)
+		for _, v := range s.Nodes[to].Serves {
+			if v.SCEP != nil && v.TCP == e.TCPPort() {
+				roots = append(roots, s.PKI.Root(v.SCEP.Authority))
+			}
+		}
+	}
+	return roots
 }

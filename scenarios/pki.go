@@ -34,8 +34,9 @@ func newAuthorities(s *spec.Scenario, seed uint64) (*authorities, error) {
 	a := &authorities{
 		spec: s, seed: seed, authorities: map[string]*pki.Authority{}, certificates: map[string]pki.Own{}, lists: map[string]*pki.RevocationList{},
 	}
+	a.requests()
 	if s.PKI == nil {
-		return a, nil
+		return a, errors.Join(a.errs...)
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.PKI.Authorities)) {
 		a.authority(name)
@@ -67,6 +68,7 @@ func (a *authorities) template(path string, i spec.Issued, years int) pki.Templa
 			a.fail(path+".key-usage", err)
 		}
 	}
+	t.CRLPoints = i.CRLPoints
 	t.NotBefore, t.NotAfter = i.Validity(a.spec.Epoch(), years)
 	t.Hash = hashOf(i.Hash)
 	return t

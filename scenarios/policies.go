@@ -54,6 +54,9 @@ func Validate(s *spec.Scenario) error {
 			try(fmt.Sprintf("$.steps[%d].store-policy", i), a.Host, a.Policy)
 		}
 	}
+	asked := authorities{spec: s}
+	asked.requests()
+	mistakes = append(mistakes, asked.errs...)
 	made, refused := rehearse(s, policies)
 	return errors.Join(append(append(mistakes, refused...), unknownRules(s, policies, made)...)...)
 }

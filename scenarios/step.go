@@ -9,6 +9,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/pki"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -28,8 +29,9 @@ type stepRun struct {
 	seen       hosts.Seen            // by the listener before; after the end: during the step
 	before     map[string]statistics // of hosts whose statistics are judged
 	after      map[string]statistics
-	heard      map[string]int // by host: datagrams of an announcement
-	scanned    *hosts.Scanned // by a scan
+	heard      map[string]int       // by host: datagrams of an announcement
+	scanned    *hosts.Scanned       // by a scan
+	stored     map[string]pki.Store // by host: the certificate store at the end, where it is judged
 	got        []string
 	broken     error
 	to         netip.Addr // of a step that sends traffic: where it goes; invalid when there is no address
@@ -68,7 +70,7 @@ func (s *stepRun) start(done func()) {
 	s.listen(to)
 	l.world.Go(owner, s.spec.Words(), func(p *sim.Proc) {
 		s.perform(p)
-		s.end, s.after = l.moment(), s.statistics()
+		s.end, s.after, s.stored = l.moment(), s.statistics(), s.stores()
 		if s.listener != nil {
 			s.seen = s.listener.Seen().Sub(s.seen)
 		}
@@ -134,6 +136,12 @@ func (s *stepRun) perform(p *sim.Proc) {
 		s.announce(p)
 	case v.Scan != nil:
 		s.scan(p)
+	case v.Enrol != nil:
+		s.enrol(p, v.Enrol)
+	case v.FetchList != nil:
+		s.traffic(v.FetchList.From, v.FetchList.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
+			return h.FetchList(p, l.authorityAt(v.FetchList.SCEPServer, to), v.FetchList.Path)
+		})
 	case v.Wait != 0:
 		p.Sleep(v.Wait.Span())
 	case v.SetLink != nil:
@@ -262,6 +270,10 @@ func (s *stepRun) protocol() (proto uint8, port uint16) {
 		return uint8(v.Raw.Protocol), 0
 	case v.Announce != nil:
 		return ipsec.ProtoUDP, uint16(v.Announce.Port)
+	case v.Enrol != nil:
+		return ipsec.ProtoTCP, uint16(v.Enrol.TCPPort())
+	case v.FetchList != nil:
+		return ipsec.ProtoTCP, uint16(v.FetchList.TCPPort())
 	case v.Scan != nil:
 		proto, _ = spec.ProtocolNumber(v.Scan.Transport())
 		return proto, 0

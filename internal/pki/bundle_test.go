@@ -36,7 +36,7 @@ func TestBundles(t *testing.T) {
 	o, c := newOpenSSL(t), newCA(t)
 	a, r := c.pair()
 	l := c.list(a, nil)
-	q, err := NewRequest(c.template("CN=hosta"), aKey("rsa-1024", 2))
+	q, err := NewRequest(c.template("CN=hosta"), "", aKey("rsa-1024", 2))
 	require.NoError(t, err)
 	in := Bundle{Certificates: []*Certificate{r.leaf, a.Certificate}, Keys: []PrivateKey{a.Key}, Lists: []*RevocationList{l}, Requests: []*Request{q}}
 	text, err := in.PEM()

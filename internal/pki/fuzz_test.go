@@ -14,7 +14,7 @@ func samples(f *testing.F) (cert, list, request, p7 []byte) {
 	a, r := c.pair()
 	leaf := c.leaf(a, "CN=hosta.lab.example", "rsa-1024", 2, full)
 	l := c.list(a, nil, leaf)
-	q, err := NewRequest(c.template("CN=hosta", full), aKey("ecdsa-256", 2))
+	q, err := NewRequest(c.template("CN=hosta", full), "", aKey("ecdsa-256", 2))
 	require.NoError(f, err)
 	p7, err = MarshalPKCS7([]*Certificate{r.leaf, leaf}, []*RevocationList{l})
 	require.NoError(f, err)
@@ -196,7 +196,7 @@ func FuzzPublicKey(f *testing.F) {
 		require.NoError(t, err)
 		back, err := ParsePublicKey(again)
 		require.NoError(t, err)
-		require.True(t, sameKey(k, back))
+		require.True(t, SameKey(k, back))
 	})
 }
 

@@ -156,7 +156,7 @@ func TestPrefixes(t *testing.T) {
 	c := newCA(t)
 	a, r := c.pair()
 	list := c.list(a, nil, r.leaf)
-	request, err := NewRequest(c.template("CN=hosta", func(t *Template) { t.AltNames.DNS = []string{"hosta"} }), aKey("rsa-1024", 2))
+	request, err := NewRequest(c.template("CN=hosta", func(t *Template) { t.AltNames.DNS = []string{"hosta"} }), "", aKey("rsa-1024", 2))
 	require.NoError(t, err)
 	p7, err := MarshalPKCS7([]*Certificate{r.leaf}, []*RevocationList{list})
 	require.NoError(t, err)

@@ -77,8 +77,8 @@ func GenerateKey(rand io.Reader, kind string) (PrivateKey, error) {
 	return nil, fmt.Errorf("pki: no kind of key %q; kinds are rsa-1024 to rsa-4096, dsa-1024, dsa-2048, ecdsa-256, ecdsa-384 and ecdsa-521", kind)
 }
 
-// sameKey reports whether two public keys are equal.
-func sameKey(a, b PublicKey) bool {
+// SameKey reports whether two public keys are equal; no key equals none.
+func SameKey(a, b PublicKey) bool {
 	if a == nil || b == nil {
 		return false
 	}

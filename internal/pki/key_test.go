@@ -24,7 +24,7 @@ func TestKeysSign(t *testing.T) {
 	for _, kind := range kinds {
 		t.Run(kind, func(t *testing.T) {
 			k, other := newKey(t, 1, kind), newKey(t, 2, kind)
-			require.False(t, sameKey(k.Public(), other.Public()))
+			require.False(t, SameKey(k.Public(), other.Public()))
 			for _, n := range []int{16, 20, 32, 48, 64} { // IKE signs values of the negotiated PRF
 				hash := bytes.Repeat([]byte{byte(n)}, n)
 				s, err := k.Sign(hash)
@@ -66,7 +66,7 @@ func TestSameStreamSameKey(t *testing.T) {
 
 		k, err := ParsePrivateKey(a)
 		require.NoError(t, err)
-		require.True(t, sameKey(k.Public(), first.Public()))
+		require.True(t, SameKey(k.Public(), first.Public()))
 		b, err = MarshalPrivateKey(k)
 		require.NoError(t, err)
 		require.Equal(t, a, b, kind)

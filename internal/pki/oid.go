@@ -20,6 +20,12 @@ var (
 	oidSignedData = OID{1, 2, 840, 113549, 1, 7, 2} // RFC 2315, Section 14
 	oidData       = OID{1, 2, 840, 113549, 1, 7, 1}
 
+	oidEnvelopedData = OID{1, 2, 840, 113549, 1, 7, 3}
+
+	// RFC 2985, Sections 5.3.1 and 5.3.2: attributes of a signer.
+	oidContentType   = OID{1, 2, 840, 113549, 1, 9, 3}
+	oidMessageDigest = OID{1, 2, 840, 113549, 1, 9, 4}
+
 	// RFC 5280, Sections 4.2 and 5.2.
 	oidSubjectKeyID     = OID{2, 5, 29, 14}
 	oidKeyUsage         = OID{2, 5, 29, 15}
@@ -34,7 +40,8 @@ var (
 	oidAuthorityKeyID   = OID{2, 5, 29, 35}
 	oidExtKeyUsage      = OID{2, 5, 29, 37}
 
-	// RFC 2985, Section 5.4.2: the extensions that a request asks for.
+	// RFC 2985, Sections 5.4.1 and 5.4.2: the password of a request, and the extensions that it asks for.
+	oidChallenge        = OID{1, 2, 840, 113549, 1, 9, 7}
 	oidExtensionRequest = OID{1, 2, 840, 113549, 1, 9, 14}
 
 	// The user principal name as an otherName [MS-WCCE, Section 2.2.2.7.7.1 names it].

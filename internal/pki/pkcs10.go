@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/cryptobyte"
 	"golang.org/x/crypto/cryptobyte/asn1"
@@ -18,13 +21,16 @@ type Request struct {
 	// Asked are the extensions that the request asks for (RFC 2985, Section
 	// 5.4.2): usages, alternative names, basic constraints. Others are left out.
 	Asked Template
+	// Challenge is the challenge password (RFC 2985, Section 5.4.1); "": there is none.
+	Challenge string
 
 	tbs, signature []byte
 }
 
-// NewRequest makes a request for a key: the template's subject and extensions,
-// signed with the template's hash. Times and serial number are the authority's affair.
-func NewRequest(t Template, key PrivateKey) (*Request, error) {
+// NewRequest makes a request for a key: the template's subject and extensions, and a
+// challenge password where it is not empty, signed with the template's hash. Times and
+// serial number are the authority's affair.
+func NewRequest(t Template, challenge string, key PrivateKey) (*Request, error) {
 	fail := func(err error) (*Request, error) {
 		return nil, fmt.Errorf("pki: request a certificate for %s: %w", t.Subject, err)
 	}
@@ -39,6 +45,14 @@ func NewRequest(t Template, key PrivateKey) (*Request, error) {
 		t.Subject.add(b)
 		key.Public().addInfo(b)
 		b.AddASN1(explicit, func(b *cryptobyte.Builder) {
+			if challenge != "" {
+				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1ObjectIdentifier(oidChallenge)
+					b.AddASN1(asn1.SET, func(b *cryptobyte.Builder) {
+						b.AddASN1(stringTag(challenge), func(b *cryptobyte.Builder) { b.AddBytes([]byte(challenge)) })
+					})
+				})
+			}
 			if !t.asks() {
 				return
 			}
@@ -59,6 +73,18 @@ func NewRequest(t Template, key PrivateKey) (*Request, error) {
 		return fail(err)
 	}
 	return ParseRequest(der)
+}
+
+// stringTag is PrintableString where the characters allow it, else UTF8String.
+func stringTag(s string) asn1.Tag {
+	const others = " '()+,-./:=?"
+	for _, c := range s {
+		letter := c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
+		if !letter && !strings.ContainsRune(others, c) {
+			return asn1.UTF8String
+		}
+	}
+	return asn1.PrintableString
 }
 
 // asks reports whether the template has extensions.
@@ -106,6 +132,15 @@ func ParseRequest(der []byte) (*Request, error) {
 		}
 		if oid.Equal(oidExtensionRequest) && !r.readAsked(&values) {
 			return bad("a bad request for extensions")
+		}
+		if oid.Equal(oidChallenge) {
+			var value cryptobyte.String
+			var tag asn1.Tag
+			if r.Challenge != "" || !values.ReadAnyASN1(&value, &tag) || !values.Empty() || !utf8.Valid(value) ||
+				!slices.Contains([]asn1.Tag{asn1.PrintableString, asn1.UTF8String, asn1.T61String, asn1.IA5String}, tag) {
+				return bad("a bad challenge password")
+			}
+			r.Challenge = string(value)
 		}
 	}
 	r.Asked.Subject = r.Subject

@@ -102,7 +102,7 @@ func ParsePKCS12(der []byte, password string) (Own, []*Certificate, error) {
 		if err != nil {
 			return fail(err)
 		}
-		if own.Certificate == nil && sameKey(c.Key, own.Key.Public()) {
+		if own.Certificate == nil && SameKey(c.Key, own.Key.Public()) {
 			own.Certificate = c
 		} else {
 			others = append(others, c)

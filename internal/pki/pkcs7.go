@@ -11,31 +11,25 @@ import (
 // (RFC 2315, Section 9.1), as files .p7b and payloads CERT of encoding 1 hold.
 func MarshalPKCS7(certificates []*Certificate, lists []*RevocationList) ([]byte, error) {
 	var b cryptobyte.Builder
-	explicit := asn1.Tag(0).ContextSpecific().Constructed()
-	b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oidSignedData)
-		b.AddASN1(explicit, func(b *cryptobyte.Builder) {
-			b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1Int64(1)
-				b.AddASN1(asn1.SET, func(*cryptobyte.Builder) {}) // digest algorithms
-				b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidData) })
-				if len(certificates) > 0 {
-					b.AddASN1(explicit, func(b *cryptobyte.Builder) {
-						for _, c := range certificates {
-							b.AddBytes(c.Raw)
-						}
-					})
+	addContentInfo(&b, oidSignedData, func(b *cryptobyte.Builder) {
+		b.AddASN1Int64(1)
+		b.AddASN1(asn1.SET, func(*cryptobyte.Builder) {}) // digest algorithms
+		b.AddASN1(asn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidData) })
+		if len(certificates) > 0 {
+			b.AddASN1(explicit0, func(b *cryptobyte.Builder) {
+				for _, c := range certificates {
+					b.AddBytes(c.Raw)
 				}
-				if len(lists) > 0 {
-					b.AddASN1(asn1.Tag(1).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
-						for _, l := range lists {
-							b.AddBytes(l.Raw)
-						}
-					})
-				}
-				b.AddASN1(asn1.SET, func(*cryptobyte.Builder) {}) // signers
 			})
-		})
+		}
+		if len(lists) > 0 {
+			b.AddASN1(implicit1, func(b *cryptobyte.Builder) {
+				for _, l := range lists {
+					b.AddBytes(l.Raw)
+				}
+			})
+		}
+		b.AddASN1(asn1.SET, func(*cryptobyte.Builder) {}) // signers
 	})
 	return b.Bytes()
 }
@@ -47,19 +41,16 @@ func ParsePKCS7(der []byte) ([]*Certificate, []*RevocationList, error) {
 	bad := func(what string) ([]*Certificate, []*RevocationList, error) {
 		return nil, nil, &Error{Kind: BadEncoding, Detail: "a PKCS #7 collection has " + what}
 	}
-	in := cryptobyte.String(der)
-	var outer, explicit, data, certs, crls cryptobyte.String
-	var oid OID
-	var version int
-	var hasCerts, hasCRLs bool
-	if !in.ReadASN1(&outer, asn1.SEQUENCE) || !in.Empty() || !outer.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(oidSignedData) ||
-		!outer.ReadASN1(&explicit, asn1.Tag(0).ContextSpecific().Constructed()) || !outer.Empty() ||
-		!explicit.ReadASN1(&data, asn1.SEQUENCE) || !explicit.Empty() {
+	data, ok := readContentInfo(der, oidSignedData)
+	if !ok {
 		return bad("no SignedData")
 	}
+	var certs, crls cryptobyte.String
+	var version int
+	var hasCerts, hasCRLs bool
 	if !data.ReadASN1Integer(&version) || !data.SkipASN1(asn1.SET) || !data.SkipASN1(asn1.SEQUENCE) ||
-		!data.ReadOptionalASN1(&certs, &hasCerts, asn1.Tag(0).ContextSpecific().Constructed()) ||
-		!data.ReadOptionalASN1(&crls, &hasCRLs, asn1.Tag(1).ContextSpecific().Constructed()) ||
+		!data.ReadOptionalASN1(&certs, &hasCerts, explicit0) ||
+		!data.ReadOptionalASN1(&crls, &hasCRLs, implicit1) ||
 		!data.SkipASN1(asn1.SET) || !data.Empty() {
 		return bad("parts of a SignedData that are missing or out of order")
 	}

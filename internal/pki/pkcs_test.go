@@ -11,7 +11,7 @@ func TestRequests(t *testing.T) {
 	o, c := newOpenSSL(t), newCA(t)
 	a, r := c.pair()
 	for _, kind := range kinds {
-		q, err := NewRequest(c.template("CN=hosta, O=Lab", full), aKey(kind, 2))
+		q, err := NewRequest(c.template("CN=hosta, O=Lab", full), "", aKey(kind, 2))
 		require.NoError(t, err)
 		require.NoError(t, q.CheckSignature())
 		require.Equal(t, []string{"hosta$@lab.example"}, q.Asked.AltNames.UPN)
@@ -21,7 +21,7 @@ func TestRequests(t *testing.T) {
 
 		cert, err := a.IssueRequest(c.rand, q, Template{NotBefore: from, NotAfter: to})
 		require.NoError(t, err)
-		require.True(t, sameKey(cert.Key, q.Key))
+		require.True(t, SameKey(cert.Key, q.Key))
 		require.Equal(t, q.Asked.AltNames, cert.AltNames)
 		require.Nil(t, cert.Authority, "only the authority says who becomes one")
 		rule := r.rule
@@ -67,7 +67,7 @@ func TestPKCS12(t *testing.T) {
 		back, others, err := ParsePKCS12(der, "pass")
 		require.NoError(t, err)
 		require.Equal(t, own.Certificate, back.Certificate)
-		require.True(t, sameKey(own.Key.Public(), back.Key.Public()))
+		require.True(t, SameKey(own.Key.Public(), back.Key.Public()))
 		require.Equal(t, []*Certificate{a.Certificate}, others)
 		hash := bytes.Repeat([]byte{1}, 20)
 		s, err := back.Key.Sign(hash)
@@ -80,7 +80,7 @@ func TestPKCS12(t *testing.T) {
 		b, err := ParseBundle([]byte(text))
 		require.NoError(t, err)
 		require.Len(t, b.Certificates, 2)
-		require.True(t, sameKey(own.Key.Public(), b.Keys[0].Public()))
+		require.True(t, SameKey(own.Key.Public(), b.Keys[0].Public()))
 
 		// OpenSSL's, with AES and with 3DES.
 		o.pem("k.pem", Bundle{Keys: []PrivateKey{own.Key}})

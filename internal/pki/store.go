@@ -87,7 +87,7 @@ func (s *Store) Select(requested []Name, at time.Time, rule Rule) (Own, Path, er
 				if why == "" {
 					why = "; " + err.(*Error).Kind.String() + ": " + err.(*Error).Detail
 				}
-			case own.Key == nil || !sameKey(own.Key.Public(), own.Certificate.Key):
+			case own.Key == nil || !SameKey(own.Key.Public(), own.Certificate.Key):
 				if noKey == nil {
 					noKey = own.Certificate
 				}

@@ -30,6 +30,8 @@ func init() {
 	register[AgentState]()
 	register[DriverMode]()
 	register[AddressChanged]()
+	register[SCEP]()
+	register[CertificateStored]()
 }
 
 // Hex is a byte string that JSON shows in hexadecimal.
@@ -296,28 +298,55 @@ type AddressChanged struct {
 	Reason  string   `json:"reason"`
 }
 
+// SCEP is a question of a device to a certification authority and its answer (RFC 8894),
+// as one of the two sides sees it.
+type SCEP struct {
+	Role        string `json:"role"` // requester, authority
+	Peer        string `json:"peer"`
+	Operation   string `json:"operation"`             // GetCACert, GetCACaps, PKIOperation …
+	Message     string `json:"message,omitempty"`     // of PKIOperation: PKCSReq, RenewalReq, CertPoll, GetCert, GetCRL
+	Transaction string `json:"transaction,omitempty"` // likewise
+	Status      string `json:"status,omitempty"`      // of the answer: SUCCESS, PENDING, FAILURE
+	Subject     string `json:"subject,omitempty"`     // of the request; of the authority's certificate
+	Serial      string `json:"serial,omitempty"`      // of what was given, in hexadecimal
+	Reason      string `json:"reason,omitempty"`      // why not
+}
+
+// CertificateStored says that a certificate or a list of revoked ones came into the
+// certificate store of a computer.
+type CertificateStored struct {
+	Store      string `json:"store"`                // own, roots, intermediates, revocation-lists
+	Subject    string `json:"subject"`              // of a list: its issuer
+	Serial     string `json:"serial,omitempty"`     // in hexadecimal
+	Thumbprint string `json:"thumbprint,omitempty"` // SHA-1, in hexadecimal
+	Until      string `json:"until,omitempty"`      // valid until; of a list, when the next one is due
+	Replaces   string `json:"replaces,omitempty"`   // the serial number of the one whose place it takes
+}
+
 // The names of the kinds, as trace.jsonl spells them.
-func (Step) Kind() string           { return "scenario.step" }
-func (PolicyAssigned) Kind() string { return "policy.assigned" }
-func (FiltersChanged) Kind() string { return "policy.filters" }
-func (PolicyFetched) Kind() string  { return "policy.fetched" }
-func (Verdict) Kind() string        { return "policy.verdict" }
-func (Acquire) Kind() string        { return "driver.acquire" }
-func (IKEMessage) Kind() string     { return "ike.message" }
-func (Negotiation) Kind() string    { return "ike.negotiation" }
-func (IKEKeys) Kind() string        { return "ike.keys" }
-func (SAAdded) Kind() string        { return "sa.added" }
-func (SARemoved) Kind() string      { return "sa.removed" }
-func (SoftSAAdded) Kind() string    { return "sa.soft.added" }
-func (SoftSARemoved) Kind() string  { return "sa.soft.removed" }
-func (Inner) Kind() string          { return "packet.inner" }
-func (PacketDropped) Kind() string  { return "packet.dropped" }
-func (LinkChanged) Kind() string    { return "link.changed" }
-func (Application) Kind() string    { return "app" }
-func (Violation) Kind() string      { return "oracle.violation" }
-func (Attack) Kind() string         { return "attack" }
-func (HostState) Kind() string      { return "host.state" }
-func (EventLog) Kind() string       { return "event.log" }
-func (AgentState) Kind() string     { return "agent.state" }
-func (DriverMode) Kind() string     { return "driver.mode" }
-func (AddressChanged) Kind() string { return "address.changed" }
+func (Step) Kind() string              { return "scenario.step" }
+func (PolicyAssigned) Kind() string    { return "policy.assigned" }
+func (FiltersChanged) Kind() string    { return "policy.filters" }
+func (PolicyFetched) Kind() string     { return "policy.fetched" }
+func (Verdict) Kind() string           { return "policy.verdict" }
+func (Acquire) Kind() string           { return "driver.acquire" }
+func (IKEMessage) Kind() string        { return "ike.message" }
+func (Negotiation) Kind() string       { return "ike.negotiation" }
+func (IKEKeys) Kind() string           { return "ike.keys" }
+func (SAAdded) Kind() string           { return "sa.added" }
+func (SARemoved) Kind() string         { return "sa.removed" }
+func (SoftSAAdded) Kind() string       { return "sa.soft.added" }
+func (SoftSARemoved) Kind() string     { return "sa.soft.removed" }
+func (Inner) Kind() string             { return "packet.inner" }
+func (PacketDropped) Kind() string     { return "packet.dropped" }
+func (LinkChanged) Kind() string       { return "link.changed" }
+func (Application) Kind() string       { return "app" }
+func (Violation) Kind() string         { return "oracle.violation" }
+func (Attack) Kind() string            { return "attack" }
+func (HostState) Kind() string         { return "host.state" }
+func (EventLog) Kind() string          { return "event.log" }
+func (AgentState) Kind() string        { return "agent.state" }
+func (DriverMode) Kind() string        { return "driver.mode" }
+func (AddressChanged) Kind() string    { return "address.changed" }
+func (SCEP) Kind() string              { return "scep" }
+func (CertificateStored) Kind() string { return "certificate.stored" }

@@ -24,6 +24,14 @@ var fitting = map[string]struct{ keys, results []string }{
 		[]string{"result", "received", "lost", "loss", "latency", "wire", "sa", "rule", "application", "ike", "overhead"},
 		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError}, // refused: ICMP port unreachable
 	},
+	"enrol": {
+		[]string{"result", "latency", "wire", "sa", "rule", "application", "ike", "overhead"},
+		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError}, // refused: by the authority, or by a computer where nobody listens
+	},
+	"fetch-list": {
+		[]string{"result", "latency", "wire", "sa", "rule", "application", "ike", "overhead"},
+		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError},
+	},
 	"raw":      {[]string{"wire", "sa", "rule", "application", "ike", "overhead"}, nil}, // nobody answers
 	"scan":     {[]string{"ports", "wire", "ike", "overhead"}, nil},                     // each port answers for itself
 	"announce": {[]string{"heard", "wire", "rule", "ike"}, nil},                         // nobody answers, and no one listener is meant

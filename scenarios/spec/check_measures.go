@@ -9,7 +9,7 @@ import (
 
 // anywhere are the expectations that fit every verb: they are about hosts, not
 // about the traffic of the step.
-var anywhere = []string{"counters", "ike-counters", "sas", "events", "never"}
+var anywhere = []string{"counters", "ike-counters", "sas", "certificates", "events", "never"}
 
 // measures checks the expectations that are numbers of hosts and packets.
 func (c *checker) measures(path string, e *Expect) {
@@ -33,6 +33,14 @@ func (c *checker) measures(path string, e *Expect) {
 		c.hostKey(at, host)
 		v := e.SAs[host]
 		c.nothing(child(at, host), &v)
+	}
+	for _, host := range sorted(e.Certificates) {
+		at := child(path, "certificates")
+		c.hostKey(at, host)
+		v := e.Certificates[host]
+		if !c.nothing(child(at, host), &v) {
+			c.storeExpect(child(at, host), &v)
+		}
 	}
 	c.events(child(path, "events"), e.Events)
 	c.events(child(path, "never"), e.Never)

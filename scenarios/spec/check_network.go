@@ -257,6 +257,8 @@ func (c *checker) services(path, name string, n Node) {
 		}
 		c.group(path, n, s)
 		c.policyServer(path, name, s)
+		c.scepService(path, s)
+		c.lists(path, s)
 		if s.TCP != 0 {
 			c.port(path, "tcp", s.TCP)
 		}

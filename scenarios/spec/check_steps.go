@@ -85,6 +85,10 @@ func (c *checker) step(path string, s *Step) {
 		c.announce(child(path, "announce"), s.Announce)
 	case s.Scan != nil:
 		c.scan(child(path, "scan"), s.Scan)
+	case s.Enrol != nil:
+		c.enrol(child(path, "enrol"), s.Enrol)
+	case s.FetchList != nil:
+		c.fetchList(child(path, "fetch-list"), s.FetchList)
 	case s.Netsh != nil:
 		c.netsh(child(path, "netsh"), s.Netsh)
 	case s.SetLink != nil:

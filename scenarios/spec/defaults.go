@@ -67,6 +67,10 @@ import (
 //	Scan.Protocol        Scan.Transport                tcp
 //	Scan.InFlight        Scan.Together                 64
 //	Scan.Timeout         Scan.Patience                 900ms
+//	Enrol.Port           SCEPServer.TCPPort            80; likewise of FetchList, as the next three
+//	Enrol.Timeout        SCEPServer.Patience           30s
+//	Enrol.Interval       SCEPServer.Gap                1m
+//	Enrol.Tries          SCEPServer.Questions          10
 //	SetLink.Segment      (*Scenario).LinkSegment       the segment of the node's only interface
 //	AssignPolicy.Policy  AssignPolicy.Unassigns        unassign
 //	RestartHost.Boot     RestartHost.Boots             30s

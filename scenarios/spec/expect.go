@@ -21,6 +21,8 @@ type Expect struct {
 
 	IKECounters map[string]IKECounters `yaml:"ike-counters"` // by host: how far the statistics of IKE moved during the step
 
+	Certificates map[string]StoreExpect `yaml:"certificates"` // by host: what its certificate store has at the end of the step
+
 	SAs    map[string]SACount `yaml:"sas"`    // by host: how many SAs it had during the step
 	Events []Event            `yaml:"events"` // what the trace holds of the step, in this order, other events between them or not
 	Never  []Event            `yaml:"never"`  // what the trace does not hold of the step

@@ -21,6 +21,9 @@ type Issued struct {
 	// Revoked has the issuer's list of revoked certificates name this one, for a reason of
 	// RFC 5280, Section 5.3.1: keyCompromise, superseded …
 	Revoked string `yaml:"revoked"`
+	// CRLPoints are addresses at which the issuer says that its list of revoked certificates is, such as
+	// http://ca.example.com/CertEnroll/root.crl (RFC 5280, Section 4.2.1.13). Default: none.
+	CRLPoints []string `yaml:"crl-points" jsonschema:"uniqueItems=true"`
 	// Usage is the key usage extension (RFC 5280, Section 4.2.1.3): digitalSignature,
 	// keyEncipherment … Default: none, which allows all; of an authority, what it needs to be one.
 	Usage []string `yaml:"key-usage" jsonschema:"uniqueItems=true"`

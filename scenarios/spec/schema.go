@@ -93,6 +93,7 @@ func refine(s *jsonschema.Schema) {
 	names(expect, "counters")
 	names(expect, "ike-counters")
 	names(expect, "sas")
+	names(expect, "certificates")
 	for _, key := range []string{"parameters", "nodes", "assignments", "persistent"} {
 		names(s, key)
 	}
@@ -121,7 +122,7 @@ func refine(s *jsonschema.Schema) {
 	oneOf(s.Definitions["Service"], serviceKinds...)
 	oneOf(s.Definitions["Change"], "flip", "set")
 	oneOf(s.Definitions["Inject"], packetKinds...)
-	for _, name := range []string{"Queue", "Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "IKECounters", "SACount"} {
+	for _, name := range []string{"Queue", "Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "IKECounters", "SACount", "StoreExpect"} {
 		s.Definitions[name].MinProperties = &one
 	}
 	referring(s)

@@ -136,6 +136,9 @@ type Service struct {
 	Group string `yaml:"group"` // with udp: a multicast group whose datagrams are received as well
 
 	Policies []string `yaml:"policies" jsonschema:"uniqueItems=true"` // with tcp: it is a policy server, with these policies in its store
+
+	SCEP  *SCEPService `yaml:"scep"`                                // with tcp: it answers for a certification authority
+	Lists []string     `yaml:"lists" jsonschema:"uniqueItems=true"` // with tcp, also beside scep: authorities whose lists of revoked certificates it gives by HTTP, at /CertEnroll/NAME.crl
 }
 
 // IPsec settles for one host what the sources leave open about IPsec on Windows
@@ -439,6 +442,8 @@ type Step struct {
 	Raw          *Raw          `yaml:"raw"`
 	Announce     *Announce     `yaml:"announce"`
 	Scan         *Scan         `yaml:"scan"`
+	Enrol        *Enrol        `yaml:"enrol"`
+	FetchList    *FetchList    `yaml:"fetch-list"`
 	Wait         Duration      `yaml:"wait"`
 	SetLink      *SetLink      `yaml:"set-link"`
 	AssignPolicy *AssignPolicy `yaml:"assign-policy"`

@@ -16,7 +16,7 @@ func (s Step) Verb() string {
 
 // verbNames are the YAML keys of all verbs.
 var verbNames = []string{
-	"ping", "connect", "transfer", "udp", "raw", "announce", "scan", "wait", "set-link", "assign-policy", "restart-host", "policy-agent", "store-policy", "netsh", "set-address", "ipconfig", "set-servers", "set-name", "tamper", "replay", "inject", "spoof",
+	"ping", "connect", "transfer", "udp", "raw", "announce", "scan", "enrol", "fetch-list", "wait", "set-link", "assign-policy", "restart-host", "policy-agent", "store-policy", "netsh", "set-address", "ipconfig", "set-servers", "set-name", "tamper", "replay", "inject", "spoof",
 }
 
 // verbs are all that the step sets, in the order of the type.
@@ -27,6 +27,7 @@ func (s Step) verbs() (set []string) {
 	}{
 		{"ping", s.Ping != nil}, {"connect", s.Connect != nil}, {"transfer", s.Transfer != nil}, {"udp", s.UDP != nil},
 		{"raw", s.Raw != nil}, {"announce", s.Announce != nil}, {"scan", s.Scan != nil},
+		{"enrol", s.Enrol != nil}, {"fetch-list", s.FetchList != nil},
 		{"wait", s.Wait != 0}, {"set-link", s.SetLink != nil}, {"assign-policy", s.AssignPolicy != nil},
 		{"restart-host", s.RestartHost != nil}, {"policy-agent", s.PolicyAgent != nil}, {"store-policy", s.StorePolicy != nil}, {"netsh", s.Netsh != nil}, {"set-address", s.SetAddress != nil},
 		{"ipconfig", s.IPConfig != nil}, {"set-servers", s.SetServers != nil}, {"set-name", s.SetName != nil}, {"tamper", s.Tamper != nil}, {"replay", s.Replay != nil},
@@ -56,6 +57,8 @@ func (s Step) Ends() (from, to string, ok bool) {
 		return s.Announce.From, s.Announce.To, true
 	case s.Scan != nil:
 		return s.Scan.From, s.Scan.To, true
+	case s.scep() != nil:
+		return s.scep().From, s.scep().To, true
 	}
 	return "", "", false
 }
@@ -80,6 +83,12 @@ func (s Step) Words() string {
 		return fmt.Sprintf("announce %s → %s, port %d", from, to, s.Announce.Port)
 	case s.Scan != nil:
 		return fmt.Sprintf("scan %s → %s, %s", from, to, s.Scan.words())
+	case s.Enrol != nil && s.Enrol.Renew:
+		return fmt.Sprintf("%s renews its certificate at %s", from, to)
+	case s.Enrol != nil:
+		return fmt.Sprintf("%s enrols at %s", from, to)
+	case s.FetchList != nil:
+		return fmt.Sprintf("%s fetches a revocation list from %s", from, to)
 	case s.Wait != 0:
 		return "wait " + s.Wait.String()
 	case s.SetLink != nil:
