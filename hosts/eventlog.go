@@ -107,10 +107,10 @@ func peerIdentity(a ike.Audit) trace.Field {
 	id := trace.Field{Name: "Peer Identity"}
 	switch {
 	case a.PeerID == "":
-	case a.Method == ike.PreSharedKey:
-		id.Fields = append(id.Fields, trace.Field{Name: "Preshared key ID", Value: a.PeerID})
-	default: // how Windows prints it is unconfirmed
+	case a.Method.Signature() || a.Method.Encryption(): // how Windows prints it is unconfirmed
 		id.Fields = append(id.Fields, trace.Field{Name: "Certificate based Identity", Value: a.PeerID})
+	default:
+		id.Fields = append(id.Fields, trace.Field{Name: "Preshared key ID", Value: a.PeerID})
 	}
 	id.Fields = append(id.Fields, trace.Field{Name: "Peer IP Address", Value: a.Remote.Addr().String()})
 	return id

@@ -33,20 +33,20 @@ func TestTsharkReadsEveryCapture(t *testing.T) {
 	t.Run("fields", func(t *testing.T) { ear.compare(t, program) })
 }
 
-// sealsPayloads reports whether a scenario has authentication by public key encryption: bodies
-// of payloads are encrypted by themselves then (RFC 2409, Sections 5.2 and 5.3), of
-// which the dissector knows nothing.
-func sealsPayloads(s *spec.Scenario) bool {
+// sealedBy is the method of a scenario that authenticates by public key encryption, else "".
+// Bodies of payloads are encrypted by themselves then (RFC 2409, Sections 5.2 and 5.3), of which
+// the dissector knows nothing.
+func sealedBy(s *spec.Scenario) string {
 	for _, p := range s.Policies {
 		for _, r := range p.Rules {
 			for _, a := range r.Auth {
 				if a.By == spec.ByEncryption || a.By == spec.ByRevisedEncryption {
-					return true
+					return a.By
 				}
 			}
 		}
 	}
-	return false
+	return ""
 }
 
 func readEveryCapture(t *testing.T, program string, ear *listener) {
@@ -56,8 +56,11 @@ func readEveryCapture(t *testing.T, program string, ear *listener) {
 			dir := t.TempDir()
 			r, err := scenarios.Run(t.Context(), s, scenarios.Options{Dir: dir})
 			require.NoError(t, err)
-			sealed := sealsPayloads(s)
-			if !sealed {
+			sealed := sealedBy(s)
+			// The dissector makes the IV of main mode from the KE payloads that it sees; in the
+			// revised form they are encrypted, and it spoils the first block.
+			spoils := sealed == spec.ByRevisedEncryption
+			if sealed == "" {
 				ear.add(t, s.Name, dir)
 			}
 			rows := dissect(t, program, dir)
@@ -95,9 +98,11 @@ func readEveryCapture(t *testing.T, program string, ear *listener) {
 				if encrypted && !chains.follow(row) {
 					continue
 				}
-				if !sealed || encrypted || row["isakmp.typepayload"] == "" {
-					require.Empty(t, row["_ws.malformed"], "frame %s is malformed", row["frame.number"])
+				if encrypted && spoils {
+					spoils = false
+					continue
 				}
+				require.Empty(t, row["_ws.malformed"], "frame %s is malformed", row["frame.number"])
 				protocols := row["frame.protocols"]
 				for _, sum := range []string{"ip.checksum.status", "tcp.checksum.status", "udp.checksum.status", "icmpv6.checksum.status"} {
 					if quotes.MatchString(protocols) {
