@@ -252,7 +252,7 @@ func mainModeAlternatives(offer *payload.SA, vendors []payload.VendorID) iter.Se
 			for _, t := range p.Transforms {
 				c, err := readMainMode(t, saysXAUTH(vendors))
 				if err == nil && c.Method == GSSAPI && !says(vendors, payload.VendorGSSAPI) {
-					err = fmt.Errorf("Authentication Method %d without a vendor ID that says what it means", payload.AuthGSSAPI)
+					err = fmt.Errorf("method of authentication %d without a vendor ID that says what it means", payload.AuthGSSAPI)
 				}
 				place++
 				c.Number, c.place = p.Number, place
