@@ -54,6 +54,7 @@ func Validate(s *spec.Scenario) error {
 			try(fmt.Sprintf("$.steps[%d].store-policy", i), a.Host, a.Policy)
 		}
 	}
+	mistakes = append(mistakes, certificateMistakes(s)...)
 	made, refused := rehearse(s, policies)
 	return errors.Join(append(append(mistakes, refused...), unknownRules(s, policies, made)...)...)
 }
@@ -92,7 +93,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 		actions[name] = action
 	}
 	addPredefined(lists, actions)
-	mistakes = append(mistakes, groupMistakes(s)...)
+	mistakes = append(mistakes, remoteMistakes(s)...)
 	policies := map[string]*policy.Policy{}
 	for _, name := range slices.Sorted(maps.Keys(s.Policies)) {
 		p := s.Policies[name]
