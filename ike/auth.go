@@ -49,7 +49,7 @@ type Auth struct {
 // Check reports what the method lacks, or that the engine does not know it.
 func (a Auth) Check() error {
 	if a.XAuth != nil {
-		if err := a.XAuth.check(); err != nil {
+		if err := a.XAuth.Check(); err != nil {
 			return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "%v", err)
 		}
 	}

@@ -78,7 +78,8 @@ const (
 	maxNetworks = 64
 )
 
-func (m *ModeConfig) check() error {
+// Check reports what is out of range.
+func (m *ModeConfig) Check() error {
 	g := m.Gives
 	switch {
 	case len(m.Version) > maxUserText:

@@ -35,7 +35,8 @@ func (n NewGroups) Bounds() (low, high int) {
 	return low, high
 }
 
-func (n NewGroups) check() error {
+// Check reports what is out of range.
+func (n NewGroups) Check() error {
 	low, high := n.Bounds()
 	if low < suite.MinPrivateBits || high > suite.MaxPrivateBits || low > high {
 		return fmt.Errorf("new group mode accepts groups of %d to %d bits, must be %d to %d", low, high, suite.MinPrivateBits, suite.MaxPrivateBits)

@@ -153,11 +153,11 @@ func (m MainMode) Check() error {
 		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "aggressive mode with public key encryption can offer one proposal with one method, and the policy has %d", n)
 	}
 	if m.ModeConfig != nil {
-		if err := m.ModeConfig.check(); err != nil {
+		if err := m.ModeConfig.Check(); err != nil {
 			return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "%v", err)
 		}
 	}
-	if err := m.NewGroups.check(); err != nil {
+	if err := m.NewGroups.Check(); err != nil {
 		return Errorf(CodeNoPolicy, payload.NotifyNoProposalChosen, "%v", err)
 	}
 	for _, p := range m.Proposals {

@@ -51,7 +51,8 @@ func (x *XAuth) Tries() int {
 // maxUserText bounds names, passwords and messages, in bytes: RADIUS has 253 (RFC 2865, Section 5).
 const maxUserText = 253
 
-func (x *XAuth) check() error {
+// Check reports what is missing or out of range.
+func (x *XAuth) Check() error {
 	texts := []string{x.Message, x.User.Name, x.User.Password}
 	for _, u := range x.Users {
 		texts = append(texts, u.Name, u.Password)

@@ -132,13 +132,7 @@ func (a *authorities) certificate(name string) {
 			t.AltNames.IP = append(t.AltNames.IP, addr)
 		}
 	}
-	for _, word := range s.ExtendedUsage {
-		oid, err := pki.ParseExtendedUsage(word)
-		if err != nil {
-			a.fail(path+".extended-key-usage", err)
-		}
-		t.ExtUsage = append(t.ExtUsage, oid)
-	}
+	t.ExtUsage = a.extendedUsage(path, s.ExtendedUsage)
 	issuer := a.authorities[s.Issuer]
 	if issuer == nil || len(a.errs) > 0 {
 		return
@@ -170,11 +164,7 @@ func (a *authorities) list(name string) {
 		t.ThisUpdate = until.AddDate(0, -1, 0)
 	}
 	revoke := func(path, reason string, c *pki.Certificate) {
-		r, err := pki.ParseReason(reason)
-		if err != nil {
-			a.fail(path+".revoked", err)
-		}
-		t.Entries = append(t.Entries, pki.Revocation{Serial: c.Serial, At: t.ThisUpdate, Reason: r})
+		t.Entries = append(t.Entries, pki.Revocation{Serial: c.Serial, At: t.ThisUpdate, Reason: a.reason(path, reason)})
 	}
 	for _, other := range slices.Sorted(maps.Keys(a.spec.PKI.Authorities)) {
 		if o := a.spec.PKI.Authorities[other]; o.Revoked != "" && (o.Issuer == name || o.Issuer == "" && other == name) {

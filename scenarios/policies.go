@@ -57,6 +57,7 @@ func Validate(s *spec.Scenario) error {
 	asked := authorities{spec: s}
 	asked.requests()
 	mistakes = append(mistakes, asked.errs...)
+	mistakes = append(mistakes, certificateMistakes(s)...)
 	made, refused := rehearse(s, policies)
 	return errors.Join(append(append(mistakes, refused...), unknownRules(s, policies, made)...)...)
 }
@@ -95,7 +96,7 @@ func policiesOf(s *spec.Scenario) (map[string]*policy.Policy, error) {
 		actions[name] = action
 	}
 	addPredefined(lists, actions)
-	mistakes = append(mistakes, groupMistakes(s)...)
+	mistakes = append(mistakes, remoteMistakes(s)...)
 	policies := map[string]*policy.Policy{}
 	for _, name := range slices.Sorted(maps.Keys(s.Policies)) {
 		p := s.Policies[name]

@@ -90,11 +90,39 @@ func remoteOf(o *policy.Options, settings spec.IPsec) {
 	o.Identity, o.ModeConfig = identityOf(settings.Identity), modeConfigOf(settings.ModeConfig)
 }
 
-// groupMistakes are about the private groups of hosts.
-func groupMistakes(s *spec.Scenario) (mistakes []error) {
+// remoteMistakes are about what hosts and rules have of remote access.
+func remoteMistakes(s *spec.Scenario) (mistakes []error) {
 	for _, name := range slices.Sorted(maps.Keys(s.Nodes)) {
-		if _, err := newGroupsOf(s.Nodes[name].Settings().NewGroupMode); err != nil {
-			mistakes = append(mistakes, s.Errorf(spec.Child("$.nodes", name)+".ipsec.new-group-mode.propose", "new-group-mode: %v", err))
+		at, settings := spec.Child("$.nodes", name)+".ipsec", s.Nodes[name].Settings()
+		if groups, err := newGroupsOf(settings.NewGroupMode); err != nil {
+			mistakes = append(mistakes, s.Errorf(at+".new-group-mode.propose", "new-group-mode: %v", err))
+		} else if err := groups.Check(); err != nil {
+			mistakes = append(mistakes, s.Errorf(at+".new-group-mode", "%v", err))
+		}
+		if c := modeConfigOf(settings.ModeConfig); c != nil {
+			if err := c.Check(); err != nil {
+				mistakes = append(mistakes, s.Errorf(at+".mode-config", "%v", err))
+			}
+		}
+	}
+	asks := func(path string, methods []spec.Authenticate) {
+		for i, a := range methods {
+			if a.XAuth == nil {
+				continue
+			}
+			if err := xauthOf(a.XAuth).Check(); err != nil {
+				mistakes = append(mistakes, s.Errorf(fmt.Sprintf("%s.authentication[%d].xauth", path, i), "%v", err))
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Policies)) {
+		path, p := spec.Child("$.policies", name), s.Policies[name]
+		asks(path, p.Auth)
+		if p.DefaultResponse != nil {
+			asks(path+".default-response", p.DefaultResponse.Auth)
+		}
+		for i, r := range p.Rules {
+			asks(fmt.Sprintf("%s.rules[%d]", path, i), r.Auth)
 		}
 	}
 	return mistakes

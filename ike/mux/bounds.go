@@ -12,6 +12,9 @@ const (
 	// maxMainModes is how many main modes one computer can have with us, those included
 	// that have ended and linger. For another one the oldest goes.
 	maxMainModes = 64
+	// maxOfAddress is how many main modes all computers of one address can have with us. Who has
+	// a preshared key can call itself anything, and so be any number of computers.
+	maxOfAddress = 512
 	// maxPairs is how many pairs of IPsec SAs one address can have with us. For another
 	// one the oldest goes.
 	maxPairs = 4096
@@ -20,20 +23,25 @@ const (
 	maxWaiting = 16384
 )
 
-// bound ends the oldest main mode with the computer of e, which is a new one, if there are too many.
+// bound ends the oldest main mode with the computer of e, which is a new one, or with its address, if there are too many.
 func (m *Mux) bound(now time.Time, e *entry) {
+	m.boundOf(now, maxMainModes, func(other *entry) bool { return other.computer() == e.computer() })
+	m.boundOf(now, maxOfAddress, func(other *entry) bool { return other.source() == e.source() })
+}
+
+func (m *Mux) boundOf(now time.Time, most int, counts func(*entry) bool) {
 	var oldest *entry
 	n := 0
 	for _, other := range m.remotes[e.source()] {
-		if other.established == 0 || other.computer() != e.computer() {
+		if other.established == 0 || !counts(other) {
 			continue
 		}
 		if n++; oldest == nil || other.established < oldest.established {
 			oldest = other
 		}
 	}
-	if n > maxMainModes {
-		oldest.sa.Kill(now, "deleted", ike.Errorf(ike.CodeMainModeLimit, 0, "the peer has more than %d main modes with this host", maxMainModes), true)
+	if n > most {
+		oldest.sa.Kill(now, "deleted", ike.Errorf(ike.CodeMainModeLimit, 0, "the peer has more than %d main modes with this host", most), true)
 		m.after(now, oldest)
 	}
 }

@@ -2,6 +2,7 @@ package mux_test
 
 import (
 	"net/netip"
+	"strconv"
 	"testing"
 	"time"
 
@@ -30,6 +31,27 @@ func TestManyMainModesOfOnePeer(t *testing.T) {
 	a.request(b)
 	n.run(11 * time.Second)
 	require.Len(t, n.sent[before:], 3, "the newest main mode serves on")
+}
+
+// A peer with the right key calls itself something else each time: a key does not say what
+// its owner is called, and the bound of one computer is none for an address.
+func TestManyMainModesOfManyNames(t *testing.T) {
+	n, a, b := newPair(t)
+	a.config.NoInitialContact = true
+	a.mainMode.Proposals[0].Group, b.mainMode.Proposals[0].Group = 1, 1
+	a.config.Trace, b.config.Trace = nil, nil
+	b.reboot()
+	for i := range 600 {
+		a.mainMode.Identity = ike.Identity{Type: payload.IDKeyID, Data: []byte(strconv.Itoa(i))}
+		a.reboot()
+		a.request(b)
+		n.run(time.Duration(i+1) * 100 * time.Millisecond)
+		n.sent, a.events, b.events = nil, nil, nil
+	}
+	require.Equal(t, 512, b.mux.Statistics().ISADBListSize)
+	a.request(b)
+	n.run(61 * time.Second)
+	require.Len(t, n.sent, 3, "the newest main mode serves on")
 }
 
 // A peer with the right key asks for pairs without end: the oldest go, at both ends of the engine.

@@ -105,11 +105,11 @@ var configClasses = classTable{
 	ConfigIP4Subnet: {name: "INTERNAL_IP4_SUBNET", form: octets}, ConfigSupported: {name: "SUPPORTED_ATTRIBUTES", form: octets},
 	ConfigIP6Subnet: {name: "INTERNAL_IP6_SUBNET", form: octets},
 	XAUTHType:       {name: "XAUTH-TYPE", values: map[uint16]string{0: "Generic", 1: "RADIUS-CHAP", 2: "OTP", 3: "S/KEY"}},
-	XAUTHUserName:   {name: "XAUTH-USER-NAME", form: text}, XAUTHUserPassword: {name: "XAUTH-USER-PASSWORD", form: text},
-	XAUTHPasscode: {name: "XAUTH-PASSCODE", form: text}, XAUTHMessage: {name: "XAUTH-MESSAGE", form: text},
+	XAUTHUserName:   {name: "XAUTH-USER-NAME", form: text}, XAUTHUserPassword: {name: "XAUTH-USER-PASSWORD", form: secret},
+	XAUTHPasscode: {name: "XAUTH-PASSCODE", form: secret}, XAUTHMessage: {name: "XAUTH-MESSAGE", form: text},
 	XAUTHChallenge: {name: "XAUTH-CHALLENGE", form: octets}, XAUTHDomain: {name: "XAUTH-DOMAIN", form: text},
 	XAUTHStatus:  {name: "XAUTH-STATUS", values: map[uint16]string{0: "FAIL", 1: "OK"}},
-	XAUTHNextPIN: {name: "XAUTH-NEXT-PIN", form: text}, XAUTHAnswer: {name: "XAUTH-ANSWER", form: text},
+	XAUTHNextPIN: {name: "XAUTH-NEXT-PIN", form: secret}, XAUTHAnswer: {name: "XAUTH-ANSWER", form: secret},
 	UnityBanner: {name: "UNITY_BANNER", form: text}, 28673: {name: "UNITY_SAVE_PASSWD"}, 28674: {name: "UNITY_DEF_DOMAIN", form: text},
 	28675: {name: "UNITY_SPLIT_DOMAIN", form: text}, UnitySplitInclude: {name: "UNITY_SPLIT_INCLUDE", form: octets},
 	28677: {name: "UNITY_NATT_PORT"}, 28678: {name: "UNITY_SPLIT_EXCLUDE", form: octets}, 28679: {name: "UNITY_PFS"},
@@ -117,5 +117,5 @@ var configClasses = classTable{
 }
 
 // ConfigAttributeName is the name of an attribute of mode config or XAUTH, and of its
-// value. A request asks with an empty value.
+// value. A request asks with an empty value. What a user proves itself with is not shown.
 func ConfigAttributeName(a Attribute) (attribute, value string) { return configClasses.named(a) }

@@ -33,10 +33,16 @@ const (
 	text         // UTF-8
 	utf16LE      // UTF-16, low byte first
 	address      // of either family
+	secret       // of which no more is shown than whether there is one
 )
 
 func (f form) show(a Attribute) string {
 	switch f {
+	case secret:
+		if len(a.Value) == 0 {
+			return strconv.Quote("")
+		}
+		return "not shown"
 	case number:
 		if v, ok := a.Uint(); ok {
 			return fmt.Sprint(v)

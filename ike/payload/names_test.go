@@ -58,6 +58,14 @@ func TestNames(t *testing.T) {
 	require.Equal(t, "XAUTH-STATUS: OK", name+": "+value)
 	name, value = payload.ConfigAttributeName(payload.Attribute{Type: payload.XAUTHUserName, Value: []byte("u\xff")})
 	require.Equal(t, "XAUTH-USER-NAME: 75ff", name+": "+value, "no text")
+	for _, class := range []uint16{payload.XAUTHUserPassword, payload.XAUTHPasscode, payload.XAUTHNextPIN, payload.XAUTHAnswer} {
+		_, value = payload.ConfigAttributeName(payload.Attribute{Type: class, Value: []byte("open sesame")})
+		require.Equal(t, "not shown", value, class)
+		_, value = payload.ConfigAttributeName(payload.BasicAttribute(class, 1234))
+		require.Equal(t, "not shown", value, class)
+		_, value = payload.ConfigAttributeName(payload.Attribute{Type: class})
+		require.Equal(t, `""`, value, "a question for one")
+	}
 	require.Equal(t, "ESP_AES-GCM_16", payload.TransformName(payload.ProtocolESP, 20))
 	require.Equal(t, "AH_SHA", payload.TransformName(payload.ProtocolAH, 3))
 	require.Equal(t, "KEY_IKE", payload.TransformName(payload.ProtocolISAKMP, 1))

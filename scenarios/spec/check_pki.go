@@ -23,6 +23,9 @@ func (c *checker) pki() {
 			path := child("$.pki.authorities", name)
 			a := p.Authorities[name]
 			c.issued(path, a.Issued, true)
+			if a.PathLength != nil {
+				c.between(path, "path-length", *a.PathLength, 0, 10)
+			}
 			if p.Root(name) == "" && own(p.Authorities, a.Issuer) {
 				c.at(child(path, "issuer"), "issuer: the authorities above %s go round in a circle, and none of them is a root", name)
 			}
@@ -32,6 +35,9 @@ func (c *checker) pki() {
 			path := child("$.pki.certificates", name)
 			cert := p.Certificates[name]
 			c.issued(path, cert.Issued, false)
+			c.altNames(path, "dns", cert.DNS)
+			c.altNames(path, "upn", cert.UPN)
+			c.altNames(path, "email", cert.Email)
 			for i, word := range cert.IP {
 				if _, err := s.Resolve(word); err != nil && !c.unknown("$.nodes") {
 					c.at(item(child(path, "ip"), i), "ip: %s", err)
@@ -61,6 +67,24 @@ func (c *checker) issued(path string, i Issued, authority bool) {
 	from, until := i.Validity(c.s.Epoch(), 1)
 	if !until.After(from) {
 		c.at(path, "the certificate is valid from %s until %s, which is never", from.Format(time.RFC3339), until.Format(time.RFC3339))
+	}
+}
+
+// Bounds of alternative names, with which a certificate stays within what is read of one.
+const (
+	maxAltNames = 64
+	maxAltName  = 253
+)
+
+func (c *checker) altNames(path, key string, names []string) {
+	if len(names) > maxAltNames {
+		c.at(child(path, key), "%s: %d names, must be %d at most", key, len(names), maxAltNames)
+		return
+	}
+	for i, name := range names {
+		if name == "" || len(name) > maxAltName {
+			c.at(item(child(path, key), i), "%s: want a name of 1 to %d bytes, got %d", key, maxAltName, len(name))
+		}
 	}
 }
 

@@ -163,8 +163,8 @@ func newUnit(r *reviewed, h *Host, addrs []netip.Addr, o policy.Options) *unit {
 }
 
 // marked is a policy in which each list of authentication methods is one preshared key
-// that says which they are: it compiles whatever the lab can negotiate, and main modes
-// that compare equal authenticate alike.
+// that says which they are: it compiles whatever the lab can negotiate, and unit.methods
+// finds them again.
 func marked(p *policy.Policy) *policy.Policy {
 	q := *p
 	q.Rules = slices.Clone(p.Rules)

@@ -1,6 +1,7 @@
 package lint
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
@@ -148,7 +149,7 @@ func (l *linter) between(a, b start, local, remote netip.Addr, said map[[3]strin
 		l.report(mainModesDoNotMeet, Ref{Part: MainModeSettings, Policy: a.Name}, "policy %s of %s and policy %s of %s have no main-mode method in common: %s, and %s",
 			a.Name, a.host.Name, b.Name, b.host.Name, mainModeNames(mine), mainModeNames(theirs))
 	}
-	if !authenticateAlike(mine, theirs) && once(said, authDoesNotMeet, local.String(), remote.String()) {
+	if !authenticateAlike(a.methods(mine), b.methods(theirs)) && once(said, authDoesNotMeet, local.String(), remote.String()) {
 		at := Ref{Part: WholePolicy, Policy: a.Name}
 		if r, ok := a.authenticates(local, remote); ok {
 			at = place{a.reviewed, r}.ref(WholeRule)
@@ -158,12 +159,39 @@ func (l *linter) between(a, b start, local, remote netip.Addr, said map[[3]strin
 	}
 }
 
-// authenticateAlike reports whether two policies have a method in common, and, where it is a preshared key, the same key.
-// Whether certificates meet is for the peers to find out.
-func authenticateAlike(mine, theirs ike.MainMode) bool {
-	return slices.ContainsFunc(mine.Auth, func(a ike.Auth) bool {
-		b, ok := theirs.By(a.Method)
-		return ok && string(a.PreSharedKey) == string(b.PreSharedKey)
+// methods are the ways of authentication that a main mode of the policy has, which marked has
+// put a key in the place of.
+func (u *unit) methods(m ike.MainMode) []policy.AuthMethod {
+	var all []policy.AuthMethod
+	key := string(m.Auth[0].PreSharedKey)
+	for _, r := range u.Rules {
+		if authKey(r.Auth) == key {
+			all = r.Auth
+		}
+	}
+	if d := u.DefaultResponse; d != nil && authKey(d.Auth) == key {
+		all = d.Auth
+	}
+	if len(all) == 0 {
+		all = []policy.AuthMethod{{Kerberos: true}}
+	}
+	return all
+}
+
+// authenticateAlike reports whether two lists have a way in common. A preshared key is to be
+// the same one. With certificates both sides take one authority: what a host shows is of an
+// authority of its own rule, and one that the peer asks for (claim C216).
+func authenticateAlike(mine, theirs []policy.AuthMethod) bool {
+	return slices.ContainsFunc(mine, func(a policy.AuthMethod) bool {
+		return slices.ContainsFunc(theirs, func(b policy.AuthMethod) bool {
+			switch {
+			case (a.XAuth == nil) != (b.XAuth == nil) || a.XAuth != nil && a.XAuth.Asks == b.XAuth.Asks:
+				return false
+			case a.RootCA != "" && b.RootCA != "":
+				return cmp.Or(a.By, ike.RSASignature) == cmp.Or(b.By, ike.RSASignature) && listed([]string{a.RootCA}, b.RootCA)
+			}
+			return a.RootCA == b.RootCA && a.Kerberos == b.Kerberos && a.PreSharedKey == b.PreSharedKey
+		})
 	})
 }
 
