@@ -100,7 +100,7 @@ func AuthenticationFault(err error) bool {
 	return code == CodeAuthFailed || CertificateFault(err) && code != CodeNoCertificate && code != CodeNoPrivateKey
 }
 
-// Meaning is the text of a code, after MS-ERREF, Section 2.2.
+// Meaning is the text of a code in MS-ERREF, Section 2.2: its first sentence, without the full stop.
 func (c Code) Meaning() string {
 	switch c {
 	case CodeAuthFailed:
@@ -132,7 +132,7 @@ func (c Code) Meaning() string {
 	case CodeCertKeyLength:
 		return "Key length in certificate is too small for configured security requirements"
 	case CodeChainMismatch:
-		return "Certificate chain doesn't chain to a trusted root in IPsec policy"
+		return "Certificate doesn't chain to a trusted root in IPsec policy"
 	case CodeSADeleted:
 		return "IKE SA deleted by peer before establishment completed"
 	case CodeNoResponse:
@@ -147,16 +147,22 @@ func (c Code) Meaning() string {
 		return "Error processing ID payload"
 	case CodePolicyChange:
 		return "New policy invalidated SAs formed with old policy"
+	case CodeInvalidGroup:
+		return "Invalid Diffie-Hellman group"
 	case CodePolicyMatch:
 		return "Policy match error"
 	case CodeInvalidHash:
 		return "Hash verification failed"
 	case CodeMainModeLimit:
-		return "Maximum number of main modes with the peer exceeded"
+		return "Max number of established MM SAs to peer exceeded"
 	case CodeQuickModeLimit:
-		return "Quick mode limit of the main mode reached"
+		return "Reached maximum quick mode limit for the main mode"
 	case CodeMainModeExpired:
-		return "Main mode SA lifetime expired"
+		return "Main mode SA lifetime expired or peer sent a main mode delete"
+	case CodePeerSilent:
+		return "Main mode SA assumed to be invalid because peer stopped responding"
+	case CodeInnerAddress:
+		return "Error in assigning inner IP address to initiator in tunnel mode"
 	}
-	return "Error processing the negotiation"
+	return "Unknown error occurred" // that of CodeProcessing
 }

@@ -10,8 +10,8 @@ import (
 type DPD struct {
 	// Enabled has us send the vendor ID, without which nobody may ask us, and answer who asks.
 	Enabled bool
-	// Idle is the worry metric of RFC 3706, Section 5.5: a peer is asked that has been silent
-	// for so long, under IPsec SAs and under IKE, while traffic went to it. 0: we never ask.
+	// Idle is the worry metric of RFC 3706, Section 5: a peer is asked that has been silent for so
+	// long, under IPsec SAs and under IKE, while traffic went to it (Section 5.5). 0: we never ask.
 	Idle time.Duration
 	// Retry is how long an answer is awaited before the peer is asked again. RFC 3706 names no
 	// number. 0: 2 s.

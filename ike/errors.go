@@ -41,6 +41,7 @@ const (
 	CodeMainModeLimit     Code = 13882 // more main modes with the peer than there may be
 	CodeQuickModeLimit    Code = 13884 // quick modes of this main mode used up
 	CodeMainModeExpired   Code = 13885 // main mode expired with the quick mode pending
+	CodePeerSilent        Code = 13886 // an established main mode whose peer has fallen silent
 	CodeChainMismatch     Code = 13887 // the peer's certificates make no chain to an authority that we accept
 	CodeInnerAddress      Code = 13899 // no inner address was assigned
 )

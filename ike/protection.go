@@ -12,7 +12,7 @@ import (
 
 // espCipher is a cipher of ESP by name, with its transform and Key Length in bits; 0: the
 // attribute must be absent (RFC 2407, Section 4.4.4; RFC 3602, Section 5.3; RFC 3686,
-// Section 5.2; RFC 4106, Section 8.4; RFC 4309, Section 8.3).
+// Section 5.4; RFC 4106, Section 8.4; RFC 4309, Section 7.4).
 type espCipher struct {
 	name string
 	id   uint8

@@ -145,6 +145,9 @@ func TestTransformsOfOthers(t *testing.T) {
 		{"GCM with an authentication algorithm", payload.ProtocolESP, 20, []payload.Attribute{mode, auth(2), bits(128)}, "aes128-gcm16, Authentication Algorithm present"},
 		{"an unknown authentication algorithm", payload.ProtocolESP, 3, []payload.Attribute{mode, auth(99)}, "Authentication Algorithm 99"},
 		{"a UDP-encapsulated tunnel", payload.ProtocolESP, 3, []payload.Attribute{attr(payload.AttrEncapsulation, 3), auth(2)}, "Encapsulation Mode UDP-Encapsulated-Tunnel"},
+		{"UDP encapsulation of RFC 3947", payload.ProtocolESP, 3, []payload.Attribute{attr(4, 4), auth(2)}, "Encapsulation Mode UDP-Encapsulated-Transport,"},
+		{"a UDP-encapsulated tunnel of the drafts", payload.ProtocolESP, 3, []payload.Attribute{attr(4, 61443), auth(2)}, "Encapsulation Mode UDP-Encapsulated-Tunnel (draft),"},
+		{"UDP encapsulation of the drafts", payload.ProtocolESP, 3, []payload.Attribute{attr(4, 61444), auth(2)}, "Encapsulation Mode UDP-Encapsulated-Transport (draft),"},
 		{"sequence numbers of a length that nobody knows", payload.ProtocolESP, 3, []payload.Attribute{mode, auth(2), attr(11, 2)}, "Extended (64-bit) Sequence Number 2"},
 		{"compression", payload.ProtocolIPComp, 1, []payload.Attribute{mode}, "PROTO_IPCOMP"},
 	} {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -178,6 +179,26 @@ func TestSystemDefaults(t *testing.T) {
 			known, _ := system{Profile: p}.mainModes(system{Profile: p}.defaults(MainMode{}).proposals())
 			require.NotEmpty(t, known, "%s knows nothing of what a policy offers by default", p.Name)
 		}
+	}
+}
+
+// Kerberos works between computers of Windows, and of other systems with racoon alone (C106).
+func TestKerberosIsOfWindows(t *testing.T) {
+	for _, s := range profile.All() {
+		if s.Group != "others" {
+			continue
+		}
+		p := systemPolicy(nil, []string{"ESP[3DES,SHA1]"}, AuthMethod{Kerberos: true})
+		if !slices.Contains(s.Modes, "transport") {
+			p.Rules[0].Tunnel = netip.MustParseAddr("192.0.2.2")
+		}
+		_, err := compileOn(t, p, s.Name)
+		if s.Name != "racoon" {
+			require.ErrorContains(t, err, s.Title)
+			require.ErrorContains(t, err, "cannot authenticate by Kerberos")
+			continue
+		}
+		require.NoError(t, err)
 	}
 }
 

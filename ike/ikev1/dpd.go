@@ -63,7 +63,7 @@ func (sa *SA) check(now time.Time) {
 		return
 	case l.tries == d.Limit():
 		sa.emit(ike.EventPeerDead{})
-		sa.Kill(now, "deleted", ike.Errorf(ike.CodeTimedOut, 0, "the peer is dead: silent for %v, and %d times R-U-THERE was not answered", now.Sub(seen), l.tries), false)
+		sa.Kill(now, "deleted", ike.Errorf(ike.CodePeerSilent, 0, "the peer is dead: silent for %v, and %d times R-U-THERE was not answered", now.Sub(seen), l.tries), false)
 		return
 	}
 	if l.next == 0 && l.tries == 0 {

@@ -109,7 +109,7 @@ func (k *keys) keymat(n int, gxy []byte, p ipsec.Protocol, spi uint32, ni, nr []
 
 // saKeys is a transform's share of KEYMAT: the cipher's key and salt, then the
 // integrity key, with AES-GMAC and its salt (the order in general use; salt and nonce
-// from RFC 4106, Section 8.1, RFC 3686, Section 5.1, RFC 4309, Section 7.1 and RFC 4543, Section 5.2).
+// from RFC 4106, Section 8.1, RFC 3686, Section 5.1, RFC 4309, Section 7.1 and RFC 4543, Section 5.4).
 // One that the transform has no use for is nil.
 func (k *keys) saKeys(t ipsec.Transform, gxy []byte, spi uint32, ni, nr []byte) (cipherKey, authKey []byte) {
 	var n, total int

@@ -154,6 +154,25 @@ func TestKnownAnswers(t *testing.T) {
 	}
 }
 
+// Both hashes are of the SA payload of message 1 with all that it offers, and of the whole body of an
+// identity, protocol and port included: RFC 2409, Section 5. Calculated as the others.
+func TestHashesOfAllThatIsOffered(t *testing.T) {
+	offer, err := ike.OfferMainMode(ike.MainMode{
+		Auth:      []ike.Auth{{Method: ike.PreSharedKey, PreSharedKey: []byte("interop-lab-psk")}},
+		Proposals: []ike.MainModeProposal{{Cipher: "3des-cbc", Hash: "sha1", Group: 2}, {Cipher: "des-cbc", Hash: "md5", Group: 1}},
+	})
+	require.NoError(t, err)
+	sai := payload.Body(offer)
+	require.Equal(t, "00000001000000010000005001010002"+"030000240101000080010005800200028004000280030001800b0001000c000400007080"+
+		"000000240201000080010001800200018004000180030001800b0001000c000400007080", hex.EncodeToString(sai))
+	k := example(t)
+	i, r := [8]byte(unhex(t, "1122334455667788")), [8]byte(unhex(t, "99aabbccddeeff00"))
+	idI := payload.Body(payload.ID{IDType: payload.IDIPv4, Protocol: 17, Port: 500, Data: []byte{10, 0, 0, 1}})
+	idR := payload.Body(payload.ID{IDType: payload.IDFQDN, Data: []byte("responder.example")})
+	require.Equal(t, "66500e7d25bbb71437e150f197ab253d6032bd88", hex.EncodeToString(k.authHash(rep(1), rep(2), i, r, sai, idI)), "HASH_I")
+	require.Equal(t, "a0258bb272c891dedf1622de346094fa83896642", hex.EncodeToString(k.authHash(rep(2), rep(1), r, i, sai, idR)), "HASH_R")
+}
+
 // RFC 2409, Appendix B: the key of DES is the first eight bytes of SKEYID_e that
 // are not one of the weak and semi-weak keys of Appendix A. The lowest bit of
 // each byte is parity and makes no difference.

@@ -186,7 +186,7 @@ func (q *quick) unanswered(now time.Time) {
 // Silent ends an established SA under which nothing genuine has come since the given time.
 func (sa *SA) Silent(now, since time.Time) {
 	if sa.state == established && sa.lastHeard.Before(since) {
-		sa.Kill(now, "deleted", ike.Errorf(ike.CodeTimedOut, 0, "the peer does not answer under this main mode"), true)
+		sa.Kill(now, "deleted", ike.Errorf(ike.CodePeerSilent, 0, "the peer does not answer under this main mode"), true)
 	}
 }
 

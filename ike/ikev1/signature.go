@@ -104,11 +104,10 @@ func (s *signature) prove(now time.Time) ([]payload.Payload, error) {
 		return nil, ike.Errorf(ike.CodeNoPrivateKey, payload.NotifyCertificateUnavailable, "signing: %v", err)
 	}
 	s.sa.showing = true
-	ps = append(ps, payload.Signature{Data: sig})
-	if s.sa.initiator && !s.sa.aggressive {
+	if s.sa.initiator && !s.sa.aggressive { // RFC 2409, Section 5.1 has no place for them; some put them behind the signature
 		ps = append(ps, s.requests()...)
 	}
-	return ps, nil
+	return append(ps, payload.Signature{Data: sig}), nil
 }
 
 func (s *signature) noise(what string) error {

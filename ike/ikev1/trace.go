@@ -1,6 +1,8 @@
 package ikev1
 
 import (
+	"slices"
+
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/trace"
@@ -28,7 +30,11 @@ func (sa *SA) heard(m *message, number int, note string) {
 	if m.chain == nil && m.Flags&payload.Encrypted == 0 {
 		_ = m.parse() // to show what was ignored, as far as it can be read
 	}
-	r := sa.record(false, m.Header, number, m.chain)
+	chain := m.chain
+	if sa.aggressive && m.Flags&payload.Encrypted == 0 {
+		chain = readable(chain)
+	}
+	r := sa.record(false, m.Header, number, chain)
 	if m.Flags&payload.Commit != 0 {
 		note = join(note, "commit bit set")
 	}
@@ -89,4 +95,39 @@ func join(a, b string) string {
 		return a + b
 	}
 	return a + "; " + b
+}
+
+// readable are the payloads of a received message of aggressive mode, for the trace. Those that a
+// method may encrypt one by one were left as they came; where none of the methods in the message does, they are read.
+func readable(chain []payload.Item) []payload.Item {
+	offers := payload.All[*payload.SA](chain)
+	for _, offer := range offers {
+		for _, p := range offer.Proposals {
+			for _, t := range p.Transforms {
+				if slices.ContainsFunc(t.Attributes, encrypts) {
+					return chain
+				}
+			}
+		}
+	}
+	if len(offers) == 0 {
+		return chain
+	}
+	chain = slices.Clone(chain)
+	for i := range chain {
+		if _, raw := chain[i].Payload.(payload.Raw); raw {
+			_ = payload.Decode(chain[i : i+1]) // what is malformed is shown as it came
+		}
+	}
+	return chain
+}
+
+// encrypts reports whether an attribute is a method of public key encryption.
+func encrypts(a payload.Attribute) bool {
+	v, _ := a.Uint()
+	return a.Type == payload.AttrAuthMethod && slices.Contains([]uint64{
+		uint64(payload.AuthRSAEncryption), uint64(payload.AuthRevisedRSAEncryption),
+		uint64(payload.AuthXAUTHInitRSAEnc), uint64(payload.AuthXAUTHRespRSAEnc),
+		uint64(payload.AuthXAUTHInitRevised), uint64(payload.AuthXAUTHRespRevised),
+	}, v)
 }

@@ -182,7 +182,7 @@ func (m *Mux) newest(sa *ikev1.SA) bool {
 // dead ends what there is with the peer of e (RFC 3706, Section 5.4), which is told
 // nothing. Traffic that comes up then asks for SAs anew.
 func (m *Mux) dead(now time.Time, e *entry) {
-	reason := ike.Errorf(ike.CodeTimedOut, 0, "the peer is dead")
+	reason := ike.Errorf(ike.CodePeerSilent, 0, "the peer is dead")
 	for _, other := range slices.Clone(m.remotes[e.source()]) {
 		if other != e && other.peer() == e.peer() && other.established != 0 {
 			other.sa.Kill(now, "deleted", reason, false)

@@ -29,8 +29,8 @@ const (
 	TransformESPDESIV32 uint8 = 9 // RFC 1829 with an IV of 32 bits
 	TransformESPNull    uint8 = 11
 	TransformESPAES     uint8 = 12 // RFC 3602, Section 5.2
-	TransformESPCTR     uint8 = 13 // RFC 3686, Section 5.2
-	TransformESPCCM8    uint8 = 14 // RFC 4309, Section 8.2
+	TransformESPCTR     uint8 = 13 // RFC 3686, Section 5.3
+	TransformESPCCM8    uint8 = 14 // RFC 4309, Section 7.3
 	TransformESPCCM12   uint8 = 15
 	TransformESPCCM16   uint8 = 16
 	TransformESPGCM8    uint8 = 18 // RFC 4106, Section 8.3
@@ -43,7 +43,7 @@ const (
 	TransformAHSHA256  uint8 = 5  // RFC 4868
 	TransformAHSHA384  uint8 = 6  // RFC 4868
 	TransformAHSHA512  uint8 = 7  // RFC 4868
-	TransformAHXCBC    uint8 = 9  // RFC 3566, Section 5
+	TransformAHXCBC    uint8 = 9  // RFC 3566, Section 6
 	TransformAHGMAC128 uint8 = 11 // RFC 4543, Section 9
 	TransformAHGMAC192 uint8 = 12
 	TransformAHGMAC256 uint8 = 13
@@ -130,7 +130,7 @@ const (
 	AuthHMACSHA256 uint16 = 5
 	AuthHMACSHA384 uint16 = 6
 	AuthHMACSHA512 uint16 = 7
-	AuthXCBC       uint16 = 9  // RFC 3566, Section 5
+	AuthXCBC       uint16 = 9  // RFC 3566, Section 6
 	AuthGMAC128    uint16 = 11 // RFC 4543, Section 9
 	AuthGMAC192    uint16 = 12
 	AuthGMAC256    uint16 = 13

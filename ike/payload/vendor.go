@@ -45,7 +45,7 @@ var knownVendors = []struct{ prefix, name string }{
 	{"214ca4faffa7f32d6748e5303395ae83", "MS-MamieExists"},
 	{"01528bbbc00696121849ab9a1c5b2a51", "KEY_MODS"},
 	{"7bb93867d76c8d80df0f40fae8fc3b19", "AUTHIP_INIT_KE_DH_GROUP"},
-	{"09002689dfd6b712", VendorXAUTH},                                 // draft-ietf-ipsec-isakmp-xauth-06
+	{"09002689dfd6b712", VendorXAUTH},                                 // draft-beaulieu-ike-xauth-02; MD5 of draft-ietf-ipsra-isakmp-xauth-06.txt, cut to 8 bytes
 	{"afcad71368a1f1c96b8696fc7757", VendorDPD},                       // RFC 3706, Section 5.1; the version follows
 	{"7003cbc1097dbe9c2600ba6983bc8b35", "KAME/racoon"},               // this and the next: ike-scan 1.9.5
 	{"12f5f28c457168a9702d9fe274cc", "Cisco Unity"},                   // the version follows

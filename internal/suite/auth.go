@@ -30,7 +30,7 @@ type NonceMAC interface {
 type Auth struct {
 	Name      string
 	KeyLen    int // the key proper; with HMAC the length of the digest, RFC 2403, RFC 2404 and RFC 4868
-	SaltLen   int // what key management appends to the key, RFC 4543, Section 5.2
+	SaltLen   int // what key management appends to the key, RFC 4543, Section 5.4
 	IVLen     int // the IV that each packet carries in front of the ICV; its MAC is a NonceMAC. For AH alone
 	ICVLen    int // on the wire
 	Numbering Numbering
