@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"net/netip"
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike"
@@ -25,14 +26,14 @@ const (
 
 // bound ends the oldest main mode with the computer of e, which is a new one, or with its address, if there are too many.
 func (m *Mux) bound(now time.Time, e *entry) {
-	m.boundOf(now, maxMainModes, func(other *entry) bool { return other.computer() == e.computer() })
-	m.boundOf(now, maxOfAddress, func(other *entry) bool { return other.source() == e.source() })
+	m.boundOf(now, e.source(), maxMainModes, func(other *entry) bool { return other.computer() == e.computer() })
+	m.boundOf(now, e.source(), maxOfAddress, func(*entry) bool { return true })
 }
 
-func (m *Mux) boundOf(now time.Time, most int, counts func(*entry) bool) {
+func (m *Mux) boundOf(now time.Time, of netip.Addr, most int, counts func(*entry) bool) {
 	var oldest *entry
 	n := 0
-	for _, other := range m.remotes[e.source()] {
+	for _, other := range m.remotes[of] {
 		if other.established == 0 || !counts(other) {
 			continue
 		}
