@@ -132,6 +132,28 @@ func (e *encryption) open(m *message, t payload.Type) ([]byte, error) {
 	return plain, nil
 }
 
+// openNonce takes a nonce that nobody knows for one that does not decrypt, or is none: an
+// answer to what decrypts, and silence to what does not, would tell the one from the other to
+// whoever tries ciphertexts, which is all that the attack on PKCS #1 needs (D. Bleichenbacher,
+// CRYPTO '98; on IKE, D. Felsch et al., "The Dangers of Key Reuse", USENIX Security 2018). Phase 1
+// then fails for want of a proof. With an identity that does not decrypt there is no key to answer with; few
+// plaintexts are one that is known.
+func (e *encryption) openNonce(m *message) ([]byte, error) {
+	item, err := m.only(payload.TypeNonce)
+	if err != nil {
+		return nil, err
+	}
+	other, err := e.sa.env.Config.Random(e.sa.env.Config.NonceLength())
+	if err != nil {
+		return nil, err
+	}
+	nonce, err := e.credential.Key.Decrypt(item.Body())
+	if err != nil || len(nonce) < payload.MinNonce || len(nonce) > payload.MaxNonce {
+		return other, nil
+	}
+	return nonce, nil
+}
+
 func (e *encryption) receive(now time.Time, m *message) (ke, nonce []byte, err error) {
 	if err := m.parseAround(sealedTypes...); err != nil {
 		return nil, nil, err
@@ -142,11 +164,8 @@ func (e *encryption) receive(now time.Time, m *message) (ke, nonce []byte, err e
 	if err := e.checkUsed(m); err != nil {
 		return nil, nil, err
 	}
-	if nonce, err = e.open(m, payload.TypeNonce); err != nil {
+	if nonce, err = e.openNonce(m); err != nil {
 		return nil, nil, err
-	}
-	if len(nonce) < payload.MinNonce || len(nonce) > payload.MaxNonce {
-		return nil, nil, errSealed
 	}
 	var body []byte
 	if e.revised {

@@ -75,6 +75,36 @@ func TestManyCertificates(t *testing.T) {
 	require.ErrorIs(t, err, &Error{Kind: WrongKey})
 }
 
+// A peer whose certificate is revoked sends others of its issuer's name, so that there is no
+// work left for the signature of the list: the list is not passed over then.
+func TestRevokedBehindManyCertificates(t *testing.T) {
+	c := newCA(t)
+	r := c.three()
+	r.store.Intermediates = []*Certificate{r.mid.Certificate}
+	r.store.Lists = []*RevocationList{c.list(r.mid, nil, r.leaf)}
+	r.rule.CRLCheck = CRLIfRevoked
+	var sent []*Certificate
+	for i := range 98 {
+		sent = append(sent, c.root("CN=Lab Issuing, O=Lab", "ecdsa-256", byte(100+i)).Certificate)
+	}
+	for n := range len(sent) + 1 {
+		_, err := r.store.Verify(r.leaf, sent[:n], nil, now, r.rule)
+		if n < 98 {
+			require.ErrorIs(t, err, &Error{Kind: Revoked}, n)
+		} else {
+			require.ErrorIs(t, err, &Error{Kind: TooMuchWork}, n)
+		}
+	}
+	// Lists of the peer's that do not verify cost nobody but itself.
+	var lists []*RevocationList
+	for i := range 100 {
+		forged := c.list(c.root("CN=Lab Issuing, O=Lab", "ecdsa-256", byte(100+i)), func(l *ListTemplate) { l.ThisUpdate = now.Add(-time.Hour) })
+		lists = append(lists, forged)
+	}
+	_, err := r.store.Verify(r.leaf, nil, lists, now, r.rule)
+	require.Error(t, err)
+}
+
 // A chain that only goes on.
 func TestLongChain(t *testing.T) {
 	c := newCA(t)

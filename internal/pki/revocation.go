@@ -15,8 +15,11 @@ func (b *search) revocation(c, issuer *Certificate) *Error {
 		if l.issuerKey != issuer.subjectKey || newest != nil && !l.ThisUpdate.After(newest.ThisUpdate) {
 			continue
 		}
-		if reason := b.unusable(l, issuer); reason != "" {
+		if reason, tooMuch := b.unusable(l, issuer); reason != "" {
 			why = "the revocation list of " + issuer.Subject.String() + " " + reason
+			if tooMuch { // the peer chooses how much work there is, and must not gain by it
+				return errorOf(TooMuchWork, c, "%s", why)
+			}
 			continue
 		}
 		newest = l
@@ -36,18 +39,18 @@ func (b *search) revocation(c, issuer *Certificate) *Error {
 	return nil
 }
 
-// unusable is why a list says nothing about the issuer's certificates, or "".
-func (b *search) unusable(l *RevocationList, issuer *Certificate) string {
+// unusable is why a list says nothing about the issuer's certificates, or ""; tooMuch: it was not looked at.
+func (b *search) unusable(l *RevocationList, issuer *Certificate) (why string, tooMuch bool) {
 	switch {
 	case l.ThisUpdate.After(b.at):
-		return "is of " + stamp(l.ThisUpdate) + ", which is to come"
+		return "is of " + stamp(l.ThisUpdate) + ", which is to come", false
 	case len(l.UnknownCritical) > 0:
-		return "has the extension " + l.UnknownCritical[0].String() + ", which the lab does not process"
+		return "has the extension " + l.UnknownCritical[0].String() + ", which the lab does not process", false
 	case issuer.Usage != 0 && issuer.Usage&CRLSign == 0:
-		return "is signed with a key that is not for revocation lists"
+		return "is signed with a key that is not for revocation lists", false
 	}
 	if err := b.signature(l.Raw, l.CheckSignature, issuer); err != nil {
-		return "does not verify: " + err.detail
+		return "does not verify: " + err.detail, err.kind == TooMuchWork
 	}
-	return ""
+	return "", false
 }
