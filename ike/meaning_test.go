@@ -26,6 +26,7 @@ func TestMeanings(t *testing.T) {
 		13820: "IKE negotiation failed because the machine certificate used does not have a private key",
 		13825: "No policy configured",
 		13826: "Failed to verify signature",
+		13827: "Failed to authenticate using Kerberos",
 		13830: "Error processing SA payload",
 		13833: "Error processing KE payload",
 		13834: "Error processing ID payload",

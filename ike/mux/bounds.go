@@ -25,11 +25,11 @@ const (
 
 // bound ends the oldest main mode with the computer of e, which is a new one, or with its address, if there are too many.
 func (m *Mux) bound(now time.Time, e *entry) {
-	m.boundOf(now, maxMainModes, func(other *entry) bool { return other.computer() == e.computer() })
-	m.boundOf(now, maxOfAddress, func(other *entry) bool { return other.source() == e.source() })
+	m.boundOf(now, e, maxMainModes, func(other *entry) bool { return other.computer() == e.computer() })
+	m.boundOf(now, e, maxOfAddress, func(other *entry) bool { return other.source() == e.source() })
 }
 
-func (m *Mux) boundOf(now time.Time, most int, counts func(*entry) bool) {
+func (m *Mux) boundOf(now time.Time, e *entry, most int, counts func(*entry) bool) {
 	var oldest *entry
 	n := 0
 	for _, other := range m.remotes[e.source()] {
