@@ -25,8 +25,8 @@ const (
 	CodeCertType          Code = 13819 // a certificate of a kind that is not for this
 	CodeNoPrivateKey      Code = 13820 // no private key with our certificate
 	CodeNoPolicy          Code = 13825 // no policy configured
-	CodeKerberos          Code = 13827 // the mechanism failed: Kerberos on Windows
 	CodeInvalidSignature  Code = 13826 // the peer's signature does not verify
+	CodeKerberos          Code = 13827 // the mechanism failed: Kerberos on Windows
 	CodeSAPayload         Code = 13830 // error processing an SA payload; the rest of the row likewise
 	CodeKEPayload         Code = 13833
 	CodeIDPayload         Code = 13834
