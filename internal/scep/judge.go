@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +80,8 @@ func (s *Server) enrol(now time.Time, m *Message, signer *pki.Certificate, conte
 		return nil, refuse(BadCertID, "the certificate to renew is not valid now")
 	case ours && !signer.Subject.Equal(request.Subject):
 		return nil, refuse(BadRequest, "%s asks for a certificate of %s", signer.Subject, request.Subject)
+	case ours && !covers(signer.AltNames, request.Asked.AltNames):
+		return nil, refuse(BadRequest, "%s asks for alternative names that it does not have", signer.Subject)
 	case ours && s.List != nil && s.List.Find(signer.Serial) != nil:
 		return nil, refuse(BadCertID, "the certificate to renew is revoked")
 	case m.Type == RenewalReq && !ours:
@@ -100,6 +103,16 @@ func (s *Server) enrol(now time.Time, m *Message, signer *pki.Certificate, conte
 		s.transactions[m.Transaction] = t
 	}
 	return s.decide(now, t, what)
+}
+
+// covers reports whether a certificate with these alternative names has all that are asked for. A
+// renewal needs no password, so that it brings nobody another name.
+func covers(have, asked pki.AltNames) bool {
+	return subset(asked.DNS, have.DNS) && subset(asked.UPN, have.UPN) && subset(asked.Email, have.Email) && subset(asked.IP, have.IP)
+}
+
+func subset[T comparable](part, all []T) bool {
+	return !slices.ContainsFunc(part, func(v T) bool { return !slices.Contains(all, v) })
 }
 
 // poll answers who asks about a request.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"math/rand/v2"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -180,6 +181,31 @@ func TestRenewal(t *testing.T) {
 		require.NoError(t, err)
 		reply := b.server.Serve(now, PKIOperation, der)
 		require.Contains(t, reply.What.Reason, "badMessageCheck", "signed with a key that is not the certificate's")
+	}
+}
+
+// Whoever has a certificate does not get the names of others in the next one: IKE and the
+// mapping to accounts go by alternative names.
+func TestRenewalInTheNameOfOthers(t *testing.T) {
+	b := newBench(t, nil)
+	d := b.device("7D0E1A6A2C0D8A4B", 4, nil)
+	first, _ := b.ask(d, now, d.Enrol)
+	own := pki.Own{Certificate: first.Certificate, Key: aKey(t, 4)}
+	for _, row := range []struct {
+		names pki.AltNames
+		want  Status
+	}{
+		{pki.AltNames{DNS: []string{"router.lab.example", "server.lab.example"}}, Failure},
+		{pki.AltNames{DNS: []string{"server.lab.example"}}, Failure},
+		{pki.AltNames{UPN: []string{"SERVER$@lab.example"}}, Failure},
+		{pki.AltNames{Email: []string{"root@lab.example"}}, Failure},
+		{pki.AltNames{IP: []netip.Addr{netip.MustParseAddr("10.0.0.1")}}, Failure},
+		{pki.AltNames{DNS: []string{"router.lab.example"}}, Success},
+	} {
+		r, err := NewRequester(b.rand, now, b.authorities(), nil, pki.Template{Subject: first.Certificate.Subject, AltNames: row.names}, "", aKey(t, 5), &own)
+		require.NoError(t, err)
+		a, what := b.ask(r, now, r.Enrol)
+		require.Equal(t, row.want, a.Status, "%v: %s", row.names, what.Reason)
 	}
 }
 
