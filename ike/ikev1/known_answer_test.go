@@ -173,6 +173,28 @@ func TestHashesOfAllThatIsOffered(t *testing.T) {
 	require.Equal(t, "a0258bb272c891dedf1622de346094fa83896642", hex.EncodeToString(k.authHash(rep(2), rep(1), r, i, sai, idR)), "HASH_R")
 }
 
+// SKEYID of the worked example by each method, RFC 2409, Section 5; calculated twice as well, in Python and in Go.
+func TestSKEYIDOfEachMethod(t *testing.T) {
+	sa := &SA{
+		choice:  ike.MainModeChoice{Proposal: ike.MainModeProposal{Cipher: "3des-cbc", Hash: "sha1", Group: 2}},
+		cookies: ike.Cookies{Initiator: [8]byte(unhex(t, "1122334455667788")), Responder: [8]byte(unhex(t, "99aabbccddeeff00"))},
+	}
+	for _, row := range []struct {
+		name   string
+		skeyid func(ni, nr, gxy []byte) ([]byte, error)
+		want   string
+	}{
+		{"pre-shared key", (&preShared{sa: sa, key: []byte("interop-lab-psk")}).skeyid, "c50bb624cdf22e2ad17db7e1ba9b00af6555b567"},
+		{"signatures", (&signature{sa: sa}).skeyid, "8ab43174c0f9ed271104287fb5bb75c60ed27aa7"},
+		{"GSS-API", (&gssAPI{sa: sa}).skeyid, "8ab43174c0f9ed271104287fb5bb75c60ed27aa7"},
+		{"public key encryption", (&encryption{sa: sa}).skeyid, "082522dfc35215c3735cb6eda489f4ac9449ba02"},
+	} {
+		got, err := row.skeyid(run(0, 16), run(0x10, 16), rep(3))
+		require.NoError(t, err)
+		require.Equal(t, row.want, hex.EncodeToString(got), row.name)
+	}
+}
+
 // RFC 2409, Appendix B: the key of DES is the first eight bytes of SKEYID_e that
 // are not one of the weak and semi-weak keys of Appendix A. The lowest bit of
 // each byte is parity and makes no difference.
