@@ -49,7 +49,9 @@ func (a *asking) list(p *sim.Proc) error {
 		return errors.New("the authority gives no list")
 	}
 	for _, l := range answer.Lists {
-		a.keepList(l)
+		if err := a.keepList(l, a.authorities.CA.Key); err != nil {
+			return err
+		}
 	}
 	return nil
 }
@@ -73,17 +75,24 @@ func (a *asking) listAt(p *sim.Proc, path string) error {
 	store := a.host.certificates()
 	for _, c := range slices.Concat(store.Roots, store.Intermediates) {
 		if c.Subject.Equal(l.Issuer) && c.Key != nil && l.CheckSignature(c.Key) == nil {
-			a.keepList(l)
-			return nil
+			return a.keepList(l, c.Key)
 		}
 	}
 	return fmt.Errorf("the list is of %s, and no certificate in the store verifies it", l.Issuer)
 }
 
-// keepList puts a list into the store, in the place of an older one.
-func (a *asking) keepList(l *pki.RevocationList) {
+// keepList puts a list that a key has signed into the store, in the place of an older one. A
+// newer one stays: nothing but its time tells a list from one of before that somebody gives out again.
+func (a *asking) keepList(l *pki.RevocationList, key pki.PublicKey) error {
 	store := a.host.certificates()
-	store.Lists = slices.DeleteFunc(store.Lists, func(o *pki.RevocationList) bool { return o.Issuer.Equal(l.Issuer) })
+	same := func(o *pki.RevocationList) bool { return o.Issuer.Equal(l.Issuer) && o.CheckSignature(key) == nil }
+	for _, o := range store.Lists {
+		if same(o) && o.ThisUpdate.After(l.ThisUpdate) {
+			return fmt.Errorf("the list of %s is of %s, older than the one in the store, of %s", l.Issuer, dateOf(l.ThisUpdate), dateOf(o.ThisUpdate))
+		}
+	}
+	store.Lists = slices.DeleteFunc(store.Lists, same)
 	store.Lists = append(store.Lists, l)
 	a.host.record(trace.CertificateStored{Store: "revocation-lists", Subject: l.Issuer.String(), Until: dateOf(l.NextUpdate)})
+	return nil
 }

@@ -158,6 +158,36 @@ func TestFetchListByHTTP(t *testing.T) {
 	require.ErrorContains(t, fetch("/junk"), "bad encoding")
 }
 
+// Who stands between a host and the server gives out an old list, in which the stolen
+// certificate is not: the newer one stays. And an authority has nothing to say about the list of
+// another one that has its name.
+func TestFetchListThatIsOlder(t *testing.T) {
+	b := newSCEPBench(t, nil)
+	now := b.world.Time()
+	listOf := func(a *pki.Authority, at time.Time) *pki.RevocationList {
+		l, err := a.IssueList(pki.ListTemplate{Number: 2, ThisUpdate: at, NextUpdate: at.AddDate(0, 1, 0)})
+		require.NoError(t, err)
+		return l
+	}
+	same, err := pki.NewRoot(sim.NewStream(2, "root"), pki.Template{Subject: b.authority.Certificate.Subject, NotBefore: now.AddDate(-1, 0, 0), NotAfter: now.AddDate(9, 0, 0)}, b.keys[1])
+	require.NoError(t, err)
+	b.store.Store.Roots = []*pki.Certificate{b.authority.Certificate}
+	fetch := func() hosts.Report {
+		return b.run(func(p *sim.Proc) hosts.Report {
+			return b.host.FetchList(p, b.enrolment().Authority, "/CertEnroll/root.crl")
+		})
+	}
+	newer, other := listOf(b.authority, now.Add(time.Hour)), listOf(same, now.Add(-time.Hour))
+	b.store.Store.Lists = []*pki.RevocationList{other, newer}
+	require.ErrorContains(t, fetch().Err, "older")
+	require.Equal(t, []*pki.RevocationList{other, newer}, b.store.Store.Lists)
+	b.store.Store.Lists = []*pki.RevocationList{other, listOf(b.authority, now.Add(-time.Hour))}
+	require.NoError(t, fetch().Err)
+	require.Len(t, b.store.Store.Lists, 2)
+	require.Equal(t, other, b.store.Store.Lists[0])
+	require.Equal(t, now.Unix(), b.store.Store.Lists[1].ThisUpdate.Unix())
+}
+
 // Requests are granted after a while, and both sides tell the same story.
 func TestEnrolPending(t *testing.T) {
 	b := newSCEPBench(t, func(c *scep.ServerConfig) { c.Pending = 90 * time.Second })
