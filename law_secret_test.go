@@ -15,7 +15,7 @@ import (
 )
 
 // secretTrees compare what an attacker may try to guess: hashes, keys, check values.
-var secretTrees = []string{"ike", "esp", "internal/suite"}
+var secretTrees = []string{"ike", "esp", "internal/suite", "internal/pki", "internal/scep"}
 
 // secretNames are what such things are called.
 var secretNames = regexp.MustCompile(`(?i)hash|psk|preshared|secret|icv|digest|hmac|\bmac\b|skeyid|signature`)

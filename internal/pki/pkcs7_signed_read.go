@@ -1,7 +1,7 @@
 package pki
 
 import (
-	"bytes"
+	"crypto/hmac"
 	"fmt"
 	"math/big"
 	"slices"
@@ -177,7 +177,7 @@ func (s *Signed) CheckSignature(key PublicKey) error {
 	if err != nil {
 		return err
 	}
-	if !bytes.Equal(sum(h, s.Content), s.digest) {
+	if !hmac.Equal(sum(h, s.Content), s.digest) {
 		return fmt.Errorf("%w: the content is another one", ErrSignature)
 	}
 	return algorithm.verify(key, s.covered, s.signature)

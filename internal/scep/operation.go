@@ -166,5 +166,6 @@ func (a Authorities) Recipient() *pki.Certificate { return a.forUse(pki.KeyEncip
 
 // Answers reports whether a certificate may sign answers.
 func (a Authorities) Answers(c *pki.Certificate) bool {
-	return string(a.forUse(pki.DigitalSignature).Raw) == string(c.Raw) || string(a.CA.Raw) == string(c.Raw)
+	signer := a.forUse(pki.DigitalSignature).Raw
+	return string(signer) == string(c.Raw) || string(a.CA.Raw) == string(c.Raw)
 }
