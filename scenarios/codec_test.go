@@ -96,7 +96,7 @@ const sample = 40
 // same counts a message, of which the codec and tshark have to say the same.
 func (c *tally) same(t *testing.T, where string, o *onlooker, d dissection.Datagram, theirs []string) {
 	t.Helper()
-	g := o.read(d)
+	g := o.read(where, d)
 	if g.hidden {
 		c.hidden++
 		return

@@ -94,7 +94,7 @@ func ikeMessages(packets []pcapng.Packet) []ikeMessage {
 			continue
 		}
 		m := ikeMessage{Datagram: dissection.Datagram{Src: src, Dst: dst, Message: bytes.Clone(message)}}
-		if m.whole = wholeOf(message, cut); m.whole != nil {
+		if m.whole = wholeOf(src, message, cut); m.whole != nil {
 			if seen[string(m.whole)] || !bytes.HasPrefix(m.whole, message[:8]) { // or was cut without its header
 				continue
 			}
@@ -106,7 +106,7 @@ func ikeMessages(packets []pcapng.Packet) []ikeMessage {
 }
 
 // wholeOf is the message of which the last missing fragment has come.
-func wholeOf(message []byte, waiting map[string]*reassembly) []byte {
+func wholeOf(src netip.Addr, message []byte, waiting map[string]*reassembly) []byte {
 	h, err := payload.ParseHeader(message)
 	if err != nil || h.Next != payload.TypeFragment {
 		return nil
@@ -116,7 +116,7 @@ func wholeOf(message []byte, waiting map[string]*reassembly) []byte {
 		return nil
 	}
 	f := chain[0].Payload.(payload.Fragment)
-	name := fmt.Sprint(h.CookieI, h.CookieR, f.ID)
+	name := fmt.Sprint(src, h.CookieI, h.CookieR, f.ID) // each side has its own numbers
 	r := waiting[name]
 	if r == nil {
 		r = &reassembly{parts: map[int][]byte{}}

@@ -68,11 +68,11 @@ func newOnlooker(t *testing.T, table string) *onlooker {
 }
 
 // read decodes a message and notes what the next ones are encrypted with.
-func (o *onlooker) read(d dissection.Datagram) (g glance) {
+func (o *onlooker) read(where string, d dissection.Datagram) (g glance) {
 	o.t.Helper()
 	var err error
 	g.header, err = payload.ParseHeader(d.Message)
-	require.NoError(o.t, err)
+	require.NoError(o.t, err, "%s", where)
 	h := g.header
 	p := o.phase1s[h.CookieI]
 	if p == nil {
@@ -90,7 +90,7 @@ func (o *onlooker) read(d dissection.Datagram) (g glance) {
 		return g
 	}
 	chain, padding, err := payload.Split(h.Next, body)
-	require.NoError(o.t, err)
+	require.NoError(o.t, err, "%s", where)
 	g.padding = padding
 	for i := range chain {
 		if err := payload.Decode(chain[i : i+1]); err != nil {
@@ -167,19 +167,24 @@ func (o *onlooker) decrypt(p *phase1, h payload.Header, body []byte) []byte {
 		payload.EncryptionDES: des.NewCipher, payload.Encryption3DES: des.NewTripleDESCipher, payload.EncryptionAES: aes.NewCipher,
 	}[p.attribute(payload.AttrEncryption)](key)
 	require.NoError(o.t, err)
-	sum := map[uint16]func() hash.Hash{
-		payload.HashMD5: md5.New, payload.HashSHA1: sha1.New, payload.HashSHA256: sha256.New, payload.HashSHA384: sha512.New384, payload.HashSHA512: sha512.New,
-	}[p.attribute(payload.AttrHash)]()
-	iv := p.next[h.MessageID]
-	if iv == nil {
-		if h.MessageID == 0 {
-			sum.Write(p.publicI)
-			sum.Write(p.publicR)
-		} else {
-			sum.Write(p.last)
-			sum.Write(binary.BigEndian.AppendUint32(nil, h.MessageID))
+	ivOf := func(parts ...[]byte) []byte {
+		sum := map[uint16]func() hash.Hash{
+			payload.HashMD5: md5.New, payload.HashSHA1: sha1.New, payload.HashSHA256: sha256.New, payload.HashSHA384: sha512.New384, payload.HashSHA512: sha512.New,
+		}[p.attribute(payload.AttrHash)]()
+		for _, b := range parts {
+			sum.Write(b)
 		}
-		iv = sum.Sum(nil)[:block.BlockSize()]
+		return sum.Sum(nil)[:block.BlockSize()]
+	}
+	iv, last1 := p.next[h.MessageID], p.last
+	if last1 == nil { // nothing of phase 1 has been encrypted yet
+		last1 = ivOf(p.publicI, p.publicR)
+	}
+	switch {
+	case iv == nil && h.MessageID == 0:
+		iv = last1
+	case iv == nil:
+		iv = ivOf(last1, binary.BigEndian.AppendUint32(nil, h.MessageID))
 	}
 	last := body[len(body)-block.BlockSize():]
 	p.next[h.MessageID] = last

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,10 +36,6 @@ func TestPartsOfScripts(t *testing.T) {
 		store := &netsh.Store{}
 		store.Run(netsh.Script{Name: file, Text: string(text)})
 		parts, err := scenarios.PartsOf(store, "")
-		if strings.Contains(file, "certificates") {
-			require.ErrorContains(t, err, `rule "Partner" of policy "Partners only": unsupported: authentication by a certificate of root authority`)
-			continue
-		}
 		if err != nil {
 			require.ErrorContains(t, err, "a scenario has no filter lists without filters", file)
 			continue
