@@ -36,12 +36,11 @@ func (sa *SA) aggressiveAnswer(now time.Time, m *message) ([]payload.Payload, er
 	if err != nil {
 		return nil, err
 	}
-	shared, err := sa.private.Shared(ke)
+	shared, err := sa.shared(ke)
 	if err != nil {
-		return nil, ike.Errorf(ike.CodeKEPayload, payload.NotifyInvalidKeyInformation, "%v", err)
+		return nil, err
 	}
-	sa.peerKE, sa.peerNonce = ke, nonce
-	if err := sa.deriveKeys(nonce, sa.ownNonce, ke, sa.private.Public(), shared); err != nil {
+	if err := sa.deriveKeys(ke, nonce, shared); err != nil {
 		return nil, err
 	}
 	proof, err := sa.method.prove(now)
@@ -66,13 +65,12 @@ func (sa *SA) aggressive2(now time.Time, m *message, choice ike.MainModeChoice) 
 	if err != nil {
 		return err
 	}
-	shared, err := sa.private.Shared(ke)
+	shared, err := sa.shared(ke)
 	if err != nil {
-		return ike.Errorf(ike.CodeKEPayload, payload.NotifyInvalidKeyInformation, "%v", err)
+		return err
 	}
-	sa.peerKE, sa.peerNonce = ke, nonce
 	sa.takeRequests(m)
-	if err := sa.deriveKeys(sa.ownNonce, nonce, sa.private.Public(), ke, shared); err != nil {
+	if err := sa.deriveKeys(ke, nonce, shared); err != nil {
 		return err
 	}
 	if err := sa.method.check(now, m); err != nil {
@@ -81,13 +79,11 @@ func (sa *SA) aggressive2(now time.Time, m *message, choice ike.MainModeChoice) 
 	}
 	sa.accept(m, 2)
 	sa.lastHeard = now
-	if err := sa.identified(); err != nil {
-		sa.reject(now, err)
+	if !sa.admit(now) {
 		return nil
 	}
-	ps, err := sa.method.prove(now)
-	if err != nil {
-		sa.failSaying(now, err)
+	ps, ok := sa.prove(now)
+	if !ok {
 		return nil
 	}
 	ps = append(ps, sa.initialContact(now)...)
@@ -115,8 +111,7 @@ func (sa *SA) aggressive3(now time.Time, m *message) error {
 		sa.iv = m.nextIV
 	}
 	sa.genuine(now, m)
-	if err := sa.identified(); err != nil {
-		sa.reject(now, err)
+	if !sa.admit(now) {
 		return nil
 	}
 	sa.establish(now, m)

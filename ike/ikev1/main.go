@@ -158,14 +158,13 @@ func (sa *SA) message3(now time.Time, m *message) error {
 		sa.failSaying(now, err)
 		return nil
 	}
-	shared, err := sa.private.Shared(ke)
+	shared, err := sa.shared(ke)
 	if err != nil {
-		return ike.Errorf(ike.CodeKEPayload, payload.NotifyInvalidKeyInformation, "%v", err)
+		return err
 	}
 	sa.accept(m, 3)
-	sa.peerKE, sa.peerNonce = ke, nonce
 	sa.takeRequests(m)
-	if err := sa.deriveKeys(nonce, sa.ownNonce, ke, sa.private.Public(), shared); err != nil {
+	if err := sa.deriveKeys(ke, nonce, shared); err != nil {
 		sa.fail(err)
 		return nil
 	}
@@ -174,10 +173,24 @@ func (sa *SA) message3(now time.Time, m *message) error {
 	return nil
 }
 
-// deriveKeys makes the keys of phase 1 and its first IV, and gives the cipher
-// key to the trace at once: a capture of a negotiation that fails from here on
-// can be decrypted too.
-func (sa *SA) deriveKeys(ni, nr, gxi, gxr, gxy []byte) error {
+// shared is what the Diffie–Hellman exchange with the peer's public value gives.
+func (sa *SA) shared(ke []byte) ([]byte, error) {
+	gxy, err := sa.private.Shared(ke)
+	if err != nil {
+		return nil, ike.Errorf(ike.CodeKEPayload, payload.NotifyInvalidKeyInformation, "%v", err)
+	}
+	return gxy, nil
+}
+
+// deriveKeys makes the keys of phase 1 and its first IV of what the peer has sent, and
+// gives the cipher key to the trace at once: a capture of a negotiation that fails from
+// here on can be decrypted too.
+func (sa *SA) deriveKeys(ke, nonce, gxy []byte) error {
+	sa.peerKE, sa.peerNonce = ke, nonce
+	ni, nr, gxi, gxr := sa.ownNonce, nonce, sa.private.Public(), ke
+	if !sa.initiator {
+		ni, nr, gxi, gxr = nr, ni, gxr, gxi
+	}
 	skeyid, err := sa.method.skeyid(ni, nr, gxy)
 	if err != nil {
 		return err
@@ -198,20 +211,18 @@ func (sa *SA) message4(now time.Time, m *message) error {
 	if err != nil {
 		return err
 	}
-	shared, err := sa.private.Shared(ke)
+	shared, err := sa.shared(ke)
 	if err != nil {
-		return ike.Errorf(ike.CodeKEPayload, payload.NotifyInvalidKeyInformation, "%v", err)
+		return err
 	}
 	sa.accept(m, 4)
-	sa.peerKE, sa.peerNonce = ke, nonce
 	sa.takeRequests(m)
-	if err := sa.deriveKeys(sa.ownNonce, nonce, sa.private.Public(), ke, shared); err != nil {
+	if err := sa.deriveKeys(ke, nonce, shared); err != nil {
 		sa.fail(err)
 		return nil
 	}
-	ps, err := sa.method.prove(now)
-	if err != nil {
-		sa.failSaying(now, err)
+	ps, ok := sa.prove(now)
+	if !ok {
 		return nil
 	}
 	ps = append(ps, sa.initialContact(now)...)

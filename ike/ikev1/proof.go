@@ -64,6 +64,24 @@ func (sa *SA) identified() error {
 	return ike.Errorf(ike.CodeIDPayload, payload.NotifyInvalidIDInformation, "phase 1 identity %v has a protocol or port that is not UDP 500", id)
 }
 
+// admit ends phase 1 with a peer that has proved who it is and gives an identity that is none; false: it is over.
+func (sa *SA) admit(now time.Time) bool {
+	err := sa.identified()
+	if err != nil {
+		sa.reject(now, err)
+	}
+	return err == nil
+}
+
+// prove makes our proof; false: there is none, and phase 1 is over.
+func (sa *SA) prove(now time.Time) ([]payload.Payload, bool) {
+	ps, err := sa.method.prove(now)
+	if err != nil {
+		sa.failSaying(now, err)
+	}
+	return ps, err == nil
+}
+
 func (sa *SA) message5(now time.Time, m *message) error {
 	if done, err := sa.checkProof(now, m, 5); done || err != nil {
 		return err
@@ -72,13 +90,11 @@ func (sa *SA) message5(now time.Time, m *message) error {
 	sa.iv = m.nextIV
 	sa.genuine(now, m)
 	sa.takeRequests(m)
-	if err := sa.identified(); err != nil {
-		sa.reject(now, err)
+	if !sa.admit(now) {
 		return nil
 	}
-	ps, err := sa.method.prove(now)
-	if err != nil {
-		sa.failSaying(now, err)
+	ps, ok := sa.prove(now)
+	if !ok {
 		return nil
 	}
 	ps = append(ps, sa.shortened()...)
@@ -108,8 +124,7 @@ func (sa *SA) message6(now time.Time, m *message) error {
 	sa.accept(m, 6)
 	sa.iv = m.nextIV
 	sa.genuine(now, m)
-	if err := sa.identified(); err != nil {
-		sa.reject(now, err)
+	if !sa.admit(now) {
 		return nil
 	}
 	sa.establish(now, m)

@@ -82,12 +82,7 @@ func (sa *SA) transact(now time.Time, m *message) {
 		sa.ignore(m, 0, "its message ID has been used")
 		return
 	}
-	if err := m.authenticate(sa.keys, sa.firstIV(m.MessageID), sa.hash1(m.MessageID)); err != nil {
-		sa.ignore(m, 0, m.Exchange.String()+": "+err.Error())
-		return
-	}
-	if why := m.twoPayloads(); why != "" {
-		sa.ignore(m, 0, why)
+	if !sa.readTransaction(m, sa.firstIV(m.MessageID)) {
 		return
 	}
 	sa.genuine(now, m)
@@ -102,6 +97,19 @@ func (sa *SA) transact(now time.Time, m *message) {
 		return
 	}
 	sa.configMessage1(now, m)
+}
+
+// readTransaction decrypts a message of such an exchange; false: it is not genuine, or has not what the exchange is about.
+func (sa *SA) readTransaction(m *message, iv []byte) bool {
+	if err := m.authenticate(sa.keys, iv, sa.hash1(m.MessageID)); err != nil {
+		sa.ignore(m, 0, m.Exchange.String()+": "+err.Error())
+		return false
+	}
+	why := m.twoPayloads()
+	if why != "" {
+		sa.ignore(m, 0, why)
+	}
+	return why == ""
 }
 
 // twoPayloads says what is wrong with a message that is not a hash and the one payload that
@@ -135,12 +143,7 @@ func (sa *SA) transactKnown(now time.Time, m *message, t *transaction) {
 		sa.ignore(m, 0, "this exchange is over")
 		return
 	}
-	if err := m.authenticate(sa.keys, t.iv, sa.hash1(t.mid)); err != nil {
-		sa.ignore(m, 0, m.Exchange.String()+": "+err.Error())
-		return
-	}
-	if why := m.twoPayloads(); why != "" {
-		sa.ignore(m, 0, why)
+	if !sa.readTransaction(m, t.iv) {
 		return
 	}
 	sa.genuine(now, m)

@@ -1,6 +1,7 @@
 // Package http1 is HTTP/1.0 and 1.1 (RFC 2616) as far as fetching needs it: one
 // request and one answer on a connection. It reads octets as they come, says when
-// they are not enough yet, and knows neither connections nor time.
+// they are not enough yet, and knows neither connections nor time. The standard library's
+// net/http is made of the machine's, which no world may reach.
 //
 // Bodies have a Content-Length, come in chunks, or last until the end of the
 // connection. Left out: further requests on a connection, continued header lines,
