@@ -21,17 +21,19 @@ func Catalogue() fs.FS {
 
 // Load reads and checks a scenario file that holds one scenario. The error of a
 // wrong file is spec.Errors.
-func Load(file string) (*spec.Scenario, error) { return spec.ParseFile(file) }
+func Load(file string) (*spec.Scenario, error) { return withFile(spec.ParseFile(file)) }
 
 // LoadFS is Load for a file of a file system, such as Catalogue.
-func LoadFS(fsys fs.FS, file string) (*spec.Scenario, error) { return spec.ParseFS(fsys, file) }
+func LoadFS(fsys fs.FS, file string) (*spec.Scenario, error) {
+	return withFile(spec.ParseFS(fsys, file))
+}
 
 // LoadAll reads and checks a scenario file, with parameters or without: one
 // scenario for each cell. The cells of a file differ in their names, which key
 // their random streams, so that cells with the same seed draw other numbers.
-func LoadAll(file string) ([]*spec.Scenario, error) { return spec.ParseAllFile(file) }
+func LoadAll(file string) ([]*spec.Scenario, error) { return withFiles(spec.ParseAllFile(file)) }
 
 // LoadAllFS is LoadAll for a file of a file system, such as Catalogue.
 func LoadAllFS(fsys fs.FS, file string) ([]*spec.Scenario, error) {
-	return spec.ParseAllFS(fsys, file)
+	return withFiles(spec.ParseAllFS(fsys, file))
 }

@@ -26,6 +26,7 @@ type authorities struct {
 	authorities  map[string]*pki.Authority
 	certificates map[string]pki.Own
 	lists        map[string]*pki.RevocationList
+	others       map[string][]*pki.Certificate // beside a certificate in its file
 	errs         []error
 }
 
@@ -33,6 +34,7 @@ type authorities struct {
 func newAuthorities(s *spec.Scenario, seed uint64) (*authorities, error) {
 	a := &authorities{
 		spec: s, seed: seed, authorities: map[string]*pki.Authority{}, certificates: map[string]pki.Own{}, lists: map[string]*pki.RevocationList{},
+		others: map[string][]*pki.Certificate{},
 	}
 	a.requests()
 	if s.PKI == nil {
@@ -89,6 +91,10 @@ func (a *authorities) authority(name string) *pki.Authority {
 	}
 	s := a.spec.PKI.Authorities[name]
 	path := spec.Child("$.pki.authorities", name)
+	if len(s.Octets) > 0 {
+		a.authorities[name] = a.fromFile(path, name, s.Issued)
+		return a.authorities[name]
+	}
 	t := a.template(path, s.Issued, authorityYears)
 	if s.PathLength != nil {
 		t.Authority = &pki.BasicConstraints{IsCA: true, PathLen: *s.PathLength}
@@ -121,10 +127,19 @@ func (a *authorities) authority(name string) *pki.Authority {
 	return made
 }
 
-// certificate makes a certificate of a computer.
+// certificate makes a certificate of a computer, or reads it.
 func (a *authorities) certificate(name string) {
 	s := a.spec.PKI.Certificates[name]
 	path := spec.Child("$.pki.certificates", name)
+	if len(s.Octets) > 0 {
+		f, err := readCertificate(s.Issued)
+		if err != nil {
+			a.fail(path, err)
+			return
+		}
+		a.certificates[name], a.others[name] = f.own, f.others
+		return
+	}
 	t := a.template(path, s.Issued, certificateYears)
 	t.AltNames = pki.AltNames{DNS: s.DNS, UPN: s.UPN, Email: s.Email}
 	for _, word := range s.IP {
@@ -154,6 +169,9 @@ func (a *authorities) certificate(name string) {
 func (a *authorities) list(name string) {
 	s := a.spec.PKI.Authorities[name]
 	path := spec.Child("$.pki.authorities", name)
+	if a.authorities[name].Key == nil {
+		return // nobody wants its list, see fromFile
+	}
 	at := a.spec.Epoch().Add(-24 * time.Hour)
 	until := s.ListUntil
 	if until.IsZero() {
@@ -205,6 +223,7 @@ func (a *authorities) store(node string) *hosts.Certificates {
 		if s.Intermediates == nil {
 			above = append(above, a.spec.PKI.Above(issuer)...)
 		}
+		c.Store.Intermediates = append(c.Store.Intermediates, a.others[name]...)
 		switch {
 		case slices.Contains(s.NoPrivateKey, name):
 			own.Key = nil
@@ -231,8 +250,11 @@ func (a *authorities) store(node string) *hosts.Certificates {
 // otherKey is a key that a certificate is not for.
 func (a *authorities) otherKey(name string) pki.PrivateKey {
 	key, err := a.key("other key", name, a.spec.PKI.Certificates[name].Key)
+	if err != nil { // the right one is from a file, and of a kind that is not made here
+		key, err = a.key("other key", name, defaultKey)
+	}
 	if err != nil {
-		panic(err) // the right key of the same kind has been made
+		panic(err) // keys of that kind can be made
 	}
 	return key
 }

@@ -22,16 +22,17 @@ const (
 )
 
 type cli struct {
-	Run      runCmd      `cmd:"" help:"Run scenarios and write their evidence and reports."`
-	List     listCmd     `cmd:"" help:"List scenarios with their titles."`
-	Validate validateCmd `cmd:"" help:"Find the mistakes in scenario files without running them."`
-	Explain  explainCmd  `cmd:"" help:"Say which filters decide about a packet and its answer, and why."`
-	Show     showCmd     `cmd:"" help:"Show policy, filters, SAs and statistics of a host at a time of a run."`
-	Lint     lintCmd     `cmd:"" help:"Review the policies of scenario files."`
-	Policy   policyCmd   `cmd:"" help:"Convert policies between scenarios and scripts of netsh ipsec."`
-	Profiles profilesCmd `cmd:"" help:"List operating systems and devices, or say what is known of one."`
-	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of scenario files."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Run          runCmd          `cmd:"" help:"Run scenarios and write their evidence and reports."`
+	List         listCmd         `cmd:"" help:"List scenarios with their titles."`
+	Validate     validateCmd     `cmd:"" help:"Find the mistakes in scenario files without running them."`
+	Explain      explainCmd      `cmd:"" help:"Say which filters decide about a packet and its answer, and why."`
+	Show         showCmd         `cmd:"" help:"Show policy, filters, SAs and statistics of a host at a time of a run."`
+	Lint         lintCmd         `cmd:"" help:"Review the policies of scenario files."`
+	Policy       policyCmd       `cmd:"" help:"Convert policies between scenarios and scripts of netsh ipsec."`
+	Certificates certificatesCmd `cmd:"" help:"Write the certificates of a scenario to files."`
+	Profiles     profilesCmd     `cmd:"" help:"List operating systems and devices, or say what is known of one."`
+	Schema       schemaCmd       `cmd:"" help:"Print the JSON Schema of scenario files."`
+	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
 
 const description = `A laboratory for IPsec in one process: scenario files describe networks, policies, ` +

@@ -64,6 +64,14 @@ func (a SignatureAlgorithm) String() string {
 	return "unsupported"
 }
 
+// Hash is the hash of the algorithm, as [SignatureWith] names it; "" where the algorithm is unsupported.
+func (a SignatureAlgorithm) Hash() string {
+	if s := signatureSchemes[a]; s != nil {
+		return strings.ToLower(strings.ReplaceAll(s.hash.String(), "-", ""))
+	}
+	return ""
+}
+
 // SignatureWith is the algorithm of a key and a hash: "md5", "sha1", "sha256",
 // "sha384" or "sha512". With "" it is SHA-1 for RSA and DSA, as a certification
 // authority of Windows Server 2003 signs, and for ECDSA the hash of the curve's size.

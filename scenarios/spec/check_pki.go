@@ -23,6 +23,7 @@ func (c *checker) pki() {
 			path := child("$.pki.authorities", name)
 			a := p.Authorities[name]
 			c.issued(path, a.Issued, true)
+			c.fromFile(path, a.Issued, a)
 			if a.PathLength != nil {
 				c.between(path, "path-length", *a.PathLength, 0, 10)
 			}
@@ -35,6 +36,7 @@ func (c *checker) pki() {
 			path := child("$.pki.certificates", name)
 			cert := p.Certificates[name]
 			c.issued(path, cert.Issued, false)
+			c.fromFile(path, cert.Issued, cert)
 			c.altNames(path, "dns", cert.DNS)
 			c.altNames(path, "upn", cert.UPN)
 			c.altNames(path, "email", cert.Email)
@@ -52,8 +54,20 @@ func (c *checker) pki() {
 	}
 }
 
+// fromFile checks a certificate that is a file: it has nothing of its own but what the scenario does with it.
+func (c *checker) fromFile(path string, i Issued, all any) {
+	for _, key := range present(all) {
+		if i.File != "" && !slices.Contains([]string{"file", "password", "issuer", "revoked", "list-until"}, key) {
+			c.key(child(path, key), "%s: the certificate is what its file says: leave %s out, or file", key, key)
+		}
+		if key == "password" && i.File == "" && len(i.Octets) == 0 {
+			c.key(child(path, key), "password: it goes with file")
+		}
+	}
+}
+
 func (c *checker) issued(path string, i Issued, authority bool) {
-	if i.Subject == "" {
+	if i.Subject == "" && i.File == "" {
 		c.missing(path, "subject", "a certificate has no subject: a distinguished name such as CN=client.example.com, O=Example, C=US")
 	}
 	switch {
@@ -61,6 +75,9 @@ func (c *checker) issued(path string, i Issued, authority bool) {
 		c.missing(path, "issuer", "a certificate has no issuer: one of %s", strings.Join(sorted(c.s.PKI.Authorities), ", "))
 	case i.Issuer != "":
 		c.authority(child(path, "issuer"), "issuer", i.Issuer)
+	}
+	if len(i.Octets) > 0 {
+		return // the rest is what the file says
 	}
 	c.word(path, "key", i.Key, keyKinds...)
 	c.word(path, "hash", i.Hash, certHashes...)

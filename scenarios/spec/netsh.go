@@ -25,7 +25,7 @@ func (c *checker) netsh(path string, n *Netsh) {
 	}
 }
 
-// MaxScriptSize is how large a script may be, in bytes.
+// MaxScriptSize is how large a script or another file that a scenario names may be, in bytes.
 const MaxScriptSize = 1 << 20
 
 // folder is where the files lie that a scenario names: those beside its own file, and
@@ -60,12 +60,12 @@ func folderIn(fsys fs.FS, file string) folder {
 func atMost(r io.Reader) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(r, MaxScriptSize+1))
 	if err == nil && len(b) > MaxScriptSize {
-		err = fmt.Errorf("it is larger than %d bytes, the most that a script may have", MaxScriptSize)
+		err = fmt.Errorf("it is larger than %d bytes, the most that a file beside a scenario may have", MaxScriptSize)
 	}
 	return b, err
 }
 
-// scripts reads the files that the policies of a scenario name, each once.
+// scripts reads the files that a scenario names, each once.
 type scripts struct {
 	in   folder
 	read map[string]script
@@ -93,29 +93,61 @@ func (s *scripts) load(name string) (string, error) {
 	return got.text, got.err
 }
 
-// attach puts the text of its script beside each policy that names one.
+// attach puts the text of its script beside each policy that names one, and what its file
+// holds beside each certificate.
 func (d *decoder) attach(s *Scenario) {
+	d.attachCertificates(s)
 	for _, name := range sorted(s.Policies) {
 		p := s.Policies[name]
 		at := child(child("$.policies", name), "netsh")
 		if p.Netsh == "" || d.failed[at] {
 			continue
 		}
-		var err error
-		switch {
-		case !fs.ValidPath(p.Netsh) || p.Netsh == ".":
-			err = errors.New("want a path from the scenario's folder downwards, with slashes and without .., such as legal.netsh")
-		case d.scripts.in == nil:
-			err = errors.New("the scenario was not read from a folder, so that there are no files beside it")
-		default:
-			p.Script, err = d.scripts.load(p.Netsh)
+		var ok bool
+		if p.Script, ok = d.beside(at, "netsh", p.Netsh, "legal.netsh"); ok {
+			s.Policies[name] = p
 		}
-		if err != nil {
-			d.fail(d.src.at(at), at, "netsh: %q: %s", shorten(p.Netsh), err)
-			continue
-		}
-		s.Policies[name] = p
 	}
+}
+
+// attachCertificates does it for certificates.
+func (d *decoder) attachCertificates(s *Scenario) {
+	if s.PKI == nil {
+		return
+	}
+	read := func(path string, i *Issued) {
+		if at := child(path, "file"); i.File != "" && !d.failed[at] {
+			text, _ := d.beside(at, "file", i.File, "client.p12")
+			i.Octets = []byte(text)
+		}
+	}
+	for _, name := range sorted(s.PKI.Authorities) {
+		a := s.PKI.Authorities[name]
+		read(child("$.pki.authorities", name), &a.Issued)
+		s.PKI.Authorities[name] = a
+	}
+	for _, name := range sorted(s.PKI.Certificates) {
+		c := s.PKI.Certificates[name]
+		read(child("$.pki.certificates", name), &c.Issued)
+		s.PKI.Certificates[name] = c
+	}
+}
+
+// beside reads a file that a key of the scenario names.
+func (d *decoder) beside(at, key, name, example string) (text string, ok bool) {
+	var err error
+	switch {
+	case !fs.ValidPath(name) || name == ".":
+		err = fmt.Errorf("want a path from the scenario's folder downwards, with slashes and without .., such as %s", example)
+	case d.scripts.in == nil:
+		err = errors.New("the scenario was not read from a folder, so that there are no files beside it")
+	default:
+		text, err = d.scripts.load(name)
+	}
+	if err != nil {
+		d.fail(d.src.at(at), at, "%s: %q: %s", key, shorten(name), err)
+	}
+	return text, err == nil
 }
 
 // scripted checks a policy that is a script: it has nothing of its own.

@@ -18,6 +18,14 @@ type Issued struct {
 	NotBefore time.Time `yaml:"not-before"`                       // default: a year before the scenario starts
 	NotAfter  time.Time `yaml:"not-after"`                        // default: a year after the scenario starts; of an authority, ten years
 
+	// File is a file beside the scenario's, or below, with the certificate: PEM, DER, PKCS #7 or
+	// PKCS #12, and its private key if it is a computer's, or an authority's that issues something. Further
+	// certificates in it are intermediates of the computer's. Then subject, key, hash and
+	// the rest are what the file says.
+	File     string `yaml:"file" jsonschema:"minLength=1"`
+	Password string `yaml:"password"` // of a PKCS #12 file
+	Octets   []byte `yaml:"-"`        // with file: what it holds, which reading the scenario puts there
+
 	// Revoked has the issuer's list of revoked certificates name this one, for a reason of
 	// RFC 5280, Section 5.3.1: keyCompromise, superseded …
 	Revoked string `yaml:"revoked"`
