@@ -55,7 +55,9 @@ internal/classifier      -> internal/ipsec
 scenarios/spec           -> internal/profile, internal/trace
 internal/profile         ->
 esp/replay               ->
-internal/ipsec           ->
+internal/ipsec           -> internal/natt
+# How IKE, ESP and keep-alives share a UDP port.
+internal/natt            ->
 # Certificates are enrolled for by messages of their own.
 internal/scep            -> internal/pki
 internal/pki             ->

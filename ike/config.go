@@ -84,6 +84,7 @@ type Config struct {
 	ReliableDelete ReliableDelete // Deletes that are acknowledged
 	Fragmentation  Fragmentation  // messages that are sent in fragments
 	DPD            DPD            // dead peer detection
+	NAT            NATTraversal   // the zero value is none
 	Traffic        Traffic        // for DPD; nil: nobody knows, and no peer is asked
 
 	// DoSProtection has the responder of a main mode keep nothing of message 1, until it
@@ -130,7 +131,7 @@ func (c *Config) Check() error {
 			return fmt.Errorf("ike: Config.Retransmit has a gap of %v, must be positive", g)
 		}
 	}
-	return errors.Join(c.ReliableDelete.check(), c.Fragmentation.check(), c.DPD.check())
+	return errors.Join(c.ReliableDelete.check(), c.Fragmentation.check(), c.DPD.check(), c.NAT.check())
 }
 
 // Gaps is the retransmission schedule in force.

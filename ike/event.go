@@ -67,6 +67,21 @@ type EventAssigned struct {
 	Assignment    Assignment
 }
 
+// EventKeepAlive starts or ends keep-alives to a peer: while on, one is to go out
+// whenever nothing else has gone from Local to Remote for Interval (RFC 3948, Section 4).
+type EventKeepAlive struct {
+	Local, Remote netip.AddrPort
+	Interval      time.Duration // 0: no longer
+}
+
+// EventMoved reports that a peer behind a NAT, with which SAs live, has proved that it is
+// at another address or port now (RFC 3947, Section 6).
+type EventMoved struct {
+	Local    netip.AddrPort
+	From, To netip.AddrPort
+	PeerID   string // the identity that it has proved: another computer behind From stays there
+}
+
 // EventMainModeGone reports the end of a main mode.
 type EventMainModeGone struct {
 	Local, Remote netip.Addr
@@ -83,6 +98,8 @@ func (EventSAs) event()          {}
 func (EventDeleteSAs) event()    {}
 func (EventFailed) event()       {}
 func (EventMainModeGone) event() {}
+func (EventKeepAlive) event()    {}
+func (EventMoved) event()        {}
 
 // Cookies name an ISAKMP SA, RFC 2408, Section 2.5.3.
 type Cookies struct{ Initiator, Responder [8]byte }

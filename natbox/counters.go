@@ -90,6 +90,7 @@ const (
 	reassemblyTimeout
 	badICMP
 	noService
+	filtered
 	numReasons
 )
 
@@ -129,6 +130,7 @@ var reasonText = [numReasons]string{
 	reassemblyTimeout: "fragments are missing",
 	badICMP:           "malformed ICMP message",
 	noService:         "the router has no such service",
+	filtered:          "stopped by a filter",
 }
 
 func (r reason) String() string { return reasonText[r] }

@@ -37,6 +37,9 @@ type RouterConfig struct {
 	Interfaces []Interface
 	Routes     []Route // beside those to the prefixes of the interfaces
 	Settings   Settings
+
+	Filters   []Filter   // asked in this order, until one refuses
+	Observers []Observer // shown what crosses
 }
 
 // Interface joins a router to a segment, at most once each.
@@ -103,6 +106,8 @@ type Router struct {
 	errors     limiter
 	reassembly reassembler
 	counters   counters
+	filters    []Filter
+	observers  []Observer
 }
 
 // iface is the running twin of an Interface.
@@ -125,7 +130,7 @@ func NewRouter(w *sim.World, c RouterConfig) (*Router, error) {
 	}
 	r := &Router{
 		w: w, name: c.Name, settings: settings, ids: w.Rand(c.Name, "ip identification"),
-		errors: newLimiter(settings.ICMPRate, settings.ICMPBurst), counters: newCounters(),
+		errors: newLimiter(settings.ICMPRate, settings.ICMPBurst), counters: newCounters(), filters: c.Filters, observers: c.Observers,
 	}
 	if err := checkInterfaces(c.Interfaces); err != nil {
 		return fail(err)

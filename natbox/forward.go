@@ -40,7 +40,9 @@ func (i *iface) accept(p packet, o outgoing) {
 		return
 	}
 	if i.r.own(p.dst()) {
-		i.r.deliver(p)
+		if i.r.crosses(o, nil) {
+			i.r.deliver(p)
+		}
 		return
 	}
 	i.r.forward(o)
@@ -57,6 +59,9 @@ func (r *Router) forward(o outgoing) {
 	if o.hops() <= 1 {
 		r.drop(ttlExpired, o.datagram)
 		r.report(hopsExceeded, o.datagram)
+		return
+	}
+	if !r.crosses(o, rt.out) {
 		return
 	}
 	rt.out.output(rt.next(o.dst()), o)

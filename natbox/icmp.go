@@ -29,6 +29,7 @@ const (
 	codePort                = 3
 	codeFragmentationNeeded = 4
 	codeSourceRouteFailed   = 5
+	codeProhibited          = 13 // RFC 1812, Section 5.2.7.1
 
 	codeTransit    = 0
 	codeReassembly = 1
@@ -47,6 +48,7 @@ var icmpNames = map[[2]uint8]string{
 	{icmpUnreachable, codeProtocol}:            "protocol unreachable",
 	{icmpUnreachable, codePort}:                "port unreachable",
 	{icmpUnreachable, codeFragmentationNeeded}: "fragmentation needed",
+	{icmpUnreachable, codeProhibited}:          "administratively prohibited",
 	{icmpUnreachable, codeSourceRouteFailed}:   "source route failed",
 	{icmpTimeExceeded, codeTransit}:            "TTL expired",
 	{icmpTimeExceeded, codeReassembly}:         "reassembly time exceeded",

@@ -26,6 +26,7 @@ const (
 // Codes, RFC 4443, Section 3.
 const (
 	code6NoRoute     = 0
+	code6Prohibited  = 1
 	code6BeyondScope = 2
 	code6Address     = 3
 	code6Port        = 4
@@ -43,6 +44,7 @@ const ownHops = 64
 // icmp6Names are for comments in the capture.
 var icmp6Names = map[[2]uint8]string{
 	{icmp6Unreachable, code6NoRoute}:     "no route",
+	{icmp6Unreachable, code6Prohibited}:  "administratively prohibited",
 	{icmp6Unreachable, code6BeyondScope}: "beyond the scope of the source address",
 	{icmp6Unreachable, code6Address}:     "address unreachable",
 	{icmp6Unreachable, code6Port}:        "port unreachable",
@@ -59,6 +61,7 @@ type problem struct{ type4, code4, type6, code6 uint8 }
 var (
 	networkUnreachable = problem{icmpUnreachable, codeNet, icmp6Unreachable, code6NoRoute}
 	hostUnreachable    = problem{icmpUnreachable, codeHost, icmp6Unreachable, code6Address}
+	prohibited         = problem{icmpUnreachable, codeProhibited, icmp6Unreachable, code6Prohibited}
 	hopsExceeded       = problem{icmpTimeExceeded, codeTransit, icmp6TimeExceeded, code6Transit}
 	reassemblyExceeded = problem{icmpTimeExceeded, codeReassembly, icmp6TimeExceeded, code6Reassembly}
 )

@@ -51,7 +51,9 @@ func (i *iface) receiveIPv6(frame []byte, linkGroup bool) {
 	case linkGroup: // RFC 4443, Section 2.4(e.4)
 		r.drop(linkBroadcast, p)
 	case r.own(dst):
-		r.deliver6(p)
+		if r.crosses(outgoing{datagram: p, frame: frame, in: i}, nil) {
+			r.deliver6(p)
+		}
 	case dst.IsLinkLocalUnicast(): // RFC 4291, Section 2.5.6
 		r.drop(linkLocalScope, p)
 	case src.IsLinkLocalUnicast():

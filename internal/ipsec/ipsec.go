@@ -1,7 +1,7 @@
 // Package ipsec is the vocabulary that policy, key management and the data
 // plane share: selectors, policies, proposals and security association
 // parameters in the sense of RFC 4301. It has no behaviour beyond comparing
-// and printing, and imports nothing of the project.
+// and printing.
 package ipsec
 
 import (
@@ -9,6 +9,8 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"github.com/ipseclab/ipseclab/internal/natt"
 )
 
 // Direction is the side of the IPsec boundary that a packet or an SA serves.
@@ -316,4 +318,29 @@ type SAParams struct {
 	PeerSPI   uint32 // the SPI of the opposite direction, so that a pair can be found and shown
 	Inner     uint32 // in a bundle: the SPI of the SA whose packets this one protects; 0 when it is alone or the innermost
 	Initiator bool   // this side started the quick mode
+
+	// UDP is encapsulation of ESP in UDP, because a NAT is on the path. The zero value is none.
+	UDP Encapsulation
+
+	// OriginalSrc and OriginalDst are, of an SA in transport mode with UDP encapsulation, the
+	// addresses with which the sender computed the checksums of what it carries, as its NAT-OA
+	// payloads tell (RFC 3947, Section 5.2). Invalid: not told.
+	OriginalSrc, OriginalDst netip.Addr
+}
+
+// Encapsulation is that of ESP in UDP, RFC 3948: the ports, in the direction of travel.
+type Encapsulation struct {
+	Src, Dst uint16
+	NonIKE   bool // on port 500, behind the marker of draft-ietf-ipsec-udp-encaps-00 and -01
+}
+
+// On reports whether there is any.
+func (e Encapsulation) On() bool { return e.Dst != 0 }
+
+// Form is what tells ESP and IKE apart on these ports.
+func (e Encapsulation) Form() natt.Form {
+	if e.NonIKE {
+		return natt.NonIKE
+	}
+	return natt.NonESP
 }
