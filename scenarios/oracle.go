@@ -76,8 +76,15 @@ func newOracle(l *lab) *oracle {
 	}
 	l.log.Observe(o.agreements.event)
 	l.log.Observe(func(e trace.Event) {
-		if sa, ok := e.Body.(trace.SAAdded); ok && sa.Direction == ipsec.Outbound.String() {
-			o.spis[outboundSPI{e.Node, sa.Dst, sa.Protocol, sa.SPI}] = true
+		switch sa := e.Body.(type) {
+		case trace.SAAdded:
+			if sa.Direction == ipsec.Outbound.String() {
+				o.spis[outboundSPI{e.Node, sa.Dst, sa.Protocol, sa.SPI}] = true
+			}
+		case trace.SAMoved:
+			if to, err := netip.ParseAddrPort(sa.To); err == nil && sa.Direction == ipsec.Outbound.String() {
+				o.spis[outboundSPI{e.Node, to.Addr().String(), sa.Protocol, sa.SPI}] = true
+			}
 		}
 		o.event(e)
 	})
