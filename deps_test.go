@@ -22,7 +22,7 @@ cmd/ipseclab             -> reports, scenarios, hosts/policy
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
-scenarios/attack         -> sim, ike/payload, internal/ipv6
+scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
 hosts                    -> hosts/policy, hosts/dhcp, internal/pki, internal/scep, internal/http1, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
 hosts/policy             -> ike, internal/classifier, internal/pki, internal/profile
@@ -40,7 +40,7 @@ ike/payload              -> internal/ipsec
 esp                      -> esp/replay, internal/classifier, internal/recent, internal/suite, internal/trace
 
 # Evidence, read from files: reports know nothing of the engine.
-reports                  -> scenarios/spec, internal/result, internal/trace, internal/pcapng, internal/wireshark
+reports                  -> scenarios/spec, internal/result, internal/trace, internal/pcapng, internal/wireshark, internal/natt
 internal/wireshark       -> internal/trace
 
 # For tests alone: what the codec and a dissector say of a message, in one form.

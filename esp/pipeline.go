@@ -95,15 +95,19 @@ func (p *Pipeline) insert(s *sa) {
 		delete(p.reserved, spiKey{s.Protocol, s.SPI})
 	}
 	p.recorder.reset()
-	p.cfg.trace(trace.SAAdded{
+	event := trace.SAAdded{
 		Direction: s.Direction.String(), Protocol: s.Protocol.String(), SPI: s.SPI, PeerSPI: s.PeerSPI,
 		Src: s.Src.String(), Dst: s.Dst.String(), Mode: s.Mode.String(),
 		Cipher: s.Transform.Cipher, CipherKey: s.params().CipherKey,
 		Auth: s.Transform.Auth, AuthKey: s.params().AuthKey,
 		Selector: s.Selector.String(), Rule: s.Rule,
 		Seconds: int64(s.Lifetime.Duration / time.Second), Kilobytes: s.Lifetime.Kilobytes, Initiator: s.Initiator, Inner: s.Inner,
-		ESN: s.Transform.ESN,
-	})
+		ESN: s.Transform.ESN, SrcPort: s.UDP.Src, DstPort: s.UDP.Dst,
+	}
+	if s.OriginalSrc.IsValid() {
+		event.OriginalSrc, event.OriginalDst = s.OriginalSrc.String(), s.OriginalDst.String()
+	}
+	p.cfg.trace(event)
 }
 
 // remove takes a whole bundle out: what the policy demands of a packet cannot be

@@ -9,6 +9,7 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
+	"github.com/ipseclab/ipseclab/internal/natt"
 	"github.com/ipseclab/ipseclab/internal/pcapng"
 )
 
@@ -17,6 +18,7 @@ const (
 	classESP   = "ESP"
 	classAH    = "AH"
 	classIKE   = "IKE"
+	classAlive = "keep-alive" // of NAT traversal
 	classARP   = "ARP"
 	classND    = "ND" // neighbour discovery of IPv6
 	classClear = "clear"
@@ -185,13 +187,34 @@ func (d *decoded) transport(p gopacket.Packet, ip ipHeader) {
 	case layers.IPProtocolUDP:
 		src, dst := binary.BigEndian.Uint16(body), binary.BigEndian.Uint16(body[2:])
 		d.summary = fmt.Sprintf("udp %s, %d bytes of data", ends(src, dst), max(int(binary.BigEndian.Uint16(body[4:]))-8, 0))
-		if src == 500 || dst == 500 {
+		switch kind, rest := onPortOfIKE(src, dst, body[8:]); kind {
+		case natt.IKE:
 			d.class = classIKE
-			if s, ok := isakmpSummary(body[8:]); ok {
+			if s, ok := isakmpSummary(rest); ok {
 				d.summary = fmt.Sprintf("IKE %s, %s", ends(src, dst), s)
 			}
+		case natt.ESP:
+			d.class = classESP
+			if len(rest) >= 8 {
+				d.spi, d.sequence = binary.BigEndian.Uint32(rest), binary.BigEndian.Uint32(rest[4:])
+				d.summary = fmt.Sprintf("esp in udp %s, SPI %s, sequence %d, %d bytes", ends(src, dst), spi(d.spi), d.sequence, d.length)
+			}
+		case natt.KeepAlive:
+			d.class, d.summary = classAlive, "NAT keep-alive "+ends(src, dst)
 		}
 	}
+}
+
+// onPortOfIKE tells what shares the ports of IKE apart. No message of IKE begins with
+// eight zeros, so that on port 500 too ESP can be told.
+func onPortOfIKE(src, dst uint16, payload []byte) (natt.Kind, []byte) {
+	switch {
+	case src == natt.Port || dst == natt.Port:
+		return natt.Read(natt.NonESP, payload)
+	case src == 500 || dst == 500:
+		return natt.Read(natt.NonIKE, payload)
+	}
+	return natt.Nothing, nil
 }
 
 func arpSummary(a *layers.ARP) string {

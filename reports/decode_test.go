@@ -32,6 +32,12 @@ func TestDecode(t *testing.T) {
 	needed := packet(t, a, b, layers.IPProtocolICMPv4, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(3, 4), Seq: 1300}, gopacket.Payload(make([]byte, 28)))
 	isakmp := packet(t, a, b, layers.IPProtocolUDP, &layers.UDP{SrcPort: 500, DstPort: 500},
 		gopacket.Payload("initiateresponse\x05\x10\x02\x01\x00\x00\x00\x00\x00\x00\x00\x1c"))
+	udp4500 := func(data string) []byte {
+		return packet(t, a, b, layers.IPProtocolUDP, &layers.UDP{SrcPort: 1024, DstPort: 4500}, gopacket.Payload(data))
+	}
+	udp500 := func(data string) []byte {
+		return packet(t, a, b, layers.IPProtocolUDP, &layers.UDP{SrcPort: 500, DstPort: 500}, gopacket.Payload(data))
+	}
 	arp := []byte{0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 1, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2}
 	for _, c := range []struct {
 		name           string
@@ -46,6 +52,10 @@ func TestDecode(t *testing.T) {
 		{"first fragment of udp", ethernet(0, more(udp)), classClear, "udp 10.0.0.1:5 → 10.0.0.2:7, 5 bytes of data, fragment: 13 bytes at 0, more follow"},
 		{"fragmentation needed", ethernet(0, needed), classClear, "icmp 10.0.0.1 → 10.0.0.2, fragmentation needed, next MTU 1300"},
 		{"main mode", ethernet(0, isakmp), classIKE, "IKE 10.0.0.1:500 → 10.0.0.2:500, main mode, message id 0x00000000, 28 bytes, encrypted"},
+		{"main mode on port 4500", ethernet(0, udp4500("\x00\x00\x00\x00initiateresponse\x05\x10\x02\x01\x00\x00\x00\x00\x00\x00\x00\x1c")), classIKE, "IKE 10.0.0.1:1024 → 10.0.0.2:4500, main mode, message id 0x00000000, 28 bytes, encrypted"},
+		{"esp in udp", ethernet(0, udp4500("\x00\x00\x10\x01\x00\x00\x00\x09ciphertext......")), classESP, "esp in udp 10.0.0.1:1024 → 10.0.0.2:4500, SPI 0x00001001, sequence 9, 52 bytes"},
+		{"esp in udp on port 500", ethernet(0, udp500("\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x10\x01\x00\x00\x00\x09ciphertext......")), classESP, "esp in udp 10.0.0.1:500 → 10.0.0.2:500, SPI 0x00001001, sequence 9, 60 bytes"},
+		{"keep-alive", ethernet(0, udp4500("\xff")), classAlive, "NAT keep-alive 10.0.0.1:1024 → 10.0.0.2:4500"},
 		{"arp", ethernet(6, arp), classARP, "who has 10.0.0.2? tell 10.0.0.1"},
 		{"something else", ethernet(0x99, []byte{1, 2, 3}), classOther, "Ethernet type 0x0899, 17 bytes"},
 		{"nothing", nil, classOther, "0 bytes, cannot be decoded: Ethernet packet too small"},

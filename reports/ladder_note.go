@@ -33,7 +33,11 @@ func (b *builder) note(e trace.Event) (note, bool) {
 		n.kind, n.sa = noteSA, &m
 		n.text = "SA " + m.Direction + " " + spi(m.SPI)
 		n.same = "SA " + m.Direction
-		n.detail = lines(protection(m.Protocol, m.Mode, m.Cipher, m.Auth, numbers(m.ESN)), m.Selector, m.Rule)
+		n.detail = lines(protection(m.Protocol, m.Mode, m.Cipher, m.Auth, numbers(m.ESN)), inUDP(m.SrcPort, m.DstPort), m.Selector, m.Rule)
+	case trace.SAMoved:
+		n.kind, n.text = noteSA, "SA "+m.Direction+" "+spi(m.SPI)+" moved"
+		n.same = "moved " + m.Direction
+		n.detail = lines("peer from "+m.From+" to "+m.To, m.Protocol)
 	case trace.SARemoved:
 		n.kind = noteGone
 		n.text = "SA " + m.Direction + " " + spi(m.SPI) + " removed"
@@ -136,6 +140,14 @@ func numbers(esn bool) string {
 		return "64-bit numbers"
 	}
 	return ""
+}
+
+// inUDP names encapsulation by its ports, and nothing where there is none.
+func inUDP(src, dst uint16) string {
+	if dst == 0 {
+		return ""
+	}
+	return fmt.Sprintf("in UDP, port %d to %d", src, dst)
 }
 
 // lines joins the parts that are not empty.

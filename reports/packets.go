@@ -64,7 +64,7 @@ func readWire(ev *evidence) wire {
 	var w wire
 	names, owners := nodesByMAC(ev), nodesByAddress(ev)
 	inner := innerPackets(ev.events)
-	kind := classifier{map[uint32]string{}, map[fragmentKey]string{}}
+	kind := classifier{map[uint32]string{}, map[fragmentKey]string{}, map[fragmentKey]string{}}
 	violations := map[int]string{}
 	attackers := map[int]string{} // who sent a frame in another's name
 	for _, e := range ev.events {
@@ -76,9 +76,10 @@ func readWire(ev *evidence) wire {
 		}
 	}
 	w.table.Total = len(ev.packets)
-	w.table.Counts = []classCount{{Class: classESP}, {Class: classAH}, {Class: classIKE}, {Class: classClear}, {Class: classARP}, {Class: classND}, {Class: classOther}}
+	w.table.Counts = []classCount{{Class: classESP}, {Class: classAH}, {Class: classIKE}, {Class: classAlive}, {Class: classClear}, {Class: classARP}, {Class: classND}, {Class: classOther}}
 	for i, p := range ev.packets {
 		d := decodeFrame(p.Data, p.Link)
+		kind.fragments(&d)
 		sender := names[d.mac]
 		if p.Link == pcapng.LinkRaw { // no MAC address: the interface is called node:segment
 			sender, _, _ = strings.Cut(p.Interface, ":")
@@ -128,11 +129,27 @@ func readWire(ev *evidence) wire {
 type classifier struct {
 	sa       map[uint32]string
 	fragment map[fragmentKey]string
+	udp      map[fragmentKey]string // classes of datagrams in fragments that only the UDP header tells
 }
 
 type fragmentKey struct {
 	src, dst string
 	id       uint32
+}
+
+// fragments gives a later fragment of UDP the class of the first.
+func (c *classifier) fragments(d *decoded) {
+	key := fragmentKey{d.src, d.dst, d.id}
+	switch {
+	case d.proto != "udp":
+	case d.later && c.udp[key] != "":
+		d.class = c.udp[key]
+	case d.later:
+	case d.class != classClear:
+		c.udp[key] = d.class
+	default:
+		delete(c.udp, key)
+	}
 }
 
 // frame is the data traffic that a frame is; false for IKE, address resolution and copies that a router forwards.

@@ -27,7 +27,7 @@ func TestFramesWithoutInnerPacketAreOfTheirSAsKind(t *testing.T) {
 }
 
 func TestLaterFragmentsAreOfTheFirstsKind(t *testing.T) {
-	c := classifier{map[uint32]string{}, map[fragmentKey]string{}}
+	c := classifier{map[uint32]string{}, map[fragmentKey]string{}, map[fragmentKey]string{}}
 	inner := trace.Inner{Data: trace.Hex("\x45\x00\x00\x14\x00\x00\x00\x00\x40\x11\x00\x00\x0a\x00\x00\x01\x0a\x00\x00\x02")}
 	first := decoded{class: classESP, src: "10.0.0.1", dst: "10.0.0.2", id: 7, spi: 0x100}
 	later := decoded{class: classESP, src: "10.0.0.1", dst: "10.0.0.2", id: 7, later: true}
@@ -41,6 +41,23 @@ func TestLaterFragmentsAreOfTheFirstsKind(t *testing.T) {
 		f, ok := c.frame(s.d, inner, s.found, true)
 		require.True(t, ok)
 		require.Equal(t, s.want, f.class)
+	}
+}
+
+// What is in UDP only the first fragment tells; another datagram may have its number afterwards.
+func TestLaterFragmentsOfUDP(t *testing.T) {
+	c := classifier{map[uint32]string{}, map[fragmentKey]string{}, map[fragmentKey]string{}}
+	for _, s := range []struct {
+		class, proto string
+		later        bool
+		want         string
+	}{
+		{classESP, "udp", false, classESP}, {classClear, "udp", true, classESP}, {classClear, "tcp", true, classClear},
+		{classClear, "udp", false, classClear}, {classClear, "udp", true, classClear},
+	} {
+		d := decoded{class: s.class, proto: s.proto, src: "10.0.0.1", dst: "10.0.0.2", id: 7, later: s.later}
+		c.fragments(&d)
+		require.Equal(t, s.want, d.class)
 	}
 }
 

@@ -53,6 +53,9 @@ func pairSAs(list []result.SA) saTable {
 	for _, sa := range list {
 		inbound := sa.Direction == "inbound"
 		k := key{sa.Protocol, sa.SPI, sa.Dst, inbound}
+		if sa.DstPort != 0 {
+			k.dst = "" // a NAT is on the path, and the ends call each other by other addresses
+		}
 		i, ok := open[k]
 		if ok {
 			delete(open, k)
@@ -86,7 +89,7 @@ func pairSAs(list []result.SA) saTable {
 func newSARow(sa result.SA) saRow {
 	return saRow{
 		SPI: spi(sa.SPI), Protocol: sa.Protocol, Src: sa.Src, Dst: sa.Dst, Mode: sa.Mode,
-		Suite: strings.Join(nonEmpty([]string{sa.Cipher, sa.Auth, numbers(sa.ESN)}), " "), Selector: sa.Selector, Lifetime: lifetime(sa),
+		Suite: strings.Join(nonEmpty([]string{sa.Cipher, sa.Auth, numbers(sa.ESN), inUDP(sa.SrcPort, sa.DstPort)}), " "), Selector: sa.Selector, Lifetime: lifetime(sa),
 	}
 }
 

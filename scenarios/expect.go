@@ -160,7 +160,7 @@ func (o *observer) tally(begin, end window, a, b party, proto uint8, port uint16
 	t := tally{seen: map[string]int{}}
 	for i := range o.seen[begin.frames:end.frames] {
 		s := &o.seen[begin.frames+i]
-		if !s.between(a, b) || s.isIKE() || s.attacker {
+		if !s.between(a, b) || s.keying() || s.attacker {
 			continue
 		}
 		if !s.protected() {

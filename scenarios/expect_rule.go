@@ -95,6 +95,6 @@ func (l *lab) verdict(begin, end window, node string, d ipsec.Direction, r reque
 func (o *observer) arrived(begin, end window, r request, to party) bool {
 	return slices.ContainsFunc(o.seen[begin.frames:end.frames], func(s sighting) bool {
 		there := s.dst == r.to.Addr() || s.protected() && to.has(s.dst) // perhaps the end of a tunnel
-		return there && !s.lost && !s.isIKE() && slices.Contains(r.from, s.src) && to.segments[s.segment]
+		return there && !s.lost && !s.keying() && slices.Contains(r.from, s.src) && to.segments[s.segment]
 	})
 }

@@ -24,14 +24,18 @@ func (j *judgement) sa(want *spec.SA) {
 		return
 	}
 	protocol := t.newest.protection()
-	out, in, ok := j.sameSA(strings.ToUpper(strings.TrimSuffix(protocol, "+"+spec.WireESP)), t.newest.spi, from, to)
+	outer := ipsec.ESP
+	if t.newest.proto == ipsec.ProtoAH {
+		outer = ipsec.AH
+	}
+	out, in, ok := j.sameSA(outer.String(), t.newest.spi, from, to)
 	if !ok {
 		return
 	}
 	a, b := out.SAAdded, in.SAAdded
 	var esp, ah trace.SAAdded
 	switch protocol {
-	case spec.WireESP:
+	case spec.WireESP, spec.WireUDP:
 		esp = a
 	case spec.WireAH:
 		ah = a

@@ -2,9 +2,11 @@ package scenarios
 
 import (
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
 
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -66,8 +68,12 @@ func (l *lab) sas() []result.SA {
 			all = append(all, result.SA{
 				Node: e.Node, Direction: b.Direction, Protocol: b.Protocol, SPI: b.SPI, PeerSPI: b.PeerSPI,
 				Src: b.Src, Dst: b.Dst, Mode: b.Mode, Cipher: b.Cipher, Auth: b.Auth, ESN: b.ESN, Selector: b.Selector, Rule: b.Rule,
-				Seconds: b.Seconds, Kilobytes: b.Kilobytes, Initiator: b.Initiator, Added: e.At,
+				Seconds: b.Seconds, Kilobytes: b.Kilobytes, Initiator: b.Initiator, Added: e.At, SrcPort: b.SrcPort, DstPort: b.DstPort,
 			})
+		case trace.SAMoved:
+			if i, ok := at[key{e.Node, b.Direction, b.Protocol, b.SPI}]; ok {
+				moved(&all[i], b)
+			}
 		case trace.SARemoved:
 			if i, ok := at[key{e.Node, b.Direction, b.Protocol, b.SPI}]; ok {
 				removed := e.At
@@ -83,6 +89,19 @@ func (l *lab) sas() []result.SA {
 		}
 	}
 	return all
+}
+
+// moved gives an SA the peer's new end.
+func moved(sa *result.SA, m trace.SAMoved) {
+	to, err := netip.ParseAddrPort(m.To)
+	if err != nil {
+		return
+	}
+	if m.Direction == ipsec.Outbound.String() {
+		sa.Dst, sa.DstPort = to.Addr().String(), to.Port()
+	} else {
+		sa.Src, sa.SrcPort = to.Addr().String(), to.Port()
+	}
 }
 
 func (l *lab) drawnSegments() (drawn []result.Segment) {

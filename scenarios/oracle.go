@@ -8,6 +8,7 @@ import (
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/natt"
 	"github.com/ipseclab/ipseclab/internal/recent"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
@@ -21,7 +22,7 @@ import (
 // every filter, both ways if mirrored, tried one by one. Which policy a host has
 // it knows from the lab that assigned it, not from the host.
 //
-// A frame that calls itself ESP or AH is believed only if its SPI is one that key
+// A frame that calls itself ESP or AH, or ESP in UDP, is believed only if its SPI is one that key
 // management has given this host for this destination, or, as a fragment, if the
 // first one of its datagram was. What else the host's policy cannot be asked about,
 // because it cannot be read, is a violation: any EtherType but IPv4, IPv6 and ARP,
@@ -75,8 +76,15 @@ func newOracle(l *lab) *oracle {
 	}
 	l.log.Observe(o.agreements.event)
 	l.log.Observe(func(e trace.Event) {
-		if sa, ok := e.Body.(trace.SAAdded); ok && sa.Direction == ipsec.Outbound.String() {
-			o.spis[outboundSPI{e.Node, sa.Dst, sa.Protocol, sa.SPI}] = true
+		switch sa := e.Body.(type) {
+		case trace.SAAdded:
+			if sa.Direction == ipsec.Outbound.String() {
+				o.spis[outboundSPI{e.Node, sa.Dst, sa.Protocol, sa.SPI}] = true
+			}
+		case trace.SAMoved:
+			if to, err := netip.ParseAddrPort(sa.To); err == nil && sa.Direction == ipsec.Outbound.String() {
+				o.spis[outboundSPI{e.Node, to.Addr().String(), sa.Protocol, sa.SPI}] = true
+			}
 		}
 		o.event(e)
 	})
@@ -95,6 +103,9 @@ func (o *oracle) frame(f sim.Frame) {
 	p, ok := o.decoder.decode(f)
 	if ok && o.sealed(f.Node, p) {
 		return
+	}
+	if p.encapsulated() && p.flow.SrcPort != natt.Port && p.flow.SrcPort != isakmpPort {
+		p.udp = natt.Nothing // an application's datagram that happens to go to a port of IKE
 	}
 	duties := o.terms[f.Node].at(f.At)
 	if ok && p.protected() && !slices.ContainsFunc(duties, duty.demanding) {
@@ -213,7 +224,7 @@ func (d duty) judge(s *sender, f ipsec.Flow) ruling {
 	case d.policy == nil && d.persistent == nil:
 		return ruling{free: true}
 	case isakmp(f):
-		return ruling{}
+		return ruling{} // ESP in UDP is judged by its SPI before
 	case s.exempt(f):
 		return ruling{exempt: true}
 	}

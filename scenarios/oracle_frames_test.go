@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"encoding/binary"
 	"net"
 	"testing"
 
@@ -44,6 +45,11 @@ func TestWireOracleJudgesFrames(t *testing.T) {
 		}
 	}
 	const mine = "10.2.0.20"
+	udp := func(src, dst uint16, data ...byte) []byte {
+		head := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, src), dst)
+		head = binary.BigEndian.AppendUint16(head, uint16(8+len(data)))
+		return frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolUDP, 0, false), gopacket.Payload(append(append(head, 0, 0), data...)))
+	}
 	for _, dst := range []string{"10.2.0.10", "2001:db8::10"} {
 		l.oracle.spis[outboundSPI{"sql", dst, ipsec.ESP.String(), 0x01020304}] = true
 	}
@@ -55,6 +61,13 @@ func TestWireOracleJudgesFrames(t *testing.T) {
 	}{
 		{"ARP", frame(layers.EthernetTypeARP, gopacket.Payload(make([]byte, 28))), ""},
 		{"IKE", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolUDP, 0, false), gopacket.Payload{1, 0xf4, 1, 0xf4, 0, 8, 0, 0}), ""},
+		{"IKE behind the marker", udp(4500, 4500, 0, 0, 0, 0, 1, 2, 3, 4), ""},
+		{"a keep-alive", udp(4500, 4500, 0xff), ""},
+		{"ESP in UDP under an SA", udp(4500, 1024, 1, 2, 3, 4, 0, 0, 0, 1), ""},
+		{"the same behind the older marker", udp(500, 500, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 0, 0, 0, 1), ""},
+		{"clear data that call themselves ESP in UDP", udp(4500, 4500, 'c', 'l', 'e', 'a', 'r', '!', '!', '!'), "no SA of the host has the SPI 0x636c6561"},
+		{"on the older port", udp(500, 500, 0, 0, 0, 0, 0, 0, 0, 0, 9, 9, 9, 9, 0, 0, 0, 1), "no SA of the host has the SPI 0x09090909"},
+		{"an application's datagram to that port", udp(1433, 4500, 'd', 'a', 't', 'a'), "its action is block"},
 		{"the application's answer in the clear", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolTCP, 0, false), answer), "its action is negotiate"},
 		{"what the policy blocks", frame(layers.EthernetTypeIPv4, ip(mine, layers.IPProtocolICMPv4, 0, false), gopacket.Payload{8, 0, 0, 0}), "its action is block"},
 		{"another's source address", frame(layers.EthernetTypeIPv4, ip("10.2.0.99", layers.IPProtocolICMPv4, 0, false), gopacket.Payload{8, 0, 0, 0}), "its action is block"},

@@ -10,6 +10,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/natt"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
@@ -125,7 +126,7 @@ func (s *silences) frame(f sim.Frame) {
 	}
 	arrives := f.At + s.lab.spec.Network.Segments[f.Segment].Delay()
 	switch {
-	case p.flow.Proto == ipsec.ProtoUDP && p.flow.DstPort == 500:
+	case p.udp == natt.IKE:
 		if pair.heard == 0 {
 			pair.heard = arrives
 		}
@@ -192,7 +193,7 @@ func (l *lab) nextHops(host string) []netip.Addr {
 // no cookie of a responder (RFC 2408, Section 3.1).
 func opensMainMode(p decoded) (cookie [8]byte, ok bool) {
 	const header, mainMode = 28, 2
-	if p.flow.Proto != ipsec.ProtoUDP || p.flow.DstPort != 500 || len(p.payload) < header ||
+	if p.udp != natt.IKE || len(p.payload) < header ||
 		[8]byte(p.payload[8:16]) != [8]byte{} || p.payload[18] != mainMode {
 		return cookie, false
 	}

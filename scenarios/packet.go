@@ -7,6 +7,7 @@ import (
 	"github.com/google/gopacket/layers"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/natt"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -26,8 +27,9 @@ type decoded struct {
 	spi      uint32 // of the outer of AH and ESP
 	esp      bool   // ESP stands behind AH
 	espSPI   uint32
-	length   int    // of the IP packet
-	payload  []byte // of UDP
+	length   int       // of the IP packet
+	payload  []byte    // of UDP, without the marker of a port of IKE
+	udp      natt.Kind // what it is, on a port of IKE
 	tcpFlags uint8
 	resolves bool // neighbour discovery
 }
@@ -135,6 +137,7 @@ func (p *decoded) upper(body []byte) {
 		}
 		if len(body) >= 8 && layers.IPProtocol(p.flow.Proto) == layers.IPProtocolUDP {
 			p.payload = body[8:]
+			p.onPortOfIKE()
 		}
 		if len(body) > 13 && layers.IPProtocol(p.flow.Proto) == layers.IPProtocolTCP {
 			p.tcpFlags = body[13] // RFC 793, Section 3.1
@@ -191,9 +194,29 @@ func (d *packetDecoder) soughtIn(f sim.Frame) (addr netip.Addr, ok bool) {
 	return addr, false
 }
 
+// onPortOfIKE tells IKE, ESP and keep-alives apart, which share its ports. No message of
+// IKE begins with eight zeros, so that on port 500 too all of them can be told.
+func (p *decoded) onPortOfIKE() {
+	switch {
+	case p.flow.SrcPort == natt.Port || p.flow.DstPort == natt.Port:
+		p.udp, p.payload = natt.Read(natt.NonESP, p.payload)
+	case p.flow.SrcPort == isakmpPort || p.flow.DstPort == isakmpPort:
+		p.udp, p.payload = natt.Read(natt.NonIKE, p.payload)
+	}
+	if p.udp == natt.ESP && len(p.payload) >= 4 {
+		p.spi = uint32(be16(p.payload))<<16 | uint32(be16(p.payload[2:]))
+	}
+}
+
+// isakmpPort is UDP port 500, RFC 2408, Section 2.5.1.
+const isakmpPort = 500
+
+// encapsulated reports ESP in UDP.
+func (p decoded) encapsulated() bool { return p.udp == natt.ESP }
+
 // protected reports whether the packet calls itself ESP or AH.
 func (p decoded) protected() bool {
-	return p.flow.Proto == ipsec.ProtoESP || p.flow.Proto == ipsec.ProtoAH
+	return p.flow.Proto == ipsec.ProtoESP || p.flow.Proto == ipsec.ProtoAH || p.encapsulated()
 }
 
 func be16(b []byte) uint16 { return uint16(b[0])<<8 | uint16(b[1]) }

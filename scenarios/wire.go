@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/natt"
 	"github.com/ipseclab/ipseclab/internal/recent"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
@@ -26,8 +27,9 @@ type observer struct {
 
 // head is what only the first fragment of a datagram shows.
 type head struct {
-	src, dst uint16 // ports
-	esp      bool   // behind AH
+	src, dst uint16    // ports
+	esp      bool      // behind AH
+	udp      natt.Kind // on a port of IKE
 }
 
 // sighting is one frame with an IP packet on one segment.
@@ -37,17 +39,18 @@ type sighting struct {
 	segment, node    string
 	src, dst         netip.Addr
 	proto            uint8
-	srcPort, dstPort uint16 // of the datagram; 0 in a fragment whose first one was not seen
-	fragment         bool   // a part of a datagram
-	first            bool   // the whole datagram, or its first fragment
-	length           int    // of the IP packet, in bytes
-	spi              uint32 // of the outer of AH and ESP, in the first fragment
-	esp              bool   // ESP stands behind AH
-	espSPI           uint32 // then, in the first fragment
+	srcPort, dstPort uint16    // of the datagram; 0 in a fragment whose first one was not seen
+	fragment         bool      // a part of a datagram
+	first            bool      // the whole datagram, or its first fragment
+	length           int       // of the IP packet, in bytes
+	spi              uint32    // of the outer of AH and ESP, in the first fragment
+	esp              bool      // ESP stands behind AH
+	espSPI           uint32    // then, in the first fragment
+	udp              natt.Kind // what a UDP datagram on a port of IKE is
 	lost             bool
 	attacker         bool   // an attacker sent it, whatever addresses it has: it is no traffic of theirs
 	readable         bool   // an application's data stand in it
-	payload          uint64 // of a UDP datagram to or from port 500, or its first fragment: equal payloads, equal sums
+	payload          uint64 // of a message of IKE, or its first fragment: equal messages, equal sums
 }
 
 // newObserver makes an observer for a scenario. It reads the applications' data
@@ -71,15 +74,15 @@ func (o *observer) frame(f sim.Frame) {
 	s := sighting{
 		at: f.At, number: f.Number, segment: f.Segment, node: f.Node, lost: f.Lost != "", attacker: o.attacker(f.Node),
 		src: p.flow.Src, dst: p.flow.Dst, proto: p.flow.Proto, srcPort: p.flow.SrcPort, dstPort: p.flow.DstPort,
-		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi, esp: p.esp, espSPI: p.espSPI, length: p.length,
+		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi, esp: p.esp, espSPI: p.espSPI, udp: p.udp, length: p.length,
 		readable: o.reads && hosts.ShowsTestData(f.Data),
 	}
 	switch {
 	case p.flow.Fragment:
 		known, _ := o.heads.Get(p.key())
-		s.srcPort, s.dstPort, s.esp = known.src, known.dst, known.esp
+		s.srcPort, s.dstPort, s.esp, s.udp = known.src, known.dst, known.esp, known.udp
 	case p.fragment:
-		o.heads.Put(p.key(), head{s.srcPort, s.dstPort, s.esp})
+		o.heads.Put(p.key(), head{s.srcPort, s.dstPort, s.esp, s.udp})
 	}
 	if s.isIKE() && s.first {
 		sum := fnv.New64a()
@@ -89,18 +92,23 @@ func (o *observer) frame(f sim.Frame) {
 	o.seen = append(o.seen, s)
 }
 
-// isIKE reports UDP from or to port 500.
-func (s *sighting) isIKE() bool {
-	return s.proto == ipsec.ProtoUDP && (s.srcPort == 500 || s.dstPort == 500)
-}
+// isIKE reports a message of IKE.
+func (s *sighting) isIKE() bool { return s.udp == natt.IKE }
 
-func (s *sighting) protected() bool { return s.proto == ipsec.ProtoESP || s.proto == ipsec.ProtoAH }
+// keying reports what serves key management: IKE, and keep-alives of NAT traversal.
+func (s *sighting) keying() bool { return s.udp != natt.Nothing && s.udp != natt.ESP }
+
+func (s *sighting) protected() bool {
+	return s.proto == ipsec.ProtoESP || s.proto == ipsec.ProtoAH || s.udp == natt.ESP
+}
 
 // protection is the word of a scenario for what the frame shows.
 func (s *sighting) protection() string {
 	switch {
 	case s.proto == ipsec.ProtoESP:
 		return spec.WireESP
+	case s.udp == natt.ESP:
+		return spec.WireUDP
 	case s.proto == ipsec.ProtoAH && s.esp:
 		return spec.WireBoth
 	case s.proto == ipsec.ProtoAH:

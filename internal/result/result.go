@@ -104,7 +104,9 @@ type SA struct {
 	Mode      string         `json:"mode"`
 	Cipher    string         `json:"cipher,omitempty"`
 	Auth      string         `json:"auth,omitempty"`
-	ESN       bool           `json:"esn,omitempty"` // extended sequence numbers
+	ESN       bool           `json:"esn,omitempty"`      // extended sequence numbers
+	SrcPort   uint16         `json:"src_port,omitempty"` // of ESP in UDP, at the end
+	DstPort   uint16         `json:"dst_port,omitempty"`
 	Selector  string         `json:"selector"`
 	Rule      string         `json:"rule"`
 	Seconds   int64          `json:"seconds,omitempty"`

@@ -16,6 +16,7 @@ func init() {
 	register[Negotiation]()
 	register[IKEKeys]()
 	register[SAAdded]()
+	register[SAMoved]()
 	register[SARemoved]()
 	register[SoftSAAdded]()
 	register[SoftSARemoved]()
@@ -158,6 +159,22 @@ type SAAdded struct {
 	Initiator bool   `json:"initiator"`
 	Inner     uint32 `json:"inner,omitempty"` // in a bundle: the SPI of the SA that this one is around
 	ESN       bool   `json:"esn,omitempty"`   // extended sequence numbers
+
+	// With ESP in UDP: the ports, and the addresses with which the sender computed
+	// checksums, if the peer told (NAT-OA of RFC 3947).
+	SrcPort     uint16 `json:"src_port,omitempty"`
+	DstPort     uint16 `json:"dst_port,omitempty"`
+	OriginalSrc string `json:"original_src,omitempty"`
+	OriginalDst string `json:"original_dst,omitempty"`
+}
+
+// SAMoved is an SA whose peer, behind a NAT, has proved that it is at another address or port now.
+type SAMoved struct {
+	Direction string `json:"direction"`
+	Protocol  string `json:"protocol"`
+	SPI       uint32 `json:"spi"`
+	From      string `json:"from"` // the peer's address and port until now
+	To        string `json:"to"`
 }
 
 // SARemoved is an IPsec SA leaving the SAD, with what it carried.
@@ -334,6 +351,7 @@ func (IKEMessage) Kind() string        { return "ike.message" }
 func (Negotiation) Kind() string       { return "ike.negotiation" }
 func (IKEKeys) Kind() string           { return "ike.keys" }
 func (SAAdded) Kind() string           { return "sa.added" }
+func (SAMoved) Kind() string           { return "sa.moved" }
 func (SARemoved) Kind() string         { return "sa.removed" }
 func (SoftSAAdded) Kind() string       { return "sa.soft.added" }
 func (SoftSARemoved) Kind() string     { return "sa.soft.removed" }

@@ -117,8 +117,12 @@ func (p *profile) addESP(b trace.SAAdded) {
 	if strings.Contains(b.Src, ":") {
 		family = "IPv6"
 	}
+	src, dst := b.Src, b.Dst
+	if b.DstPort != 0 { // a NAT is on the path: on each side of it the packets have other addresses
+		src, dst = "*", "*"
+	}
 	p.esp.add(strings.Join([]string{
-		quote(family), quote(b.Src), quote(b.Dst), quote(fmt.Sprintf("0x%08x", b.SPI)),
+		quote(family), quote(src), quote(dst), quote(fmt.Sprintf("0x%08x", b.SPI)),
 		quote(cipher), quote(key(b.CipherKey)), quote(auth), quote(key(b.AuthKey)),
 	}, ","))
 }

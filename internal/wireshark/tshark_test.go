@@ -225,6 +225,25 @@ func TestTsharkDecryptsFragmentsOfOneDatagram(t *testing.T) {
 	require.True(t, strings.HasSuffix(last[1], hex.EncodeToString(data)), "the whole datagram is decrypted")
 }
 
+// ESP in UDP is decrypted on both sides of a NAT, on whatever ports it has there.
+func TestTsharkDecryptsESPInUDP(t *testing.T) {
+	key, authKey := keyBytes(0x10, 24), keyBytes(0x60, 20)
+	data := payload("behind a NAT", 40)
+	p := esp(t, 0x2000, "3des-cbc", key, "hmac-sha1-96", authKey, 17, udp(1025, 9999, data))
+	a := added(0x2000, "3des-cbc", key, "hmac-sha1-96", authKey)
+	body := a.Body.(trace.SAAdded)
+	body.SrcPort, body.DstPort = 4500, 4500
+	a.Body = body
+	for _, line := range tshark(t, []trace.Event{a}, [][]byte{
+		frame(left, right, 17, 7, 0, false, udp(4500, 4500, p)),
+		frame("198.51.100.1", right, 17, 8, 0, false, udp(1024, 4500, p)),
+	}, "esp.icv_good", "data.data") {
+		f := strings.Split(line, "|")
+		require.Equal(t, []string{"1"}, truth(f[:1]))
+		require.Equal(t, hex.EncodeToString(data), f[1])
+	}
+}
+
 func TestTsharkDecryptsMainMode(t *testing.T) {
 	modes := []mainMode{
 		{cookieI: keyBytes(0xa0, 8), cookieR: keyBytes(0xb0, 8), cipherID: 5, hashID: 2, // 3DES-CBC, SHA

@@ -1,7 +1,6 @@
 package attack
 
 import (
-	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -68,7 +67,7 @@ var fields = map[string]func(view, []byte) (place, bool){
 	"ike.message-id":       inIKE(20, 4),
 	"ike.length":           inIKE(24, 4),
 	"ike.payload": func(v view, f []byte) (place, bool) {
-		return bytesAt(v.data+28, v.transportEnd-v.data-28), v.isIKE(f) && v.transportEnd > v.data+28
+		return bytesAt(v.message+28, v.transportEnd-v.message-28), v.message != 0 && v.transportEnd > v.message+28
 	},
 }
 
@@ -117,14 +116,8 @@ func inAH(at, n int) func(view, []byte) (place, bool) {
 
 func inIKE(at, n int) func(view, []byte) (place, bool) {
 	return func(v view, f []byte) (place, bool) {
-		return bytesAt(v.data+at, n), v.isIKE(f) && v.transportEnd-v.data >= at+n
+		return bytesAt(v.message+at, n), v.message != 0 && v.transportEnd-v.message >= at+n
 	}
-}
-
-// isIKE reports a message from or to UDP port 500 in the clear.
-func (v view) isIKE(f []byte) bool {
-	return v.proto == ipsec.ProtoUDP && v.transport != 0 && v.esp == 0 && v.ah == 0 &&
-		(binary.BigEndian.Uint16(f[v.transport:]) == 500 || binary.BigEndian.Uint16(f[v.transport+2:]) == 500)
 }
 
 func espPayload(v view, _ []byte) (place, bool) {
@@ -135,7 +128,7 @@ func espPayload(v view, _ []byte) (place, bool) {
 // encryption makes of it: everything behind the header of ESP and room for an IV,
 // but the last bytes, which may be the ICV.
 func anyPayload(v view, f []byte) (place, bool) {
-	if v.transport != 0 {
+	if v.transport != 0 && !v.encapsulated {
 		return bytesAt(v.data, v.transportEnd-v.data), v.transportEnd > v.data
 	}
 	const iv, tail = 16, 32

@@ -159,6 +159,13 @@ func differing(a, b []byte) (n int) {
 func TestFieldsAreWhereTheStandardsSay(t *testing.T) {
 	ah := frame(t, Packet{Protocol: 51, Data: append([]byte{17, 4, 0, 0, 0, 0, 0x12, 0x34, 0, 0, 0, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12},
 		frame(t, samples["udp"])[34:]...)})
+	on := func(port uint16, marker int, p Packet) []byte {
+		p.UDP = &UDP{SrcPort: port, DstPort: port}
+		p.Data = append(make([]byte, marker), p.Data...)
+		return frame(t, p)
+	}
+	esp := Packet{Data: append([]byte{0, 0, 0x12, 0x34, 0, 0, 0, 1}, bytes.Repeat([]byte{7}, 72)...)}
+	ike := Packet{Data: frame(t, samples["ike"])[42:]}
 	for _, tc := range []struct {
 		field string
 		frame []byte
@@ -176,6 +183,9 @@ func TestFieldsAreWhereTheStandardsSay(t *testing.T) {
 		{"ah.next-header", ah, 34 * 8, 8}, {"ah.length", ah, 35 * 8, 8}, {"ah.spi", ah, 38 * 8, 32}, {"ah.sequence", ah, 42 * 8, 32}, {"icv", ah, 46 * 8, 96},
 		{"payload", ah, (34 + 24 + 8) * 8, 9 * 8},
 		{"ike.cookie-responder", frame(t, samples["ike"]), 50 * 8, 64}, {"ike.exchange", frame(t, samples["ike"]), 60 * 8, 8},
+		{"esp.spi", on(4500, 0, esp), 42 * 8, 32}, {"esp.sequence", on(4500, 0, esp), 46 * 8, 32}, {"payload", on(4500, 0, esp), (42 + 8 + 16) * 8, (80 - 8 - 16 - 32) * 8},
+		{"udp.source-port", on(4500, 0, esp), 34 * 8, 16}, {"icv", on(4500, 0, esp), (42 + 80 - 12) * 8, 96},
+		{"esp.spi", on(500, 8, esp), 50 * 8, 32}, {"ike.exchange", on(4500, 4, ike), 64 * 8, 8},
 		{"ike.message-id", frame(t, samples["ike"]), 62 * 8, 32}, {"ike.payload", frame(t, samples["ike"]), 70 * 8, 32 * 8},
 	} {
 		f := tc.frame

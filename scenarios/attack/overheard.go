@@ -69,8 +69,8 @@ func (o *overheard) note(m sim.Medium, f []byte) {
 			next++
 		}
 		o.tcp.put(key, segment{next, binary.BigEndian.Uint32(t[8:])})
-	case v.isIKE(f) && v.transportEnd-v.data >= 28:
-		m := f[v.data:v.transportEnd]
+	case v.message != 0 && v.transportEnd-v.message >= 28:
+		m := f[v.message:v.transportEnd]
 		o.ike.put(pairOf(src, dst), cookies(m[:16]))
 		if h, err := payload.ParseHeader(m); err == nil && h.Exchange == payload.MainMode && h.CookieR == [8]byte{} {
 			o.main.put(dst, bytes.Clone(m))

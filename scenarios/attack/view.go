@@ -7,6 +7,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/ipv6"
+	"github.com/ipseclab/ipseclab/internal/natt"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -31,6 +32,9 @@ type view struct {
 	transportEnd   int
 	checksum, data int // its checksum; where its data begin
 	hidden         bool
+
+	message      int  // a message of IKE, behind its marker if it has one
+	encapsulated bool // ESP in UDP: the transport header is the one in front of it
 }
 
 // read looks at a frame; false for one that is no IP packet.
@@ -60,9 +64,34 @@ func read(m sim.Medium, f []byte) (v view, ok bool) {
 		v.throughESP(f)
 	default:
 		v.inner(f, proto, at, v.end)
+		v.portOfIKE(f)
 	}
 	return v, true
 }
+
+// portOfIKE tells what is on a port of IKE. No message of IKE begins with eight zeros,
+// so that on port 500 too ESP can be told.
+func (v *view) portOfIKE(f []byte) {
+	if v.proto != ipsec.ProtoUDP || v.transport == 0 || v.ah != 0 {
+		return
+	}
+	form := natt.NonIKE
+	switch src, dst := binary.BigEndian.Uint16(f[v.transport:]), binary.BigEndian.Uint16(f[v.transport+2:]); {
+	case src == natt.Port || dst == natt.Port:
+		form = natt.NonESP
+	case src != isakmpPort && dst != isakmpPort:
+		return
+	}
+	switch kind, rest := natt.Read(form, f[v.data:v.transportEnd]); {
+	case kind == natt.IKE:
+		v.message = v.transportEnd - len(rest)
+	case kind == natt.ESP && len(rest) >= 8:
+		v.esp, v.encapsulated, v.hidden = v.transportEnd-len(rest), true, true
+	}
+}
+
+// isakmpPort is UDP port 500, RFC 2408, Section 2.5.1.
+const isakmpPort = 500
 
 // read4 reads the header of IPv4, RFC 791, Section 3.1.
 func (v *view) read4(b []byte) bool {
@@ -176,7 +205,7 @@ func (v *view) ends(f []byte) (src, dst netip.Addr) {
 func (v *view) flow(f []byte) ipsec.Flow {
 	flow := ipsec.Flow{Proto: f[v.number], Fragment: v.fragment}
 	flow.Src, flow.Dst = v.ends(f)
-	if v.transport != 0 && v.esp == 0 && v.ah == 0 && ipsec.HasPorts(v.proto) {
+	if v.transport != 0 && (v.esp == 0 || v.encapsulated) && v.ah == 0 && ipsec.HasPorts(v.proto) {
 		flow.SrcPort, flow.DstPort = binary.BigEndian.Uint16(f[v.transport:]), binary.BigEndian.Uint16(f[v.transport+2:])
 	}
 	return flow

@@ -128,7 +128,7 @@ func (c *checker) expect(path string, s *Step) {
 	}
 }
 
-var protections = []string{WireESP, WireAH, WireBoth, WireClear, WireMixed, WireNothing}
+var protections = []string{WireESP, WireAH, WireBoth, WireUDP, WireClear, WireMixed, WireNothing}
 
 func (c *checker) protection(path, word string) {
 	if word != "" && !slices.Contains(protections, word) {
@@ -152,14 +152,14 @@ func (c *checker) sa(path string, sa *SA) {
 	if c.nothing(path, sa) {
 		return
 	}
-	if known := protections[:3]; sa.Protocol != "" && !slices.Contains(known, sa.Protocol) {
+	if known := protections[:4]; sa.Protocol != "" && !slices.Contains(known, sa.Protocol) {
 		c.at(child(path, "protocol"), "protocol: want %s, got %q%s", strings.Join(known, ", "), shorten(sa.Protocol), Suggest(sa.Protocol, known))
 	}
 	named := func(algorithm string) bool { return algorithm != "" && algorithm != AlgorithmNone }
 	if sa.Protocol == WireAH && (named(sa.Cipher) || named(sa.Auth)) {
 		c.at(path, "sa: AH has no cipher, and its integrity is ah-auth")
 	}
-	if sa.Protocol == WireESP && named(sa.AHAuth) {
+	if (sa.Protocol == WireESP || sa.Protocol == WireUDP) && named(sa.AHAuth) {
 		c.at(child(path, "ah-auth"), "ah-auth: ESP alone has none: its integrity is auth")
 	}
 	if modes := []string{"transport", "tunnel"}; sa.Mode != "" && !slices.Contains(modes, sa.Mode) {

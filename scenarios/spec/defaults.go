@@ -117,7 +117,8 @@ const (
 
 	WireESP     = "esp"
 	WireAH      = "ah"
-	WireBoth    = "ah+esp" // AH around ESP
+	WireBoth    = "ah+esp"     // AH around ESP
+	WireUDP     = "esp-in-udp" // of NAT traversal, RFC 3948
 	WireClear   = "clear"
 	WireMixed   = "mixed"
 	WireNothing = "nothing"

@@ -31,8 +31,8 @@ type Expect struct {
 // Wire is what an observer of the wire saw of a step's traffic between its two
 // nodes: IKE, ARP and neighbour discovery aside.
 type Wire struct {
-	Protection string `yaml:"protection" jsonschema:"enum=esp,enum=ah,enum=ah+esp,enum=clear,enum=mixed,enum=nothing"` // esp, ah, ah+esp (AH around ESP), clear, nothing, or mixed: more than one of them
-	Data       string `yaml:"data" jsonschema:"enum=readable,enum=hidden"`                                             // whether the bytes that applications send can be read in some frame, or in none
+	Protection string `yaml:"protection" jsonschema:"enum=esp,enum=ah,enum=ah+esp,enum=esp-in-udp,enum=clear,enum=mixed,enum=nothing"` // esp, ah, ah+esp (AH around ESP), esp-in-udp (of NAT traversal), clear, nothing, or mixed: more than one of them
+	Data       string `yaml:"data" jsonschema:"enum=readable,enum=hidden"`                                                             // whether the bytes that applications send can be read in some frame, or in none
 	Frames     *Range `yaml:"frames"`
 	Bytes      *Range `yaml:"bytes"`     // of the IP packets in those frames, headers included
 	Fragments  *Range `yaml:"fragments"` // frames that hold a part of a datagram
@@ -40,12 +40,12 @@ type Wire struct {
 
 // SA is what the SAs in use must look like. Empty fields are not judged.
 type SA struct {
-	Protocol  string   `yaml:"protocol" jsonschema:"enum=esp,enum=ah,enum=ah+esp"` // esp, ah, or ah+esp: AH around ESP
-	Mode      string   `yaml:"mode" jsonschema:"enum=transport,enum=tunnel"`       // transport or tunnel
-	Cipher    string   `yaml:"cipher"`                                             // of ESP: 3des-cbc, aes128-cbc, null …; none without ESP
-	Auth      string   `yaml:"auth"`                                               // of ESP: hmac-sha1-96 …; none
-	AHAuth    string   `yaml:"ah-auth"`                                            // of AH: hmac-sha1-96 …; none without AH
-	ESN       *bool    `yaml:"esn"`                                                // whether the outermost SA has extended sequence numbers
+	Protocol  string   `yaml:"protocol" jsonschema:"enum=esp,enum=ah,enum=ah+esp,enum=esp-in-udp"` // esp, ah, ah+esp (AH around ESP), or esp-in-udp (of NAT traversal)
+	Mode      string   `yaml:"mode" jsonschema:"enum=transport,enum=tunnel"`                       // transport or tunnel
+	Cipher    string   `yaml:"cipher"`                                                             // of ESP: 3des-cbc, aes128-cbc, null …; none without ESP
+	Auth      string   `yaml:"auth"`                                                               // of ESP: hmac-sha1-96 …; none
+	AHAuth    string   `yaml:"ah-auth"`                                                            // of AH: hmac-sha1-96 …; none without AH
+	ESN       *bool    `yaml:"esn"`                                                                // whether the outermost SA has extended sequence numbers
 	Seconds   int      `yaml:"seconds" jsonschema:"minimum=0"`
 	Kilobytes int      `yaml:"kilobytes" jsonschema:"minimum=0"`
 	PFSGroup  *int     `yaml:"pfs-group" jsonschema:"minimum=0,maximum=65535"` // 0: none
@@ -100,7 +100,7 @@ type WireBetween struct {
 	Between    []string `yaml:"between" jsonschema:"required,minItems=2,maxItems=2,uniqueItems=true"` // two node names
 	Protocol   string   `yaml:"protocol" jsonschema:"oneof_type=string;integer"`                      // of the clear packets meant: any (default), icmp, icmpv6, tcp, udp
 	Port       int      `yaml:"port" jsonschema:"minimum=0,maximum=65535"`                            // of either side
-	Protection string   `yaml:"protection" jsonschema:"enum=esp,enum=ah,enum=ah+esp,enum=clear,enum=mixed,enum=nothing"`
+	Protection string   `yaml:"protection" jsonschema:"enum=esp,enum=ah,enum=ah+esp,enum=esp-in-udp,enum=clear,enum=mixed,enum=nothing"`
 	Frames     *Range   `yaml:"frames"`
 }
 
