@@ -161,6 +161,8 @@ func (c Code) Meaning() string {
 		return "Main mode SA lifetime expired or peer sent a main mode delete"
 	case CodePeerSilent:
 		return "Main mode SA assumed to be invalid because peer stopped responding"
+	case CodeNATOA:
+		return "Error processing NatOA payload"
 	case CodeInnerAddress:
 		return "Error in assigning inner IP address to initiator in tunnel mode"
 	}

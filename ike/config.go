@@ -146,7 +146,11 @@ func (c *Config) Gaps() []time.Duration {
 // extensions that are switched on, each once.
 func (c *Config) Vendors() [][]byte {
 	all := slices.Clone(c.VendorIDs)
-	for _, id := range [][]byte{c.Fragmentation.vendorID(), c.DPD.vendorID()} {
+	extensions := [][]byte{c.Fragmentation.vendorID()}
+	for _, d := range c.NAT.Dialects {
+		extensions = append(extensions, d.VendorID()) // behind FRAGMENTATION, where Windows XP was seen to have it
+	}
+	for _, id := range append(extensions, c.DPD.vendorID()) {
 		if id != nil && !slices.ContainsFunc(all, func(o []byte) bool { return bytes.Equal(o, id) }) {
 			all = append(all, id)
 		}
@@ -306,6 +310,8 @@ type QuickMode struct {
 	// PrivateGroup is the number of a group that new group mode has agreed on under the main
 	// mode, for an engine to fill in; 0: none. It is the group of PFS that names none.
 	PrivateGroup uint16
+	// UDP is encapsulation of ESP in UDP, for an engine to fill in.
+	UDP UDPEncapsulation
 
 	PolicyID int    // of the deciding SPD entry
 	Rule     string // its name

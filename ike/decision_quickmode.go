@@ -15,7 +15,7 @@ import (
 func ExplainQuickMode(offer *payload.SA, q QuickMode, mainMode uint16, by Preference, choice QuickModeChoice) Decision {
 	r := &ruling{by: by, taken: choice.place, own: len(q.Proposals)}
 	for _, p := range q.Proposals {
-		r.Accepted = append(r.Accepted, words(p, q.PFSGroupUnder(mainMode)))
+		r.Accepted = append(r.Accepted, words(p, q.UDP.offers(), q.PFSGroupUnder(mainMode)))
 	}
 	all, _ := bundles(offer) // one that breaks the rules has no alternatives
 	for c, err := range quickModeAlternatives(all) {
@@ -66,12 +66,12 @@ func (c QuickModeChoice) answeredBy(picked []chosen) bool {
 }
 
 // words are a protection without its lifetime.
-func words(p ipsec.Proposal, group uint16) string {
+func words(p ipsec.Proposal, f form, group uint16) string {
 	var names []string
 	for _, t := range p.Transforms {
 		names = append(names, t.String())
 	}
-	s := strings.Join(names, "+") + ", " + p.Mode.String()
+	s := strings.Join(names, "+") + ", " + p.Mode.String() + f.String()
 	if group != 0 {
 		s += fmt.Sprintf(", PFS group %d", group)
 	}
@@ -92,7 +92,7 @@ func (c QuickModeChoice) alternative(offer *payload.SA) trace.Alternative {
 	a.Transform, a.Lifetime = strings.Join(numbers, "+"), strings.Join(lives, " + ")
 	switch {
 	case len(c.Proposal.Transforms) == len(c.wire) && len(c.wire) > 0:
-		a.Proposal = words(c.Proposal, c.Group)
+		a.Proposal = words(c.Proposal, c.form, c.Group)
 	case len(c.wire) > 0:
 		a.Proposal = strings.Join(names, "+")
 	default: // no part of it was looked at
@@ -108,6 +108,9 @@ func (c QuickModeChoice) alternative(offer *payload.SA) trace.Alternative {
 
 func (c QuickModeChoice) differences(q QuickMode, own ipsec.Proposal, mainMode uint16) (d differences) {
 	d.compare("encapsulation", c.Proposal.Mode.String(), own.Mode.String())
+	if fault := q.UDP.formFault(c.form, c.Proposal.Transforms); fault != "" {
+		d.add(fault, another)
+	}
 	d.compare("protection by", protocolsOf(c.Proposal), protocolsOf(own))
 	for _, t := range c.Proposal.Transforms {
 		for _, o := range own.Transforms {

@@ -43,6 +43,7 @@ const (
 	CodeMainModeExpired   Code = 13885 // main mode expired with the quick mode pending
 	CodePeerSilent        Code = 13886 // an established main mode whose peer has fallen silent
 	CodeChainMismatch     Code = 13887 // the peer's certificates make no chain to an authority that we accept
+	CodeNATOA             Code = 13893 // error processing a NAT-OA payload
 	CodeInnerAddress      Code = 13899 // no inner address was assigned
 )
 

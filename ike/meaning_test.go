@@ -43,6 +43,7 @@ func TestMeanings(t *testing.T) {
 		13885: "Main mode SA lifetime expired or peer sent a main mode delete",
 		13886: "Main mode SA assumed to be invalid because peer stopped responding",
 		13887: "Certificate doesn't chain to a trusted root in IPsec policy",
+		13893: "Error processing NatOA payload",
 		13899: "Error in assigning inner IP address to initiator in tunnel mode",
 	}
 	for code, text := range documented {

@@ -1,10 +1,21 @@
 package ike
 
 import (
+	"bytes"
+	"crypto/md5"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 	"time"
+
+	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/natt"
+	"github.com/ipseclab/ipseclab/internal/suite"
 )
+
+// NATPort is the port to which IKE floats when there is a NAT.
+const NATPort = natt.Port
 
 // NATDialect is a version of NAT traversal in the IKE, told by its vendor ID.
 type NATDialect uint8
@@ -20,16 +31,36 @@ const (
 	NATRFC3947                              // RFC 3947
 )
 
+// natDialectNames are what the vendor IDs are MD5 of. The text of draft 01 repeats that of draft
+// 00, and the text of draft 02 gives the value with the newline for the name without it.
 var natDialectNames = map[NATDialect]string{
 	NATDraft00: "draft-ietf-ipsec-nat-t-ike-00", NATDraft01: "draft-ietf-ipsec-nat-t-ike-01", NATDraft02: "draft-ietf-ipsec-nat-t-ike-02",
-	NATDraft02Newline: `draft-ietf-ipsec-nat-t-ike-02\n`, NATDraft03: "draft-ietf-ipsec-nat-t-ike-03", NATRFC3947: "RFC 3947",
+	NATDraft02Newline: "draft-ietf-ipsec-nat-t-ike-02\n", NATDraft03: "draft-ietf-ipsec-nat-t-ike-03", NATRFC3947: "RFC 3947",
 }
 
 func (d NATDialect) String() string {
 	if name := natDialectNames[d]; name != "" {
-		return name
+		return strings.ReplaceAll(name, "\n", `\n`)
 	}
 	return fmt.Sprintf("NAT traversal dialect %d", uint8(d))
+}
+
+// VendorID announces the dialect: RFC 3947, Section 3.1, and the drafts.
+func (d NATDialect) VendorID() []byte {
+	sum := md5.Sum([]byte(natDialectNames[d]))
+	return sum[:]
+}
+
+// NATDialects are those that vendor IDs announce, each once, in the order of the IDs.
+func NATDialects(ids []payload.VendorID) (ds []NATDialect) {
+	for _, id := range ids {
+		for d := NATDraft00; d <= NATRFC3947; d++ {
+			if bytes.Equal(id.Data, d.VendorID()) && !slices.Contains(ds, d) {
+				ds = append(ds, d)
+			}
+		}
+	}
+	return ds
 }
 
 // Draft reports the numbers of the drafts.
@@ -68,6 +99,16 @@ const (
 	maxBehindNATValue                    = AssumeBoth
 )
 
+func (r ResponderBehindNAT) String() string {
+	switch r {
+	case RefuseBehindNAT:
+		return "no SA with a responder behind a NAT"
+	case AssumeResponder:
+		return "no SA with a responder behind a NAT if the initiator is behind one too"
+	}
+	return "both may be behind NATs"
+}
+
 // Allows reports whether an initiator with this value goes on.
 func (r ResponderBehindNAT) Allows(p NATPlacement) bool {
 	switch r {
@@ -93,14 +134,22 @@ const (
 // of it is sent, and those of peers mean nothing.
 type NATTraversal struct {
 	// Dialects are those whose vendor IDs are sent, in this order, and understood. Of several
-	// that both sides speak the latest is used; draft 02 and its "-02\n" are one.
+	// that both sides speak the latest is used. Draft 02 and "-02\n" are one protocol by two
+	// names, and whoever knows one of them does not know the other by that.
 	Dialects []NATDialect
 	// Responder is AssumeUDPEncapsulationContextOnSendRule. Systems without the value, from
 	// before Windows XP SP2, behave as with AssumeBoth.
 	Responder ResponderBehindNAT
 	// Originals is when NAT-OA payloads are sent.
 	Originals NATOriginals
-	// Force sends a source hash that fits nothing, so that the path counts as one with a NAT.
+	// BothOriginals has those of the drafts be two, as of the RFC. The texts of the drafts have the
+	// sender's address alone; MS-IKEE, 3.2 says of what Windows makes of draft 02 that it is the RFC
+	// but for its numbers.
+	BothOriginals bool
+	// Addresses are further addresses of ours with which what is sent from local may leave, where
+	// that is not known: each has a NAT-D payload of its own (RFC 3947, Section 3.2). nil: none.
+	Addresses func(local netip.Addr) []netip.Addr
+	// Force sends a source hash that fits nothing, so that for both sides we are behind a NAT.
 	Force bool
 	// KeepAlive is after how long without traffic a side behind a NAT sends a keep-alive;
 	// 0: 20 s (RFC 3948, Section 4; fixed in Windows); negative: none (Windows Vista and Server 2008
@@ -110,6 +159,39 @@ type NATTraversal struct {
 
 // On reports whether any dialect is spoken.
 func (n NATTraversal) On() bool { return len(n.Dialects) > 0 }
+
+// Choose is the latest dialect that both sides speak; 0: none.
+func (n NATTraversal) Choose(peer []NATDialect) (latest NATDialect) {
+	for _, d := range n.Dialects {
+		if slices.Contains(peer, d) {
+			latest = max(latest, d)
+		}
+	}
+	return latest
+}
+
+// Own are the addresses with which packets from one of ours may leave, that one first.
+func (n NATTraversal) Own(local netip.Addr) []netip.Addr {
+	all := []netip.Addr{local}
+	if n.Addresses == nil {
+		return all
+	}
+	for _, a := range n.Addresses(local) {
+		if len(all) < maxOwnAddresses && !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// maxOwnAddresses bounds the NAT-D payloads of a message.
+const maxOwnAddresses = 16
+
+// NATHash is what a NAT-D payload has of an address and a port: HASH(CKY-I | CKY-R | IP | Port),
+// with the hash of phase 1 (RFC 3947, Section 3.2).
+func NATHash(h *suite.Hash, c Cookies, at netip.AddrPort) []byte {
+	return h.Sum(c.Initiator[:], c.Responder[:], at.Addr().Unmap().AsSlice(), []byte{byte(at.Port() >> 8), byte(at.Port())})
+}
 
 // KeepAliveInterval is KeepAlive with its default; 0: none are sent.
 func (n NATTraversal) KeepAliveInterval() time.Duration {

@@ -79,6 +79,7 @@ func Unnumbered(algorithm string) string {
 type part struct {
 	transform ipsec.Transform
 	mode      ipsec.Mode
+	form      form
 	group     uint16
 	lifetime  ipsec.Lifetime
 }
@@ -86,7 +87,7 @@ type part struct {
 // encode is the transform payload of the part, without its number.
 func (p part) encode() (t payload.Transform, err error) {
 	// What its absence means is for each host to say, RFC 2407, Section 4.5: always sent.
-	t.Attributes = append(t.Attributes, payload.BasicAttribute(payload.AttrEncapsulation, uint16(p.mode)))
+	t.Attributes = append(t.Attributes, payload.BasicAttribute(payload.AttrEncapsulation, p.form.encapsulation(p.mode)))
 	auth := -1
 	for i, a := range auths {
 		if a.name == p.transform.Auth {
@@ -214,9 +215,10 @@ func readPart(protocol payload.ProtocolID, t payload.Transform) (p part, err err
 	if hasESN && !numbered(p.transform) {
 		return p, fmt.Errorf("%s with extended sequence numbers", name)
 	}
-	p.mode, p.group = ipsec.Mode(v[payload.AttrEncapsulation]), v[payload.AttrSAGroup]
-	if v[payload.AttrEncapsulation] != uint16(ipsec.Transport) && v[payload.AttrEncapsulation] != uint16(ipsec.Tunnel) {
+	var ok bool
+	if p.mode, p.form, ok = readEncapsulation(v[payload.AttrEncapsulation]); !ok {
 		return p, unsupported(protocol, payload.AttrEncapsulation, v)
 	}
+	p.group = v[payload.AttrSAGroup]
 	return p, nil
 }

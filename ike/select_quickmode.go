@@ -20,6 +20,7 @@ type QuickModeChoice struct {
 	PeerSPIs  []uint32       // the peer's inbound SPIs, one per transform of Proposal
 	Shortened bool           // our lifetime is shorter than the offered one: the initiator has to be told
 
+	form         form
 	number       uint8
 	wire         []chosen // in the order of the offer
 	place        int      // among the alternatives of the offer, from 1
@@ -34,11 +35,15 @@ type chosen struct {
 }
 
 func (c QuickModeChoice) String() string {
+	s := c.Proposal.String() + c.form.String()
 	if c.Group != 0 {
-		return fmt.Sprintf("%v pfs group %d", c.Proposal, c.Group)
+		s += fmt.Sprintf(" pfs group %d", c.Group)
 	}
-	return c.Proposal.String()
+	return s
 }
+
+// InUDP reports encapsulation of ESP in UDP.
+func (c QuickModeChoice) InUDP() bool { return c.form != plain }
 
 // PeerSPI is the peer's inbound SPI under a protocol; 0: none.
 func (c QuickModeChoice) PeerSPI(p ipsec.Protocol) uint32 {
@@ -94,7 +99,7 @@ func OfferQuickMode(q QuickMode, group uint16, spi SPISource) (*payload.SA, erro
 	var number uint8
 	var skipped []string
 	for _, qp := range q.Proposals {
-		bundle, err := encodeProposal(qp, group)
+		bundle, err := encodeProposal(qp, group, q.UDP)
 		if err != nil {
 			skipped = append(skipped, err.Error())
 			continue
@@ -125,13 +130,16 @@ func OfferQuickMode(q QuickMode, group uint16, spi SPISource) (*payload.SA, erro
 }
 
 // encodeProposal is one protection of a policy as it stands in an offer, outermost protocol first.
-func encodeProposal(qp ipsec.Proposal, group uint16) (bundle []chosen, err error) {
+func encodeProposal(qp ipsec.Proposal, group uint16, u UDPEncapsulation) (bundle []chosen, err error) {
 	ts := qp.Transforms
+	if u.Wanted && usesAH(ts) {
+		return nil, fmt.Errorf("%v does not cross a NAT: %s", qp, behindNAT)
+	}
 	if len(ts) != 1 && (len(ts) != 2 || ts[0].Protocol != ipsec.ESP || ts[1].Protocol != ipsec.AH) {
 		return nil, fmt.Errorf("%v is unsupported: a protection is ESP, AH, or ESP inside AH", qp)
 	}
 	for _, t := range slices.Backward(ts) {
-		wire, err := part{transform: t, mode: qp.Mode, group: group, lifetime: qp.Lifetime}.encode()
+		wire, err := part{transform: t, mode: qp.Mode, form: u.offers(), group: group, lifetime: qp.Lifetime}.encode()
 		if err != nil {
 			return nil, err
 		}
@@ -178,7 +186,11 @@ func SelectQuickMode(offer *payload.SA, q QuickMode, mainMode uint16, by Prefere
 			offered = append(offered, err.Error())
 			continue
 		}
-		offered = append(offered, c.String())
+		name := c.String()
+		if fault := q.UDP.formFault(c.form, c.Proposal.Transforms); fault != "" {
+			name += " (" + fault + ")"
+		}
+		offered = append(offered, name)
 		if i := accepted(q, c, mainMode); i >= 0 && i < best {
 			choice, best = c, i
 			if by == InitiatorsOrder {
@@ -192,7 +204,7 @@ func SelectQuickMode(offer *payload.SA, q QuickMode, mainMode uint16, by Prefere
 	}
 	var own []string
 	for _, p := range q.Proposals {
-		own = append(own, QuickModeChoice{Proposal: p, Group: q.PFSGroupUnder(mainMode)}.String())
+		own = append(own, QuickModeChoice{Proposal: p, Group: q.PFSGroupUnder(mainMode), form: q.UDP.offers()}.String())
 	}
 	return QuickModeChoice{}, Errorf(CodePolicyMatch, payload.NotifyNoProposalChosen,
 		"no quick mode proposal in common: peer offers %s, policy accepts %s", list(offered), list(own))
@@ -270,9 +282,9 @@ func read(number uint8, wire []chosen) (QuickModeChoice, error) {
 		}
 		life := withDefault(p.lifetime)
 		if i == 0 {
-			c.Proposal.Mode, c.Proposal.Lifetime, c.Group = p.mode, life, p.group
+			c.Proposal.Mode, c.form, c.Proposal.Lifetime, c.Group = p.mode, p.form, life, p.group
 		}
-		if c.Proposal.Mode != p.mode || c.Group != p.group {
+		if c.Proposal.Mode != p.mode || c.form != p.form || c.Group != p.group {
 			// RFC 2409, Section 5.5: what one quick mode offers must be consistent.
 			return c, fmt.Errorf("a bundle with two modes or groups")
 		}
@@ -313,7 +325,7 @@ func pfsFault(q QuickMode, group, mainMode uint16) pfsWrong {
 
 // accepted is the place in the policy of what c is about; -1: there is none.
 func accepted(q QuickMode, c QuickModeChoice, mainMode uint16) int {
-	if pfsFault(q, c.Group, mainMode) != pfsFits {
+	if pfsFault(q, c.Group, mainMode) != pfsFits || q.UDP.formFault(c.form, c.Proposal.Transforms) != "" {
 		return -1
 	}
 	return slices.IndexFunc(q.Proposals, func(own ipsec.Proposal) bool {

@@ -43,8 +43,12 @@ func (sa *SA) aggressiveAnswer(now time.Time, m *message) ([]payload.Payload, er
 	if err := sa.deriveKeys(ke, nonce, shared); err != nil {
 		return nil, err
 	}
+	nat, err := sa.discovery()
+	if err != nil {
+		return nil, err
+	}
 	proof, err := sa.method.prove(now)
-	return append(ps, proof...), err
+	return append(append(ps, nat...), proof...), err
 }
 
 // aggressive2 takes message 2. Until its proof verifies, nothing tells it from one
@@ -79,6 +83,13 @@ func (sa *SA) aggressive2(now time.Time, m *message, choice ike.MainModeChoice) 
 	}
 	sa.accept(m, 2)
 	sa.lastHeard = now
+	sa.agreeDialect()
+	sa.discover(m)
+	if err := sa.checkPlacement(); err != nil {
+		sa.reject(now, err)
+		return nil
+	}
+	sa.float()
 	if !sa.admit(now) {
 		return nil
 	}
@@ -86,7 +97,12 @@ func (sa *SA) aggressive2(now time.Time, m *message, choice ike.MainModeChoice) 
 	if !ok {
 		return nil
 	}
-	ps = append(ps, sa.initialContact(now)...)
+	nat, err := sa.discovery()
+	if err != nil {
+		sa.failSaying(now, err)
+		return nil
+	}
+	ps = append(append(nat, ps...), sa.initialContact(now)...)
 	var msg []byte
 	msg, sa.iv = sa.sealed(payload.Aggressive, 0, sa.iv, ps...)
 	sa.send(now, &sa.last, msg, 3, false, "", ps...)
@@ -106,6 +122,8 @@ func (sa *SA) aggressive3(now time.Time, m *message) error {
 		return err
 	}
 	sa.accept(m, 3)
+	sa.discover(m)
+	sa.adopt(m)
 	sa.last = outgoing{} // the initiator answers each message 2, so that nothing may answer message 3
 	if m.nextIV != nil {
 		sa.iv = m.nextIV

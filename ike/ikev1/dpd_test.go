@@ -35,10 +35,7 @@ func (s *side) at(d time.Duration) {
 // giveAt hands a message in at a time.
 func (s *side) giveAt(d time.Duration, b []byte) {
 	s.t.Helper()
-	h, err := payload.ParseHeader(b)
-	require.NoError(s.t, err)
-	s.sa.HandleDatagram(now.Add(d), h, append([]byte(nil), b...))
-	s.drain()
+	s.handle(now.Add(d), b)
 }
 
 // query is the notification in a message of the other side.

@@ -1,6 +1,7 @@
 package ikev1
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
@@ -78,9 +79,15 @@ func (s *side) take() []byte {
 // give hands a message in.
 func (s *side) give(b []byte) {
 	s.t.Helper()
+	s.handle(now, b)
+}
+
+// handle hands a message in at a time, as it comes from where the other side is.
+func (s *side) handle(at time.Time, b []byte) {
+	s.t.Helper()
 	h, err := payload.ParseHeader(b)
 	require.NoError(s.t, err)
-	s.sa.HandleDatagram(now, h, append([]byte(nil), b...))
+	s.sa.HandleDatagram(at, ike.Datagram{Local: s.sa.Local(), Remote: s.sa.Remote(), Payload: bytes.Clone(b)}, h)
 	s.drain()
 }
 

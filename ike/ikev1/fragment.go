@@ -109,7 +109,7 @@ func (sa *SA) fragment(now time.Time, m *message) {
 		return
 	}
 	sa.heard(m, 0, fmt.Sprintf("fragment %d, with which a message of %d bytes is whole", f.Number, len(raw)))
-	sa.HandleDatagram(now, h, raw)
+	sa.HandleDatagram(now, ike.Datagram{Local: m.local, Remote: m.remote, Payload: raw}, h)
 }
 
 // onlyFragment is the Fragment payload of a message that has no other, MS-IKEE, 3.3.5.3.

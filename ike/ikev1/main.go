@@ -152,7 +152,9 @@ func (sa *SA) message3(now time.Time, m *message) error {
 	if err != nil {
 		return err
 	}
-	ps, err := sa.method.exchange(now)
+	before := sa.natt
+	sa.discover(m)
+	ps, err := sa.exchange(now)
 	if err != nil {
 		sa.heard(m, 3, "")
 		sa.failSaying(now, err)
@@ -160,6 +162,7 @@ func (sa *SA) message3(now time.Time, m *message) error {
 	}
 	shared, err := sa.shared(ke)
 	if err != nil {
+		sa.natt = before
 		return err
 	}
 	sa.accept(m, 3)
@@ -171,6 +174,16 @@ func (sa *SA) message3(now time.Time, m *message) error {
 	sa.state = awaits5
 	sa.send(now, &sa.last, sa.clear(payload.MainMode, 0, ps...), 4, true, "", ps...)
 	return nil
+}
+
+// exchange are the payloads of message 3 or 4.
+func (sa *SA) exchange(now time.Time) ([]payload.Payload, error) {
+	ps, err := sa.method.exchange(now)
+	if err != nil {
+		return nil, err
+	}
+	nat, err := sa.discovery()
+	return append(ps, nat...), err
 }
 
 // shared is what the Diffie–Hellman exchange with the peer's public value gives.
@@ -217,10 +230,16 @@ func (sa *SA) message4(now time.Time, m *message) error {
 	}
 	sa.accept(m, 4)
 	sa.takeRequests(m)
+	sa.discover(m)
+	if err := sa.checkPlacement(); err != nil {
+		sa.fail(err)
+		return nil
+	}
 	if err := sa.deriveKeys(ke, nonce, shared); err != nil {
 		sa.fail(err)
 		return nil
 	}
+	sa.float()
 	ps, ok := sa.prove(now)
 	if !ok {
 		return nil

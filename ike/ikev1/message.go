@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"time"
 
@@ -18,6 +19,8 @@ import (
 type message struct {
 	payload.Header
 	raw       []byte
+	local     netip.AddrPort // where it came to
+	remote    netip.AddrPort // and from
 	chain     []payload.Item // decrypted if need be, decoded unless malformed
 	nextIV    []byte         // the IV after it, if it is genuine
 	malformed error          // a genuine message with a payload that cannot be decoded

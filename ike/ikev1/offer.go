@@ -46,7 +46,7 @@ func Respond(env *Env, now time.Time, local, remote netip.AddrPort, h payload.He
 	sa := &SA{
 		env: env, local: local, remote: remote, aggressive: h.Exchange == payload.Aggressive, policy: policy, state: dead, used: map[usedID]struct{}{}, heardLast: raw,
 	}
-	m := &message{Header: h, raw: raw}
+	m := &message{Header: h, raw: raw, local: local, remote: remote}
 	sa.cookies.Initiator = h.CookieI
 	if sa.cookies.Responder = h.CookieR; h.CookieR == (payload.Cookie{}) { // else it has been given out, see ike.Config.DoSProtection
 		if sa.cookies.Responder, sa.err = env.newCookie(); sa.err != nil {
@@ -111,6 +111,7 @@ func (sa *SA) message1(m *message) (*payload.SA, error) {
 	offer, item, err := saFirst(m)
 	sa.sai = item
 	sa.vendors.learn(m)
+	sa.agreeDialect()
 	sa.takeRequests(m)
 	return offer, err
 }
@@ -158,8 +159,9 @@ func (sa *SA) message2(now time.Time, m *message) error {
 	sa.chosen()
 	sa.cookies.Responder = m.CookieR
 	sa.accept(m, 2)
+	sa.agreeDialect()
 	sa.takeRequests(m)
-	ps, err := sa.method.exchange(now)
+	ps, err := sa.exchange(now)
 	if err != nil {
 		sa.failSaying(now, err)
 		return nil

@@ -87,6 +87,7 @@ func (sa *SA) message5(now time.Time, m *message) error {
 		return err
 	}
 	sa.accept(m, 5)
+	sa.adopt(m)
 	sa.iv = m.nextIV
 	sa.genuine(now, m)
 	sa.takeRequests(m)

@@ -43,6 +43,8 @@ type quick struct {
 	ni, nr    []byte
 	keyBlock  []byte         // g(qm)^xy, or nil
 	derived   []derived      // keys of the SAs
+	told      original       // by the peer's NAT-OA payloads
+	seen      []string       // the addresses in the peer's identities that a NAT has changed
 	note      string         // what was odd about an exchange that succeeded
 	lifetime  ipsec.Lifetime // that RESPONDER-LIFETIME asks for
 	decision  ike.Decision   // responder: about the offer, for the trace
@@ -276,7 +278,7 @@ func (q *quick) start(now time.Time) error {
 	if q.ni, err = cfg.Random(cfg.NonceLength()); err != nil {
 		return err
 	}
-	q.policy.PrivateGroup = sa.privateNumber()
+	q.policy.PrivateGroup, q.policy.UDP = sa.privateNumber(), sa.encapsulation()
 	group := q.policy.PFSGroupUnder(sa.choice.Proposal.Group)
 	if q.offer, err = ike.OfferQuickMode(q.policy, group, q.spiOf); err != nil {
 		return err
@@ -294,6 +296,9 @@ func (q *quick) start(now time.Time) error {
 		q.ids[i] = payload.Body(id)
 		ps = append(ps, id)
 	}
+	if ike.OffersUDPTransport(q.offer) {
+		ps = append(ps, q.originals()...)
+	}
 	var msg []byte
 	msg, q.iv, ps = sa.hashed(payload.QuickMode, q.mid, sa.firstIV(q.mid), sa.hash1(q.mid), ps...)
 	sa.send(now, &q.last, msg, 1, true, "", ps...)
@@ -303,17 +308,26 @@ func (q *quick) start(now time.Time) error {
 // saPairs are the result of the exchange, after both sides have agreed: a pair
 // per protocol, innermost first.
 func (q *quick) saPairs() (in, out []ipsec.SAParams) {
-	local, remote := q.sa.local.Addr(), q.sa.remote.Addr()
+	local, remote, udp := q.sa.local.Addr(), q.sa.remote.Addr(), ipsec.Encapsulation{}
+	if q.choice.InUDP() {
+		udp = ipsec.Encapsulation{Src: q.sa.local.Port(), Dst: q.sa.remote.Port(), NonIKE: !q.sa.natt.dialect.Floats()}
+	}
 	var inner ownSPIs // of the SA one layer down, by direction
 	for i, t := range q.choice.Proposal.Transforms {
 		o := ipsec.SAParams{
 			Direction: ipsec.Outbound, Protocol: t.Protocol, SPI: q.choice.PeerSPIs[i], Src: local, Dst: remote,
 			Mode: q.choice.Proposal.Mode, Transform: t, Selector: q.outbound, PolicyID: q.policy.PolicyID, Rule: q.policy.Rule,
-			Lifetime: q.choice.Proposal.Lifetime, PeerSPI: q.own[t.Protocol], Initiator: q.initiator,
+			Lifetime: q.choice.Proposal.Lifetime, PeerSPI: q.own[t.Protocol], Initiator: q.initiator, UDP: udp,
 		}
 		n := o
 		n.Direction, n.SPI, n.PeerSPI = ipsec.Inbound, o.PeerSPI, o.SPI
 		n.Src, n.Dst, n.Selector = remote, local, q.outbound.Reverse()
+		n.UDP.Src, n.UDP.Dst = udp.Dst, udp.Src
+		if udp.On() && o.Mode == ipsec.Transport {
+			o.OriginalSrc, o.OriginalDst = local, remote
+			from := q.originalOf()
+			n.OriginalSrc, n.OriginalDst = from.src, from.dst
+		}
 		for _, p := range []*ipsec.SAParams{&n, &o} {
 			p.Inner, inner[p.Direction] = inner[p.Direction], p.SPI
 			p.CipherKey, p.AuthKey = q.keysOf(t, p.SPI)

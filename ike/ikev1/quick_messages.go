@@ -1,7 +1,6 @@
 package ikev1
 
 import (
-	"bytes"
 	"encoding/binary"
 	"time"
 
@@ -94,7 +93,7 @@ func (q *quick) respond(now time.Time, m *message) error {
 	if q.policy, ok = cfg.Policy.QuickMode(sa.remote.Addr(), q.outbound); !ok {
 		return ike.Errorf(ike.CodeNoPolicy, payload.NotifyInvalidIDInformation, "no rule negotiates for %v", q.outbound)
 	}
-	q.policy.PFSless, q.policy.PrivateGroup = cfg.PFSMustMatch, sa.privateNumber()
+	q.policy.PFSless, q.policy.PrivateGroup, q.policy.UDP = cfg.PFSMustMatch, sa.privateNumber(), sa.encapsulation()
 	var err error
 	q.choice, err = ike.SelectQuickMode(q.offer, q.policy, sa.choice.Proposal.Group, cfg.Preference)
 	q.judged()
@@ -125,6 +124,9 @@ func (q *quick) respond(now time.Time, m *message) error {
 	}
 	for _, id := range payload.All[payload.ID](m.chain) {
 		ps = append(ps, id)
+	}
+	if q.choice.InUDP() && q.choice.Proposal.Mode == ipsec.Transport {
+		ps = append(ps, q.originals()...)
 	}
 	var msg []byte
 	msg, q.iv, ps = sa.hashed(payload.QuickMode, q.mid, q.iv, q.hash2, ps...)
@@ -160,6 +162,9 @@ func (q *quick) readOffer(m *message) error {
 		return err
 	}
 	q.ni = nonce.Data
+	if err := q.readOriginals(m); err != nil {
+		return err
+	}
 	ids := payload.All[payload.ID](m.chain)
 	if len(ids) == 0 {
 		return nil
@@ -184,6 +189,7 @@ func (q *quick) readOffer(m *message) error {
 	if ids[1].Protocol != proto && ids[1].Protocol != 0 || theirs.Addr().Is4() != ours.Addr().Is4() {
 		return ike.Errorf(ike.CodeIDPayload, payload.NotifyInvalidIDInformation, "identities %v and %v do not fit together", ids[0], ids[1])
 	}
+	q.see()
 	return nil
 }
 
@@ -285,14 +291,17 @@ func (q *quick) readChoice(m *message) error {
 		return err
 	}
 	q.nr = nonce.Data
-	var ids [][]byte
+	if err := q.readOriginals(m); err != nil {
+		return err
+	}
+	var ids []payload.Item
 	for _, item := range m.chain {
 		if item.Payload.Type() == payload.TypeID {
-			ids = append(ids, item.Body())
+			ids = append(ids, item)
 		}
 	}
 	// They may be left out again, for any protocol and port between the peers themselves.
-	if len(ids) != 0 && (len(ids) != 2 || !bytes.Equal(ids[0], q.ids[0]) || !bytes.Equal(ids[1], q.ids[1])) {
+	if len(ids) != 0 && (len(ids) != 2 || !q.sameIdentities(ids)) {
 		return ike.Errorf(ike.CodeIDPayload, payload.NotifyInvalidIDInformation, "responder changed the identities of the quick mode")
 	}
 	peer, err := q.peerKE(m)

@@ -231,11 +231,8 @@ func (p *rogue) give(b []byte) {
 		return
 	}
 	payload.SetLength(b)
-	h, err := payload.ParseHeader(b)
-	require.NoError(p.t, err)
 	p.given++
-	p.r.sa.HandleDatagram(p.at, h, b)
-	p.r.drain()
+	p.r.handle(p.at, b)
 }
 
 // hear takes what the victim has sent: it names the exchange to go on with.
@@ -323,11 +320,7 @@ func (p *rogue) negotiate() {
 	}
 	p.start(p.i)
 	for from, to := p.i, p.r; len(from.out) > 0; from, to = to, from {
-		b := from.take()
-		h, err := payload.ParseHeader(b)
-		require.NoError(t, err)
-		to.sa.HandleDatagram(p.at, h, b)
-		to.drain()
+		to.handle(p.at, from.take())
 	}
 	one, ok := p.i.events[len(p.i.events)-1].(ike.EventSAs)
 	require.True(t, ok, "the genuine initiator has a pair")

@@ -89,6 +89,7 @@ type SA struct {
 	showing             bool         // the proof of who we are has been made
 	echoes              int          // cookies sent back to a responder that wants to see one first
 
+	natt        traversal
 	fragmenting bool // we send in fragments what is too large, see toBeCut
 	queues      []*reassembly
 
@@ -184,9 +185,10 @@ func (sa *SA) NextEvent() (ike.Event, bool) {
 func (sa *SA) emit(e ike.Event) { sa.events = append(sa.events, e) }
 
 // HandleDatagram takes a datagram whose header h has been read and whose
-// cookies are those of the SA, as far as both are known.
-func (sa *SA) HandleDatagram(now time.Time, h payload.Header, raw []byte) {
-	m := &message{Header: h, raw: raw}
+// cookies are those of the SA, as far as both are known. Its payload is kept.
+func (sa *SA) HandleDatagram(now time.Time, d ike.Datagram, h payload.Header) {
+	raw := d.Payload
+	m := &message{Header: h, raw: raw, local: d.Local, remote: d.Remote}
 	switch {
 	case sa.state == dead:
 	case h.Next == payload.TypeFragment && sa.env.Config.Fragmentation.Form != ike.NoFragments:

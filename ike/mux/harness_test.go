@@ -33,6 +33,7 @@ type network struct {
 	fate func(n int, d ike.Datagram) []time.Duration
 	// translate is a translator of addresses on the way; nil: there is none.
 	translate func(d ike.Datagram) ike.Datagram
+	boxes     []*box // NATs, each before the hosts that it has inside
 	// alter may change what arrives; nil: nothing.
 	alter func(n int, b []byte) []byte
 }
@@ -260,6 +261,15 @@ func (n *network) fly(d ike.Datagram, delay time.Duration) {
 	n.serial++
 	if n.translate != nil {
 		d = n.translate(d)
+	}
+	for _, b := range n.boxes {
+		d = b.out(d)
+	}
+	for _, b := range n.boxes {
+		var ok bool
+		if d, ok = b.in(d); !ok {
+			return
+		}
 	}
 	n.flying = append(n.flying, flight{at: n.now.Add(delay), serial: n.serial, d: ike.Datagram{Local: d.Remote, Remote: d.Local, Payload: d.Payload}})
 }

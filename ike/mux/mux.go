@@ -140,7 +140,7 @@ func (m *Mux) HandleDatagram(now time.Time, d ike.Datagram) {
 			return
 		}
 	}
-	e.sa.HandleDatagram(now, h, raw)
+	e.sa.HandleDatagram(now, ike.Datagram{Local: d.Local, Remote: d.Remote, Payload: raw}, h)
 	m.after(now, e)
 }
 

@@ -122,8 +122,14 @@ const (
 // An authentication algorithm has another number here than as an AH transform.
 // The values of Life Type are the same in phase 1.
 const (
-	LifeSeconds    uint16 = 1
-	LifeKilobytes  uint16 = 2
+	LifeSeconds   uint16 = 1
+	LifeKilobytes uint16 = 2
+
+	// Those for transport mode follow them.
+	EncapsulationTunnel         uint16 = 1
+	EncapsulationUDPTunnel      uint16 = 3     // RFC 3947, Section 5.1
+	EncapsulationUDPTunnelDraft uint16 = 61443 // draft-ietf-ipsec-nat-t-ike-00 to -03
+
 	AuthHMACMD5    uint16 = 1
 	AuthHMACSHA1   uint16 = 2
 	AuthKPDK       uint16 = 4
