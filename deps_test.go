@@ -21,7 +21,7 @@ const imports = `
 cmd/ipseclab             -> reports, scenarios, hosts/policy
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
-scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark
+scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
 hosts                    -> hosts/policy, hosts/dhcp, internal/pki, internal/scep, internal/http1, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
@@ -29,6 +29,8 @@ hosts/policy             -> ike, internal/classifier, internal/pki, internal/pro
 hosts/policy/lint        -> hosts/policy
 hosts/policy/netsh       -> hosts/policy
 natbox                   -> sim, internal/ipv6
+# Which packets pass: an engine on bytes, for the forwarding device and for hosts.
+natbox/firewall          -> internal/ipv6, internal/natt, internal/recent
 sim                      -> internal/trace, internal/pcapng, internal/ipv6
 
 # The protocols. ike and esp never import each other: only hosts joins them.

@@ -1,6 +1,7 @@
 package natbox
 
 import (
+	"cmp"
 	"fmt"
 
 	"github.com/ipseclab/ipseclab/internal/trace"
@@ -147,6 +148,7 @@ type counters struct {
 
 type tracedDrop struct {
 	why    reason
+	words  string // of a filter; "": those of why
 	packet string
 }
 
@@ -161,10 +163,14 @@ func (r *Router) dropBytes(why reason, b []byte) { r.ended(why, fmt.Sprintf("%d 
 // ended records the first drop of one reason and flow.
 func (r *Router) ended(why reason, packet string) {
 	r.counters.drops[why]++
-	key := tracedDrop{why, packet}
-	if r.counters.traced[key] || len(r.counters.traced) >= maxTraced {
+	r.trace(tracedDrop{why: why, packet: packet}, "router")
+}
+
+// trace records a drop that the trace does not have yet.
+func (r *Router) trace(d tracedDrop, where string) {
+	if r.counters.traced[d] || len(r.counters.traced) >= maxTraced {
 		return
 	}
-	r.counters.traced[key] = true
-	r.w.Record(r.name, trace.PacketDropped{Where: "router", Packet: packet, Reason: why.String()})
+	r.counters.traced[d] = true
+	r.w.Record(r.name, trace.PacketDropped{Where: where, Packet: d.packet, Reason: cmp.Or(d.words, d.why.String())})
 }

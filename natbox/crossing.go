@@ -2,8 +2,6 @@ package natbox
 
 import (
 	"time"
-
-	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
 // Crossing is a valid IPv4 or IPv6 packet, or a fragment, on its way through the device.
@@ -46,7 +44,7 @@ func (r *Router) crosses(o outgoing, to *iface) bool {
 			continue
 		}
 		r.counters.drops[filtered]++
-		r.w.Record(r.name, trace.PacketDropped{Where: "firewall", Packet: o.datagram.String(), Reason: j.Why})
+		r.trace(tracedDrop{why: filtered, words: j.Why, packet: o.datagram.String()}, "firewall")
 		if j.Prohibited {
 			r.report(prohibited, o.datagram)
 		}

@@ -103,11 +103,12 @@ func (j *judgement) overhead(want *spec.Overhead) {
 var gauges = []string{
 	"ActiveSAs", "OffloadedSAs", "PendingKeyOperations", "ActiveTunnels",
 	"ActiveAcquire", "ActiveReceive", "AcquireHeapSize", "ReceiveHeapSize", "ISADBListSize", "ConnectionListSize",
+	"States",
 }
 
 // counters judges how far statistics of a host moved: want is a spec.Counters with
-// two esp.Counters, or a spec.IKECounters with two ike.Statistics, whose fields have
-// the same names.
+// two esp.Counters, a spec.IKECounters with two ike.Statistics, or a
+// spec.FirewallCounters with two firewall.Counters, whose fields have the same names.
 func (j *judgement) counters(field, host string, want, before, after any) {
 	wanted, was, is := reflect.ValueOf(want), reflect.ValueOf(before), reflect.ValueOf(after)
 	for i := range wanted.NumField() {

@@ -10,6 +10,7 @@ import (
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/natbox/firewall"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
@@ -40,6 +41,9 @@ func (l *lab) invariants(steps []*stepRun) []result.Check {
 		case v.IKECounters != nil:
 			host := v.IKECounters.Host
 			j.counters("ike-counters", host, v.IKECounters.IKECounters, ike.Statistics{}, l.hosts[host].IKEStatistics())
+		case v.FirewallCounters != nil:
+			node := v.FirewallCounters.Node
+			j.counters("firewall-counters", node, v.FirewallCounters.FirewallCounters, firewall.Counters{}, l.firewallCounters(node))
 		case v.Events != nil:
 			j.eventsInOrder(v.Events, begin, end)
 		case v.Never != nil:
@@ -66,6 +70,8 @@ func subject(v spec.Invariant) string {
 		return v.Counters.Host
 	case v.IKECounters != nil:
 		return v.IKECounters.Host
+	case v.FirewallCounters != nil:
+		return v.FirewallCounters.Node
 	case v.Events != nil, v.Never != nil:
 		return "the run"
 	}

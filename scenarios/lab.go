@@ -20,14 +20,15 @@ import (
 
 // lab is a scenario come to life.
 type lab struct {
-	spec     *spec.Scenario
-	seed     uint64
-	world    *sim.World
-	log      *trace.Log
-	segments map[string]*sim.Segment
-	hosts    map[string]*hosts.Host
-	routers  map[string]*natbox.Router
-	holders  holders // whose an address is, and was
+	spec      *spec.Scenario
+	seed      uint64
+	world     *sim.World
+	log       *trace.Log
+	segments  map[string]*sim.Segment
+	hosts     map[string]*hosts.Host
+	routers   map[string]*natbox.Router
+	firewalls map[string]*routerFirewall
+	holders   holders // whose an address is, and was
 
 	attackers  map[string]*attack.Attacker
 	tapes      map[int]*attack.Tape // of the steps that replay, by their index
@@ -50,7 +51,8 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 	l := &lab{
 		spec: s, seed: seed, log: trace.New(traceTo),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
-		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, stored: map[storedPolicy]bool{}, registries: map[string]*registry{},
+		firewalls: map[string]*routerFirewall{},
+		names:     s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, stored: map[storedPolicy]bool{}, registries: map[string]*registry{},
 	}
 	var err error
 	if l.policies, err = policiesOf(s); err != nil {
@@ -214,6 +216,13 @@ func (l *lab) addRouter(path, name string, n spec.Node, routes []natbox.Route) e
 	c := natbox.RouterConfig{Name: name, Routes: routes}
 	for _, ifc := range n.Interfaces {
 		c.Interfaces = append(c.Interfaces, natbox.Interface{Segment: l.segments[ifc.Segment], Prefixes: ifc.Prefixes()})
+	}
+	if n.Firewall != nil {
+		filter, err := l.addFirewall(path, name, n.Firewall)
+		if err != nil {
+			return err
+		}
+		c.Filters = append(c.Filters, filter)
 	}
 	router, err := natbox.NewRouter(l.world, c)
 	if err != nil {

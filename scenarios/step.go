@@ -12,6 +12,7 @@ import (
 	"github.com/ipseclab/ipseclab/internal/pki"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/natbox/firewall"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -29,12 +30,15 @@ type stepRun struct {
 	seen       hosts.Seen            // by the listener before; after the end: during the step
 	before     map[string]statistics // of hosts whose statistics are judged
 	after      map[string]statistics
-	heard      map[string]int       // by host: datagrams of an announcement
-	scanned    *hosts.Scanned       // by a scan
-	stored     map[string]pki.Store // by host: the certificate store at the end, where it is judged
-	got        []string
-	broken     error
-	to         netip.Addr // of a step that sends traffic: where it goes; invalid when there is no address
+
+	walls, wallsAfter map[string]firewall.Counters // likewise, of firewalls
+
+	heard   map[string]int       // by host: datagrams of an announcement
+	scanned *hosts.Scanned       // by a scan
+	stored  map[string]pki.Store // by host: the certificate store at the end, where it is judged
+	got     []string
+	broken  error
+	to      netip.Addr // of a step that sends traffic: where it goes; invalid when there is no address
 }
 
 // window is a moment of the run.
@@ -57,7 +61,7 @@ func (s *stepRun) path() string { return fmt.Sprintf("$.steps[%d]", s.index) }
 // start begins the step in a coroutine; done is called when it has ended.
 func (s *stepRun) start(done func()) {
 	l := s.lab
-	s.begin, s.before = l.moment(), s.statistics()
+	s.begin, s.before, s.walls = l.moment(), s.statistics(), s.firewalls()
 	l.world.Record("", s.event("started", ""))
 	from, to, traffic := s.spec.Ends()
 	var owner sim.Owner
@@ -71,6 +75,7 @@ func (s *stepRun) start(done func()) {
 	l.world.Go(owner, s.spec.Words(), func(p *sim.Proc) {
 		s.perform(p)
 		s.end, s.after, s.stored = l.moment(), s.statistics(), s.stores()
+		s.wallsAfter = s.firewalls()
 		if s.listener != nil {
 			s.seen = s.listener.Seen().Sub(s.seen)
 		}
@@ -146,6 +151,9 @@ func (s *stepRun) perform(p *sim.Proc) {
 		p.Sleep(v.Wait.Span())
 	case v.SetLink != nil:
 		now, err := l.setLink(v.SetLink.Node, l.spec.LinkSegment(v.SetLink), &v.SetLink.Link)
+		s.got, s.broken = append(s.got, now), err
+	case v.SetFirewall != nil:
+		now, err := l.setFirewall(v.SetFirewall)
 		s.got, s.broken = append(s.got, now), err
 	case v.AssignPolicy != nil:
 		s.broken = l.assignPolicy(v.AssignPolicy)

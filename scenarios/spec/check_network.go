@@ -102,6 +102,7 @@ func (c *checker) nodes() {
 		c.services(path, name, n)
 		c.serverLists(child(path, "servers"), n.Servers)
 		c.ipsec(path, name, n)
+		c.firewall(path, n)
 	}
 }
 

@@ -93,6 +93,8 @@ func (c *checker) step(path string, s *Step) {
 		c.netsh(child(path, "netsh"), s.Netsh)
 	case s.SetLink != nil:
 		c.setLink(child(path, "set-link"), s.SetLink)
+	case s.SetFirewall != nil:
+		c.setFirewall(child(path, "set-firewall"), s.SetFirewall)
 	case s.AssignPolicy != nil:
 		c.assignPolicy(child(path, "assign-policy"), s.AssignPolicy)
 	case s.RestartHost != nil:

@@ -21,6 +21,8 @@ type Expect struct {
 
 	IKECounters map[string]IKECounters `yaml:"ike-counters"` // by host: how far the statistics of IKE moved during the step
 
+	FirewallCounters map[string]FirewallCounters `yaml:"firewall-counters"` // by node: how far the statistics of its firewall moved during the step
+
 	Certificates map[string]StoreExpect `yaml:"certificates"` // by host: what its certificate store has at the end of the step
 
 	SAs    map[string]SACount `yaml:"sas"`    // by host: how many SAs it had during the step
@@ -91,8 +93,11 @@ type Invariant struct {
 	Counters *CountersOn `yaml:"counters"` // of the driver of one host
 
 	IKECounters *IKECountersOn `yaml:"ike-counters"` // of IKE on one host
-	Events      []Event        `yaml:"events"`       // what the trace holds, in this order
-	Never       []Event        `yaml:"never"`        // what the trace does not hold
+
+	FirewallCounters *FirewallCountersOn `yaml:"firewall-counters"` // of the firewall of one node
+
+	Events []Event `yaml:"events"` // what the trace holds, in this order
+	Never  []Event `yaml:"never"`  // what the trace does not hold
 }
 
 // WireBetween limits what the wire may carry between two nodes, in either direction.

@@ -22,7 +22,7 @@ const SchemaID = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/
 
 // The comments of these files are the schema's descriptions.
 //
-//go:embed spec.go expect.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go netsh.go
+//go:embed spec.go expect.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go netsh.go firewall.go
 var sources embed.FS
 
 // Schema is the JSON Schema of scenario files, indented, draft 2020-12. It
@@ -92,6 +92,7 @@ func refine(s *jsonschema.Schema) {
 	expect := s.Definitions["Expect"]
 	names(expect, "counters")
 	names(expect, "ike-counters")
+	names(expect, "firewall-counters")
 	names(expect, "sas")
 	names(expect, "certificates")
 	for _, key := range []string{"parameters", "nodes", "assignments", "persistent"} {
@@ -122,7 +123,7 @@ func refine(s *jsonschema.Schema) {
 	oneOf(s.Definitions["Service"], serviceKinds...)
 	oneOf(s.Definitions["Change"], "flip", "set")
 	oneOf(s.Definitions["Inject"], packetKinds...)
-	for _, name := range []string{"Queue", "Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "IKECounters", "SACount", "StoreExpect"} {
+	for _, name := range []string{"Queue", "Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "IKECounters", "FirewallCounters", "SACount", "StoreExpect"} {
 		s.Definitions[name].MinProperties = &one
 	}
 	referring(s)

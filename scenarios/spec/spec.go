@@ -100,6 +100,7 @@ type Node struct {
 	Certificates *CertificateStore `yaml:"certificates"` // of a host: the certificate store of the computer
 	OS           string            `yaml:"os"`           // of a host: the profile of its operating system, or of what device it is, whose settings are its defaults
 	IPsec        *IPsec            `yaml:"ipsec"`        // of a host: what the sources leave open
+	Firewall     *Firewall         `yaml:"firewall"`     // of a router: what it lets through; left out: everything
 }
 
 // Interface joins a node to a segment.
@@ -446,6 +447,7 @@ type Step struct {
 	FetchList    *FetchList    `yaml:"fetch-list"`
 	Wait         Duration      `yaml:"wait"`
 	SetLink      *SetLink      `yaml:"set-link"`
+	SetFirewall  *SetFirewall  `yaml:"set-firewall"`
 	AssignPolicy *AssignPolicy `yaml:"assign-policy"`
 	RestartHost  *RestartHost  `yaml:"restart-host"`
 	PolicyAgent  *PolicyAgent  `yaml:"policy-agent"`
