@@ -35,6 +35,10 @@ type Config struct {
 	// Checksums settles how those of packets that crossed a NAT are repaired.
 	Checksums Checksums
 
+	// Follow reports whether the host follows the peer of an inbound SA that sends from
+	// elsewhere than before, which a host behind a NAT must not: RFC 3947, Section 6. nil: it does.
+	Follow func(ipsec.SAParams) bool
+
 	// AnyForm accepts ESP with and without encapsulation in UDP, and in each of its
 	// forms, whatever was agreed on for its SA.
 	AnyForm bool

@@ -34,9 +34,8 @@ type EventSoft struct {
 type EventHard struct{ SA ipsec.SAParams }
 
 // EventMoved reports that the peer of an SA with encapsulation has sent from another address or port than it
-// has in the SA, in a packet that was accepted and is the newest so far: RFC 3947, Section
-// 6. A side that is behind a NAT itself does not follow; another one does, by Move. It comes
-// once for each new place.
+// has in the SA, in a packet that was accepted and is the newest so far, and that Config.Follow
+// says that the host is to follow, by Move: RFC 3947, Section 6. It comes once for each new place.
 type EventMoved struct {
 	SA ipsec.SAParams // the inbound one
 	To netip.AddrPort

@@ -150,7 +150,7 @@ func (p *Pipeline) accept(s *sa, inner *datagram, w wrapping, outside *ipsec.Flo
 	case bad != "":
 		p.reject(outside, defect("inside: "+bad), decision)
 		return
-	case !p.cfg.TrustSPI && !s.Selector.Matches(&f):
+	case !p.cfg.TrustSPI && !p.meant(s, f, w, decision.Sequence):
 		p.counters.count(otherTraffic)
 		p.cfg.discarded(WrongSA, outside.Src)
 		decision.drop(string(otherTraffic))

@@ -130,18 +130,33 @@ func (p *Pipeline) crossed(s *sa, inner *datagram, w wrapping, from netip.Addr, 
 	p.heard(s, netip.AddrPortFrom(from, w.from), decision.Sequence)
 }
 
-// heard notes where a packet that was accepted came from. One that was late or held back
-// says nothing about where its sender is now; one without encapsulation, or in another form
-// than that of the SA, shows a mapping that is not the SA's.
+// elsewhere reports whether a packet in hand shows that the peer of an SA is at another end than
+// the SA has, and the host is to follow. One that was late or held back says nothing about
+// where its sender is now; one in no UDP shows no mapping.
+func (p *Pipeline) elsewhere(s *sa, from netip.AddrPort, sequence uint64) bool {
+	return from != s.peer() && from.Port() != 0 && sequence == s.window.Top() && (p.cfg.Follow == nil || p.cfg.Follow(s.SAParams))
+}
+
+// heard notes where a packet that was accepted came from.
 func (p *Pipeline) heard(s *sa, from netip.AddrPort, sequence uint64) {
 	switch {
-	case from == s.heardFrom:
-	case from.Port() == 0 || sequence != s.window.Top():
-	default:
-		if s.heardFrom = from; from != s.peer() {
-			p.events.push(EventMoved{SA: s.params(), To: from})
-		}
+	case from == s.heardFrom || from.Port() == 0 || sequence != s.window.Top():
+	case from == s.peer():
+		s.heardFrom = from
+	case p.elsewhere(s, from, sequence):
+		s.heardFrom = from
+		p.events.push(EventMoved{SA: s.params(), To: from})
 	}
+}
+
+// meant reports whether what was inside a packet is of the traffic of its SA. In transport mode
+// the source address is one that a NAT has put there, so that the packets of a peer that has moved are
+// judged as if they came from where it was.
+func (p *Pipeline) meant(s *sa, f ipsec.Flow, w wrapping, sequence uint64) bool {
+	if s.encapsulation > 0 && s.Mode == ipsec.Transport && f.Src != s.Src && p.elsewhere(s, netip.AddrPortFrom(f.Src, w.from), sequence) {
+		f.Src = s.Src
+	}
+	return s.Selector.Matches(&f)
 }
 
 // wrappedPeers counts the SAs with encapsulation, by address of the peer and by its length.
