@@ -32,6 +32,17 @@ type Config struct {
 	// make (HP J4256-90025, page 42).
 	TrustSPI bool
 
+	// Checksums settles how those of packets that crossed a NAT are repaired.
+	Checksums Checksums
+
+	// Follow reports whether the host follows the peer of an inbound SA that sends from
+	// elsewhere than before, which a host behind a NAT must not: RFC 3947, Section 6. nil: it does.
+	Follow func(ipsec.SAParams) bool
+
+	// AnyForm accepts ESP with and without encapsulation in UDP, and in each of its
+	// forms, whatever was agreed on for its SA.
+	AnyForm bool
+
 	// FirstSequence is the sequence number of the first packet of each outbound SA; 0: 1, as
 	// RFC 4303, Section 3.3.3 has it. A lab wants to see what happens at 2³² without sending as
 	// many packets. Of extended numbers the peer works out the upper half as 0, if the first
@@ -123,7 +134,7 @@ func (c Config) check() error {
 	if c.TunnelDF > DFClear {
 		return fmt.Errorf("esp: Config.TunnelDF is none of copy, set and clear: %v", c.TunnelDF)
 	}
-	return nil
+	return c.Checksums.check()
 }
 
 func (c Config) trace(b trace.Body) {

@@ -47,7 +47,7 @@ func checkAllocations(t *testing.T, e ends, packet []byte, transforms []ipsec.Tr
 		out.seal(sealed, d)
 		var s datagram
 		s.parse(sealed)
-		if why := in.open(opened, &s, &inner); why != "" {
+		if why := in.open(opened, &s, 0, &inner); why != "" {
 			t.Fatal(why)
 		}
 	}), "seal and open")
@@ -199,7 +199,7 @@ func BenchmarkDatagram(b *testing.B) {
 		against(b, payload, raw(b, tr, payload, true), func() {
 			d.parse(buf[Headroom:])
 			d.parse(datagramIn(out, buf, d))
-			if why := in.open(in.within(d), d, &inner); why != "" {
+			if why := in.open(in.within(d, 0), d, 0, &inner); why != "" {
 				b.Fatal(why)
 			}
 		})
@@ -227,7 +227,7 @@ func BenchmarkCopy(b *testing.B) {
 			p := sealed[:out.protectedSize(d)]
 			out.seal(p, d)
 			d.parse(p)
-			if why := in.open(opened, d, &inner); why != "" {
+			if why := in.open(opened, d, 0, &inner); why != "" {
 				b.Fatal(why)
 			}
 		})

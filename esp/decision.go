@@ -71,6 +71,11 @@ type Decision struct {
 	// inside the AH of a bundle; the zero Layer is none.
 	Layer
 	Inner Layer
+	UDP   bool // ESP is encapsulated in UDP, RFC 3948
+
+	// Verified says, with Opened, that the checksum of the transport protocol is not to be looked
+	// at: a NAT has spoiled it, and ESP has shown that the packet is what was sent.
+	Verified bool
 }
 
 // Layer is the part of one SA in a protected packet.
@@ -91,7 +96,7 @@ func (l Layer) appendName(b []byte) []byte {
 }
 
 // Protocols names what was applied, outermost first: "ESP", "AH" or "AH+ESP".
-// It is empty when nothing was.
+// It is empty when nothing was. Encapsulation in UDP is none of them.
 func (d Decision) Protocols() string {
 	switch {
 	case d.Layer.Protocol == 0:
@@ -104,7 +109,11 @@ func (d Decision) Protocols() string {
 
 // Layers prints the SAs applied, outermost first.
 func (d Decision) Layers() string {
-	b := d.Layer.appendName(make([]byte, 0, 96))
+	b := make([]byte, 0, 96)
+	if d.UDP {
+		b = append(b, "UDP, "...)
+	}
+	b = d.Layer.appendName(b)
 	if d.Inner.Protocol != 0 {
 		b = d.Inner.appendName(append(b, ", "...))
 	}

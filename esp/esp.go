@@ -39,6 +39,10 @@ const (
 	missingESP    defect = "its SA protects only ESP, and inside is something else"
 	foreignBundle defect = "inside AH is a packet of an SA that is not of its bundle"
 	otherTraffic  defect = "the packet inside is not of the traffic that its SA is for"
+	shortUDP      defect = "the UDP datagram is shorter than its header says"
+	missingUDP    defect = "its SA has encapsulation in UDP, and it came without"
+	wrongUDP      defect = "it came in UDP, and its SA has no encapsulation"
+	otherForm     defect = "it came in UDP in another form, or to another port, than that of its SA"
 )
 
 // overhead is what stands in front of the content that an SA carries, and the
@@ -62,14 +66,14 @@ func (s *sa) protectedSize(d *datagram) int {
 	if s.inner != nil {
 		n = s.inner.layout.size(n)
 	}
-	return headerLen + s.layout.size(n)
+	return headerLen + s.encapsulation + s.layout.size(n)
 }
 
 // innerMTU is the length of the largest datagram, with a header as long as d's,
 // that still fits the path MTU when protected; false when not even an empty one does.
 func (s *sa) innerMTU(d *datagram, pathMTU int) (int, bool) {
 	headerLen, content, _ := s.overhead(d)
-	room := s.layout.room(pathMTU - headerLen)
+	room := s.layout.room(pathMTU - headerLen - s.encapsulation)
 	if s.inner != nil {
 		room = s.inner.layout.room(room)
 	}
@@ -94,15 +98,22 @@ func (s *sa) seal(out []byte, d *datagram) {
 	if s.Mode == ipsec.Tunnel {
 		protected.nextAt, from = s.tunnel.header(out, d, s.Src, s.Dst), out
 	}
-	if s.ah != nil {
+	switch {
+	case s.ah != nil:
 		proto = ipsec.ProtoAH
+	case s.encapsulation > 0:
+		proto = ipsec.ProtoUDP
 	}
 	protected.finish(from, proto)
 	s.sequence++
-	put(out[headerLen+s.heads:], content)
+	front := headerLen + s.encapsulation
+	put(out[front+s.heads:], content)
 	if s.ah == nil {
-		s.esp.seal(out[headerLen:], s.SPI, s.sequence, len(content), next)
+		s.esp.seal(out[front:], s.SPI, s.sequence, len(content), next)
 		s.due = s.layout.ciphered(len(content))
+		if s.encapsulation > 0 {
+			s.putUDP(protected)
+		}
 		return
 	}
 	if esp := s.inner; esp != nil {
@@ -116,16 +127,17 @@ func (s *sa) seal(out []byte, d *datagram) {
 }
 
 // within is the part of d into which open can write what is inside, because its
-// content keeps its place; nil when d is too short to be opened at all.
-func (s *sa) within(d *datagram) []byte {
-	content := d.headerLen + s.heads
+// content keeps its place; nil when d is too short to be opened at all. wrapped is the
+// length of what stands around ESP.
+func (s *sa) within(d *datagram, wrapped int) []byte {
+	content := d.headerLen + wrapped + s.heads
 	switch {
 	case content > len(d.b):
 		return nil
 	case s.Mode == ipsec.Tunnel:
 		return d.b[content:]
 	}
-	return d.b[s.heads:]
+	return d.b[wrapped+s.heads:]
 }
 
 // put copies content to where it is to stand, if it does not stand there already.
@@ -140,8 +152,8 @@ func put(place, content []byte) {
 // s.within of d, which is overwritten then, also if it does not open. inner becomes
 // the header of the layer inside. Each SA that the packet passed notes what it
 // carried. Where AH was agreed on alone, no further layer may come out of it.
-func (s *sa) open(out []byte, d *datagram, inner *Layer) defect {
-	content, next, esp := d.payload(), d.proto(), s
+func (s *sa) open(out []byte, d *datagram, wrapped int, inner *Layer) defect {
+	content, next, esp := d.payload()[wrapped:], d.proto(), s
 	if s.ah != nil {
 		var why defect
 		if content, next, why = s.verify(d); why != "" {

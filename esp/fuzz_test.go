@@ -13,6 +13,8 @@ func FuzzInboundProtected(f *testing.F) {
 	type fixture struct {
 		ends       ends
 		transforms []ipsec.Transform
+		udp        ipsec.Encapsulation
+		mode       ipsec.Mode
 		sealed     []byte // the payload of the one packet that was sealed
 	}
 	var all []fixture // even ones are IPv4
@@ -22,7 +24,7 @@ func FuzzInboundProtected(f *testing.F) {
 			a, _ := joinedAt(f, e, Config{}, ipsec.Lifetime{}, tr...)
 			p := a.Outbound(start, e.packet(17, udp(1, 2, 20)), 0).Packet
 			d, _ := parsed(p)
-			all = append(all, fixture{e, tr, d.payload()})
+			all = append(all, fixture{ends: e, transforms: tr, sealed: d.payload()})
 			f.Add(i, p)
 			f.Add(i, p[:len(p)-1])
 			f.Add(i, p[:d.headerLen+8])
@@ -39,10 +41,28 @@ func FuzzInboundProtected(f *testing.F) {
 			f.Add(i, ip(alice, bob, 51, p[20:], 7, 7, 4, 0, 0, 0, 0, 0))
 		}
 	}
+	for _, form := range []ipsec.Encapsulation{natt4500, nonIKE} {
+		for _, e := range []ends{families["IPv4"], families["IPv6"]} {
+			for _, mode := range []ipsec.Mode{ipsec.Transport, ipsec.Tunnel} {
+				i := byte(len(all))
+				a, _ := encapsulated(f, Config{}, e, mode, tripleDES, form)
+				p := a.Outbound(start, e.packet(17, udp(1, 2, 20)), 0).Packet
+				d, _ := parsed(p)
+				wrapped := d.headerLen + encapsulation(form)
+				all = append(all, fixture{ends: e, transforms: []ipsec.Transform{tripleDES}, udp: form, mode: mode, sealed: p[wrapped:]})
+				for _, seed := range [][]byte{p, p[:len(p)-1], p[:wrapped], p[:wrapped+8], e.packet(ipsec.ProtoESP, p[wrapped:]), e.packet(ipsec.ProtoUDP, udp(form.Src, form.Dst, 1))} {
+					f.Add(i, seed)
+				}
+			}
+		}
+	}
 	f.Add(byte(0), []byte(nil))
 	f.Fuzz(func(t *testing.T, i byte, packet []byte) {
 		x := all[int(i)%len(all)]
 		_, b := joinedAt(t, x.ends, Config{}, ipsec.Lifetime{}, x.transforms...)
+		if x.udp.On() {
+			_, b = encapsulated(t, Config{Checksums: Checksums{FixUp: ChecksumFixUp(i % 4)}}, x.ends, x.mode, x.transforms[0], x.udp)
+		}
 		kept := bytes.Clone(packet)
 		d := b.InboundProtected(start, packet)
 		if !bytes.Equal(kept, packet) {

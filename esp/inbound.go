@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/natt"
 )
 
 const demandsProtection = "it arrived in the clear, and the policy demands protection"
@@ -81,7 +82,8 @@ func (p *Pipeline) inboundFragment(now time.Time, f ipsec.Flow) (d Decision) {
 }
 
 // InboundProtected takes an ESP or AH datagram, reassembled: RFC 4301, Section
-// 5.2, step 3a. The packet is only read. The IPv4 header checksum is taken as checked.
+// 5.2, step 3a; or one of UDP that carries ESP, and not IKE: RFC 3948, Section 2. The packet is only
+// read. The IPv4 header checksum is taken as checked, and that of UDP is of no interest.
 func (p *Pipeline) InboundProtected(now time.Time, packet []byte) Decision {
 	return p.inbound(now, packet, false)
 }
@@ -106,7 +108,11 @@ func (p *Pipeline) inbound(now time.Time, packet []byte, inPlace bool) (decision
 		return decision
 	}
 	outside := ipsec.Flow{Src: d.src(), Dst: d.dst(), Proto: d.proto()}
-	s, why := p.find(now, &d, &decision)
+	w, why := d.unwrap()
+	var s *sa
+	if why == "" {
+		s, why = p.find(now, &d, w, &decision)
+	}
 	if s == nil {
 		p.reject(&outside, why, &decision)
 		return decision
@@ -118,48 +124,50 @@ func (p *Pipeline) inbound(now time.Time, packet []byte, inPlace bool) (decision
 	}
 	var out []byte
 	if inPlace {
-		out = s.within(&d)
+		out = s.within(&d, w.size)
 	}
 	if out == nil {
 		out = make([]byte, len(d.b))
 	}
-	why = s.open(out, &d, &decision.Inner)
+	why = s.open(out, &d, w.size, &decision.Inner)
 	if s.due > 0 {
 		p.counters.ReplayDetection++ // the window has taken the sequence number
 	}
 	if why != "" {
 		p.reject(&outside, why, &decision)
 	} else {
-		p.accept(s, &d, &outside, &decision)
+		p.accept(s, &d, w, &outside, &decision)
 	}
 	p.settle(s, now)
 	return decision
 }
 
 // accept judges what came out of an SA.
-func (p *Pipeline) accept(s *sa, inner *datagram, outside *ipsec.Flow, decision *Decision) {
+func (p *Pipeline) accept(s *sa, inner *datagram, w wrapping, outside *ipsec.Flow, decision *Decision) {
 	var f ipsec.Flow
 	bad := inner.flow(&f)
 	switch {
 	case bad != "":
 		p.reject(outside, defect("inside: "+bad), decision)
 		return
-	case !p.cfg.TrustSPI && !s.Selector.Matches(&f):
+	case !p.cfg.TrustSPI && !p.meant(s, f, w, decision.Sequence):
 		p.counters.count(otherTraffic)
 		p.cfg.discarded(WrongSA, outside.Src)
 		decision.drop(string(otherTraffic))
 	default:
 		p.counters.carried(s, len(inner.payload()))
+		p.crossed(s, inner, w, outside.Src, decision)
 		decision.Outcome, decision.Packet, decision.Why = Opened, inner.b, s.why
 	}
 	p.judged(ipsec.Inbound, &f, decision)
 }
 
 // find reads the header of the outermost protection and finds the SA that it names.
-func (p *Pipeline) find(now time.Time, d *datagram, decision *Decision) (*sa, defect) {
+func (p *Pipeline) find(now time.Time, d *datagram, w wrapping, decision *Decision) (*sa, defect) {
 	proto, header, short := ipsec.ESP, espHeader, shortESP
 	switch d.proto() {
 	case ipsec.ProtoESP:
+	case ipsec.ProtoUDP: // in which is ESP
 	case ipsec.ProtoAH:
 		proto, header, short = ipsec.AH, ahHeader, shortAH
 	default:
@@ -169,15 +177,20 @@ func (p *Pipeline) find(now time.Time, d *datagram, decision *Decision) (*sa, de
 	switch {
 	case d.fragment():
 		return nil, someFragment // RFC 4303, Section 3.4.1, and RFC 4302, Section 3.4.1: MUST discard
-	case len(d.payload()) < header:
+	case len(d.payload())-w.size < header:
 		return nil, short
 	}
-	decision.Layer = layerOf(proto, d.payload())
+	packet := d.payload()[w.size:]
+	decision.Layer = layerOf(proto, packet)
+	decision.UDP = w.form != natt.Plain
 	s := p.sad.inbound(proto, decision.SPI, d.dst())
 	if s == nil {
 		return nil, badSPI
 	}
-	decision.Sequence, _ = s.layout.read(d.payload(), s.window)
+	if why := w.fits(s); why != "" && !p.cfg.AnyForm {
+		return nil, why
+	}
+	decision.Sequence, _ = s.layout.read(packet, s.window)
 	if s.ended(now) {
 		p.expire(s, "expired")
 		return nil, expiredSA

@@ -84,7 +84,7 @@ func TestNotOpened(t *testing.T) {
 	}{
 		{"first fragment", "a fragment reached IPsec: it opens whole datagrams only", flagged(d.Packet, moreFragments)},
 		{"last fragment", "a fragment reached IPsec: it opens whole datagrams only", flagged(d.Packet, 3)},
-		{"another protocol", "neither an ESP nor an AH datagram", toBob(1, 2)},
+		{"another protocol", "neither an ESP nor an AH datagram", ip(alice, bob, ipsec.ProtoTCP, udp(1, 2, 20))},
 		{"AH without sequence number", "AH is not as long as its SA makes it", ip(alice, bob, 51, make([]byte, 11))},
 		{"AH of an unknown SPI", "no SA has this SPI", ip(alice, bob, 51, make([]byte, 24))},
 		{"no SPI", "ESP packet is too short or not aligned for its SA", ip(alice, bob, 50, make([]byte, 7))},

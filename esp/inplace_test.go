@@ -33,6 +33,15 @@ func every(t *testing.T, f func(t *testing.T, what string, inner ends, a, twinA,
 					a, b := tunnelled(t, Config{}, out, in)
 					twinA, twinB := tunnelled(t, Config{}, out, in)
 					f(t, innerName+" in "+outerName+" "+mode.String()+" "+named(transforms), inner, a, twinA, b, twinB)
+					if out[0].Protocol != ipsec.ESP || len(out) > 1 || out[0].Transform.ESN {
+						continue
+					}
+					for name, form := range forms {
+						wrap(form, out, in)
+						a, b := tunnelled(t, Config{}, out, in)
+						twinA, twinB := tunnelled(t, Config{}, out, in)
+						f(t, name+" "+innerName+" in "+outerName+" "+mode.String()+" "+named(transforms), inner, a, twinA, b, twinB)
+					}
 				}
 			}
 		}

@@ -97,7 +97,8 @@ func (l layout) room(n int) int {
 
 // InnerMTU is the length of the largest datagram of a flow, with an IP header
 // without options or extension headers, that fits the path MTU whichever of the policy's proposals
-// peers agree on. It is pathMTU itself for a flow that is not protected.
+// peers agree on, and encapsulated in UDP as long as there is an SA with the peer that is. It
+// is pathMTU itself for a flow that is not protected.
 func (p *Pipeline) InnerMTU(f ipsec.Flow, pathMTU int) int {
 	e := p.out.lookup(&f)
 	if e == nil || e.Action != ipsec.Protect {
@@ -111,8 +112,9 @@ func (p *Pipeline) InnerMTU(f ipsec.Flow, pathMTU int) int {
 	if e.Peer.IsValid() {
 		outer = e.Peer
 	}
+	around := headerOf(outer) + p.sad.wrapped.longest(outer)
 	for _, proposal := range e.Proposals {
-		if room, ok := proposalRoom(proposal, pathMTU-headerOf(outer), outer); ok {
+		if room, ok := proposalRoom(proposal, pathMTU-around, outer); ok {
 			if proposal.Mode != ipsec.Tunnel {
 				room = header + max(0, room)
 			}

@@ -17,9 +17,9 @@ func (p *Pipeline) Outbound(now time.Time, packet []byte, pathMTU int) Decision 
 
 // Headroom and Tailroom are how many bytes in front of a datagram and behind it
 // suffice to protect it in its place, whatever the SAs: an outer IPv6 header, the
-// longest AH, and the header and IV of ESP; padding, trailer and ICV of ESP.
+// longest AH or encapsulation in UDP, and the header and IV of ESP; padding, trailer and ICV of ESP.
 const (
-	Headroom = ipv6Header + 48 + espHeader + 16
+	Headroom = ipv6Header + max(48, udpHeader+8) + espHeader + 16
 	Tailroom = 15 + espTrailer + 32
 )
 
@@ -41,7 +41,7 @@ type room struct {
 // sealed is the memory for a datagram under an SA and those inside, of protectedSize,
 // in which the content keeps its place. Without room it is fresh.
 func (r room) sealed(s *sa, size int) []byte {
-	from := r.head - s.heads
+	from := r.head - s.encapsulation - s.heads
 	if s.Mode == ipsec.Tunnel {
 		from -= headerOf(s.Dst)
 	}
@@ -118,7 +118,7 @@ func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d *datagram, f *ipsec
 		decision.Outcome, decision.Why = Held, "waits for the negotiation of an SA"
 		return nil
 	}
-	decision.Layer = Layer{Protocol: s.Protocol, SPI: s.SPI}
+	decision.Layer, decision.UDP = Layer{Protocol: s.Protocol, SPI: s.SPI}, s.encapsulation > 0
 	pathMTU = p.cfg.pathMTU(e, pathMTU)
 	size := s.protectedSize(d)
 	switch {

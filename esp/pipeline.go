@@ -136,9 +136,17 @@ func (p *Pipeline) removeOne(s *sa, reason string) {
 // RemoveSA removes the SA with these parameters, with its bundle, and reports
 // whether there was one. dst is its destination: the peer for an outbound SA.
 func (p *Pipeline) RemoveSA(now time.Time, d ipsec.Direction, proto ipsec.Protocol, dst netip.Addr, spi uint32, reason string) bool {
-	id := identityOf(ipsec.SAParams{Direction: d, Protocol: proto, SPI: spi, Dst: dst})
+	return p.RemoveSAAt(now, d, proto, netip.AddrPortFrom(dst, 0), spi, reason)
+}
+
+// RemoveSAAt is RemoveSA for an SA with encapsulation in UDP, whose destination has a port.
+func (p *Pipeline) RemoveSAAt(now time.Time, d ipsec.Direction, proto ipsec.Protocol, dst netip.AddrPort, spi uint32, reason string) bool {
+	id := identity{direction: d, protocol: proto, spi: spi}
+	if d == ipsec.Outbound {
+		id.dst = dst
+	}
 	s := p.sad.byID[id]
-	if s == nil || s.Dst != dst {
+	if s == nil || s.Dst != dst.Addr() {
 		return false
 	}
 	p.remove(s, reason)

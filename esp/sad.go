@@ -15,16 +15,17 @@ import (
 // sa is one entry of the security association database, RFC 4301, Section 4.4.2.
 type sa struct {
 	ipsec.SAParams
-	layout *layout     // of esp or ah
-	heads  int         // bytes that the SA and those inside put in front of the content
-	esp    *transform  // with ESP
-	ah     *authHeader // with AH
-	tunnel *tunnels    // in tunnel mode
-	added  time.Time
-	used   time.Time // of the outermost SA: when it was added, or carried its last packet
-	order  uint64    // of adding
-	pair   *sa       // the opposite direction; nil while it is not there
-	paired bool      // it has been there
+	layout        *layout     // of esp or ah
+	heads         int         // bytes that the SA and those inside put in front of the content
+	encapsulation int         // bytes that encapsulation in UDP puts in front of those
+	esp           *transform  // with ESP
+	ah            *authHeader // with AH
+	tunnel        *tunnels    // in tunnel mode
+	added         time.Time
+	used          time.Time // of the outermost SA: when it was added, or carried its last packet
+	order         uint64    // of adding
+	pair          *sa       // the opposite direction; nil while it is not there
+	paired        bool      // it has been there
 
 	// A bundle is AH around ESP. Its SAs come together, end together and never
 	// serve alone. nil: there is none on that side.
@@ -38,7 +39,8 @@ type sa struct {
 	why string // of the outermost SA: what it and those inside do
 
 	// Of an inbound SA.
-	window *replay.Window
+	window    *replay.Window
+	heardFrom netip.AddrPort // with encapsulation: where the newest packet came from; at first the peer's end
 
 	hard                 limit
 	softTimer, hardTimer *timer
@@ -80,13 +82,13 @@ type identity struct {
 	direction ipsec.Direction
 	protocol  ipsec.Protocol
 	spi       uint32
-	dst       netip.Addr // outbound only
+	dst       netip.AddrPort // outbound only: computers behind one NAT differ by the port of their encapsulation, 0 for none
 }
 
 func identityOf(p ipsec.SAParams) identity {
 	id := identity{direction: p.Direction, protocol: p.Protocol, spi: p.SPI}
 	if p.Direction == ipsec.Outbound {
-		id.dst = p.Dst
+		id.dst = netip.AddrPortFrom(p.Dst, p.UDP.Dst)
 	}
 	return id
 }
@@ -110,11 +112,16 @@ type sad struct {
 	byEnds map[route][]*sa // outbound, outermost ones, in the order of adding
 	order  uint64
 	timers timers
+
+	wrapped wrappedPeers
 }
 
 func newSAD() sad {
-	return sad{byID: map[identity]*sa{}, byEnds: map[route][]*sa{}}
+	return sad{byID: map[identity]*sa{}, byEnds: map[route][]*sa{}, wrapped: wrappedPeers{}}
 }
+
+// AH covers the addresses that a NAT changes, and nothing defines it in UDP: RFC 3948, Section 1.
+var errAHInUDP = errors.New("unsupported: AH does not pass a NAT, and there is no encapsulation of it in UDP (RFC 3948, Section 1)")
 
 var errAHCipherKey = errors.New("AH encrypts nothing and takes no key for it")
 
@@ -138,6 +145,10 @@ func newSA(p ipsec.SAParams, c Config, t *tunnels, now time.Time) (*sa, error) {
 		return nil, fmt.Errorf("lifetime %v is negative", p.Lifetime.Duration)
 	case p.Inner != 0 && p.Protocol != ipsec.AH:
 		return nil, errors.New("unsupported: only AH can be outside in a bundle")
+	case p.UDP.On() && p.Protocol != ipsec.ESP:
+		return nil, errAHInUDP
+	case p.UDP.On() && p.UDP.Src == 0:
+		return nil, errors.New("its encapsulation in UDP has no source port")
 	}
 	p.CipherKey, p.AuthKey = slices.Clone(p.CipherKey), slices.Clone(p.AuthKey)
 	s := &sa{SAParams: p, added: now, used: now}
@@ -153,7 +164,7 @@ func newSA(p ipsec.SAParams, c Config, t *tunnels, now time.Time) (*sa, error) {
 		}
 		s.layout = &s.esp.layout
 	}
-	s.heads = s.layout.head
+	s.heads, s.encapsulation = s.layout.head, encapsulation(p.UDP)
 	if p.Mode == ipsec.Tunnel {
 		s.tunnel = t
 	}
@@ -165,6 +176,7 @@ func newSA(p ipsec.SAParams, c Config, t *tunnels, now time.Time) (*sa, error) {
 		if s.window, err = replay.New(c.Window); err != nil {
 			return nil, err
 		}
+		s.heardFrom = s.peer()
 	}
 	return s, nil
 }
@@ -182,6 +194,8 @@ func bundle(fresh []*sa) (*sa, error) {
 		switch {
 		case i < 0:
 			return s, fmt.Errorf("the ESP SA 0x%08x inside it is not added with it", s.Inner)
+		case fresh[i].UDP.On():
+			return s, errAHInUDP
 		case fresh[i].outer != nil:
 			return s, fmt.Errorf("the ESP SA 0x%08x is inside another AH SA", s.Inner)
 		case fresh[i].Mode != s.Mode || fresh[i].Selector != s.Selector || fresh[i].PolicyID != s.PolicyID:
@@ -208,11 +222,7 @@ func (d *sad) add(s *sa) {
 	d.order++
 	s.order = d.order
 	d.list = append(d.list, s)
-	d.byID[identityOf(s.SAParams)] = s
-	if s.Direction == ipsec.Outbound && s.outer == nil {
-		ends := routeOf(s.SAParams)
-		d.byEnds[ends] = append(d.byEnds[ends], s)
-	}
+	d.index(s)
 	if other := d.opposite(s); other != nil {
 		s.pair, other.pair = other, s
 		s.paired, other.paired = true, true
@@ -221,11 +231,41 @@ func (d *sad) add(s *sa) {
 	s.hardTimer = d.timers.set(s, s.hard.time, hardTimer)
 }
 
+// index has an SA be found by its ends, the newest last.
+func (d *sad) index(s *sa) {
+	d.byID[identityOf(s.SAParams)] = s
+	d.wrapped.count(s, 1)
+	if s.Direction == ipsec.Outbound && s.outer == nil {
+		ends := routeOf(s.SAParams)
+		list := d.byEnds[ends]
+		at := len(list)
+		for at > 0 && list[at-1].order > s.order {
+			at--
+		}
+		d.byEnds[ends] = slices.Insert(list, at, s)
+	}
+}
+
+// unindex is the inverse of index.
+func (d *sad) unindex(s *sa) {
+	delete(d.byID, identityOf(s.SAParams))
+	d.wrapped.count(s, -1)
+	if s.Direction == ipsec.Outbound && s.outer == nil {
+		ends := routeOf(s.SAParams)
+		rest := slices.DeleteFunc(d.byEnds[ends], func(o *sa) bool { return o == s })
+		if len(rest) == 0 {
+			delete(d.byEnds, ends)
+		} else {
+			d.byEnds[ends] = rest
+		}
+	}
+}
+
 // opposite finds the other half of a pair by the SPIs that name each other.
 func (d *sad) opposite(s *sa) *sa {
 	id := identity{direction: ipsec.Inbound, protocol: s.Protocol, spi: s.PeerSPI}
 	if s.Direction == ipsec.Inbound {
-		id.direction, id.dst = ipsec.Outbound, s.Src
+		id.direction, id.dst = ipsec.Outbound, s.peer()
 	}
 	other := d.byID[id]
 	if other == nil || other.PeerSPI != s.SPI || other.Src != s.Dst || other.Dst != s.Src {
@@ -237,16 +277,7 @@ func (d *sad) opposite(s *sa) *sa {
 func (d *sad) remove(s *sa) {
 	s.gone = true
 	d.list = slices.DeleteFunc(d.list, func(o *sa) bool { return o == s })
-	delete(d.byID, identityOf(s.SAParams))
-	if s.Direction == ipsec.Outbound && s.outer == nil {
-		ends := routeOf(s.SAParams)
-		rest := slices.DeleteFunc(d.byEnds[ends], func(o *sa) bool { return o == s })
-		if len(rest) == 0 {
-			delete(d.byEnds, ends)
-		} else {
-			d.byEnds[ends] = rest
-		}
-	}
+	d.unindex(s)
 	if s.pair != nil {
 		s.pair.pair, s.pair = nil, nil
 	}
@@ -311,7 +342,7 @@ func (d *sad) succeeds(s *sa) bool {
 
 func (d *sad) another(s *sa, when func(*sa) bool) bool {
 	return s.Direction == ipsec.Outbound && slices.ContainsFunc(d.byEnds[routeOf(s.SAParams)], func(o *sa) bool {
-		return o.PolicyID == s.PolicyID && o.Selector == s.Selector && when(o)
+		return o.PolicyID == s.PolicyID && o.Selector == s.Selector && o.peer() == s.peer() && when(o)
 	})
 }
 

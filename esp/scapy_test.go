@@ -21,6 +21,7 @@ type scapyJob struct {
 	Do     string       `json:"do"` // seal or open
 	Layers []scapyLayer `json:"layers"`
 	Tunnel string       `json:"tunnel"` // outer header to begin with; empty: transport mode
+	UDP    [2]uint16    `json:"udp"`    // ports of encapsulation; 0: none
 	Packet string       `json:"packet"`
 }
 
@@ -73,7 +74,7 @@ func (r *scapyRun) check(t *testing.T, python string) {
 // layersOf describes SAs, innermost first, and the packet that they made to scapy.
 func layersOf(sas []ipsec.SAParams, d Decision) (layers []scapyLayer) {
 	sealed, _ := parsed(d.Packet)
-	at := sealed.headerLen
+	at := sealed.headerLen + encapsulation(sas[len(sas)-1].UDP)
 	applied := []Layer{d.Layer, d.Inner}
 	for i := len(sas) - 1; i >= 0; i-- {
 		p := sas[i]
@@ -125,7 +126,7 @@ func (r *scapyRun) roundTrips(t *testing.T, what string, e ends, out, in []ipsec
 		o := b.InboundProtected(start, d.Packet)
 		require.Equal(t, Opened, o.Outcome, o.Why)
 		require.Equal(t, clear, o.Packet)
-		j := scapyJob{Layers: layersOf(out, d)}
+		j := scapyJob{Layers: layersOf(out, d), UDP: [2]uint16{out[0].UDP.Src, out[0].UDP.Dst}}
 		if out[0].Mode == ipsec.Tunnel {
 			j.Tunnel = hex.EncodeToString(d.Packet[:headerOf(out[0].Dst)])
 		}

@@ -52,6 +52,9 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		TrustSPI: c.TrustSPI,
 		Window:   c.ReplayWindow,
 
+		Checksums: c.Checksums,
+		AnyForm:   c.AnyForm,
+
 		FirstSequence: c.FirstSequence,
 		Idle:          c.SAIdleTime,
 		Soft:          c.FallBack.Soft,
@@ -268,11 +271,14 @@ func (d *driver) admit(in datagram) bool {
 
 // inject puts a datagram that was judged already into the stack, as if it had
 // arrived on the interface: as an event, since the stack may be in the middle of something.
-func (d *driver) inject(n *nic, packet []byte) {
+func (d *driver) inject(n *nic, packet []byte) { d.injectVerified(n, packet, false) }
+
+// injectVerified is inject, and tells the stack whether to look at the checksum of the transport protocol.
+func (d *driver) injectVerified(n *nic, packet []byte, verified bool) {
 	d.host.soon(func() {
-		d.injecting = true
+		d.injecting, n.verified = true, verified
 		n.deliver(packet)
-		d.injecting = false
+		d.injecting, n.verified = false, false
 	})
 }
 

@@ -51,6 +51,10 @@ type Config struct {
 	ReliableDelete ike.ReliableDelete // of the zero values of these, none is on
 	Fragmentation  ike.Fragmentation
 	DPD            ike.DPD
+	NAT            ike.NATTraversal
+
+	Checksums esp.Checksums // see esp.Config
+	AnyForm   bool          // likewise
 
 	DriverLogInterval time.Duration // of the driver's entries in the System log; 0: DefaultDriverLogInterval
 

@@ -91,6 +91,7 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		ReliableDelete: c.ReliableDelete,
 		Fragmentation:  c.Fragmentation,
 		DPD:            c.DPD,
+		NAT:            c.NAT,
 		Traffic:        h.driver.esp.Traffic,
 	})
 	if err != nil {
@@ -159,7 +160,9 @@ func (k *keying) read(local netip.AddrPort, s *udpSocket) {
 		if !ok {
 			break
 		}
-		k.mux.HandleDatagram(k.host.world.Time(), ike.Datagram{Local: local, Remote: remote, Payload: payload})
+		if !k.took(local, remote, payload) {
+			k.mux.HandleDatagram(k.host.world.Time(), ike.Datagram{Local: local, Remote: remote, Payload: payload})
+		}
 	}
 	k.kick()
 }
@@ -228,11 +231,7 @@ func (k *keying) fromIKE(now time.Time) bool {
 	}
 	switch e := event.(type) {
 	case ike.EventSend:
-		if s := k.sockets[e.Datagram.Local.Addr()]; s != nil {
-			if err := s.send(e.Datagram.Remote, e.Datagram.Payload); err != nil {
-				k.statistics.SendFailures++
-			}
-		}
+		k.send(e.Datagram)
 	case ike.EventInbound:
 		k.add(now, e.In)
 		for _, sa := range e.In {

@@ -26,6 +26,7 @@ type nic struct {
 	address    tcpip.LinkAddress
 	dispatcher stack.NetworkDispatcher
 	dhcp       *dhcpClient // nil: there is none
+	verified   bool        // the checksum of the transport protocol in the packet that is delivered is not to be looked at
 }
 
 var _ stack.LinkEndpoint = (*nic)(nil)
@@ -175,9 +176,14 @@ func (n *nic) ARPHardwareType() header.ARPHardwareType {
 	return header.ARPHardwareEther
 }
 
-func (n *nic) Capabilities() stack.LinkEndpointCapabilities {
-	if n.medium == sim.PointToPoint {
-		return 0
+// Capabilities are asked for with each packet that is delivered: the stack takes it from
+// here whether somebody has looked at checksums already.
+func (n *nic) Capabilities() (c stack.LinkEndpointCapabilities) {
+	if n.medium != sim.PointToPoint {
+		c |= stack.CapabilityResolutionRequired
 	}
-	return stack.CapabilityResolutionRequired
+	if n.verified {
+		c |= stack.CapabilityRXChecksumOffload
+	}
+	return c
 }

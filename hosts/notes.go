@@ -23,6 +23,7 @@ type note struct {
 	inner   *trace.Inner // of a protected datagram
 	policy  int          // that let a clear datagram pass, see policyAge
 	written bool         // by the driver: it is past the boundary
+	sealed  bool         // it is ESP or AH, perhaps in UDP
 }
 
 var _ tcpip.PacketOwner = (*note)(nil)
@@ -124,7 +125,7 @@ func (e *excerpt) take(w *sim.World, packet []byte) {
 }
 
 func (d *driver) protectedNote(decision *esp.Decision) *note {
-	v := new(note)
+	v := &note{sealed: true}
 	if d.host.world.Watched() {
 		v.comment = "protected: rule " + decision.Rule + ", " + decision.Layers()
 	}

@@ -40,6 +40,7 @@ func (h *Host) newStack(c Config) error {
 		return err
 	}
 	h.stack.SetNFTablesConfigured(true)
+	h.stack.SetTransportProtocolHandler(udp.ProtocolNumber, h.driver.takeUDP)
 	// Losses show by duplicate acknowledgements and SACK, as with all stacks of
 	// 2003 (RFC 2581, RFC 3517). RACK is younger (RFC 8985), and goes through all
 	// that is in flight for each acknowledgement. And netstack's takes what was sent

@@ -35,7 +35,7 @@ func (d *driver) stale(packet []byte, n note) bool {
 	}
 	f, err := esp.FlowOf(packet)
 	switch {
-	case err != nil || f.Proto == ipsec.ProtoESP || f.Proto == ipsec.ProtoAH:
+	case err != nil || n.sealed || f.Proto == ipsec.ProtoESP || f.Proto == ipsec.ProtoAH:
 		return err != nil
 	case n.policy == d.policy.number:
 		return false // judged under the present one

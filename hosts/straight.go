@@ -14,15 +14,23 @@ import (
 // address of the next hop is known. These go straight to the wire, and when they are
 // protected come straight from it.
 
-// straightIn takes an IPv4 packet from the wire that is a whole ESP or AH datagram for
+// straightIn takes an IPv4 packet from the wire that is a whole datagram of ESP, alone or in UDP, or AH for
 // an interface. What was inside enters the stack, in the memory of the packet. false
 // for all others: fragments, headers with options or mistakes, foreign addresses.
 func (d *driver) straightIn(n *nic, packet []byte) bool {
 	const plainHeader = 4<<4 | header.IPv4MinimumSize/4 // version, and length in words
 	ip := header.IPv4(packet)
 	if len(packet) < header.IPv4MinimumSize || packet[0] != plainHeader || !ip.IsValid(len(packet)) || !ip.IsChecksumValid() ||
-		ip.Protocol() != ipsec.ProtoESP && ip.Protocol() != ipsec.ProtoAH || ip.More() || ip.FragmentOffset() != 0 ||
-		!n.has(addrOf(ip.DestinationAddress())) {
+		ip.Protocol() == ipsec.ProtoTCP || ip.More() || ip.FragmentOffset() != 0 || !n.has(addrOf(ip.DestinationAddress())) {
+		return false
+	}
+	switch ip.Protocol() {
+	case ipsec.ProtoESP, ipsec.ProtoAH:
+	case ipsec.ProtoUDP:
+		if in, ok := readDatagram(packet[:ip.TotalLength()]); !ok || !d.carriesESP(in) {
+			return false
+		}
+	default:
 		return false
 	}
 	d.opened(n, d.esp.InboundInPlace(d.host.world.Time(), packet[:ip.TotalLength()]))
@@ -47,7 +55,7 @@ func (d *driver) opened(n *nic, decision esp.Decision) {
 			return
 		}
 	}
-	d.inject(to, decision.Packet)
+	d.injectVerified(to, decision.Packet, decision.Verified)
 }
 
 // straightOut puts a datagram that was judged and fits the link on the wire, with the

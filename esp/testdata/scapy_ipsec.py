@@ -8,7 +8,7 @@ import sys
 from scapy.config import conf
 
 conf.verb = 0
-from scapy.layers.inet import IP
+from scapy.layers.inet import IP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.compat import raw
 from scapy.layers.ipsec import AH, AUTH_ALGOS, CRYPT_ALGOS, ESP, AuthAlgo, CryptAlgo, IPSecIntegrityError, SecurityAssociation, zero_mutable_fields
@@ -181,7 +181,7 @@ def datagram(data):
     return IPv6(data) if data[0] >> 4 == 6 else IP(data)
 
 
-def association(layer, tunnel):
+def association(layer, tunnel, udp):
     if layer["cipher"] in OLD or layer["auth"] in OLD:
         return None
     extra = {
@@ -190,6 +190,8 @@ def association(layer, tunnel):
         "esn_en": layer["esn"],
         "esn": layer["seq"] >> 32,
     }
+    if udp[0]:
+        extra["nat_t_header"] = UDP(sport=udp[0], dport=udp[1])
     if tunnel:
         extra["tunnel_header"] = datagram(bytes.fromhex(tunnel))
     if layer["protocol"] == "AH":
@@ -254,11 +256,15 @@ for line in sys.stdin:
     job = json.loads(line)
     packet = bytes.fromhex(job["packet"])
     # Innermost first; the innermost makes the tunnel.
-    layers = [(l, association(l, job["tunnel"] if i == 0 else "")) for i, l in enumerate(job["layers"])]
+    layers = [(l, association(l, job["tunnel"] if i == 0 else "", job["udp"])) for i, l in enumerate(job["layers"])]
     if job["do"] == "seal":
         for layer, sa in layers:
             iv = {"iv": bytes.fromhex(layer["iv"])} if layer["protocol"] == "ESP" else {}
             packet = run(layer, packet, lambda p: sa.encrypt(p, seq_num=layer["seq"] & 0xFFFFFFFF, **iv))
+        if job["udp"][0]:
+            # Scapy works out the length of a UDP header that has nothing behind it yet.
+            h = (packet[0] & 15) * 4
+            packet = packet[: h + 4] + struct.pack("!H", len(packet) - h) + packet[h + 6 :]
     else:
         for layer, sa in reversed(layers):
             packet = run(layer, packet, sa.decrypt) if sa else open_old(layer, packet)

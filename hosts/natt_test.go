@@ -1,0 +1,231 @@
+package hosts_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"net/netip"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// The computers of these tests: Ari and others behind a box with one address outside, and a server.
+var (
+	ariAddr    = netip.MustParseAddr("10.1.2.3")
+	boxAddr    = netip.MustParseAddr("192.0.2.1")
+	serverAddr = netip.MustParseAddr("198.51.100.2")
+)
+
+// box rewrites addresses and ports of UDP between lines to computers inside and one outside. It knows nothing else, forgets nothing,
+// and is told what its mappings are. The checksums of UDP it leaves wrong.
+type box struct {
+	addr    netip.Addr
+	inside  map[netip.Addr]*sim.Port
+	outside *sim.Port
+	ports   map[netip.AddrPort]uint16 // of the inside, outside
+	parts   map[uint16]netip.Addr     // by identification of a datagram from outside, whose it is
+	lost    int                       // packets that are not UDP, or have no mapping
+}
+
+// later reports a fragment that does not show ports.
+func later(packet []byte) bool { return packet[6]&0x1f != 0 || packet[7] != 0 }
+
+func (b *box) fromInside(packet []byte) {
+	if !later(packet) {
+		port, ok := b.ports[netip.AddrPortFrom(addrAt(packet, 12), binary.BigEndian.Uint16(packet[20:]))]
+		if packet[9] != 17 || !ok {
+			b.lost++
+			return
+		}
+		binary.BigEndian.PutUint16(packet[20:], port)
+	}
+	copy(packet[12:], b.addr.AsSlice())
+	b.outside.Send(renewed(packet), "")
+}
+
+func (b *box) fromOutside(packet []byte) {
+	id := binary.BigEndian.Uint16(packet[4:])
+	if !later(packet) {
+		delete(b.parts, id)
+		for in, port := range b.ports {
+			if packet[9] == 17 && port == binary.BigEndian.Uint16(packet[22:]) {
+				binary.BigEndian.PutUint16(packet[22:], in.Port())
+				b.parts[id] = in.Addr()
+			}
+		}
+	}
+	to, ok := b.parts[id]
+	if !ok {
+		b.lost++
+		return
+	}
+	copy(packet[16:], to.AsSlice())
+	b.inside[to].Send(renewed(packet), "")
+}
+
+func addrAt(packet []byte, at int) netip.Addr {
+	return netip.AddrFrom4([4]byte(packet[at : at+4]))
+}
+
+// renewed is a packet with a TTL that is one lower and a header checksum.
+func renewed(packet []byte) []byte {
+	packet[8]--
+	packet[10], packet[11] = 0, 0
+	var sum uint32
+	for at := 0; at < 20; at += 2 {
+		sum += uint32(binary.BigEndian.Uint16(packet[at:]))
+	}
+	sum = sum>>16 + sum&0xffff
+	sum = sum>>16 + sum&0xffff
+	binary.BigEndian.PutUint16(packet[10:], ^uint16(sum))
+	return packet
+}
+
+// behind is clients behind a box, and a server.
+type behind struct {
+	*testing.T
+	world   *sim.World
+	log     *trace.Log
+	box     *box
+	clients []*hosts.Host
+	server  *hosts.Host
+	outside [][]byte // packets on the line between box and server
+	capture bytes.Buffer
+}
+
+// dialects are what a host of these tests speaks: that it has ports open.
+var dialects = ike.NATTraversal{Dialects: []ike.NATDialect{ike.NATRFC3947, ike.NATDraft00}}
+
+// newBehind has the clients be 10.1.2.3 and so on. Everybody's policy is to protect everything.
+func newBehind(t *testing.T, clients int, change func(*hosts.Config)) *behind {
+	t.Helper()
+	b := &behind{T: t, log: trace.New(nil), box: &box{addr: boxAddr, inside: map[netip.Addr]*sim.Port{}, ports: map[netip.AddrPort]uint16{}, parts: map[uint16]netip.Addr{}}}
+	var err error
+	b.world, err = sim.New(sim.Config{Name: t.Name(), Seed: 1, Epoch: time.Unix(0, 0).UTC(), Trace: b.log, Capture: &b.capture})
+	require.NoError(t, err)
+	all := netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	line := func(name string, a, peer netip.Addr, box func([]byte)) (*hosts.Host, *sim.Port) {
+		segment, err := b.world.NewSegment(name, sim.SegmentConfig{Medium: sim.PointToPoint, Latency: time.Millisecond})
+		require.NoError(t, err)
+		port, err := segment.Attach(sim.PortConfig{Node: "box", Receive: box})
+		require.NoError(t, err)
+		c := hosts.Config{
+			Name: name, Interfaces: []hosts.Interface{{Segment: segment, Prefixes: []netip.Prefix{netip.PrefixFrom(a, 24)}}},
+			Routes: []hosts.Route{{To: all, Via: a.Next()}}, Policy: require3DES(peer, "a preshared key of 28 chars"), NAT: dialects,
+		}
+		if change != nil {
+			change(&c)
+		}
+		h, err := hosts.New(b.world, c)
+		require.NoError(t, err)
+		t.Cleanup(h.Close)
+		return h, port
+	}
+	a := ariAddr
+	for i := range clients {
+		h, port := line("client"+string(rune('1'+i)), a, serverAddr, func(f []byte) { b.box.fromInside(f) })
+		b.clients, b.box.inside[a] = append(b.clients, h), port
+		a = a.Next()
+	}
+	b.server, b.box.outside = line("server", serverAddr, boxAddr, func(f []byte) { b.box.fromOutside(f) })
+	b.world.Tap(func(f sim.Frame) {
+		if f.Segment == "server" {
+			b.outside = append(b.outside, bytes.Clone(f.Data))
+		}
+	})
+	t.Cleanup(func() { require.NoError(t, b.world.Close()) })
+	return b
+}
+
+// on runs f as a coroutine of a host until it ends.
+func (b *behind) on(h *hosts.Host, f func(p *sim.Proc)) {
+	b.Helper()
+	p := b.world.Go(h, "test", f)
+	require.NoError(b, b.world.Run(context.Background(), 0, p.Done))
+	require.True(b, p.Done(), "the world came to rest before the coroutine ended")
+}
+
+// keyOf is key material that is different for each SPI.
+func keyOf(n int, spi uint32) []byte {
+	k := make([]byte, n)
+	for i := range k {
+		k[i] = byte(spi)*3 + byte(i)*5
+	}
+	return k
+}
+
+// natSAs gives a client and the server a pair of SAs in UDP, as IKE would make them, with the given ports of client and
+// server and the client's port on the outside of the box.
+func (b *behind) natSAs(client int, own ipsec.Encapsulation, outside uint16, originals bool) {
+	b.Helper()
+	a := b.clients[client].Addrs()[0]
+	b.box.ports[netip.AddrPortFrom(a, own.Src)] = outside
+	transform := ipsec.Transform{Protocol: ipsec.ESP, Cipher: "3des-cbc", Auth: "hmac-sha1-96"}
+	sa := func(d ipsec.Direction, src, dst netip.Addr, spi, peer uint32, e ipsec.Encapsulation) ipsec.SAParams {
+		return ipsec.SAParams{
+			Direction: d, Protocol: ipsec.ESP, SPI: spi, PeerSPI: peer, Src: src, Dst: dst, Mode: ipsec.Transport, Transform: transform,
+			CipherKey: keyOf(24, spi), AuthKey: keyOf(20, spi),
+			Selector: ipsec.Selector{Src: ipsec.Host(src), Dst: ipsec.Host(dst)}, UDP: e,
+		}
+	}
+	out, in := uint32(0x1000+2*client), uint32(0x1001+2*client)
+	there, back := own, ipsec.Encapsulation{Src: own.Dst, Dst: own.Src, NonIKE: own.NonIKE}
+	clientIn := sa(ipsec.Inbound, serverAddr, a, in, out, back)
+	serverIn := sa(ipsec.Inbound, b.box.addr, serverAddr, out, in, ipsec.Encapsulation{Src: outside, Dst: own.Dst, NonIKE: own.NonIKE})
+	if originals {
+		clientIn.OriginalSrc, clientIn.OriginalDst = serverAddr, b.box.addr
+		serverIn.OriginalSrc, serverIn.OriginalDst = a, serverAddr
+	}
+	require.NoError(b, b.clients[client].AddSAs(clientIn, sa(ipsec.Outbound, a, serverAddr, out, in, there)))
+	require.NoError(b, b.server.AddSAs(serverIn, sa(ipsec.Outbound, serverAddr, b.box.addr, in, out, ipsec.Encapsulation{Src: own.Dst, Dst: outside, NonIKE: own.NonIKE})))
+}
+
+// TCP, datagrams of every size and pings through a box that knows UDP alone, by each form of encapsulation and
+// each way to repair checksums.
+func TestESPInUDPThroughABox(t *testing.T) {
+	for name, own := range map[string]ipsec.Encapsulation{
+		"port 4500": {Src: 4500, Dst: 4500}, "port 500, drafts 00 and 01": {Src: 500, Dst: 500, NonIKE: true},
+	} {
+		for _, sums := range []esp.Checksums{{}, {FixUp: esp.FixByRecomputing}, {FixUp: esp.FixByZero}, {FixUp: esp.FixByTelling}} {
+			for _, originals := range []bool{true, false} {
+				t.Run(name+", "+sums.FixUp.String(), func(t *testing.T) {
+					b := newBehind(t, 1, func(c *hosts.Config) { c.Checksums = sums })
+					b.natSAs(0, own, 40001, originals)
+					tcp, err := b.server.ServeTCP(80)
+					require.NoError(t, err)
+					udp, err := b.server.ServeUDP(7)
+					require.NoError(t, err)
+					ari := b.clients[0]
+					b.on(ari, func(p *sim.Proc) {
+						r := ari.Call(p, hosts.Call{To: netip.AddrPortFrom(serverAddr, 80), Request: 300_000, Response: 100_000, Timeout: time.Minute})
+						require.Equal(t, "ok", r.Result(), "%v", r.Err)
+						for _, size := range []int{100, 1400, 1472, 20_000} { // the last ones in fragments
+							r = ari.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(serverAddr, 7), Count: 1, Size: size, Timeout: time.Second})
+							require.Equal(t, "ok", r.Result(), "%d bytes: %v", size, r.Err)
+						}
+						r = ari.Ping(p, hosts.Ping{To: serverAddr, Count: 2, Size: 32, Timeout: time.Second})
+						require.Equal(t, "ok", r.Result(), "%v", r.Err)
+					})
+					require.Equal(t, hosts.Seen{SYNs: 1, Connections: 1, Bytes: 300_000}, tcp.Seen())
+					require.Equal(t, hosts.Seen{Datagrams: 4, Bytes: 100 + 1400 + 1472 + 20_000}, udp.Seen())
+					for _, f := range b.outside {
+						require.Equal(t, byte(17), f[9], "nothing but UDP is outside")
+						require.LessOrEqual(t, len(f), 1500)
+						if !later(f) {
+							require.Zero(t, binary.BigEndian.Uint16(f[26:]), "and its checksum is zero")
+						}
+					}
+				})
+			}
+		}
+	}
+}
