@@ -28,7 +28,9 @@ hosts/dhcp               ->
 hosts/policy             -> ike, internal/classifier, internal/pki, internal/profile
 hosts/policy/lint        -> hosts/policy
 hosts/policy/netsh       -> hosts/policy
-natbox                   -> sim, internal/ipv6
+natbox                   -> natbox/nat, sim, internal/ipv6
+# Translation is a table on plain bytes, which knows no device.
+natbox/nat               ->
 sim                      -> internal/trace, internal/pcapng, internal/ipv6
 
 # The protocols. ike and esp never import each other: only hosts joins them.
@@ -77,6 +79,7 @@ sim                      uses gvisor.dev/gvisor/pkg/tcpip
 hosts                    uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg/buffer, gvisor.dev/gvisor/pkg/waiter
 internal/tcprun          uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg/sleep
 natbox                   uses gvisor.dev/gvisor/pkg/tcpip/checksum
+natbox/nat               uses gvisor.dev/gvisor/pkg/tcpip/checksum
 ike/payload              uses golang.org/x/crypto/cryptobyte
 internal/scep            uses golang.org/x/crypto/cryptobyte
 internal/pki             uses golang.org/x/crypto/cryptobyte, software.sslmate.com/src/go-pkcs12
