@@ -55,7 +55,8 @@ internal/classifier      -> internal/ipsec
 # Profiles are data: the scenario file takes settings of hosts from them, policies what a system can do.
 # Scenario files name kinds of events and their fields, which internal/trace lists.
 scenarios/spec           -> internal/profile, internal/trace
-internal/profile         ->
+internal/profile         -> internal/sourced
+internal/sourced         ->
 esp/replay               ->
 internal/ipsec           -> internal/natt
 # How IKE, ESP and keep-alives share a UDP port.
@@ -90,7 +91,7 @@ hosts/dhcp               uses github.com/insomniacslk/dhcp
 # Files, frames as an observer decodes them, and people.
 scenarios                uses github.com/google/gopacket
 scenarios/attack         uses github.com/google/gopacket
-internal/profile         uses github.com/goccy/go-yaml
+internal/sourced         uses github.com/goccy/go-yaml
 scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
 internal/dissection      uses github.com/google/gopacket
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2

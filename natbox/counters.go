@@ -91,6 +91,8 @@ const (
 	badICMP
 	noService
 	filtered
+	untranslated
+	notTranslated
 	numReasons
 )
 
@@ -131,6 +133,8 @@ var reasonText = [numReasons]string{
 	badICMP:           "malformed ICMP message",
 	noService:         "the router has no such service",
 	filtered:          "stopped by a filter",
+	untranslated:      "stopped by the NAT",
+	notTranslated:     "not for an address of the outside",
 }
 
 func (r reason) String() string { return reasonText[r] }
@@ -142,15 +146,10 @@ const maxTraced = 4096
 type counters struct {
 	Counters
 	drops  [numReasons]uint64
-	traced map[tracedDrop]bool
+	traced map[trace.PacketDropped]bool
 }
 
-type tracedDrop struct {
-	why    reason
-	packet string
-}
-
-func newCounters() counters { return counters{traced: map[tracedDrop]bool{}} }
+func newCounters() counters { return counters{traced: map[trace.PacketDropped]bool{}} }
 
 // drop counts the end of a valid packet.
 func (r *Router) drop(why reason, p datagram) { r.ended(why, p.String()) }
@@ -160,11 +159,19 @@ func (r *Router) dropBytes(why reason, b []byte) { r.ended(why, fmt.Sprintf("%d 
 
 // ended records the first drop of one reason and flow.
 func (r *Router) ended(why reason, packet string) {
+	r.record(why, trace.PacketDropped{Where: "router", Packet: packet, Reason: why.String()})
+}
+
+// stopped counts the end of a packet that a part of the router let end for a reason of its own.
+func (r *Router) stopped(why reason, where, packet, text string) {
+	r.record(why, trace.PacketDropped{Where: where, Packet: packet, Reason: text})
+}
+
+func (r *Router) record(why reason, d trace.PacketDropped) {
 	r.counters.drops[why]++
-	key := tracedDrop{why, packet}
-	if r.counters.traced[key] || len(r.counters.traced) >= maxTraced {
+	if r.counters.traced[d] || len(r.counters.traced) >= maxTraced {
 		return
 	}
-	r.counters.traced[key] = true
-	r.w.Record(r.name, trace.PacketDropped{Where: "router", Packet: packet, Reason: why.String()})
+	r.counters.traced[d] = true
+	r.w.Record(r.name, d)
 }

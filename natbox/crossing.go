@@ -48,7 +48,7 @@ func (r *Router) crosses(o outgoing, to *iface) bool {
 		r.counters.drops[filtered]++
 		r.w.Record(r.name, trace.PacketDropped{Where: "firewall", Packet: o.datagram.String(), Reason: j.Why})
 		if j.Prohibited {
-			r.report(prohibited, o.datagram)
+			r.report(prohibited, o.asSent())
 		}
 		return false
 	}
