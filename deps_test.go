@@ -28,9 +28,11 @@ hosts/dhcp               ->
 hosts/policy             -> ike, internal/classifier, internal/pki, internal/profile
 hosts/policy/lint        -> hosts/policy
 hosts/policy/netsh       -> hosts/policy
-natbox                   -> sim, internal/ipv6
+natbox                   -> sim, internal/ipv6, natbox/nat
 # Which packets pass: an engine on bytes, for the forwarding device and for hosts.
 natbox/firewall          -> internal/ipv6, internal/natt, internal/recent
+# Translation is a table on plain bytes, which knows no device.
+natbox/nat               ->
 sim                      -> internal/trace, internal/pcapng, internal/ipv6
 
 # The protocols. ike and esp never import each other: only hosts joins them.
@@ -55,7 +57,8 @@ internal/classifier      -> internal/ipsec
 # Profiles are data: the scenario file takes settings of hosts from them, policies what a system can do.
 # Scenario files name kinds of events and their fields, which internal/trace lists.
 scenarios/spec           -> internal/profile, internal/trace
-internal/profile         ->
+internal/profile         -> internal/sourced
+internal/sourced         ->
 esp/replay               ->
 internal/ipsec           -> internal/natt
 # How IKE, ESP and keep-alives share a UDP port.
@@ -79,6 +82,7 @@ sim                      uses gvisor.dev/gvisor/pkg/tcpip
 hosts                    uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg/buffer, gvisor.dev/gvisor/pkg/waiter
 internal/tcprun          uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg/sleep
 natbox                   uses gvisor.dev/gvisor/pkg/tcpip/checksum
+natbox/nat               uses gvisor.dev/gvisor/pkg/tcpip/checksum
 ike/payload              uses golang.org/x/crypto/cryptobyte
 internal/scep            uses golang.org/x/crypto/cryptobyte
 internal/pki             uses golang.org/x/crypto/cryptobyte, software.sslmate.com/src/go-pkcs12
@@ -89,7 +93,7 @@ hosts/dhcp               uses github.com/insomniacslk/dhcp
 # Files, frames as an observer decodes them, and people.
 scenarios                uses github.com/google/gopacket
 scenarios/attack         uses github.com/google/gopacket
-internal/profile         uses github.com/goccy/go-yaml
+internal/sourced         uses github.com/goccy/go-yaml
 scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
 internal/dissection      uses github.com/google/gopacket
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2

@@ -1,7 +1,6 @@
 package natbox
 
 import (
-	"cmp"
 	"fmt"
 
 	"github.com/ipseclab/ipseclab/internal/trace"
@@ -92,6 +91,8 @@ const (
 	badICMP
 	noService
 	filtered
+	untranslated
+	notTranslated
 	numReasons
 )
 
@@ -132,6 +133,8 @@ var reasonText = [numReasons]string{
 	badICMP:           "malformed ICMP message",
 	noService:         "the router has no such service",
 	filtered:          "stopped by a filter",
+	untranslated:      "stopped by the NAT",
+	notTranslated:     "not for an address of the outside",
 }
 
 func (r reason) String() string { return reasonText[r] }
@@ -143,16 +146,10 @@ const maxTraced = 4096
 type counters struct {
 	Counters
 	drops  [numReasons]uint64
-	traced map[tracedDrop]bool
+	traced map[trace.PacketDropped]bool
 }
 
-type tracedDrop struct {
-	why    reason
-	words  string // of a filter; "": those of why
-	packet string
-}
-
-func newCounters() counters { return counters{traced: map[tracedDrop]bool{}} }
+func newCounters() counters { return counters{traced: map[trace.PacketDropped]bool{}} }
 
 // drop counts the end of a valid packet.
 func (r *Router) drop(why reason, p datagram) { r.ended(why, p.String()) }
@@ -162,15 +159,19 @@ func (r *Router) dropBytes(why reason, b []byte) { r.ended(why, fmt.Sprintf("%d 
 
 // ended records the first drop of one reason and flow.
 func (r *Router) ended(why reason, packet string) {
-	r.counters.drops[why]++
-	r.trace(tracedDrop{why: why, packet: packet}, "router")
+	r.record(why, trace.PacketDropped{Where: "router", Packet: packet, Reason: why.String()})
 }
 
-// trace records a drop that the trace does not have yet.
-func (r *Router) trace(d tracedDrop, where string) {
+// stopped counts the end of a packet that a part of the router let end for a reason of its own.
+func (r *Router) stopped(why reason, where, packet, text string) {
+	r.record(why, trace.PacketDropped{Where: where, Packet: packet, Reason: text})
+}
+
+func (r *Router) record(why reason, d trace.PacketDropped) {
+	r.counters.drops[why]++
 	if r.counters.traced[d] || len(r.counters.traced) >= maxTraced {
 		return
 	}
 	r.counters.traced[d] = true
-	r.w.Record(r.name, trace.PacketDropped{Where: where, Packet: d.packet, Reason: cmp.Or(d.words, d.why.String())})
+	r.w.Record(r.name, d)
 }

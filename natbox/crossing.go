@@ -43,10 +43,9 @@ func (r *Router) crosses(o outgoing, to *iface) bool {
 		if j.Why == "" {
 			continue
 		}
-		r.counters.drops[filtered]++
-		r.trace(tracedDrop{why: filtered, words: j.Why, packet: o.datagram.String()}, "firewall")
+		r.stopped(filtered, "firewall", o.datagram.String(), j.Why)
 		if j.Prohibited {
-			r.report(prohibited, o.datagram)
+			r.report(prohibited, o.asSent())
 		}
 		return false
 	}

@@ -1,6 +1,6 @@
 // Package natbox is the forwarding device of the simulated network: IPv4 and IPv6,
 // byte for byte, without a host's protocol stack. A router is the device as it
-// stands here.
+// stands here; with a table of natbox/nat it is a NAT box.
 //
 // It answers and resolves addresses by ARP and neighbour discovery, validates
 // headers, finds the route with the longest prefix, decrements the TTL or hop
@@ -37,6 +37,7 @@ type RouterConfig struct {
 	Interfaces []Interface
 	Routes     []Route // beside those to the prefixes of the interfaces
 	Settings   Settings
+	NAT        *NAT // nil: addresses are left as they are
 
 	Filters   []Filter   // asked in this order, until one refuses
 	Observers []Observer // shown what crosses
@@ -106,6 +107,7 @@ type Router struct {
 	errors     limiter
 	reassembly reassembler
 	counters   counters
+	nat        *translator // nil: none
 	filters    []Filter
 	observers  []Observer
 }
@@ -142,15 +144,15 @@ func NewRouter(w *sim.World, c RouterConfig) (*Router, error) {
 		}
 		r.interfaces = append(r.interfaces, i)
 	}
+	if err := r.addNAT(c); err != nil {
+		return fail(err)
+	}
 	if err := r.addRoutes(c.Routes); err != nil {
 		return fail(err)
 	}
 	for n, i := range r.interfaces {
 		segment := c.Interfaces[n].Segment
-		port := sim.PortConfig{Node: c.Name, MAC: sim.MACFor(c.Name, segment.Name()), Receive: i.receive}
-		for _, p := range i.prefixes {
-			port.Addrs = append(port.Addrs, p.Addr())
-		}
+		port := sim.PortConfig{Node: c.Name, MAC: sim.MACFor(c.Name, segment.Name()), Addrs: i.addrs(), Receive: i.receive}
 		if i.port, err = segment.Attach(port); err != nil {
 			return fail(err)
 		}
@@ -294,11 +296,23 @@ func (i *iface) sendEther(to mac, etherType uint16, frame []byte, comment string
 
 // own reports whether an address is one of the router's.
 func (r *Router) own(a netip.Addr) bool {
-	return slices.ContainsFunc(r.interfaces, func(i *iface) bool { return i.own(a) })
+	return r.nat.holds(a) || slices.ContainsFunc(r.interfaces, func(i *iface) bool { return i.own(a) })
 }
 
+// own reports whether the interface answers for an address on its segment.
 func (i *iface) own(a netip.Addr) bool {
-	return slices.ContainsFunc(i.prefixes, func(p netip.Prefix) bool { return p.Addr() == a })
+	return slices.ContainsFunc(i.prefixes, func(p netip.Prefix) bool { return p.Addr() == a }) || i.r.nat.faces(i) && i.r.nat.holds(a)
+}
+
+// addrs are the addresses that the interface answers for.
+func (i *iface) addrs() (all []netip.Addr) {
+	for _, p := range i.prefixes {
+		all = append(all, p.Addr())
+	}
+	if i.r.nat.faces(i) {
+		all = append(all, i.r.nat.Addresses()...)
+	}
+	return all
 }
 
 // onLink is the interface's prefix that an address is in.

@@ -39,13 +39,17 @@ func (i *iface) accept(p packet, o outgoing) {
 		i.r.icmpError(icmpParameter, 0, uint32(ipv4Header+bad)<<24, p)
 		return
 	}
-	if i.r.own(p.dst()) {
-		if i.r.crosses(o, nil) {
-			i.r.deliver(p)
-		}
-		return
+	i.r.arrive(p, o)
+}
+
+// pass takes a packet between hosts that is translated, if it had to be. why is what
+// becomes of one to the router for which it has no use.
+func (r *Router) pass(p packet, o outgoing, why string) {
+	if !r.own(p.dst()) {
+		r.forward(o)
+	} else if r.crosses(o, nil) {
+		r.deliver(p, why)
 	}
-	i.r.forward(o)
 }
 
 // forward finds the way on. RFC 1812, Section 5.2.1: the route first, then the TTL.
@@ -53,15 +57,19 @@ func (r *Router) forward(o outgoing) {
 	rt, ok := r.routes.lookup(o.dst())
 	if !ok {
 		r.drop(noRoute, o.datagram)
-		r.report(networkUnreachable, o.datagram)
+		r.report(networkUnreachable, o.asSent())
 		return
 	}
 	if o.hops() <= 1 {
 		r.drop(ttlExpired, o.datagram)
-		r.report(hopsExceeded, o.datagram)
+		r.report(hopsExceeded, o.asSent())
 		return
 	}
 	if !r.crosses(o, rt.out) {
+		return
+	}
+	if p, ok := o.datagram.(packet); ok && r.nat.faces(rt.out) && !r.nat.faces(o.in) {
+		r.leave(p, rt, o)
 		return
 	}
 	rt.out.output(rt.next(o.dst()), o)
@@ -89,8 +97,8 @@ func (i *iface) emit4(to mac, p packet, o outgoing) {
 	mtu := i.port.MTU()
 	if len(p) > mtu && p.df() {
 		r.drop(mustFragment, p)
-		if o.in != nil {
-			r.icmpError(icmpUnreachable, codeFragmentationNeeded, uint32(mtu), p) // RFC 1191, Section 4
+		if about, ok := o.asSent().(packet); ok && o.in != nil {
+			r.icmpError(icmpUnreachable, codeFragmentationNeeded, uint32(mtu), about) // RFC 1191, Section 4
 		}
 		return
 	}

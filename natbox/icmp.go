@@ -38,6 +38,9 @@ const (
 // maxICMPError is the length of a datagram with an ICMP error, RFC 1812, Section 4.3.2.3.
 const maxICMPError = 576
 
+// maxQuote is as much of a packet as an ICMP error quotes.
+const maxQuote = maxICMPError - ipv4Header - icmpHeader
+
 // internetworkControl is the precedence of ICMP errors, RFC 1812, Section 4.3.2.5.
 const internetworkControl = 6 << 5
 
@@ -69,7 +72,7 @@ func (r *Router) icmpError(typ, code uint8, rest uint32, about packet) {
 	if r.own(about.dst()) {
 		from = about.dst()
 	}
-	quote := about[:min(len(about), maxICMPError-ipv4Header-icmpHeader)]
+	quote := about[:min(len(about), maxQuote)]
 	frame, p := r.newPacket(from, about.src(), protoICMP, internetworkControl, icmpHeader+len(quote))
 	m := p.payload()
 	m[0], m[1] = typ, code
@@ -148,8 +151,9 @@ func (l *limiter) allow(now time.Duration) bool {
 	return true
 }
 
-// deliver takes a packet to one of the router's own addresses.
-func (r *Router) deliver(p packet) {
+// deliver takes a packet to one of the router's own addresses. why, where there is one,
+// says what becomes of it if the router has no use for it.
+func (r *Router) deliver(p packet, why string) {
 	if routed(p) {
 		r.drop(sourceRouted, p)
 		r.icmpError(icmpUnreachable, codeSourceRouteFailed, 0, p)
@@ -164,15 +168,25 @@ func (r *Router) deliver(p packet) {
 	m := p.payload()
 	switch {
 	case p.proto() == protoUDP:
-		r.drop(noService, p)
-		r.icmpError(icmpUnreachable, codePort, 0, p)
+		r.unserved(p, codePort, why)
 	case p.proto() != protoICMP:
-		r.drop(noService, p)
-		r.icmpError(icmpUnreachable, codeProtocol, 0, p)
+		r.unserved(p, codeProtocol, why)
 	case len(m) < icmpHeader || checksum.Checksum(m, 0) != 0xffff:
 		r.drop(badICMP, p)
 	case m[0] == icmpEcho:
 		r.echo(p)
+	}
+}
+
+// unserved ends a packet for which the router has no service.
+func (r *Router) unserved(p packet, code uint8, why string) {
+	if why == "" {
+		r.drop(noService, p)
+	} else {
+		r.stopped(noService, "nat", p.String(), why)
+	}
+	if r.nat == nil || !r.nat.silent || !r.nat.holds(p.dst()) {
+		r.icmpError(icmpUnreachable, code, 0, p)
 	}
 }
 

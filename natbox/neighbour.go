@@ -23,6 +23,7 @@ type outgoing struct {
 	frame   []byte
 	in      *iface
 	comment string
+	sent    packet // by a NAT box: as it was before it was translated, or its beginning
 }
 
 // neighbour is an address on the segment. While it is being resolved its timer
@@ -113,7 +114,7 @@ func (i *iface) unanswered(n *neighbour) {
 func (i *iface) unreachable(o outgoing, why reason) {
 	i.r.drop(why, o.datagram)
 	if o.in != nil {
-		i.r.report(hostUnreachable, o.datagram)
+		i.r.report(hostUnreachable, o.asSent())
 	}
 }
 

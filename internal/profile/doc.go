@@ -7,11 +7,13 @@
 // Short names of sources: INTEROP, WP and IMPL as in docs/claims.md; MS-IKEE and
 // MS-GPIPSEC, Microsoft's protocol documents; HPUX, HP's J4256-90025 on HP-UX IPSec with
 // Windows; ike-scan 1.9.5, whose tables are of measurements from outside.
-//
-// It imports nothing of the project.
 package profile
 
-import "time"
+import (
+	"time"
+
+	"github.com/ipseclab/ipseclab/internal/sourced"
+)
 
 // Profile is one operating system or device.
 type Profile struct {
@@ -57,43 +59,24 @@ type Profile struct {
 	XAuth, ModeConfig, NewGroupMode               bool
 }
 
-// Value is one statement about a profile.
-type Value struct {
-	Key    string `json:"key"`
-	Text   string `json:"value"`
-	Status Status `json:"status"`
-	Source string `json:"source"`
+// Value is one statement about a profile; Status is how sure it is.
+type (
+	Value  = sourced.Value
+	Status = sourced.Status
+)
 
-	// Informational values are for readers: the lab does nothing with them.
-	Informational bool `json:"informational,omitempty"`
-}
-
-// Status is how sure a value is.
-type Status string
-
-// The three of them.
+// The three of Status.
 const (
-	Fact        Status = "fact"        // the source says it
-	Unconfirmed Status = "unconfirmed" // the source is not clear, or another one contradicts
-	Choice      Status = "choice"      // of the lab: no source says anything
+	Fact        = sourced.Fact
+	Unconfirmed = sourced.Unconfirmed
+	Choice      = sourced.Choice
 )
 
 // Unsure are the keys of values that the lab acts on and no source confirms.
-func (p *Profile) Unsure() (keys []string) {
-	for _, v := range p.Values {
-		if v.Status != Fact && !v.Informational {
-			keys = append(keys, v.Key)
-		}
-	}
-	return keys
-}
+func (p *Profile) Unsure() (keys []string) { return sourced.Unsure(p.Values) }
 
 // Value is what the profile has under a key.
 func (p *Profile) Value(key string) (Value, bool) {
-	for _, v := range p.Values {
-		if v.Key == key {
-			return v, true
-		}
-	}
-	return Value{}, false
+	e := sourced.Entry[Profile]{Values: p.Values}
+	return e.Value(key)
 }

@@ -5,31 +5,26 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
+
+	"github.com/ipseclab/ipseclab/internal/sourced"
 )
 
 // Key is a subject on which profiles have values.
-type Key struct {
-	Name    string
-	Meaning string
-	Acts    bool // the lab does something with it
-
-	read func(*Profile, any) error // nil: any text
-}
+type Key = sourced.Key[Profile]
 
 // Keys are all of them, those that the lab acts on first.
 func Keys() []Key { return slices.Clone(keys) }
 
 var keys = []Key{
 	acts("ipsec", "whether it knows IPsec: a host without has no IKE, and takes no policy", flag(func(p *Profile) *bool { return &p.IPsec })),
-	acts("no-default-exempt", "what passes before all filters, the host's setting of that name", exempt),
+	acts("no-default-exempt", "what passes before all filters, the host's setting of that name", special(exempt)),
 	acts("ipv6", "whether policies are for IPv6 (policy) or IPv6 passes them (bypass)", word(func(p *Profile) *string { return &p.IPv6 }, "policy", "bypass")),
 	acts("protocols", "protocols of security methods", words(func(p *Profile) *[]string { return &p.Protocols }, "ESP", "AH")),
 	acts("modes", "transport, tunnel or both", words(func(p *Profile) *[]string { return &p.Modes }, "transport", "tunnel")),
 	acts("main-mode-ciphers", "ciphers of main mode", words(func(p *Profile) *[]string { return &p.MainModeCiphers }, ciphers...)),
 	acts("main-mode-hashes", "hashes of main mode", words(func(p *Profile) *[]string { return &p.MainModeHashes }, hashes...)),
-	acts("main-mode-groups", "Diffie–Hellman groups by their IANA numbers; 14 is group 3 of Windows", groups),
+	acts("main-mode-groups", "Diffie–Hellman groups by their IANA numbers; 14 is group 3 of Windows", special(groups)),
 	acts("main-mode-default", "what a policy offers in main mode that names nothing", words(func(p *Profile) *[]string { return &p.MainModeDefault })),
 	acts("main-mode-offers", "how many offers a main mode may have", number(func(p *Profile) *int { return &p.MainModeOffers })),
 	acts("main-mode-lifetime", "lifetime of main modes of a policy that names none", duration(func(p *Profile) *time.Duration { return &p.MainModeLifetime })),
@@ -52,11 +47,11 @@ var keys = []Key{
 	acts("persistent-policy", "whether a persistent policy can be in force beside another", flag(func(p *Profile) *bool { return &p.PersistentPolicy })),
 	acts("boot-filtering", "whether the driver can filter before the policy agent has started", flag(func(p *Profile) *bool { return &p.BootFiltering })),
 	acts("sa-idle-time", "when SAs end that nothing uses", duration(func(p *Profile) *time.Duration { return &p.SAIdleTime })),
-	acts("retransmit", "gaps between copies of an unanswered IKE message", durations),
+	acts("retransmit", "gaps between copies of an unanswered IKE message", special(durations)),
 	acts("xauth", "extended authentication of users after phase 1", flag(func(p *Profile) *bool { return &p.XAuth })),
 	acts("mode-config", "inner addresses that one side of a main mode gives the other", flag(func(p *Profile) *bool { return &p.ModeConfig })),
 	acts("new-group-mode", "private Diffie–Hellman groups", flag(func(p *Profile) *bool { return &p.NewGroupMode })),
-	acts("vendor-ids", "vendor IDs in the first IKE message, of extensions that the lab speaks", vendorIDs),
+	acts("vendor-ids", "vendor IDs in the first IKE message, of extensions that the lab speaks", special(vendorIDs)),
 	acts("reliable-delete", "copies of a Delete that a peer of Microsoft's does not acknowledge; 0: none is acknowledged", copies(func(p *Profile) *int { return &p.ReliableDelete })),
 	acts("ike-fragmentation", "fragments of IKE messages: as Windows, or as Cisco sends them, or none", word(func(p *Profile) *string { return &p.IKEFragmentation }, "windows", "cisco", "none")),
 	acts("dpd", "dead peer detection: whether it is announced, and peers that ask are answered", flag(func(p *Profile) *bool { return &p.DPD })),
@@ -88,100 +83,34 @@ var (
 	hashes  = []string{"MD5", "SHA1", "SHA256", "SHA384", "SHA512"}
 )
 
-func acts(name, meaning string, read func(*Profile, any) error) Key {
-	return Key{Name: name, Meaning: meaning, Acts: true, read: read}
+func acts(name, meaning string, r sourced.Reader[Profile]) Key { return sourced.Acts(name, meaning, r) }
+
+func told(name, meaning string) Key { return sourced.Told[Profile](name, meaning) }
+
+func flag(field func(*Profile) *bool) sourced.Reader[Profile] { return sourced.Flag(field) }
+
+func number(field func(*Profile) *int) sourced.Reader[Profile] { return sourced.Number(1, field) }
+
+func copies(field func(*Profile) *int) sourced.Reader[Profile] { return sourced.Number(0, field) }
+
+func word(field func(*Profile) *string, known ...string) sourced.Reader[Profile] {
+	return sourced.Word(field, known...)
 }
 
-func told(name, meaning string) Key { return Key{Name: name, Meaning: meaning} }
-
-func flag(field func(*Profile) *bool) func(*Profile, any) error {
-	return func(p *Profile, v any) error {
-		b, ok := v.(bool)
-		if !ok {
-			return fmt.Errorf("want true or false, got %v", v)
-		}
-		*field(p) = b
-		return nil
-	}
+func words(field func(*Profile) *[]string, known ...string) sourced.Reader[Profile] {
+	return sourced.Words(field, known...)
 }
 
-func number(field func(*Profile) *int) func(*Profile, any) error {
-	return func(p *Profile, v any) error {
-		n, err := strconv.Atoi(fmt.Sprint(v))
-		if err != nil || n < 1 {
-			return fmt.Errorf("want a number from 1 on, got %v", v)
-		}
-		*field(p) = n
-		return nil
-	}
+func duration(field func(*Profile) *time.Duration) sourced.Reader[Profile] {
+	return sourced.Span(field)
 }
 
-// copies is a number from 0 on.
-func copies(field func(*Profile) *int) func(*Profile, any) error {
-	return func(p *Profile, v any) error {
-		n, err := strconv.Atoi(fmt.Sprint(v))
-		if err != nil || n < 0 {
-			return fmt.Errorf("want a number from 0 on, got %v", v)
-		}
-		*field(p) = n
-		return nil
-	}
-}
-
-func word(field func(*Profile) *string, known ...string) func(*Profile, any) error {
-	return func(p *Profile, v any) error {
-		s, ok := v.(string)
-		if !ok || !slices.Contains(known, s) {
-			return fmt.Errorf("want one of %s, got %v", strings.Join(known, ", "), v)
-		}
-		*field(p) = s
-		return nil
-	}
-}
-
-// list are the texts of a list.
-func list(v any) ([]string, error) {
-	items, ok := v.([]any)
-	if !ok {
-		return nil, fmt.Errorf("want a list, got %v", v)
-	}
-	all := []string{}
-	for _, i := range items {
-		all = append(all, fmt.Sprint(i))
-	}
-	return all, nil
-}
-
-// words reads a list of known words; of any, where none is known.
-func words(field func(*Profile) *[]string, known ...string) func(*Profile, any) error {
-	return func(p *Profile, v any) error {
-		all, err := list(v)
-		if err != nil || len(all) == 0 {
-			return fmt.Errorf("want a list of %s, got %v", strings.Join(known, ", "), v)
-		}
-		for _, w := range all {
-			if len(known) > 0 && !slices.Contains(known, w) {
-				return fmt.Errorf("want a list of %s, got %v", strings.Join(known, ", "), v)
-			}
-		}
-		*field(p) = all
-		return nil
-	}
-}
-
-func duration(field func(*Profile) *time.Duration) func(*Profile, any) error {
-	return func(p *Profile, v any) error {
-		d, err := time.ParseDuration(fmt.Sprint(v))
-		if err != nil || d <= 0 {
-			return fmt.Errorf("want a time span, got %v", v)
-		}
-		*field(p) = d
-		return nil
-	}
+func special(read func(*Profile, any) error) sourced.Reader[Profile] {
+	return sourced.Reader[Profile]{Read: read}
 }
 
 func durations(p *Profile, v any) error {
-	all, err := list(v)
+	all, err := sourced.List(v)
 	if err != nil || len(all) == 0 {
 		return fmt.Errorf("want a list of time spans, got %v", v)
 	}
@@ -206,7 +135,7 @@ func exempt(p *Profile, v any) error {
 }
 
 func groups(p *Profile, v any) error {
-	all, err := list(v)
+	all, err := sourced.List(v)
 	if err != nil || len(all) == 0 {
 		return fmt.Errorf("want a list of numbers, got %v", v)
 	}
@@ -222,7 +151,7 @@ func groups(p *Profile, v any) error {
 }
 
 func vendorIDs(p *Profile, v any) (err error) {
-	if p.VendorIDs, err = list(v); err != nil {
+	if p.VendorIDs, err = sourced.List(v); err != nil {
 		return err
 	}
 	for _, id := range p.VendorIDs {

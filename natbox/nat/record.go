@@ -1,0 +1,95 @@
+package nat
+
+import "time"
+
+const never = time.Duration(1<<63 - 1)
+
+// class is a kind of timeout. Records of a class expire in the order in which they were last refreshed.
+type class uint8
+
+const (
+	noTime class = iota // kept by others
+	udpReplied
+	udpUnreplied
+	udpWellKnown
+	tcpOpening
+	tcpEstablished
+	tcpClosing
+	icmpQuery
+	classes
+)
+
+// mapping joins an inside endpoint, and what it depends on of the remote one, with an outside endpoint.
+type mapping struct {
+	expires           time.Duration // when class is not noTime
+	made              time.Duration
+	inAddr, outAddr   uint32
+	remAddr           uint32
+	inPort, outPort   uint16
+	remPort           uint16
+	proto             uint8
+	class             class
+	flags             mappingFlags
+	host              uint32
+	sessions          list
+	time, age, ofHost links
+}
+
+type mappingFlags uint8
+
+const (
+	replied  mappingFlags = 1 << iota
+	outOwner              // mappingOut has it
+	insider               // mappingInside has it
+	fixed                 // its port is not of the pool: static or forwarded
+	open                  // lets all in
+	dying
+)
+
+func (m *mapping) inside() key {
+	return key{m.inAddr, m.remAddr, m.inPort, m.remPort, m.proto}
+}
+func (m *mapping) outside() key { return key{a: m.outAddr, ap: m.outPort, proto: m.proto} }
+
+// session is a remote endpoint of a mapping.
+type session struct {
+	expires                            time.Duration // when class is not noTime
+	mapping                            uint32
+	inAddr, outAddr, remAddr, seenAddr uint32 // seen: the remote endpoint as the inside sees it
+	inPort, outPort, remPort, seenPort uint16
+	proto                              uint8
+	class                              class
+	flags                              sessionFlags
+	state                              uint8
+	time, ofMapping                    links
+}
+
+type sessionFlags uint8
+
+const (
+	sentOut   sessionFlags = 1 << iota // the inside has sent to it
+	cameBack                           // it has sent to the inside
+	outHolder                          // sessionOut has it
+)
+
+func (s *session) inside() key {
+	return key{s.inAddr, s.seenAddr, s.inPort, s.seenPort, s.proto}
+}
+func (s *session) outside() key {
+	return key{s.outAddr, s.remAddr, s.outPort, s.remPort, s.proto}
+}
+
+// group is how many sessions with one remote address the inside has sent to: what AddressDependent filtering asks for.
+type group struct {
+	mapping, addr, n uint32
+}
+
+func (g *group) key() key { return key{a: g.mapping, b: g.addr} }
+
+// host is an inside host that has mappings.
+type host struct {
+	addr     uint32
+	pool     int32 // paired; -1: none yet
+	mappings list  // the one to evict first
+	sessions uint32
+}
