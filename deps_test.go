@@ -63,6 +63,8 @@ esp/replay               ->
 internal/ipsec           -> internal/natt
 # How IKE, ESP and keep-alives share a UDP port.
 internal/natt            ->
+# Messages of STUN, for who wants to know what a NAT does.
+internal/stun            ->
 # Certificates are enrolled for by messages of their own.
 internal/scep            -> internal/pki
 internal/pki             ->
