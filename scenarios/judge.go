@@ -22,6 +22,13 @@ func (l *lab) judge(steps []*stepRun) *Result {
 	}
 	for _, s := range steps {
 		step := s.result()
+		if l.spec.Grid != nil && s.index == l.spec.Measured() && s.broken == nil {
+			var checks []result.Check
+			r.Measured, checks = l.measure(s)
+			for _, c := range checks {
+				step.Checks, step.Outcome = append(step.Checks, c), step.Outcome.Worse(c.Outcome)
+			}
+		}
 		r.Outcome = r.Outcome.Worse(step.Outcome)
 		r.Steps = append(r.Steps, step)
 		l.world.Record("", s.event(string(step.Outcome), firstFailure(step.Checks)))
