@@ -18,9 +18,8 @@ import (
 func (l *lab) measure(s *stepRun) (*result.Measured, []result.Check) {
 	q := newInquiry(s)
 	m := &result.Measured{
-		Table: l.spec.GridTable(), Step: s.index + 1, Protection: q.protection(), Port: q.port(), NAT: q.nat(),
+		Step: s.index + 1, Protection: q.protection(), Port: q.port(), NAT: q.nat(),
 	}
-	m.Rows, m.Columns = l.spec.Axes()
 	if r := s.report; r != nil && len(r.Latency) > 0 {
 		m.FirstByte = r.Latency[0]
 	}

@@ -28,7 +28,7 @@ func TestGridIsMeasured(t *testing.T) {
 		r := scenarios.Check(t, s, scenarios.Options{})
 		m := r.Measured
 		require.NotNil(t, m)
-		require.Equal(t, []string{"client", "server"}, []string{m.Rows, m.Columns})
+		require.Equal(t, &result.Place{Rows: "client", Columns: "server"}, r.Grid)
 		if m.Outcome == spec.OutcomeWorks {
 			require.Positive(t, m.FirstByte)
 		} else {

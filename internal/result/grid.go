@@ -2,7 +2,6 @@ package result
 
 import (
 	"cmp"
-	"slices"
 	"strings"
 	"time"
 )
@@ -13,10 +12,6 @@ const GridSchema = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/doc
 // Measured is what a cell of a grid has shown. The outcome is read off what applications got
 // and the wire; the rest of the words too, but for the NAT, which is what the initiator found.
 type Measured struct {
-	Rows    string `json:"rows"`    // the parameter of the rows
-	Columns string `json:"columns"` // and of the columns
-	Table   string `json:"table"`   // caption of the table that the cell stands in
-
 	Step        int           `json:"step"`       // from 1
 	Outcome     string        `json:"outcome"`    // works, refused-by-initiator …: what came of the traffic
 	Protection  string        `json:"protection"` // of the traffic, at its sender: esp, esp-in-udp, clear, nothing …
@@ -25,6 +20,13 @@ type Measured struct {
 	FirstByte   time.Duration `json:"first_byte_ns,omitempty"`
 	Explanation string        `json:"explanation"` // in sentences, from the trace and the wire
 	Because     string        `json:"because"`     // why something is expected, and where that stands
+}
+
+// Place is where a cell stands in the tables of its grid.
+type Place struct {
+	Rows    string `json:"rows"`    // the parameter of the rows
+	Columns string `json:"columns"` // and of the columns
+	Table   string `json:"table"`   // caption of the table
 }
 
 // Grid is a file's cells in tables, as grid.json has it.
@@ -46,6 +48,7 @@ type Grid struct {
 type GridCell struct {
 	Name     string        `json:"name"` // without the file
 	Cell     []Setting     `json:"cell"`
+	Table    string        `json:"table"`
 	Outcome  Outcome       `json:"outcome"`          // passed: as expected
 	Reason   string        `json:"reason,omitempty"` // why not
 	Measured *Measured     `json:"measured,omitempty"`
@@ -78,14 +81,13 @@ func Grids(run *Run, scenarios []*Scenario) (all []*Grid) {
 	}
 	for _, file := range order {
 		cells := files[file]
-		measured := slices.IndexFunc(cells, func(s *Scenario) bool { return s.Measured != nil })
-		if len(cells) < 2 || measured < 0 {
+		first := cells[0]
+		if len(cells) < 2 || first.Grid == nil {
 			continue
 		}
-		first := cells[measured]
 		g := &Grid{
 			Schema: GridSchema, Name: file, Story: first.Story, Claims: first.Claims, File: first.File, Seed: first.Seed,
-			Rows: first.Measured.Rows, Columns: first.Measured.Columns, Totals: map[string]int{},
+			Rows: first.Grid.Rows, Columns: first.Grid.Columns, Totals: map[string]int{},
 		}
 		var titles []string
 		for _, s := range cells {
@@ -93,7 +95,7 @@ func Grids(run *Run, scenarios []*Scenario) (all []*Grid) {
 			_, name, _ := strings.Cut(s.Name, "/")
 			e := entries[s.Name]
 			g.Cells = append(g.Cells, GridCell{
-				Name: name, Cell: s.Cell, Outcome: s.Outcome, Reason: e.Reason, Measured: s.Measured, Virtual: s.Virtual, Frames: s.Frames, Dir: e.Dir,
+				Name: name, Cell: s.Cell, Table: s.Grid.Table, Outcome: s.Outcome, Reason: e.Reason, Measured: s.Measured, Virtual: s.Virtual, Frames: s.Frames, Dir: e.Dir,
 			})
 			if s.Measured == nil {
 				g.Totals[Unmeasured]++

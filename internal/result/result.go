@@ -153,7 +153,8 @@ type Scenario struct {
 	Invariants []Check       `json:"invariants,omitempty"` // the wire oracle's among them
 	SAs        []SA          `json:"sas,omitempty"`
 	Artefacts  []Artefact    `json:"artefacts,omitempty"`
-	Measured   *Measured     `json:"measured,omitempty"` // of a cell of a grid
+	Grid       *Place        `json:"grid,omitempty"`     // of a cell of a grid
+	Measured   *Measured     `json:"measured,omitempty"` // likewise
 }
 
 // Run is the result of a whole run; its times are of the wall clock.
@@ -174,6 +175,8 @@ type Run struct {
 type GridEntry struct {
 	Name string `json:"name"` // of the file
 	Dir  string `json:"dir"`  // with grid.html and grid.json, relative to the results folder
+
+	Totals map[string]int `json:"totals"` // cells by what was measured
 }
 
 // Entry is a scenario in the index of a run.
