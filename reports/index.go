@@ -23,8 +23,17 @@ type indexView struct {
 // indexEntry is a row: a scenario, or all cells of a file.
 type indexEntry struct {
 	result.Entry
-	Link  string // empty: a file with cells
+	Link  string // empty: a file with cells, or one without evidence
 	Cells *cellTable
+	Grid  int // how many cells the page that is linked to has
+}
+
+// reportOf is the report of a scenario; empty: it was not kept.
+func reportOf(e result.Entry) string {
+	if e.Dir == "" {
+		return ""
+	}
+	return path.Join(e.Dir, reportFile)
 }
 
 type total struct {
@@ -57,13 +66,17 @@ func newIndex(run *result.Run) *indexView {
 	v := &indexView{Run: run, Average: run.Average()}
 	totals := map[result.Outcome]int{}
 	files := map[string][]result.Entry{} // cells by file
+	grids := map[string]string{}         // pages of grids by file
+	for _, g := range run.Grids {
+		grids[g.Name] = path.Join(g.Dir, gridFile)
+	}
 	var all []indexEntry
 	for _, e := range run.Scenarios {
 		v.Virtual += e.Virtual
 		totals[e.Outcome]++
 		file, _, isCell := strings.Cut(e.Name, "/")
 		if !isCell {
-			all = append(all, indexEntry{Entry: e, Link: path.Join(e.Dir, reportFile)})
+			all = append(all, indexEntry{Entry: e, Link: reportOf(e)})
 			continue
 		}
 		if files[file] == nil {
@@ -72,8 +85,14 @@ func newIndex(run *result.Run) *indexView {
 		files[file] = append(files[file], e)
 	}
 	for i := range all {
-		if cells := files[all[i].Name]; all[i].Link == "" {
-			all[i] = indexEntry{Entry: together(all[i].Name, cells), Cells: newCellTable(cells)}
+		name := all[i].Name
+		cells := files[name]
+		switch {
+		case cells == nil: // one scenario
+		case grids[name] != "":
+			all[i] = indexEntry{Entry: together(name, cells), Link: grids[name], Grid: len(cells)}
+		default:
+			all[i] = indexEntry{Entry: together(name, cells), Cells: newCellTable(cells)}
 		}
 	}
 	for _, o := range []result.Outcome{result.Broken, result.Failed, result.Unsupported, result.Passed} {
@@ -147,7 +166,7 @@ func newCellTable(cells []result.Entry) *cellTable {
 		for len(line.Cells) <= k {
 			line.Cells = append(line.Cells, nil)
 		}
-		line.Cells[k] = &cellView{cell, c.Outcome, path.Join(c.Dir, reportFile)}
+		line.Cells[k] = &cellView{cell, c.Outcome, reportOf(c)}
 	}
 	for i := range t.Lines {
 		for len(t.Lines[i].Cells) < len(t.Heads) {

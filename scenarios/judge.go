@@ -18,10 +18,17 @@ func (l *lab) judge(steps []*stepRun) *Result {
 	r := &Result{
 		Schema: result.ScenarioSchema,
 		Name:   l.spec.Name, Cell: Settings(l.spec), Long: l.spec.Long, Title: l.spec.Title, Story: l.spec.Story, Claims: l.spec.Claims, File: l.spec.File(), Seed: l.seed,
-		Start: l.spec.Epoch(), Outcome: result.Passed, Segments: l.drawnSegments(), Nodes: l.drawnNodes(),
+		Grid: Place(l.spec), Start: l.spec.Epoch(), Outcome: result.Passed, Segments: l.drawnSegments(), Nodes: l.drawnNodes(),
 	}
 	for _, s := range steps {
 		step := s.result()
+		if l.spec.Grid != nil && s.index == l.spec.Measured() && s.broken == nil {
+			var checks []result.Check
+			r.Measured, checks = l.measure(s)
+			for _, c := range checks {
+				step.Checks, step.Outcome = append(step.Checks, c), step.Outcome.Worse(c.Outcome)
+			}
+		}
 		r.Outcome = r.Outcome.Worse(step.Outcome)
 		r.Steps = append(r.Steps, step)
 		l.world.Record("", s.event(string(step.Outcome), firstFailure(step.Checks)))
@@ -42,6 +49,15 @@ func Settings(s *spec.Scenario) (settings []result.Setting) {
 		settings = append(settings, result.Setting{Parameter: v.Parameter, Value: v.Value})
 	}
 	return settings
+}
+
+// Place is where a cell stands in the tables of its grid; nil: there is none.
+func Place(s *spec.Scenario) *result.Place {
+	if s.Grid == nil {
+		return nil
+	}
+	rows, columns := s.Axes()
+	return &result.Place{Rows: rows, Columns: columns, Table: s.GridTable()}
 }
 
 func firstFailure(checks []result.Check) string {

@@ -30,6 +30,7 @@ type decoded struct {
 	length   int       // of the IP packet
 	payload  []byte    // of UDP, without the marker of a port of IKE
 	udp      natt.Kind // what it is, on a port of IKE
+	body     []byte    // of a whole datagram or a first fragment: all behind the IP headers
 	tcpFlags uint8
 	resolves bool // neighbour discovery
 }
@@ -130,6 +131,7 @@ func (p *decoded) upper(body []byte) {
 	if p.flow.Fragment {
 		return
 	}
+	p.body = body
 	switch layers.IPProtocol(p.flow.Proto) {
 	case layers.IPProtocolTCP, layers.IPProtocolUDP:
 		if len(body) >= 4 {

@@ -22,7 +22,9 @@ type observer struct {
 	decoder  packetDecoder
 	heads    recent.Map[datagramKey, head] // of datagrams in fragments
 	seen     []sighting
-	reads    bool // looks for the applications' data, too
+	reads    bool           // looks for the applications' data, too
+	follows  bool           // tells datagrams apart, to follow them on their way
+	losses   map[int]string // where datagrams are followed: why frames were lost, by their numbers
 }
 
 // head is what only the first fragment of a datagram shows.
@@ -50,7 +52,7 @@ type sighting struct {
 	lost             bool
 	attacker         bool   // an attacker sent it, whatever addresses it has: it is no traffic of theirs
 	readable         bool   // an application's data stand in it
-	payload          uint64 // of a message of IKE, or its first fragment: equal messages, equal sums
+	payload          uint64 // of a message of IKE, or its first fragment: equal messages, equal sums; where datagrams are followed, of the others too
 }
 
 // newObserver makes an observer for a scenario. It reads the applications' data
@@ -59,6 +61,8 @@ func newObserver(s *spec.Scenario) *observer {
 	return &observer{
 		heads:    recent.New[datagramKey, head](recentDatagrams),
 		attacker: func(node string) bool { return s.Nodes[node].Attacker() },
+		follows:  s.Grid != nil,
+		losses:   map[int]string{},
 		reads: slices.ContainsFunc(s.Steps, func(s spec.Step) bool {
 			return s.Expect != nil && s.Expect.Wire != nil && s.Expect.Wire.Data != ""
 		}),
@@ -84,12 +88,23 @@ func (o *observer) frame(f sim.Frame) {
 	case p.fragment:
 		o.heads.Put(p.key(), head{s.srcPort, s.dstPort, s.esp, s.udp})
 	}
-	if s.isIKE() && s.first {
-		sum := fnv.New64a()
-		sum.Write(p.payload)
-		s.payload = sum.Sum64()
+	switch {
+	case !s.first:
+	case s.isIKE():
+		s.payload = sumOf(p.payload)
+	case o.follows:
+		s.payload = sumOf(p.kept())
+	}
+	if s.lost && o.follows {
+		o.losses[f.Number] = f.Lost
 	}
 	o.seen = append(o.seen, s)
+}
+
+func sumOf(b []byte) uint64 {
+	sum := fnv.New64a()
+	sum.Write(b)
+	return sum.Sum64()
 }
 
 // isIKE reports a message of IKE.

@@ -49,10 +49,14 @@ func (b *book) due() bool {
 // entry is a finished scenario's line in the run.
 func (b *book) entry(i int) result.Entry {
 	f, r := b.done[i], b.done[i].result
-	return result.Entry{
+	e := result.Entry{
 		Name: r.Name, Cell: r.Cell, Long: r.Long, Title: r.Title, Claims: r.Claims, Outcome: r.Outcome, Reason: why(r),
-		Seed: r.Seed, Virtual: r.Virtual, Wall: f.wall, Frames: r.Frames, Dir: r.Name,
+		Seed: r.Seed, Virtual: r.Virtual, Wall: f.wall, Frames: r.Frames,
 	}
+	if f.kept {
+		e.Dir = r.Name
+	}
+	return e
 }
 
 func (b *book) unfinished() int { return len(b.done) - b.finished }
@@ -84,6 +88,12 @@ func (b *book) close(run *result.Run) error {
 		if d != nil {
 			all = append(all, d.result)
 		}
+	}
+	for _, g := range result.Grids(run, all) {
+		if err := b.dir.grid(g); err != nil {
+			return err
+		}
+		run.Grids = append(run.Grids, result.GridEntry{Name: g.Name, Dir: g.Name, Totals: g.Totals})
 	}
 	var xml bytes.Buffer
 	if err := reports.JUnit(&xml, run, all); err != nil {

@@ -69,7 +69,7 @@ func (c listCmd) Run(s streams) error {
 			claims = " [" + strings.Join(x.Claims, " ") + "]"
 		}
 		fmt.Fprintf(w, "%s\t%s%s%s\n", x.Name, x.Title, cells(len(x.Cells)), claims)
-		if c.namesFiles() {
+		if namesFiles(c.What) {
 			for _, cell := range x.Cells {
 				fmt.Fprintf(w, "  %s/%s\n", x.Name, cell)
 			}
@@ -79,8 +79,8 @@ func (c listCmd) Run(s streams) error {
 }
 
 // namesFiles reports whether only files were asked for, and no folder or the whole catalogue.
-func (c listCmd) namesFiles() bool {
-	return len(c.What) > 0 && !slices.ContainsFunc(c.What, func(word string) bool {
+func namesFiles(words []string) bool {
+	return len(words) > 0 && !slices.ContainsFunc(words, func(word string) bool {
 		info, err := os.Stat(word)
 		return err == nil && info.IsDir()
 	})

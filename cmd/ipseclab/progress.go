@@ -79,7 +79,21 @@ func summary(w io.Writer, run *result.Run, unfinished int, index string) {
 	if unfinished > 0 {
 		parts = append(parts, fmt.Sprintf("%d not finished: interrupted", unfinished))
 	}
+	for _, g := range run.Grids {
+		fmt.Fprintf(w, "grid %s: %s\n", g.Name, measured(g.Totals))
+	}
 	fmt.Fprintf(w, "%s: %s, in %s%s\nreport: %s\n", count(len(run.Scenarios)+unfinished, "scenario"), strings.Join(parts, ", "), rounded(run.Wall), each(run), index)
+}
+
+// measured says what was found in the cells of a grid.
+func measured(totals map[string]int) string {
+	var parts []string
+	for _, outcome := range append(result.MeasuredOutcomes(), result.Unmeasured) {
+		if n := totals[outcome]; n > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", n, outcome))
+		}
+	}
+	return strings.Join(parts, ", ")
 }
 
 // each says how long a scenario took on average, and the long ones apart; of one there is nothing to say.

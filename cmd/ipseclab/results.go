@@ -21,6 +21,8 @@ const (
 	junitFile   = "junit.xml"
 	indexFile   = "index.html"
 	resultFile  = "result.json"
+	gridJSON    = "grid.json"
+	gridPage    = "grid.html"
 	stackFile   = "stack.txt"
 )
 
@@ -99,6 +101,9 @@ func (r *results) clear(earlier *result.Run) error {
 	for _, e := range earlier.Scenarios {
 		err = errors.Join(err, r.clearScenario(e.Dir))
 	}
+	for _, g := range earlier.Grids {
+		err = errors.Join(err, r.clearGrid(g.Dir))
+	}
 	for _, name := range []string{junitFile, indexFile, resultsFile} { // results.json last: until then the folder is known as ours
 		if e := os.Remove(r.path(name)); err == nil && !errors.Is(e, fs.ErrNotExist) {
 			err = e
@@ -135,6 +140,30 @@ func (r *results) clearScenario(name string) error {
 		err = removeEmpty(parent)
 	}
 	return err
+}
+
+// grid writes the tables of a grid beside the folders of its cells.
+func (r *results) grid(g *result.Grid) error {
+	if err := os.Mkdir(r.path(g.Name), 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("folder of a grid: %w", err)
+	}
+	if err := writeJSON(r.path(g.Name, gridJSON), g); err != nil {
+		return err
+	}
+	return reports.Grid(r.path(g.Name), g)
+}
+
+func (r *results) clearGrid(name string) (err error) {
+	dir := r.path(name)
+	if info, err := os.Lstat(dir); name == "" || name == "." || !filepath.IsLocal(name) || err != nil || !info.IsDir() {
+		return nil // not ours, or gone
+	}
+	for _, file := range []string{gridJSON, gridPage} {
+		if e := os.Remove(filepath.Join(dir, file)); e != nil && !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return errors.Join(err, removeEmpty(dir))
 }
 
 // removeEmpty removes a folder unless a user put something there.

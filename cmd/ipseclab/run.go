@@ -10,21 +10,23 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/result"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
 type runCmd struct {
-	What   []string `arg:"" optional:"" name:"file|dir|name" help:"Scenario files, folders with them, or names of the catalogue. None: the catalogue."`
-	Out    string   `default:"ipseclab-results" type:"path" placeholder:"DIR" help:"Results folder. Default: ./ipseclab-results."`
-	Force  bool     `help:"Replace what an earlier run wrote to the results folder, and nothing else."`
-	Seed   uint64   `placeholder:"N" help:"Seed of every scenario. None: the file's, or 1."`
-	Jobs   int      `placeholder:"N" help:"Scenarios that run at the same time. None: one per processor."`
-	Format string   `enum:"text,json" default:"text" help:"text, or json: what results.json has, on standard output."`
+	What     []string `arg:"" optional:"" name:"file|dir|name" help:"Scenario files, folders with them, or names of the catalogue. None: the catalogue."`
+	Out      string   `default:"ipseclab-results" type:"path" placeholder:"DIR" help:"Results folder. Default: ./ipseclab-results."`
+	Force    bool     `help:"Replace what an earlier run wrote to the results folder, and nothing else."`
+	Seed     uint64   `placeholder:"N" help:"Seed of every scenario. None: the file's, or 1."`
+	Evidence string   `enum:"auto,full,failed" default:"auto" placeholder:"HOW" help:"full: of every scenario; failed: of those that do not pass; auto: full, but of grids that are not named failed. Default: auto."`
+	Jobs     int      `placeholder:"N" help:"Scenarios that run at the same time. None: one per processor."`
+	Format   string   `enum:"text,json" default:"text" help:"text, or json: what results.json has, on standard output."`
 }
 
 func (runCmd) Help() string {
 	return `Evidence goes to DIR/<scenario>, or DIR/<scenario>/<cell> where a file has cells: verdicts, trace, capture with a Wireshark profile,
 report. DIR/index.html is the page to begin with; results.json and junit.xml are
-for other programs. The same seed gives the same capture and trace, byte for byte.
+for other programs. A grid has its tables in DIR/<scenario>/grid.html and grid.json. The same seed gives the same capture and trace, byte for byte.
 
 Examples: everything that comes with the lab, and two files of your own
 
@@ -33,7 +35,11 @@ Examples: everything that comes with the lab, and two files of your own
 
 One cell of a file that has several
 
-  ipseclab run --out one h2h_encrypt_or_authenticate/esp`
+  ipseclab run --out one h2h_encrypt_or_authenticate/esp
+
+Many cells, and no folders but of those that do not pass
+
+  ipseclab run --evidence failed suite_esp_grid`
 }
 
 // Validate is called by kong when the command line has been read.
@@ -70,7 +76,7 @@ func (c runCmd) Run(ctx context.Context, s streams) error {
 		jobs = runtime.GOMAXPROCS(0)
 	}
 	p := newProgress(lines, s.err, names)
-	for done := range runAll(ctx, dir, all, c.Seed, jobs) {
+	for done := range runAll(ctx, dir, all, c.kept, c.Seed, jobs) {
 		b.add(done)
 		if b.due() {
 			if err := b.save(b.ended(true)); err != nil {
@@ -95,6 +101,20 @@ func (c runCmd) Run(ctx context.Context, s streams) error {
 	}
 	return outcome(interrupted, b.run.Outcome)
 }
+
+// kept reports whether a scenario leaves its evidence even if it passes.
+func (c runCmd) kept(s *spec.Scenario) bool {
+	if c.Evidence == evidenceAuto {
+		return s.Grid == nil || namesFiles(c.What)
+	}
+	return c.Evidence == evidenceFull
+}
+
+// Words of --evidence.
+const (
+	evidenceAuto = "auto"
+	evidenceFull = "full"
+)
 
 // outcome is how the program ends.
 func outcome(interrupted bool, o result.Outcome) error {

@@ -41,7 +41,7 @@ func resultSchemas(t *testing.T) map[string][]byte {
 	}
 	schemas := map[string][]byte{}
 	for name, v := range map[string]any{
-		"result.schema.json": &result.Scenario{}, "results.schema.json": &result.Run{}, "snapshot.schema.json": &scenarios.Snapshot{},
+		"result.schema.json": &result.Scenario{}, "results.schema.json": &result.Run{}, "grid.schema.json": &result.Grid{}, "snapshot.schema.json": &scenarios.Snapshot{},
 		"explanation.schema.json": &scenarios.Explanation{},
 	} {
 		s := r.Reflect(v)
@@ -73,18 +73,35 @@ func TestResultsFitTheirSchemas(t *testing.T) {
 	out := filepath.Join(t.TempDir(), "r")
 	var stdout, stderr bytes.Buffer
 	require.Equal(t, exitOK, ipseclab(t.Context(), []string{"run", "--out", out, files(t, "a", "b")}, &stdout, &stderr), "%s", &stderr)
-	for file, schema := range map[string]string{"results.json": "results.schema.json", "a/result.json": "result.schema.json"} {
+	grid := filepath.Join(t.TempDir(), "g")
+	require.Equal(t, exitOK, ipseclab(t.Context(), []string{"run", "--out", grid, "../../scenarios/testdata/grid/who_reaches_whom.yaml"}, &stdout, &stderr), "%s", &stderr)
+	for file, schema := range map[string]string{
+		filepath.Join(out, "results.json"): "results.schema.json", filepath.Join(out, "a/result.json"): "result.schema.json",
+		filepath.Join(grid, "results.json"): "results.schema.json", filepath.Join(grid, "who_reaches_whom/esp_esp/result.json"): "result.schema.json",
+	} {
 		s, err := validator.NewCompiler().Compile(filepath.Join(published, schema))
 		require.NoError(t, err)
-		f, err := os.Open(filepath.Join(out, file))
-		require.NoError(t, err)
-		defer f.Close()
-		v, err := validator.UnmarshalJSON(f)
-		require.NoError(t, err)
+		v := readJSON(t, file)
 		require.NoError(t, s.Validate(v), file)
-		v.(map[string]any)["outcome"] = "fine"
+		v["outcome"] = "fine"
 		require.Error(t, s.Validate(v), file)
 	}
+	s, err := validator.NewCompiler().Compile(filepath.Join(published, "grid.schema.json"))
+	require.NoError(t, err)
+	v := readJSON(t, filepath.Join(grid, "who_reaches_whom/grid.json"))
+	require.NoError(t, s.Validate(v))
+	v["cells"].([]any)[0].(map[string]any)["measured"].(map[string]any)["first_byte_ns"] = "soon"
+	require.Error(t, s.Validate(v))
+}
+
+func readJSON(t *testing.T, file string) map[string]any {
+	t.Helper()
+	f, err := os.Open(file)
+	require.NoError(t, err)
+	defer f.Close()
+	v, err := validator.UnmarshalJSON(f)
+	require.NoError(t, err)
+	return v.(map[string]any)
 }
 
 // TestSnapshotsFitTheirSchema: the same of what show prints, in all its parts.

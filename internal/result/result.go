@@ -153,6 +153,8 @@ type Scenario struct {
 	Invariants []Check       `json:"invariants,omitempty"` // the wire oracle's among them
 	SAs        []SA          `json:"sas,omitempty"`
 	Artefacts  []Artefact    `json:"artefacts,omitempty"`
+	Grid       *Place        `json:"grid,omitempty"`     // of a cell of a grid
+	Measured   *Measured     `json:"measured,omitempty"` // likewise
 }
 
 // Run is the result of a whole run; its times are of the wall clock.
@@ -166,6 +168,15 @@ type Run struct {
 	Outcome     Outcome         `json:"outcome"`               // broken when interrupted: of the rest nothing is known
 	Totals      map[Outcome]int `json:"totals"`
 	Scenarios   []Entry         `json:"scenarios"`
+	Grids       []GridEntry     `json:"grids,omitempty"`
+}
+
+// GridEntry is a grid in the index of a run.
+type GridEntry struct {
+	Name string `json:"name"` // of the file
+	Dir  string `json:"dir"`  // with grid.html and grid.json, relative to the results folder
+
+	Totals map[string]int `json:"totals"` // cells by what was measured
 }
 
 // Entry is a scenario in the index of a run.
@@ -181,7 +192,7 @@ type Entry struct {
 	Virtual time.Duration `json:"virtual_ns"`
 	Wall    time.Duration `json:"wall_ns"`
 	Frames  int           `json:"frames"`
-	Dir     string        `json:"dir"` // relative to the results folder
+	Dir     string        `json:"dir,omitempty"` // relative to the results folder; empty: no evidence was kept
 }
 
 // Average is how much wall time the scenarios of a run took on average, those

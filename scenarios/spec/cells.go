@@ -36,18 +36,6 @@ type matrix struct {
 	include, exclude []condition
 }
 
-// condition holds in the cells in which each parameter has the value.
-type condition map[string]string
-
-func (c condition) holds(settings []Setting) bool {
-	for _, s := range settings {
-		if want, ok := c[s.Parameter]; ok && want != s.Value {
-			return false
-		}
-	}
-	return true
-}
-
 // cells reads parameters and matrix of a file and multiplies them out. There is
 // at least one cell, unless a mistake was found.
 func (d *decoder) cells(root ast.Node) []cell {
@@ -82,6 +70,7 @@ func (d *decoder) cells(root ast.Node) []cell {
 	if len(d.errs) > 0 {
 		return nil
 	}
+	d.axes = m.vary
 	product := 1
 	for _, p := range all {
 		fixed[p.name] = p.values[0]
@@ -120,7 +109,7 @@ func (m matrix) multiply(fixed map[string]value, product int) (made []cell) {
 			c.values[p.name], c.settings[k], labels[k] = v, Setting{p.name, v.label}, v.label
 		}
 		c.name = strings.Join(labels, "_")
-		holds := func(cond condition) bool { return cond.holds(c.settings) }
+		holds := func(cond condition) bool { return cond.holds(c.values) }
 		if m.include != nil && !slices.ContainsFunc(m.include, holds) || slices.ContainsFunc(m.exclude, holds) {
 			continue
 		}
@@ -213,42 +202,12 @@ func (d *decoder) conditions(e *pair, vary []parameter) (all []condition) {
 		d.fail(start(e.value), path, "%s: want a list of conditions, as in [{suite: null-sha1, size: 0}]", e.key)
 		return nil
 	}
-	var names []string
-	for _, p := range vary {
-		names = append(names, p.name)
-	}
 	all = []condition{}
 	for i, n := range list.Values {
-		at, c := item(path, i), condition{}
-		if n = d.follow(n, at); n == nil {
-			continue
+		at := item(path, i)
+		if n = d.follow(n, at); n != nil {
+			all = append(all, d.condition(n, at, e.key, vary))
 		}
-		entries, ok := d.pairs(n, at, e.key, "a mapping of parameters to values")
-		if ok && len(entries) == 0 {
-			d.fail(start(n), at, "%s: the condition is empty: name a parameter and its value", e.key)
-		}
-		for _, f := range entries {
-			at := child(at, f.key)
-			k := slices.Index(names, f.key)
-			if k < 0 {
-				d.fail(f.at, at, "%s: no parameter that varies is called %q%s", e.key, shorten(f.key), Suggest(f.key, names))
-				continue
-			}
-			v := d.follow(f.value, at)
-			if v == nil || !d.plain(v, at, f.key) {
-				continue
-			}
-			var labels []string
-			for _, v := range vary[k].values {
-				labels = append(labels, v.label)
-			}
-			label := strings.ToLower(textOf(v))
-			if !slices.Contains(labels, label) {
-				d.fail(start(v), at, "%s: %s has no value %q%s", e.key, f.key, shorten(textOf(v)), Suggest(label, labels))
-			}
-			c[f.key] = label
-		}
-		all = append(all, c)
 	}
 	return all
 }

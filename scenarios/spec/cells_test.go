@@ -100,6 +100,8 @@ func TestMatrix(t *testing.T) {
 		{"only some", parameters + "matrix: { include: [{ a: 1, b: X }, { b: y }] }", "f/1_x f/1_y f/2_y"},
 		{"not some", parameters + "matrix: { exclude: [{ a: 1, b: x }] }", "f/1_y f/2_x f/2_y"},
 		{"of some, not others", parameters + "matrix: { include: [{ a: 1 }], exclude: [{ b: x }] }", "f/1_y"},
+		{"one of several values", parameters + "matrix: { include: [{ a: [2, 1], b: [y] }] }", "f/1_y f/2_y"},
+		{"by a field", "parameters: { a: [{ label: p, odd: true }, { label: q, odd: false }, { label: r, odd: true }] }\nmatrix: { exclude: [{ a.odd: true, a: [q, r] }] }", "f/p f/q"},
 		{"through an alias", "parameters: { a: &l [1, 2], b: *l }", "f/1_1 f/1_2 f/2_1 f/2_2"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

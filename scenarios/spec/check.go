@@ -150,4 +150,7 @@ func (c *checker) scenario() {
 	for i := 0; i < len(s.Invariants) && !c.full(); i++ {
 		c.invariant(item("$.invariants", i), &s.Invariants[i])
 	}
+	if s.Grid != nil {
+		c.grid("$.grid", s.Grid)
+	}
 }

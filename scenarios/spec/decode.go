@@ -23,7 +23,8 @@ type decoder struct {
 	values  int
 	number  bool // the next string may be written as a number
 	cell    map[string]value
-	lenient bool // what parameters stand for is unknown
+	axes    []parameter // those that vary from cell to cell
+	lenient bool        // what parameters stand for is unknown
 	scripts scripts
 }
 
@@ -98,6 +99,10 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path, name string) {
 		if !d.failed[path] {
 			v.Set(p)
 		}
+		return
+	}
+	if w, ok := v.Addr().Interface().(*When); ok {
+		d.when(n, w, path, name)
 		return
 	}
 	if _, ok := v.Addr().Interface().(encoding.TextUnmarshaler); !ok {

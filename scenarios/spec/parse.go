@@ -111,6 +111,9 @@ func parseAll(name string, src []byte, in folder) ([]*Scenario, error) {
 	if found.faulty > 0 {
 		return nil, found.errors(len(cells))
 	}
+	if unused := unusedEntries(all); unused != nil {
+		return nil, unused
+	}
 	return all, nil
 }
 

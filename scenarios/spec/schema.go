@@ -22,7 +22,7 @@ const SchemaID = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/
 
 // The comments of these files are the schema's descriptions.
 //
-//go:embed spec.go expect.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go netsh.go firewall.go
+//go:embed spec.go expect.go grid.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go netsh.go firewall.go
 var sources embed.FS
 
 // Schema is the JSON Schema of scenario files, indented, draft 2020-12. It
@@ -62,8 +62,11 @@ func values(t reflect.Type) *jsonschema.Schema {
 	switch t {
 	case reflect.TypeFor[Value]():
 		return parameterValue()
-	case reflect.TypeFor[Condition]():
-		return &jsonschema.Schema{Type: "object", MinProperties: &one, AdditionalProperties: plainValue()}
+	case reflect.TypeFor[Condition](), reflect.TypeFor[When]():
+		several := &jsonschema.Schema{Type: "array", MinItems: &one, Items: plainValue()}
+		either := plainValue()
+		either.OneOf = append(either.OneOf, several)
+		return &jsonschema.Schema{Type: "object", MinProperties: &one, AdditionalProperties: either}
 	case reflect.TypeFor[Duration]():
 		return text("(0|" + durationPattern + ")")
 	case reflect.TypeFor[DurationRange]():

@@ -45,6 +45,7 @@ type Scenario struct {
 
 	Steps      []Step      `yaml:"steps" jsonschema:"required,minItems=1"`
 	Invariants []Invariant `yaml:"invariants"`
+	Grid       *Grid       `yaml:"grid"` // of a file with cells: what is measured in each, to be shown in tables
 
 	src *source // where each part stands; nil when built in code
 }
@@ -68,7 +69,8 @@ type Matrix struct {
 	Exclude []Condition `yaml:"exclude"`                            // not cells that meet one of these
 }
 
-// Condition is met by the cells in which each of these parameters has this value.
+// Condition is met by the cells in which each of these parameters, or fields of them as in
+// name.field, has this value, or one of several.
 type Condition struct{}
 
 // Network is the wiring between nodes.
