@@ -26,8 +26,10 @@ var (
 )
 
 // box rewrites addresses and ports of UDP between lines to computers inside and one outside. It knows nothing else, forgets nothing,
-// and is told what its mappings are. The checksums of UDP it leaves wrong.
+// and takes the next port for each new source, unless it is told what its mappings are.
 type box struct {
+	next    uint16
+	seen    []uint16 // outside ports of IKE and ESP, one for each datagram
 	addr    netip.Addr
 	inside  map[netip.Addr]*sim.Port
 	outside *sim.Port
@@ -36,17 +38,35 @@ type box struct {
 	lost    int                       // packets that are not UDP, or have no mapping
 }
 
+// patch gives a UDP header a port. Its checksum, wrong by now, is left out, as it may be over IPv4.
+func patch(udp []byte, port uint16, source bool) {
+	at := 2
+	if source {
+		at = 0
+	}
+	binary.BigEndian.PutUint16(udp[at:], port)
+	udp[6], udp[7] = 0, 0
+}
+
 // later reports a fragment that does not show ports.
 func later(packet []byte) bool { return packet[6]&0x1f != 0 || packet[7] != 0 }
 
 func (b *box) fromInside(packet []byte) {
 	if !later(packet) {
-		port, ok := b.ports[netip.AddrPortFrom(addrAt(packet, 12), binary.BigEndian.Uint16(packet[20:]))]
-		if packet[9] != 17 || !ok {
+		if packet[9] != 17 {
 			b.lost++
 			return
 		}
-		binary.BigEndian.PutUint16(packet[20:], port)
+		src := netip.AddrPortFrom(addrAt(packet, 12), binary.BigEndian.Uint16(packet[20:]))
+		port, ok := b.ports[src]
+		if !ok {
+			port = b.next
+			b.ports[src] = port
+			b.next++
+		}
+		if patch(packet[20:], port, true); src.Port() == 500 || src.Port() == 4500 {
+			b.seen = append(b.seen, port)
+		}
 	}
 	copy(packet[12:], b.addr.AsSlice())
 	b.outside.Send(renewed(packet), "")
@@ -58,7 +78,7 @@ func (b *box) fromOutside(packet []byte) {
 		delete(b.parts, id)
 		for in, port := range b.ports {
 			if packet[9] == 17 && port == binary.BigEndian.Uint16(packet[22:]) {
-				binary.BigEndian.PutUint16(packet[22:], in.Port())
+				patch(packet[20:], in.Port(), false)
 				b.parts[id] = in.Addr()
 			}
 		}
@@ -108,7 +128,7 @@ var dialects = ike.NATTraversal{Dialects: []ike.NATDialect{ike.NATRFC3947, ike.N
 // newBehind has the clients be 10.1.2.3 and so on. Everybody's policy is to protect everything.
 func newBehind(t *testing.T, clients int, change func(*hosts.Config)) *behind {
 	t.Helper()
-	b := &behind{T: t, log: trace.New(nil), box: &box{addr: boxAddr, inside: map[netip.Addr]*sim.Port{}, ports: map[netip.AddrPort]uint16{}, parts: map[uint16]netip.Addr{}}}
+	b := &behind{T: t, log: trace.New(nil), box: &box{next: 40001, addr: boxAddr, inside: map[netip.Addr]*sim.Port{}, ports: map[netip.AddrPort]uint16{}, parts: map[uint16]netip.Addr{}}}
 	var err error
 	b.world, err = sim.New(sim.Config{Name: t.Name(), Seed: 1, Epoch: time.Unix(0, 0).UTC(), Trace: b.log, Capture: &b.capture})
 	require.NoError(t, err)
@@ -227,5 +247,34 @@ func TestESPInUDPThroughABox(t *testing.T) {
 				})
 			}
 		}
+	}
+}
+
+// By IKE, in the dialect of Windows Server 2003: the float to port 4500, and ESP in UDP after it.
+func TestNegotiationThroughABox(t *testing.T) {
+	for _, d := range []ike.NATDialect{ike.NATDraft02Newline, ike.NATRFC3947, ike.NATDraft00} {
+		t.Run(d.String(), func(t *testing.T) {
+			b := newBehind(t, 1, func(c *hosts.Config) {
+				c.NAT = ike.NATTraversal{Dialects: []ike.NATDialect{d}, Responder: ike.AssumeBoth}
+			})
+			tcp, err := b.server.ServeTCP(80)
+			require.NoError(t, err)
+			ari := b.clients[0]
+			b.on(ari, func(p *sim.Proc) {
+				r := ari.Call(p, hosts.Call{To: netip.AddrPortFrom(serverAddr, 80), Request: 100_000, Response: 100_000, Timeout: time.Minute})
+				require.Equal(t, "ok", r.Result(), "%v", r.Err)
+			})
+			require.Equal(t, hosts.Seen{SYNs: 1, Connections: 1, Bytes: 100_000}, tcp.Seen())
+			require.Equal(t, uint16(40001), b.box.seen[0])
+			last := uint16(40002)
+			if !d.Floats() {
+				last = 40001
+			}
+			require.Equal(t, last, b.box.seen[len(b.box.seen)-1])
+			sas := b.server.SAs()
+			require.Len(t, sas, 2)
+			require.Equal(t, !d.Floats(), sas[0].UDP.NonIKE)
+			require.Equal(t, last, sas[0].UDP.Src)
+		})
 	}
 }
