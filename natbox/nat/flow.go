@@ -4,78 +4,134 @@ import "encoding/binary"
 
 // flow is what a packet with ports, or an ICMP query with its identifier, is about.
 type flow struct {
-	inAddr, remAddr uint32
+	inAddr, remAddr uint32 // in: of the mapping, inside or outside
 	inPort, remPort uint16
 	proto           uint8
 }
 
-// masked is what of the remote endpoint matters.
-func (f flow) masked(d Dependence) (uint32, uint16) {
+// outward is the flow of a packet from the inside.
+func outward(p ipv4) flow {
+	b := p.payload()
+	f := flow{inAddr: p.src(), remAddr: p.dst(), proto: p.proto()}
+	if f.proto == icmp {
+		f.inPort = binary.BigEndian.Uint16(b[4:])
+		return f
+	}
+	f.inPort, f.remPort = binary.BigEndian.Uint16(b), binary.BigEndian.Uint16(b[2:])
+	return f
+}
+
+// inward is the flow of a packet from the outside.
+func inward(p ipv4) flow {
+	b := p.payload()
+	f := flow{inAddr: p.dst(), remAddr: p.src(), proto: p.proto()}
+	if f.proto == icmp {
+		f.inPort = binary.BigEndian.Uint16(b[4:])
+		return f
+	}
+	f.inPort, f.remPort = binary.BigEndian.Uint16(b[2:]), binary.BigEndian.Uint16(b)
+	return f
+}
+
+// key is that of the session.
+func (f flow) key() key { return key{f.inAddr, f.remAddr, f.inPort, f.remPort, f.proto} }
+
+// local is the key of one endpoint alone.
+func (f flow) local() key { return key{a: f.inAddr, ap: f.inPort, proto: f.proto} }
+
+// depending is the key of the mapping: RFC 4787, Section 4.1.
+func (f flow) depending(d Dependence) key {
+	k := f.local()
 	switch d {
 	case AddressDependent:
-		return f.remAddr, 0
+		k.b = f.remAddr
 	case AddressAndPortDependent:
-		return f.remAddr, f.remPort
+		k.b, k.bp = f.remAddr, f.remPort
 	}
-	return 0, 0
+	return k
 }
 
-// needsSessions says whether remote endpoints of a protocol are known one by one.
-func (c *settings) needsSessions(proto uint8) bool {
-	return proto == tcp || c.Scope == PerSession || c.behaviour[proto].Filtering != EndpointIndependent
-}
-
-// outboundFlow translates a packet from the inside.
+// outboundFlow translates a packet of UDP or TCP, or an ICMP query, from the inside.
 func (t *Table) outboundFlow(p ipv4, f flow) reason {
-	if t.cfg.needsSessions(f.proto) {
-		k := key{f.inAddr, f.remAddr, f.inPort, f.remPort, f.proto}
+	known := t.cfg.known[f.proto]
+	if known {
+		k := f.key()
 		if i := t.sessionInside.find(k.hash(&t.seed), k); i != 0 {
 			s := t.sessions.at(i)
-			t.sent(i, s)
+			if why := t.sent(i, s, p); why != none {
+				return why
+			}
 			t.rewrite(p, s.outAddr, s.outPort, s.remAddr, s.remPort)
-			return 0
+			return none
 		}
 	}
-	k := key{a: f.inAddr, ap: f.inPort, proto: f.proto}
-	k.b, k.bp = f.masked(t.cfg.behaviour[f.proto].Mapping)
-	i := t.mappingInside.find(k.hash(&t.seed), k)
-	if i == 0 {
-		var why reason
-		if i, _, why = t.newMapping(f); why != 0 {
+	if f.proto == tcp {
+		if why := t.mayBegin(p); why != none {
 			return why
 		}
 	}
-	m := t.mappings.at(i)
-	if !t.cfg.needsSessions(f.proto) {
-		t.mappingSent(i, m)
-		t.rewrite(p, m.outAddr, m.outPort, f.remAddr, f.remPort)
-		return 0
-	}
-	si, s, why := t.newSession(i, m, f.remAddr, f.remPort)
-	if why != 0 {
-		if m.sessions.n == 0 && m.class == noTime {
-			t.endMapping(i, Refused, t.now)
-		}
+	i, why := t.mappingFor(f)
+	if why != none {
 		return why
 	}
-	t.sent(si, s)
+	m := t.mappings.at(i)
+	t.claim(i, m)
+	if !known {
+		t.mappingSent(i, m)
+		t.rewrite(p, m.outAddr, m.outPort, f.remAddr, f.remPort)
+		return none
+	}
+	si, s, why := t.newSession(i, m, f.remAddr, f.remPort)
+	if why != none {
+		t.abandon(i, m)
+		return why
+	}
+	if why := t.sent(si, s, p); why != none {
+		return why
+	}
 	t.rewrite(p, s.outAddr, s.outPort, s.remAddr, s.remPort)
-	return 0
+	return none
 }
 
-// inboundFlow translates a packet from the outside; in are the outside endpoint.
+// mappingFor finds the mapping for what an inside endpoint sends, or makes it.
+func (t *Table) mappingFor(f flow) (uint32, reason) {
+	k := f.depending(t.cfg.behaviour[f.proto].Mapping)
+	if n, ok := t.forwardOf(f); ok {
+		k = f.local()
+		if i := t.mappingInside.find(k.hash(&t.seed), k); i != 0 {
+			return i, none
+		}
+		return t.newForwarded(n, f)
+	}
+	if i := t.mappingInside.find(k.hash(&t.seed), k); i != 0 {
+		return i, none
+	}
+	return t.newMapping(f, k)
+}
+
+// inboundFlow translates a packet of UDP or TCP, or the answer to an ICMP query, from the outside.
 func (t *Table) inboundFlow(p ipv4, f flow) reason {
-	if t.cfg.needsSessions(f.proto) {
-		k := key{f.inAddr, f.remAddr, f.inPort, f.remPort, f.proto}
+	known := t.cfg.known[f.proto]
+	if known {
+		k := f.key()
 		if i := t.sessionOut.find(k.hash(&t.seed), k); i != 0 {
 			s := t.sessions.at(i)
-			t.came(i, s)
+			if why := t.came(i, s, p); why != none {
+				return why
+			}
 			t.rewrite(p, s.seenAddr, s.seenPort, s.inAddr, s.inPort)
-			return 0
+			return none
 		}
 	}
-	k := key{a: f.inAddr, ap: f.inPort, proto: f.proto}
+	k := f.local()
 	i := t.mappingOut.find(k.hash(&t.seed), k)
+	fwd := -1
+	if t.forwards != nil && f.proto != icmp {
+		var why reason
+		if i, fwd, why = t.published(i, f); why != none {
+			return why
+		}
+	}
 	if i == 0 {
 		return noMapping
 	}
@@ -83,22 +139,35 @@ func (t *Table) inboundFlow(p ipv4, f flow) reason {
 	if !t.lets(i, m, f) {
 		return filtered
 	}
-	if !t.cfg.needsSessions(f.proto) {
+	if !known {
 		t.mappingCame(i, m)
 		t.rewrite(p, f.remAddr, f.remPort, m.inAddr, m.inPort)
-		return 0
+		return none
 	}
-	si, s, why := t.newSession(i, m, f.remAddr, f.remPort)
-	if why != 0 {
+	if f.proto == tcp {
+		if why := t.mayBegin(p); why != none {
+			t.abandon(i, m)
+			return why
+		}
+	}
+	si, s, why := t.sessionFrom(i, m, f, fwd)
+	if why != none {
+		t.abandon(i, m)
 		return why
 	}
-	t.came(si, s)
+	if why := t.came(si, s, p); why != none {
+		return why
+	}
 	t.rewrite(p, s.seenAddr, s.seenPort, s.inAddr, s.inPort)
-	return 0
+	return none
 }
 
-// lets says whether a mapping lets in a remote endpoint that it has no session with. RFC 4787, REQ-8.
+// lets says whether a mapping lets in a remote endpoint that it has no session with. RFC
+// 4787, REQ-8; RFC 5382, REQ-3. With AddressAndPortDependent filtering, none.
 func (t *Table) lets(i uint32, m *mapping, f flow) bool {
+	if m.flags&open != 0 {
+		return true
+	}
 	switch t.cfg.behaviour[f.proto].Filtering {
 	case EndpointIndependent:
 		return true
@@ -106,44 +175,56 @@ func (t *Table) lets(i uint32, m *mapping, f flow) bool {
 		k := key{a: i, b: f.remAddr}
 		return t.groupIndex.find(k.hash(&t.seed), k) != 0
 	}
-	return m.flags&open != 0
+	return false
 }
 
 // sent is what a packet from the inside does to its session.
-func (t *Table) sent(i uint32, s *session) {
+func (t *Table) sent(i uint32, s *session, p ipv4) reason {
+	if s.proto == tcp {
+		if why := t.follow(i, s, p, true); why != none {
+			return why
+		}
+	}
 	if s.flags&sentOut == 0 {
 		s.flags |= sentOut
 		t.group(s)
 	}
-	m := t.mappings.at(s.mapping)
-	if t.cfg.Scope == PerMapping && s.proto != tcp {
-		t.mappingSent(s.mapping, m)
-		return
+	if s.flags&outHolder == 0 {
+		t.claim(s.mapping, t.mappings.at(s.mapping))
+		t.hold(i, s)
 	}
-	if t.cfg.Refresh != RefreshInbound || s.class == noTime {
+	switch {
+	case s.proto == tcp:
+	case t.cfg.Scope == PerMapping:
+		t.mappingSent(s.mapping, t.mappings.at(s.mapping))
+	case t.cfg.Refresh != RefreshInbound || s.class == noTime:
 		t.keepSession(i, s, t.classOf(s.proto, s.flags&cameBack != 0, s.remPort))
-		t.used(s.mapping)
 	}
+	return none
 }
 
 // came is what a packet from the outside does to its session.
-func (t *Table) came(i uint32, s *session) {
+func (t *Table) came(i uint32, s *session, p ipv4) reason {
+	if s.proto == tcp {
+		if why := t.follow(i, s, p, false); why != none {
+			return why
+		}
+	}
 	s.flags |= cameBack
-	m := t.mappings.at(s.mapping)
-	if t.cfg.Scope == PerMapping && s.proto != tcp {
-		t.mappingCame(s.mapping, m)
-		return
-	}
-	if t.cfg.Refresh != RefreshOutbound || s.class == noTime {
+	switch {
+	case s.proto == tcp:
+	case t.cfg.Scope == PerMapping:
+		t.mappingCame(s.mapping, t.mappings.at(s.mapping))
+	case t.cfg.Refresh != RefreshOutbound || s.class == noTime:
 		t.keepSession(i, s, t.classOf(s.proto, true, s.remPort))
-		t.used(s.mapping)
 	}
+	return none
 }
 
 func (t *Table) mappingSent(i uint32, m *mapping) {
+	t.claim(i, m)
 	if t.cfg.Refresh != RefreshInbound || m.class == noTime {
 		t.keepMapping(i, m, t.classOf(m.proto, m.flags&replied != 0, m.remPort))
-		t.used(i)
 	}
 }
 
@@ -151,7 +232,6 @@ func (t *Table) mappingCame(i uint32, m *mapping) {
 	m.flags |= replied
 	if t.cfg.Refresh != RefreshOutbound || m.class == noTime {
 		t.keepMapping(i, m, t.classOf(m.proto, true, m.remPort))
-		t.used(i)
 	}
 }
 
@@ -160,38 +240,10 @@ func (t *Table) classOf(proto uint8, back bool, remPort uint16) class {
 	switch {
 	case proto == icmp:
 		return icmpQuery
-	case t.cfg.wellKnown && remPort > 0 && remPort < 1024:
+	case t.cfg.wellKnown && remPort > 0 && remPort < 1024: // RFC 4787, REQ-5a
 		return udpWellKnown
 	case back:
 		return udpReplied
 	}
 	return udpUnreplied
-}
-
-// used puts a mapping at the end of those that may be evicted.
-func (t *Table) used(i uint32) {
-	if t.cfg.Limits.Eviction == EvictLeast {
-		t.mappingAge.last(t.links.mappingAge, i)
-		t.hosts.at(t.mappings.at(i).host).mappings.last(t.links.mappingHost, i)
-	}
-}
-
-// rewrite puts endpoints into a packet of UDP and adjusts its checksums.
-func (t *Table) rewrite(p ipv4, src uint32, sp uint16, dst uint32, dp uint16) {
-	var c change
-	c = c.addr(p.src(), src).addr(p.dst(), dst)
-	binary.BigEndian.PutUint32(p[12:], src)
-	binary.BigEndian.PutUint32(p[16:], dst)
-	c.to(p[10:])
-	b := p.payload()
-	c = c.word(binary.BigEndian.Uint16(b), sp).word(binary.BigEndian.Uint16(b[2:]), dp)
-	binary.BigEndian.PutUint16(b, sp)
-	binary.BigEndian.PutUint16(b[2:], dp)
-	// A checksum of 0 is none, and stays: RFC 3022, Section 4.1; RFC 3948, Section 2.1.
-	if b[6]|b[7] != 0 {
-		c.to(b[6:])
-		if b[6]|b[7] == 0 { // RFC 768: a sum of 0 is sent as all ones
-			b[6], b[7] = 0xff, 0xff
-		}
-	}
 }

@@ -70,8 +70,8 @@ func TestFirst(t *testing.T) {
 	require.Equal(t, "203.0.113.1:4000 > 198.51.100.1:7000", b.out("192.168.0.1:4000", "198.51.100.1:7000"))
 	require.Equal(t, "198.51.100.1:7000 > 192.168.0.1:4000", b.in("198.51.100.1:7000", "203.0.113.1:4000"))
 	require.Equal(t, "203.0.113.1:4001 > 198.51.100.1:7000", b.out("192.168.0.2:4000", "198.51.100.1:7000"))
-	require.Equal(t, "no mapping for this outside endpoint", b.in("198.51.100.1:7000", "203.0.113.1:5000"))
+	require.Equal(t, "no mapping has this outside endpoint", b.in("198.51.100.1:7000", "203.0.113.1:5000"))
 	b.now = 5 * time.Minute
-	require.Equal(t, "no mapping for this outside endpoint", b.in("198.51.100.1:7000", "203.0.113.1:4000"))
+	require.Equal(t, "no mapping has this outside endpoint", b.in("198.51.100.1:7000", "203.0.113.1:4000"))
 	require.Empty(t, b.nat.Mappings(b.now))
 }

@@ -1,15 +1,18 @@
 package nat
 
-// room makes room for another mapping of a host, or says why there is none.
-func (t *Table) room(h *host, keep uint32) reason {
+// room makes room for another mapping of a host, with a session if it is to have one, or says why there is none.
+func (t *Table) room(h *host, proto uint8) reason {
 	l := &t.cfg.Limits
-	if h.mappings.n >= l.MappingsPerHost && !t.evict(&h.mappings, keep) {
+	if h.mappings.n >= l.MappingsPerHost && !t.evict(&h.mappings, 0) {
 		return hostFull
 	}
-	if t.mappings.live() >= l.Mappings && !t.evict(&t.mappingAge, keep) {
+	if t.mappings.live() >= l.Mappings && !t.evict(&t.mappingAge, 0) {
 		return tableFull
 	}
-	return 0
+	if t.cfg.known[proto] {
+		return t.roomForSession(h, 0)
+	}
+	return none
 }
 
 // roomForSession makes room for another session of a mapping, or says why there is none.
@@ -25,7 +28,7 @@ func (t *Table) roomForSession(h *host, of uint32) reason {
 			return tableFull
 		}
 	}
-	return 0
+	return none
 }
 
 // evict ends the mapping that is next to go, but for one.
@@ -46,4 +49,12 @@ func (t *Table) evict(from *list, but uint32) bool {
 	}
 	t.endMapping(i, Evicted, t.now)
 	return true
+}
+
+// used puts a mapping at the end of those that may be evicted.
+func (t *Table) used(i uint32) {
+	if t.cfg.Limits.Eviction == EvictLeast {
+		t.mappingAge.last(t.links.mappingAge, i)
+		t.hosts.at(t.mappings.at(i).host).mappings.last(t.links.mappingHost, i)
+	}
 }

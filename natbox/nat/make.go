@@ -2,88 +2,106 @@ package nat
 
 import "time"
 
-// hostOf is the record of an inside host, made if there is none.
-func (t *Table) hostOf(addr uint32) (uint32, *host) {
-	k := key{a: addr}
-	h := k.hash(&t.seed)
-	if i := t.hostIndex.find(h, k); i != 0 {
-		return i, t.hosts.at(i)
-	}
-	i, r := t.hosts.take()
-	r.addr, r.pool = addr, -1
-	t.hostIndex.add(h, i)
-	return i, r
-}
-
-// leave forgets a host that has no mappings.
-func (t *Table) leave(i uint32, h *host) {
-	if h.mappings.n == 0 {
-		t.hostIndex.remove(key{a: h.addr}.hash(&t.seed), i)
-		t.hosts.give(i)
-	}
-}
-
-// newMapping makes the mapping of an inside endpoint for what it sends to a remote one.
-func (t *Table) newMapping(f flow) (uint32, *mapping, reason) {
+// newMapping makes the dynamic mapping of an inside endpoint for what it sends to a
+// remote one; k is what it will be found by.
+func (t *Table) newMapping(f flow, k key) (uint32, reason) {
 	hi, h := t.hostOf(f.inAddr)
-	if why := t.room(h, 0); why != 0 {
-		t.leave(hi, h)
-		return 0, nil, why
+	m := mapping{inAddr: k.a, inPort: k.ap, remAddr: k.b, remPort: k.bp, proto: f.proto}
+	why := t.room(h, f.proto)
+	if why == none {
+		hi, h = t.hostOf(f.inAddr) // anew: its last mapping may have made room
+		m.host = hi
+		why = t.assign(h, &m, f)
 	}
-	m := mapping{inAddr: f.inAddr, inPort: f.inPort, proto: f.proto, made: t.now, host: hi}
-	m.remAddr, m.remPort = f.masked(t.cfg.behaviour[f.proto].Mapping)
-	shared, why := t.assign(h, &m, f)
-	if why != 0 {
+	if why != none {
+		t.refused(m, why)
 		t.leave(hi, h)
-		return 0, nil, why
+		return 0, why
 	}
-	i, r := t.mappings.take()
-	*r = m
-	r.flags |= insider
-	t.mappingInside.add(r.inside().hash(&t.seed), i)
-	t.own2(i, r, shared)
-	t.mappingAge.push(t.links.mappingAge, i)
-	h.mappings.push(t.links.mappingHost, i)
-	t.counters.Made++
-	t.tell(Made, i, t.now, "")
-	return i, r, 0
+	return t.enterMapping(m, true), none
 }
 
-// own2 lets a mapping have its outside endpoint, for what no session is about, instead of another one.
-func (t *Table) own2(i uint32, m *mapping, shared bool) {
+// enterMapping puts a mapping into the table. One that is not for what the inside sends is found by its sessions alone.
+func (t *Table) enterMapping(m mapping, inside bool) uint32 {
+	i, r := t.mappings.take()
+	m.made = t.now
+	*r = m
+	if inside {
+		r.flags |= insider
+		t.mappingInside.add(r.inside().hash(&t.seed), i)
+	}
+	t.claim(i, r)
+	t.mappingAge.push(t.links.mappingAge, i)
+	t.hosts.at(m.host).mappings.push(t.links.mappingHost, i)
+	t.counters.Made++
+	t.tell(Made, i, t.now)
+	return i
+}
+
+// claim lets a mapping have its outside endpoint, for what comes to it and belongs to no
+// session: when nobody has it, or instead of who has.
+func (t *Table) claim(i uint32, m *mapping) {
+	if m.flags&outOwner != 0 || !ported(m.proto) || t.muted(m) {
+		return
+	}
 	k := m.outside()
 	h := k.hash(&t.seed)
-	if shared {
-		if other := t.mappingOut.find(h, k); other != 0 {
-			t.mappingOut.remove(h, other)
-			t.mappings.at(other).flags &^= outOwner
-		}
+	if other := t.mappingOut.find(h, k); other != 0 {
+		t.mappingOut.remove(h, other)
+		t.mappings.at(other).flags &^= outOwner
 	}
 	t.mappingOut.add(h, i)
 	m.flags |= outOwner
 }
 
-// newSession makes the session of a mapping and a remote endpoint.
-func (t *Table) newSession(mi uint32, m *mapping, remAddr uint32, remPort uint16) (uint32, *session, reason) {
-	h := t.hosts.at(m.host)
-	if why := t.roomForSession(h, mi); why != 0 {
-		return 0, nil, why
+// muted says whether a mapping has a port that is for another host: of IKEOneHost.
+func (t *Table) muted(m *mapping) bool {
+	if m.flags&mute == 0 {
+		return false
 	}
-	i, s := t.sessions.take()
-	*s = session{
-		mapping: mi, proto: m.proto,
-		inAddr: m.inAddr, inPort: m.inPort, outAddr: m.outAddr, outPort: m.outPort,
-		remAddr: remAddr, remPort: remPort, seenAddr: remAddr, seenPort: remPort,
-	}
-	t.sessionInside.add(s.inside().hash(&t.seed), i)
-	t.hold(i, s)
-	m.sessions.push(t.links.sessionMapping, i)
-	h.sessions++
-	return i, s, 0
+	k := m.outside()
+	other := t.mappingOut.find(k.hash(&t.seed), k)
+	return other != 0 && t.mappings.at(other).inAddr != m.inAddr
 }
 
-// hold lets a session have its outside endpoint for its remote one, instead of another session.
+// newSession makes the session of a mapping and a remote endpoint.
+func (t *Table) newSession(mi uint32, m *mapping, remAddr uint32, remPort uint16) (uint32, *session, reason) {
+	return t.newSessionAs(mi, m, remAddr, remPort, remAddr, remPort)
+}
+
+// newSessionAs makes one whose remote endpoint the inside sees as another.
+func (t *Table) newSessionAs(mi uint32, m *mapping, remAddr uint32, remPort uint16, seenAddr uint32, seenPort uint16) (uint32, *session, reason) {
+	s := session{
+		mapping: mi, proto: m.proto,
+		inAddr: m.inAddr, inPort: m.inPort, outAddr: m.outAddr, outPort: m.outPort,
+		remAddr: remAddr, remPort: remPort, seenAddr: seenAddr, seenPort: seenPort,
+	}
+	if s.proto == icmp {
+		s.remPort, s.seenPort = 0, 0
+	}
+	k := s.inside()
+	h := k.hash(&t.seed)
+	if t.sessionInside.find(h, k) != 0 {
+		return 0, nil, sessionTaken
+	}
+	if why := t.roomForSession(t.hosts.at(m.host), mi); why != none {
+		return 0, nil, why
+	}
+	i, r := t.sessions.take()
+	*r = s
+	t.sessionInside.add(h, i)
+	t.hold(i, r)
+	m.sessions.push(t.links.sessionMapping, i)
+	t.hosts.at(m.host).sessions++
+	return i, r, none
+}
+
+// hold lets a session have its outside endpoint for its remote one, instead of another
+// session: only mappings that share a port meet here.
 func (t *Table) hold(i uint32, s *session) {
+	if t.muted(t.mappings.at(s.mapping)) {
+		return
+	}
 	k := s.outside()
 	h := k.hash(&t.seed)
 	if other := t.sessionOut.find(h, k); other != 0 {
@@ -99,6 +117,10 @@ func (t *Table) endSession(i uint32, why Kind, at time.Duration) {
 	s := t.sessions.at(i)
 	mi := s.mapping
 	m := t.mappings.at(mi)
+	if m.sessions.n == 1 && m.class == noTime && m.flags&dying == 0 {
+		t.endMapping(mi, why, at)
+		return
+	}
 	if s.class != noTime {
 		t.sessionTimes[s.class].remove(t.links.sessionTime, i)
 	}
@@ -109,18 +131,21 @@ func (t *Table) endSession(i uint32, why Kind, at time.Duration) {
 	if s.flags&sentOut != 0 {
 		t.ungroup(s)
 	}
+	if s.window != 0 {
+		t.windows.give(s.window)
+	}
+	if s.seenAddr != s.remAddr {
+		t.aliases[portsOf(s.proto)].give(s.seenPort)
+	}
 	m.sessions.remove(t.links.sessionMapping, i)
 	t.hosts.at(m.host).sessions--
 	t.sessions.give(i)
-	if m.sessions.n == 0 && m.class == noTime && m.flags&dying == 0 {
-		t.endMapping(mi, why, at)
-	}
 }
 
 // endMapping removes a mapping with its sessions.
 func (t *Table) endMapping(i uint32, why Kind, at time.Duration) {
 	m := t.mappings.at(i)
-	t.tell(why, i, at, "")
+	t.tell(why, i, at)
 	m.flags |= dying
 	for m.sessions.head != 0 {
 		t.endSession(m.sessions.head, why, at)
@@ -134,9 +159,11 @@ func (t *Table) endMapping(i uint32, why Kind, at time.Duration) {
 	if m.flags&outOwner != 0 {
 		t.mappingOut.remove(m.outside().hash(&t.seed), i)
 	}
-	t.release(m)
-	t.mappingAge.remove(t.links.mappingAge, i)
 	h := t.hosts.at(m.host)
+	if m.flags&pooled != 0 {
+		t.release(h, m)
+	}
+	t.mappingAge.remove(t.links.mappingAge, i)
 	h.mappings.remove(t.links.mappingHost, i)
 	t.leave(m.host, h)
 	t.mappings.give(i)
@@ -148,7 +175,14 @@ func (t *Table) endMapping(i uint32, why Kind, at time.Duration) {
 	}
 }
 
-// groupUp counts a session that the inside has sent to.
+// abandon ends a mapping of which nothing has come.
+func (t *Table) abandon(i uint32, m *mapping) {
+	if m.sessions.n == 0 && m.class == noTime {
+		t.endMapping(i, Dropped, t.now)
+	}
+}
+
+// group counts a session that the inside has sent to.
 func (t *Table) group(s *session) {
 	if t.cfg.behaviour[s.proto].Filtering != AddressDependent {
 		return

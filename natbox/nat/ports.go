@@ -1,21 +1,12 @@
 package nat
 
-import (
-	"math/bits"
-	"net/netip"
-)
+import "math/bits"
 
-// pool is an outside address with its ports.
-type pool struct {
-	addr  uint32
-	ports [3]ports // of UDP, TCP and ICMP
-}
-
-// ports are those of one protocol at one outside address.
+// ports are those of one protocol at one address.
 type ports struct {
 	used *[1024]uint64 // a bit for each; nil: none
 	n    int
-	next uint16         // of Sequential
+	next [3]uint16      // of Sequential, in each range
 	also map[uint16]int // mappings more than one that a port has: of Share and Overload
 }
 
@@ -26,15 +17,7 @@ func portsOf(proto uint8) int {
 	case tcp:
 		return 1
 	}
-	return 2
-}
-
-func (t *Table) setPools(addrs []netip.Addr) {
-	t.pools, t.poolOf = nil, map[uint32]int{}
-	for i, a := range addrs {
-		t.pools = append(t.pools, pool{addr: fromAddr(a)})
-		t.poolOf[fromAddr(a)] = i
-	}
+	return 2 // identifiers of ICMP
 }
 
 func (p *ports) taken(port uint16) bool { return p.used != nil && p.used[port/64]>>(port%64)&1 != 0 }
@@ -67,6 +50,18 @@ func (p *ports) give(port uint16) {
 	}
 }
 
+// each calls f for each port that is taken.
+func (p *ports) each(f func(uint16)) {
+	if p.used == nil {
+		return
+	}
+	for w, word := range p.used {
+		for ; word != 0; word &= word - 1 {
+			f(uint16(w*64 + bits.TrailingZeros64(word)))
+		}
+	}
+}
+
 // Ports of one parity, or all, as bits of a word.
 const (
 	anyPort  = ^uint64(0)
@@ -74,91 +69,135 @@ const (
 	oddPort  = 0xaaaaaaaaaaaaaaaa
 )
 
-// free is the first free port from start on, around the range of first to last, of those in the mask.
-func (p *ports) free(first, last, start uint16, mask uint64) (uint16, bool) {
-	if start < first || start > last {
-		start = first
+// free is the first free port from start on, around the range, of those in the mask.
+func (p *ports) free(r span, start uint16, mask uint64) (uint16, bool) {
+	if start < r.first || start > r.last {
+		start = r.first
 	}
-	if port, ok := p.scan(start, last, mask); ok {
+	if port, ok := p.scan(start, r.last, mask); ok {
 		return port, true
 	}
-	if start == first {
+	if start == r.first {
 		return 0, false
 	}
-	return p.scan(first, start-1, mask)
+	return p.scan(r.first, start-1, mask)
 }
 
 func (p *ports) scan(first, last uint16, mask uint64) (uint16, bool) {
-	for w := int(first / 64); w <= int(last/64); w++ {
+	for w := first / 64; w <= last/64; w++ {
 		can := mask
 		if p.used != nil {
 			can &^= p.used[w]
 		}
-		if w == int(first/64) {
+		if w == first/64 {
 			can &= ^uint64(0) << (first % 64)
 		}
-		if w == int(last/64) {
+		if w == last/64 {
 			can &= ^uint64(0) >> (63 - last%64)
 		}
 		if can != 0 {
-			return uint16(w*64 + bits.TrailingZeros64(can)), true
+			return w*64 + uint16(bits.TrailingZeros64(can)), true
 		}
 	}
 	return 0, false
 }
 
-// assign chooses the outside endpoint of a new mapping.
-func (t *Table) assign(h *host, m *mapping, f flow) (shared bool, why reason) {
-	if h.pool < 0 || t.cfg.Pooling == Arbitrary {
-		h.pool = int32(t.turn)
-		t.turn = (t.turn + 1) % len(t.pools)
-	}
-	for range len(t.pools) {
-		o := &t.pools[h.pool]
-		p := &o.ports[portsOf(m.proto)]
-		if port, again, ok := t.choose(p, m.inPort); ok {
-			p.take(port)
-			m.outAddr, m.outPort = o.addr, port
-			return again, none
-		}
-		if t.cfg.Pooling == Paired {
-			break
-		}
-		h.pool = (h.pool + 1) % int32(len(t.pools))
-	}
-	return false, noPort
+// span is a range of ports.
+type span struct {
+	first, last uint16
+	exact       bool // the inside port itself may be one outside of it
+	n           int  // which of the ranges it is
 }
 
-// choose finds a port at an address for an inside port.
-func (t *Table) choose(p *ports, want uint16) (port uint16, shared, ok bool) {
+func (r span) has(port uint16) bool { return r.first <= port && port <= r.last }
+
+// rangeOf is where the outside port of an inside one may lie. RFC 4787, REQ-3a.
+func (t *Table) rangeOf(proto uint8, port uint16) span {
 	c := &t.cfg.Ports
-	first, last := c.First, c.Last
-	switch c.Assignment {
-	case Preserve:
-		if !p.taken(want) {
-			return want, false, true
-		}
-		if c.Collision == Refuse {
-			return 0, false, false
-		}
-		port, ok = p.free(first, last, want, anyPort)
-	case Sequential, Contiguous:
-		port, ok = p.free(first, last, p.next, anyPort)
-		p.next = port + 1
-	case Random:
-		port, ok = p.free(first, last, first+uint16(t.below(int(last-first)+1)), anyPort)
+	switch {
+	case proto == icmp:
+		return span{0, 65535, true, 0}
+	case c.Range == WellKnownHalves && port < 512:
+		return span{1, 511, true, 1}
+	case c.Range == WellKnownHalves && port < 1024:
+		return span{512, 1023, true, 2}
+	case c.Range == WellKnown && port < 1024:
+		return span{1, 1023, true, 1}
 	}
-	return port, false, ok
+	return span{c.First, c.Last, t.cfg.anyPort, 0}
 }
 
-// release gives the port of a mapping back.
-func (t *Table) release(m *mapping) {
-	if m.flags&fixed != 0 {
-		return
+// choose finds a port at an outside address. It may be another mapping's as well, with
+// Share and Overload.
+func (t *Table) choose(o *pool, r span, f flow) (port uint16, ok bool) {
+	c := &t.cfg.Ports
+	p := &o.ports[portsOf(f.proto)]
+	want, mask := f.inPort, anyPort
+	if c.Parity && f.proto != icmp { // RFC 4787, REQ-4
+		mask = evenPort << (want & 1)
 	}
-	if i, ok := t.poolOf[m.outAddr]; ok {
-		t.pools[i].ports[portsOf(m.proto)].give(m.outPort)
+	random := func() uint16 { return r.first + uint16(t.below(int(r.last)-int(r.first)+1)) }
+	switch c.Assignment {
+	case Random:
+		return p.free(r, random(), mask)
+	case Contiguous:
+		if port, ok = t.beside(p, r, o.addr, f); ok {
+			return port, true
+		}
+		fallthrough
+	case Sequential:
+		if port, ok = p.free(r, p.next[r.n], mask); ok {
+			p.next[r.n] = port + 1
+		}
+		return port, ok
 	}
+	may := (r.exact || r.has(want)) && (want != 0 || f.proto == icmp)
+	switch {
+	case may && !p.taken(want):
+		return want, true
+	case c.Collision == Refuse:
+		return 0, false
+	case c.Collision == AnotherRandom:
+		return p.free(r, random(), mask)
+	case may && c.Collision == Overload && !t.reserved(f.proto, want):
+		return want, true
+	case may && c.Collision == Share && t.apart(o.addr, want, f):
+		return want, true
+	}
+	if port, ok = p.free(r, want, mask); !ok && c.Collision == Share {
+		// As many others are looked at as does not take long: a choice of the lab.
+		for i := range min(256, int(r.last)-int(r.first)+1) {
+			port = r.first + uint16((int(want-r.first)+i)%(int(r.last)-int(r.first)+1))
+			if mask>>(port%64)&1 != 0 && t.apart(o.addr, port, f) {
+				return port, true
+			}
+		}
+	}
+	return port, ok
+}
+
+// apart says whether answers to a port could be told from those to others that have it.
+func (t *Table) apart(addr uint32, port uint16, f flow) bool {
+	f.inAddr, f.inPort = addr, port
+	k := f.key()
+	return !t.reserved(f.proto, port) && t.sessionOut.find(k.hash(&t.seed), k) == 0
+}
+
+// beside finds the port that continues a neighbour's: RFC 4787, Section 4.2.3.
+func (t *Table) beside(p *ports, r span, addr uint32, f flow) (uint16, bool) {
+	for _, d := range []int{-1, 1} {
+		k := f.local()
+		k.ap += uint16(d)
+		i := t.mappingInside.find(k.hash(&t.seed), k)
+		if i == 0 || t.mappings.at(i).outAddr != addr {
+			continue
+		}
+		port := t.mappings.at(i).outPort - uint16(d)
+		if r.has(port) && !p.taken(port) {
+			return port, true
+		}
+	}
+	return 0, false
 }
 
 // below is a random number below n.

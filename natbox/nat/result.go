@@ -8,32 +8,32 @@ type Result struct {
 	Why string
 	// Answer is a packet of the box's own to the sender: an ICMP error or a TCP RST.
 	Answer []byte
-	// Own: the packet belongs to no mapping, and came to an address of the box. What has
-	// no use for it says Why.
+	// Own: the packet belongs to no mapping, and came to an address of the box. A box that
+	// has no use for it drops it, for the reason Why. Packets are earlier fragments of the
+	// same datagram that were held, as they came.
 	Own bool
 }
 
+// pass is the result of a packet that goes on alone.
 func (t *Table) pass(p ipv4) Result {
 	t.one[0] = p
 	return Result{Packets: t.one[:]}
 }
 
+// drop is the result of a packet that ends here.
 func (t *Table) drop(why reason) Result {
 	t.counters.Dropped[why]++
 	return Result{Why: why.String()}
 }
 
-func (t *Table) own(why reason) Result {
-	t.counters.Own++
-	return Result{Why: why.String(), Own: true}
-}
-
-// Counters count packets since New. They outlive Reboot.
+// Counters count since New. They outlive Reboot.
 type Counters struct {
-	Outbound, Inbound, Hairpinned uint64 // translated
-	Own                           uint64 // for the box itself
-	Answers                       uint64
+	Outbound, Inbound, Hairpinned uint64 // packets translated
+	Held                          uint64 // fragments held
+	Own                           uint64 // packets for the box itself
+	Answers                       uint64 // packets of the box's own
 	Made, Expired, Evicted        uint64 // mappings
+	Refused                       uint64 // mappings that were not made
 	Dropped                       [reasons]uint64
 }
 
@@ -49,32 +49,11 @@ func (c *Counters) Each(f func(why string, packets uint64)) {
 	}
 }
 
-type reason uint8
-
-const (
-	none reason = iota
-	malformed
-	noMapping
-	filtered
-	noPort
-	hostFull
-	tableFull
-	portShared
-	noHairpin
-	unsupported
-	reasons
-)
-
-var reasonText = [reasons]string{
-	malformed:   "not a whole IPv4 packet, or its transport header is cut",
-	noMapping:   "no mapping for this outside endpoint",
-	filtered:    "the mapping does not let this remote endpoint in",
-	noPort:      "no outside port is free",
-	hostFull:    "the inside host has as many mappings or sessions as it may",
-	tableFull:   "the table is full",
-	portShared:  "another mapping has this outside port",
-	noHairpin:   "no hairpinning",
-	unsupported: "this protocol is not translated",
+func (c *Counters) ended(why Kind) {
+	switch why {
+	case Expired:
+		c.Expired++
+	case Evicted:
+		c.Evicted++
+	}
 }
-
-func (r reason) String() string { return reasonText[r] }
