@@ -18,7 +18,7 @@ import (
 //	a never x, y    neither a nor a package below it reaches x, y or what lies below those, by any path
 const imports = `
 # The command joins what may not know each other.
-cmd/ipseclab             -> reports, scenarios, hosts/policy
+cmd/ipseclab             -> reports, scenarios, hosts/policy, natbox/boxes
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall
@@ -56,7 +56,9 @@ internal/classifier      -> internal/ipsec
 # Leaves.
 # Profiles are data: the scenario file takes settings of hosts from them, policies what a system can do.
 # Scenario files name kinds of events and their fields, which internal/trace lists.
-scenarios/spec           -> internal/profile, internal/trace
+# NAT boxes are data as well: the scenario file takes their names and settings from them.
+scenarios/spec           -> internal/profile, internal/trace, natbox/boxes
+natbox/boxes             -> internal/sourced, natbox/nat
 internal/profile         -> internal/sourced
 internal/sourced         ->
 esp/replay               ->

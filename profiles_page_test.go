@@ -13,15 +13,22 @@ import (
 
 // The tables of docs/profiles.md are those of the data.
 func TestProfilesPage(t *testing.T) {
-	const page = "docs/profiles.md"
+	parts(t, "docs/profiles.md",
+		part{"windows", profileTable("windows", "ipsec", "no-default-exempt", "main-mode-groups", "authentication", "server-filters", "authentication-on-permit", "vendor-ids")},
+		part{"silent", profileTable("silent")},
+		part{"others", profileTable("others", "modes", "main-mode-ciphers", "main-mode-groups", "esp-ciphers", "authentication", "retransmit")},
+		part{"keys", keyTable()},
+	)
+}
+
+// part is what a page has between two comments.
+type part struct{ name, want string }
+
+// parts compares those of a page with what is wanted, or with -fix writes them anew.
+func parts(t *testing.T, page string, all ...part) {
 	text, err := os.ReadFile(page)
 	require.NoError(t, err)
-	for _, part := range []struct{ name, want string }{
-		{"windows", profileTable("windows", "ipsec", "no-default-exempt", "main-mode-groups", "authentication", "server-filters", "authentication-on-permit", "vendor-ids")},
-		{"silent", profileTable("silent")},
-		{"others", profileTable("others", "modes", "main-mode-ciphers", "main-mode-groups", "esp-ciphers", "authentication", "retransmit")},
-		{"keys", keyTable()},
-	} {
+	for _, part := range all {
 		begin, end := "<!-- "+part.name+" -->\n", "<!-- /"+part.name+" -->"
 		before, rest, ok := strings.Cut(string(text), begin)
 		require.True(t, ok, "%s: no line %q", page, begin)
@@ -31,7 +38,7 @@ func TestProfilesPage(t *testing.T) {
 			text = []byte(before + begin + part.want + end + after)
 			continue
 		}
-		require.Equal(t, part.want, got, "%s is out of date; write it anew with: go test . -run TestProfilesPage -fix", page)
+		require.Equal(t, part.want, got, "%s is out of date; write it anew with: go test . -run Page -fix", page)
 	}
 	if *fix {
 		require.NoError(t, os.WriteFile(page, text, 0o666))

@@ -93,7 +93,7 @@ func ExplainAt(ctx context.Context, s *spec.Scenario, q Question, at time.Durati
 	var x *Explanation
 	var wrong error
 	if err = l.runTo(ctx, at); err == nil {
-		x, wrong = q.ask(directory{s, l.addrsOf, l.stored}, func(name string, d ipsec.Direction, f ipsec.Flow) (View, error) {
+		x, wrong = q.ask(directory{s, l}, func(name string, d ipsec.Direction, f ipsec.Flow) (View, error) {
 			h := l.hosts[name]
 			local := ""
 			if p := h.Policy(); p != nil {
@@ -122,9 +122,9 @@ func (q Question) ask(d directory, answer func(name string, d ipsec.Direction, f
 		return nil, err
 	}
 	s := d.spec
-	x, written := &Explanation{Scenario: s.Name}, sourcesOf(s, d.stored)
+	x, written := &Explanation{Scenario: s.Name}, sourcesOf(s, d.storedPolicies())
 	for _, p := range passages(d, q, f) {
-		name, ok := d.nodeOf(p.word)
+		name, ok := d.nodeOf(q.From, p.word)
 		if !ok || !s.Nodes[name].Host() {
 			continue // nobody there has an IPsec policy
 		}
@@ -204,7 +204,7 @@ type passage struct {
 // answered by nobody; it meets those of all hosts beside the sender.
 func passages(d directory, q Question, f ipsec.Flow) []passage {
 	s := d.spec
-	from, _ := d.nodeOf(q.From)
+	from, _ := d.nodeOf(q.From, q.From)
 	limited := netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	if f.Dst != limited && !f.Dst.IsMulticast() && !slices.Contains(policy.Broadcasts(s.Nodes[from].Prefixes()...), f.Dst) {
 		return []passage{

@@ -2,7 +2,6 @@ package scenarios
 
 import (
 	"fmt"
-	"maps"
 	"net/netip"
 	"slices"
 
@@ -13,9 +12,15 @@ import (
 // world those of the moment, which leases and steps change.
 type directory struct {
 	spec *spec.Scenario
-	live func(node string) []netip.Addr // nil: nothing runs
+	lab  *lab // nil: nothing runs
+}
 
-	stored map[storedPolicy]bool // see lab.stored
+// storedPolicies are those of lab.stored.
+func (d directory) storedPolicies() map[storedPolicy]bool {
+	if d.lab == nil {
+		return nil
+	}
+	return d.lab.stored
 }
 
 // ends are source and destination of a packet between two nodes or addresses.
@@ -35,10 +40,10 @@ func (d directory) ends(from, to string) (src, dst netip.Addr, err error) {
 // destination is the address that a word means for a node: of another node its first one
 // of a family that the node has, too.
 func (d directory) destination(from, to string) (netip.Addr, error) {
-	if _, named := d.spec.Nodes[to]; !named || d.live == nil {
+	if _, named := d.spec.Nodes[to]; !named || d.lab == nil {
 		return d.spec.Destination(from, to)
 	}
-	for _, a := range d.live(to) {
+	for _, a := range d.lab.addrsOf(to) {
 		if _, err := d.source(from, a); err == nil {
 			return a, nil
 		}
@@ -50,8 +55,8 @@ func (d directory) destination(from, to string) (netip.Addr, error) {
 // one for an invalid one.
 func (d directory) source(from string, to netip.Addr) (netip.Addr, error) {
 	n, named := d.spec.Nodes[from]
-	if named && d.live != nil && !n.Attacker() {
-		for _, a := range d.live(from) {
+	if named && d.lab != nil && !n.Attacker() {
+		for _, a := range d.lab.addrsOf(from) {
 			if !to.IsValid() || a.Is4() == to.Is4() {
 				return a, nil
 			}
@@ -71,10 +76,10 @@ func (d directory) source(from string, to netip.Addr) (netip.Addr, error) {
 	return a, err
 }
 
-// nodeOf is the node that a word means, by its name or by one of its addresses.
-func (d directory) nodeOf(word string) (string, bool) {
-	if d.live == nil {
-		return d.spec.NodeOf(word)
+// nodeOf is the node that a word means to another node, by its name or by one of its addresses.
+func (d directory) nodeOf(from, word string) (string, bool) {
+	if d.lab == nil {
+		return d.spec.NodeOf(from, word)
 	}
 	if _, ok := d.spec.Nodes[word]; ok {
 		return word, true
@@ -83,10 +88,6 @@ func (d directory) nodeOf(word string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
-	for _, name := range slices.Sorted(maps.Keys(d.spec.Nodes)) {
-		if slices.Contains(d.live(name), a) {
-			return name, true
-		}
-	}
-	return "", false
+	now := d.lab.world.Now()
+	return d.lab.holder(d.spec.Nodes[from].Segments(), a, now, now)
 }

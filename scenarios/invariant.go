@@ -79,7 +79,7 @@ func subject(v spec.Invariant) string {
 }
 
 func (l *lab) pair(between []string) (a, b party) {
-	return l.partyOf(between[0], 0, l.world.Now()), l.partyOf(between[1], 0, l.world.Now())
+	return l.partyOf("", between[0], 0, l.world.Now()), l.partyOf("", between[1], 0, l.world.Now())
 }
 
 func (j *judgement) wireBetween(want *spec.WireBetween, begin, end window) {

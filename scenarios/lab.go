@@ -13,6 +13,7 @@ import (
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/natbox"
+	"github.com/ipseclab/ipseclab/natbox/nat"
 	"github.com/ipseclab/ipseclab/scenarios/attack"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
@@ -28,6 +29,8 @@ type lab struct {
 	hosts     map[string]*hosts.Host
 	routers   map[string]*natbox.Router
 	firewalls map[string]*routerFirewall
+	tables    map[string]*nat.Table // of the routers that are NAT boxes
+	realms    spec.Realms
 	holders   holders // whose an address is, and was
 
 	attackers  map[string]*attack.Attacker
@@ -49,10 +52,10 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 		seed = s.RandomSeed()
 	}
 	l := &lab{
-		spec: s, seed: seed, log: trace.New(traceTo),
+		spec: s, seed: seed, log: trace.New(traceTo), realms: s.Realms(),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
-		firewalls: map[string]*routerFirewall{},
-		names:     s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, stored: map[storedPolicy]bool{}, registries: map[string]*registry{},
+		firewalls: map[string]*routerFirewall{}, tables: map[string]*nat.Table{},
+		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, stored: map[storedPolicy]bool{}, registries: map[string]*registry{},
 	}
 	var err error
 	if l.policies, err = policiesOf(s); err != nil {
@@ -102,8 +105,8 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		return l.addAttacker(name, n)
 	}
 	path := "$.nodes." + name
-	for _, a := range l.spec.NodeAddrs(name) {
-		l.holders.add(name, a, 0)
+	for _, h := range l.spec.Holdings(name) {
+		l.holders.add(h, 0)
 	}
 	routes, err := l.routesOf(path, n)
 	if err != nil {
@@ -223,6 +226,10 @@ func (l *lab) addRouter(path, name string, n spec.Node, routes []natbox.Route) e
 			return err
 		}
 		c.Filters = append(c.Filters, filter)
+	}
+	var err error
+	if c.NAT, err = l.natOf(name, n); err != nil {
+		return err
 	}
 	router, err := natbox.NewRouter(l.world, c)
 	if err != nil {

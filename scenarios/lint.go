@@ -111,7 +111,7 @@ func fetchedPolicies(s *spec.Scenario, host string) (all []string) {
 		return nil
 	}
 	all = append(all, source.Policy)
-	server, _ := s.NodeOf(source.Server)
+	server, _ := s.NodeOf(host, source.Server)
 	for _, step := range s.Steps {
 		if a := step.StorePolicy; a != nil && a.Host == server && a.Name() == source.Policy {
 			all = append(all, a.Policy)

@@ -80,7 +80,7 @@ func enrolled(s *spec.Scenario, host string) (roots []string) {
 		if e == nil || e.From != host {
 			continue
 		}
-		to, _ := s.NodeOf(e.To)
+		to, _ := s.NodeOf(host, e.To)
 		for _, v := range s.Nodes[to].Serves {
 			if v.SCEP != nil && v.TCP == e.TCPPort() {
 				roots = append(roots, s.PKI.Root(v.SCEP.Authority))

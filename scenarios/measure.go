@@ -76,7 +76,7 @@ type inquiry struct {
 
 func newInquiry(s *stepRun) *inquiry {
 	from, _, _ := s.spec.Ends()
-	name, _ := s.lab.nodeOf(from, s.begin.at, s.end.at)
+	name, _ := s.lab.nodeOf(from, from, s.begin.at, s.end.at)
 	q := &inquiry{
 		stepRun: s, from: name, events: s.lab.log.Events()[s.begin.events:s.end.events],
 		first: s.begin.frames, ends: s.end.frames, talk: map[string]bool{},

@@ -228,7 +228,7 @@ func (t *terms) at(now time.Duration) []duty {
 func (t *terms) asked(now time.Duration, b trace.PolicyFetched) {
 	t.at(now)
 	source := t.node.Settings().PolicySource
-	if server, ok := t.oracle.lab.spec.NodeOf(source.Server); ok && b.Result != "failed" {
+	if server, ok := t.oracle.lab.spec.NodeOf(t.host, source.Server); ok && b.Result != "failed" {
 		t.fetched = t.oracle.given[answer{server, t.host, source.Policy}]
 	}
 	if t.running {
@@ -247,7 +247,7 @@ func (o *oracle) answers(e trace.Event, b trace.Application) {
 	if t := o.terms[e.Node]; t == nil || !ok || err != nil || b.Event != "request" {
 		return
 	}
-	if host, ok := o.lab.holders.holder(peer.Addr(), e.At, e.At); ok {
+	if host, ok := o.lab.holder(o.lab.spec.Nodes[e.Node].Segments(), peer.Addr(), e.At, e.At); ok {
 		o.given[answer{e.Node, host, name}] = o.terms[e.Node].local.policies[name]
 	}
 }

@@ -118,7 +118,7 @@ func (s *silences) frame(f sim.Frame) {
 	if cookie, ok := opensMainMode(p); ok && s.lab.hosts[f.Node] != nil {
 		s.asked(f.Node, p.flow.Dst, cookie, since)
 	}
-	host, _ := s.lab.holders.holder(p.flow.Dst, f.At, f.At)
+	host, _ := s.lab.holder([]string{f.Segment}, p.flow.Dst, f.At, f.At)
 	pair := s.pairs[host][p.flow.Src]
 	segments := s.lab.spec.Nodes[host].Interfaces
 	if pair == nil || f.Lost != "" || !slices.ContainsFunc(segments, func(i spec.Interface) bool { return i.Segment == f.Segment }) {

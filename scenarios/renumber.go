@@ -12,8 +12,7 @@ import (
 
 // holding is an address that a node had for some time.
 type holding struct {
-	node        string
-	addr        netip.Addr
+	spec.Holding
 	from, until time.Duration // until is endless while the node has it
 }
 
@@ -23,13 +22,13 @@ const endless = time.Duration(1<<63 - 1)
 // what is judged afterwards is judged by those of its time.
 type holders []holding
 
-func (hs *holders) add(node string, a netip.Addr, at time.Duration) {
-	*hs = append(*hs, holding{node: node, addr: a, from: at, until: endless})
+func (hs *holders) add(h spec.Holding, at time.Duration) {
+	*hs = append(*hs, holding{Holding: h, from: at, until: endless})
 }
 
-func (hs holders) remove(node string, a netip.Addr, at time.Duration) {
+func (hs holders) remove(was spec.Holding, at time.Duration) {
 	for i := range hs {
-		if h := &hs[i]; h.node == node && h.addr == a && h.until == endless {
+		if h := &hs[i]; h.Holding == was && h.until == endless {
 			h.until = at
 		}
 	}
@@ -43,12 +42,12 @@ func (hs *holders) event(e trace.Event) {
 	}
 	for _, text := range b.Removed {
 		if p, err := netip.ParsePrefix(text); err == nil {
-			hs.remove(e.Node, p.Addr(), e.At)
+			hs.remove(spec.Holding{Node: e.Node, Segment: b.Segment, Addr: p.Addr()}, e.At)
 		}
 	}
 	for _, text := range b.Added {
 		if p, err := netip.ParsePrefix(text); err == nil {
-			hs.add(e.Node, p.Addr(), e.At)
+			hs.add(spec.Holding{Node: e.Node, Segment: b.Segment, Addr: p.Addr()}, e.At)
 		}
 	}
 }
@@ -57,27 +56,30 @@ func (hs *holders) event(e trace.Event) {
 // in which it got them.
 func (hs holders) of(node string, begin, end time.Duration) (all []netip.Addr) {
 	for _, h := range hs {
-		if h.node == node && h.from <= end && h.until >= begin && !slices.Contains(all, h.addr) {
-			all = append(all, h.addr)
+		if h.Node == node && h.from <= end && h.until >= begin && !slices.Contains(all, h.Addr) {
+			all = append(all, h.Addr)
 		}
 	}
 	return all
 }
 
-// holder is who had an address last, at some time from begin to end.
-func (hs holders) holder(a netip.Addr, begin, end time.Duration) (node string, ok bool) {
-	for _, h := range hs {
-		if h.addr == a && h.from <= end && h.until >= begin {
-			node, ok = h.node, true
+// holder is whom an address means on some segments: who had it last, at some time from
+// begin to end.
+func (l *lab) holder(segments []string, a netip.Addr, begin, end time.Duration) (node string, ok bool) {
+	var all []spec.Holding
+	for _, h := range l.holders {
+		if h.Addr == a && h.from <= end && h.until >= begin {
+			all = append([]spec.Holding{h.Holding}, all...)
 		}
 	}
-	return node, ok
+	h, _ := l.realms.Nearest(segments, all)
+	return h.Node, len(all) > 0
 }
 
 // since is for how long a node has had an address; false: it has it not.
 func (hs holders) since(node string, a netip.Addr) (from time.Duration, ok bool) {
 	for _, h := range hs {
-		if h.node == node && h.addr == a && h.until == endless {
+		if h.Node == node && h.Addr == a && h.until == endless {
 			return h.from, true
 		}
 	}
@@ -87,7 +89,7 @@ func (hs holders) since(node string, a netip.Addr) (from time.Duration, ok bool)
 // lost is when a node last lost an address of IPv4; false: it never did.
 func (hs holders) lost(node string) (at time.Duration, ok bool) {
 	for _, h := range hs {
-		if h.node == node && h.until != endless && h.addr.Is4() {
+		if h.Node == node && h.until != endless && h.Addr.Is4() {
 			at, ok = max(at, h.until), true
 		}
 	}
@@ -95,16 +97,31 @@ func (hs holders) lost(node string) (at time.Duration, ok bool) {
 }
 
 // addrsOf are the addresses of a node at this moment.
-func (l *lab) addrsOf(node string) []netip.Addr {
+func (l *lab) addrsOf(node string) (all []netip.Addr) {
 	if h := l.hosts[node]; h != nil {
 		return h.Addrs()
 	}
-	return l.spec.NodeAddrs(node)
+	for _, h := range l.holders {
+		if h.Node == node && h.until == endless {
+			all = append(all, h.Addr)
+		}
+	}
+	return all
 }
 
-// nodeOf is the node that a word of a step means: its name, or an address that it had
+// holding is where a node has an address at this moment.
+func (l *lab) holding(node string, a netip.Addr) spec.Holding {
+	for _, h := range l.holders {
+		if h.Node == node && h.Addr == a && h.until == endless {
+			return h.Holding
+		}
+	}
+	return spec.Holding{Node: node, Addr: a}
+}
+
+// nodeOf is the node that a word of a step means to another one: its name, or an address that it had
 // at some time from begin to end.
-func (l *lab) nodeOf(word string, begin, end time.Duration) (name string, ok bool) {
+func (l *lab) nodeOf(from, word string, begin, end time.Duration) (name string, ok bool) {
 	if _, ok := l.spec.Nodes[word]; ok {
 		return word, true
 	}
@@ -115,7 +132,7 @@ func (l *lab) nodeOf(word string, begin, end time.Duration) (name string, ok boo
 	if err != nil {
 		return "", false
 	}
-	return l.holders.holder(a, begin, end)
+	return l.holder(l.spec.Nodes[from].Segments(), a, begin, end)
 }
 
 // destination is spec.Scenario.Destination with the addresses of the moment.
@@ -130,10 +147,15 @@ func (l *lab) destination(from, to string) (netip.Addr, error) {
 		return netip.Addr{}, fmt.Errorf("no node is called %q", to)
 	}
 	all, mine := l.addrsOf(to), l.addrsOf(from)
+	var fit []spec.Holding
 	for _, a := range all {
 		if slices.ContainsFunc(mine, func(b netip.Addr) bool { return a.Is4() == b.Is4() }) {
-			return a, nil
+			fit = append(fit, l.holding(to, a))
 		}
+	}
+	if len(fit) > 0 {
+		h, _ := l.realms.Nearest(l.spec.Nodes[from].Segments(), fit)
+		return h.Addr, nil
 	}
 	if len(all) == 0 {
 		return netip.Addr{}, fmt.Errorf("%s has no address now", to)

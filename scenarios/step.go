@@ -71,7 +71,7 @@ func (s *stepRun) start(done func()) {
 	} else {
 		to, _, _ = s.spec.Target()
 	}
-	s.listen(to)
+	s.listen(from, to)
 	l.world.Go(owner, s.spec.Words(), func(p *sim.Proc) {
 		s.perform(p)
 		s.end, s.after, s.stored = l.moment(), s.statistics(), s.stores()
@@ -89,17 +89,25 @@ func (s *stepRun) event(state, failure string) trace.Step {
 }
 
 // listen remembers what the application at the far end has seen so far.
-func (s *stepRun) listen(to string) {
+func (s *stepRun) listen(from, to string) {
 	now := s.lab.world.Now()
-	name, ok := s.lab.nodeOf(to, now, now)
+	name, ok := s.lab.nodeOf(from, to, now, now)
 	if !ok {
 		return
+	}
+	proto, port := s.protocol()
+	addr := s.to
+	if a, err := netip.ParseAddr(to); err == nil {
+		addr = a
+	}
+	if inside, there, ok := s.lab.spec.Published(name, addr, proto, int(port)); ok { // by a NAT box
+		name, port = inside, uint16(there)
 	}
 	host := s.lab.hosts[name]
 	if host == nil {
 		return
 	}
-	if s.listener = host.Listener(s.protocol()); s.listener != nil {
+	if s.listener = host.Listener(proto, port); s.listener != nil {
 		s.seen = s.listener.Seen()
 	}
 }
@@ -236,9 +244,9 @@ func (s *stepRun) result() result.Step {
 // family that it uses; of both where policies have tunnels, which may go over the other.
 func (s *stepRun) ends() (from, to party) {
 	f, t, _ := s.spec.Ends()
-	from, to = s.lab.partyOf(f, s.begin.at, s.end.at), s.lab.partyOf(t, s.begin.at, s.end.at)
+	from, to = s.lab.partyOf(f, f, s.begin.at, s.end.at), s.lab.partyOf(f, t, s.begin.at, s.end.at)
 	if to.addr = s.destination(); to.addr.IsValid() && len(to.addrs) == 0 { // it was a DNS name
-		to = s.lab.partyOf(to.addr.String(), s.begin.at, s.end.at)
+		to = s.lab.partyOf(f, to.addr.String(), s.begin.at, s.end.at)
 		to.addr = s.destination()
 	}
 	if to.addr.IsValid() && !s.lab.tunnels() {
@@ -314,11 +322,11 @@ func (p *party) keep(four bool) {
 	p.addrs = slices.DeleteFunc(p.addrs, func(a netip.Addr) bool { return a.Is4() != four })
 }
 
-// partyOf is a party with the addresses that it had at some time from begin to end.
-func (l *lab) partyOf(word string, begin, end time.Duration) party {
+// partyOf is a party, as a node names it, with the addresses that it had at some time from begin to end.
+func (l *lab) partyOf(from, word string, begin, end time.Duration) party {
 	p := party{name: word, segments: map[string]bool{}}
 	p.addr, _ = netip.ParseAddr(word)
-	name, ok := l.nodeOf(word, begin, end)
+	name, ok := l.nodeOf(from, word, begin, end)
 	if !ok {
 		if p.addr.IsValid() {
 			p.addrs = []netip.Addr{p.addr}

@@ -70,7 +70,7 @@ func (l *lab) taker(s *sighting) (name string, host bool) {
 	on := func(name string) bool {
 		return slices.ContainsFunc(l.spec.Nodes[name].Interfaces, func(i spec.Interface) bool { return i.Segment == s.segment })
 	}
-	if name, ok := l.nodeOf(s.dst.String(), s.at, s.at); ok && on(name) {
+	if name, ok := l.holder([]string{s.segment}, s.dst, s.at, s.at); ok && on(name) {
 		return name, l.hosts[name] != nil
 	}
 	var routers []string

@@ -30,6 +30,7 @@ type cli struct {
 	Lint         lintCmd         `cmd:"" help:"Review the policies of scenario files."`
 	Policy       policyCmd       `cmd:"" help:"Convert policies between scenarios and scripts of netsh ipsec."`
 	Certificates certificatesCmd `cmd:"" help:"Write the certificates of a scenario to files."`
+	Boxes        boxesCmd        `cmd:"" help:"List NAT boxes, or say what is known of one."`
 	Profiles     profilesCmd     `cmd:"" help:"List operating systems and devices, or say what is known of one."`
 	Schema       schemaCmd       `cmd:"" help:"Print the JSON Schema of scenario files."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`

@@ -47,15 +47,7 @@ func (c profilesCmd) Run(s streams) error {
 		return printJSON(s.out, profileJSON{p.Name, p.Title, p.Group, p.IPsec, p.Values})
 	}
 	fmt.Fprintf(s.out, "%s: %s\n\n", p.Name, p.Title)
-	w := tabwriter.NewWriter(s.out, 0, 0, 2, ' ', 0)
-	for _, v := range p.Values {
-		mark := ""
-		if v.Informational {
-			mark = " *"
-		}
-		fmt.Fprintf(w, "%s%s\t%s\t%s\t%s\n", v.Key, mark, v.Text, v.Status, v.Source)
-	}
-	return w.Flush()
+	return printValues(s.out, p.Values)
 }
 
 func (c profilesCmd) list(out io.Writer) error {

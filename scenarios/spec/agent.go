@@ -234,7 +234,7 @@ func (c *checker) policySource(path, name string, p *PolicySource) {
 		if !c.unknown("$.nodes") {
 			c.at(child(path, "server"), "server: %s", err)
 		}
-	} else if at, ok := c.s.NodeAt(a); ok && at == name {
+	} else if at, ok := c.s.NodeFrom(name, a); ok && at == name {
 		c.at(child(path, "server"), "server: %s is the host itself", p.Server)
 	}
 	if p.Port == 0 && !c.given(child(path, "port")) {

@@ -109,7 +109,7 @@ func (s Step) Target() (to, protocol string, port int) {
 // answersTo is the verb whose application an attacker's packet is for; empty for none.
 func (s *Step) answersTo(in *Scenario) string {
 	to, protocol, _ := s.Target()
-	if node, ok := in.NodeOf(to); !ok || !in.Nodes[node].Host() {
+	if node, ok := in.NodeOf("", to); !ok || !in.Nodes[node].Host() {
 		return ""
 	}
 	return map[string]string{"tcp": "connect", "udp": "udp"}[protocol]

@@ -6,8 +6,14 @@ import (
 	"strings"
 )
 
+// place is where an address is somebody's: a realm.
+type place struct {
+	realm string
+	addr  netip.Addr
+}
+
 // addresses checks a node's interfaces; owners is who has each address so far.
-func (c *checker) addresses(name string, owners map[netip.Addr]string) {
+func (c *checker) addresses(name string, owners map[place]string, realms Realms) {
 	path, n := child("$.nodes", name), c.s.Nodes[name]
 	if len(n.Interfaces) == 0 {
 		c.missing(path, "interfaces", "node %s has no interfaces: give it at least one, with segment and address", name)
@@ -54,19 +60,20 @@ func (c *checker) addresses(name string, owners map[netip.Addr]string) {
 				c.at(path, "%s: unsupported: %s is a second IPv4 address on the interface", key, p.Addr())
 				return
 			}
-			c.owned(path, key, name, itf.Segment, p, owners)
+			c.owned(path, key, name, itf.Segment, p, owners, realms)
 		})
 		c.sixMTU(path, itf)
 	}
 }
 
 // owned checks an address of a node against those of the others and the segment's networks.
-func (c *checker) owned(path, key, name, segment string, p netip.Prefix, owners map[netip.Addr]string) {
-	if owner, taken := owners[p.Addr()]; taken {
+func (c *checker) owned(path, key, name, segment string, p netip.Prefix, owners map[place]string, realms Realms) {
+	at := place{realms.Realm(segment), p.Addr()}
+	if owner, taken := owners[at]; taken {
 		c.at(path, "%s: %s is the address of node %s already", key, p.Addr(), owner)
 		return
 	}
-	owners[p.Addr()] = name
+	owners[at] = name
 	var subnets []netip.Prefix
 	for _, text := range c.s.Network.Segments[segment].Networks() {
 		if subnet, err := parsePrefix(text); err == nil && subnet.Addr().Is4() == p.Addr().Is4() {
@@ -144,7 +151,7 @@ func (c *checker) gateways(path string, n Node) {
 	})
 }
 
-// subnets checks that no two segments share addresses, by their subnets or, where none is given, by their interfaces.
+// subnets checks that no two segments of one realm share addresses, by their subnets or, where none is given, by their interfaces.
 func (c *checker) subnets() {
 	type network struct {
 		prefix        netip.Prefix
@@ -173,9 +180,10 @@ func (c *checker) subnets() {
 			})
 		}
 	}
+	realms := c.s.Realms()
 	for i, b := range all {
 		for _, a := range all[:i] {
-			if a.segment == b.segment || !a.prefix.Overlaps(b.prefix) {
+			if a.segment == b.segment || realms.Realm(a.segment) != realms.Realm(b.segment) || !a.prefix.Overlaps(b.prefix) {
 				continue
 			}
 			where := "subnet: %s of segment %s overlaps %s of segment %s"

@@ -101,8 +101,8 @@ func (c *checker) expect(path string, s *Step) {
 	if s.Announce != nil && e.Heard != nil {
 		c.heard(child(path, "heard"), s)
 	}
-	_, to, _ := s.Ends()
-	far, _ := c.s.NodeOf(to)
+	from, to, _ := s.Ends()
+	far, _ := c.s.NodeOf(from, to)
 	router := c.s.Nodes[far].Router()
 	if e.SA != nil {
 		c.sa(child(path, "sa"), e.SA)

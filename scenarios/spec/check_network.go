@@ -69,9 +69,9 @@ func (c *checker) nodes() {
 	}
 	names := sorted(c.s.Nodes)
 	c.names("$.nodes", names)
-	owners := map[netip.Addr]string{}
+	owners, realms := map[place]string{}, c.s.Realms()
 	for _, name := range names {
-		c.addresses(name, owners)
+		c.addresses(name, owners, realms)
 	}
 	for _, name := range names {
 		if c.full() {
@@ -103,6 +103,7 @@ func (c *checker) nodes() {
 		c.serverLists(child(path, "servers"), n.Servers)
 		c.ipsec(path, name, n)
 		c.firewall(path, n)
+		c.nat(path, name, n)
 	}
 }
 
@@ -168,21 +169,23 @@ func (c *checker) nextHop(path, key string, n Node, word string) {
 		c.at(path, "%s: want an address, got %q", key, shorten(word))
 		return
 	}
-	onLink := false
+	on := ""
 	for _, i := range n.Interfaces {
 		for _, p := range i.Prefixes() {
 			if p.Addr() == a {
 				c.at(path, "%s: %s is an address of the node itself", key, a)
 				return
 			}
-			onLink = onLink || p.Contains(a)
+			if p.Contains(a) {
+				on = i.Segment
+			}
 		}
 	}
-	if !onLink {
+	if on == "" {
 		c.at(path, "%s: %s is not on-link: no interface of the node is in its network", key, a)
 		return
 	}
-	owner, ok := c.s.NodeAt(a)
+	owner, ok := c.s.nodeOn(on, a)
 	switch {
 	case !ok:
 		c.at(path, "%s: no node has the address %s%s", key, a, Suggest(word, c.known()))

@@ -138,7 +138,7 @@ func (c *checker) unread(path string) bool {
 }
 
 // ends checks from and to of a verb that sends traffic. Applications run on
-// hosts only, but a router answers to ping.
+// hosts only, but a router answers to ping, and a NAT box may have published a server.
 func (c *checker) ends(path, from, to string, router bool) {
 	verb := path[strings.LastIndexByte(path, '.')+1:]
 	if from == "" {
@@ -167,14 +167,14 @@ func (c *checker) ends(path, from, to string, router bool) {
 		}
 		return
 	}
-	target, ok := c.s.NodeOf(to)
+	target, ok := c.s.NodeOf(from, to)
 	switch {
 	case !ok && c.s.Later(a):
 	case !ok:
 		c.at(child(path, "to"), "to: no node has the address %s%s", a, Suggest(to, c.known()))
 	case target == from:
 		c.at(child(path, "to"), "to: from and to are both %s: nothing would reach the network", from)
-	case c.s.Nodes[target].Router() && !router:
+	case c.s.Nodes[target].Router() && c.s.Nodes[target].NAT == nil && !router:
 		c.at(child(path, "to"), "to: %s is a router, and routers have no applications", target)
 	}
 }

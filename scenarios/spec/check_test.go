@@ -100,7 +100,7 @@ func TestResolve(t *testing.T) {
 	_, ok = s.NodeAt(netip.MustParseAddr("10.0.0.3"))
 	require.False(t, ok)
 	for word, want := range map[string]string{"bob": "bob", "10.0.0.2": "bob", "10.0.0.9": "", "carol": ""} {
-		name, ok := s.NodeOf(word)
+		name, ok := s.NodeOf("alice", word)
 		require.Equal(t, want, name)
 		require.Equal(t, want != "", ok)
 	}

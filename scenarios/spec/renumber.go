@@ -89,11 +89,11 @@ func (c *checker) setAddress(path string, a *SetAddress) {
 		c.missing(path, "address", "set-address: nothing changes: give it an address, or none")
 	}
 	c.oneOf(path, "address", "addresses", a.Address, a.Addresses)
-	four, owners := 0, map[netip.Addr]string{}
+	four, owners, realms := 0, map[place]string{}, c.s.Realms()
 	for _, name := range sorted(c.s.Nodes) {
 		if c.s.Nodes[name].Router() {
-			for _, held := range c.s.NodeAddrs(name) {
-				owners[held] = name
+			for _, h := range c.s.Holdings(name) {
+				owners[place{realms.Realm(h.Segment), h.Addr}] = name
 			}
 		}
 	}
@@ -113,14 +113,14 @@ func (c *checker) setAddress(path string, a *SetAddress) {
 			if !c.s.speaks(a.Node, p.Addr()) {
 				c.at(path, "%s: unsupported: %s is of a family that %s does not have at the start", key, p.Addr(), a.Node)
 			}
-			c.owned(path, key, a.Node, segment, p, owners)
+			c.owned(path, key, a.Node, segment, p, owners, realms)
 		})
 	}
 	if a.Gateway == "" {
 		return
 	}
 	via, err := netip.ParseAddr(a.Gateway)
-	if owner, ok := c.s.NodeAt(via); err != nil {
+	if owner, ok := c.s.NodeFrom(a.Node, via); err != nil {
 		c.at(child(path, "gateway"), "gateway: want an address, got %q", shorten(a.Gateway))
 	} else if !ok || !c.s.Nodes[owner].Router() {
 		c.at(child(path, "gateway"), "gateway: no router has the address %s%s", via, Suggest(a.Gateway, c.known()))

@@ -29,10 +29,15 @@ func (s *Scenario) Destination(from, to string) (netip.Addr, error) {
 	if _, named := s.Nodes[to]; !named || err != nil { // what is wrong with from is told elsewhere
 		return all[0], nil
 	}
-	for _, a := range all {
-		if _, ok := ofFamily(mine, a); ok {
-			return a, nil
+	var fit []Holding
+	for _, h := range s.Holdings(to) {
+		if _, ok := ofFamily(mine, h.Addr); ok {
+			fit = append(fit, h)
 		}
+	}
+	if len(fit) > 0 {
+		h, _ := s.Realms().Nearest(s.Nodes[from].Segments(), fit)
+		return h.Addr, nil
 	}
 	return netip.Addr{}, fmt.Errorf("%s and %s have no addresses of the same family", from, to)
 }
@@ -113,18 +118,12 @@ func (n Node) Prefixes() (all []netip.Prefix) {
 	return all
 }
 
-// NodeAt is the name of the node that has the address.
-func (s *Scenario) NodeAt(a netip.Addr) (name string, ok bool) {
-	for _, name := range slices.Sorted(maps.Keys(s.Nodes)) {
-		if slices.Contains(s.NodeAddrs(name), a) {
-			return name, true
-		}
-	}
-	return "", false
-}
+// NodeAt is the name of a node that has the address; NodeFrom knows which of several.
+func (s *Scenario) NodeAt(a netip.Addr) (name string, ok bool) { return s.NodeFrom("", a) }
 
-// NodeOf is the name of the node that a step's from or to means, by its name or by one of its addresses.
-func (s *Scenario) NodeOf(word string) (name string, ok bool) {
+// NodeOf is the name of the node that a step's to means, by its name or by one of its
+// addresses, for the node from.
+func (s *Scenario) NodeOf(from, word string) (name string, ok bool) {
 	if _, ok := s.Nodes[word]; ok {
 		return word, true
 	}
@@ -132,7 +131,17 @@ func (s *Scenario) NodeOf(word string) (name string, ok bool) {
 	if err != nil {
 		return "", false
 	}
-	return s.NodeAt(a)
+	return s.NodeFrom(from, a)
+}
+
+// nodeOn is the name of the node that has the address on the segment.
+func (s *Scenario) nodeOn(segment string, a netip.Addr) (name string, ok bool) {
+	for _, name := range slices.Sorted(maps.Keys(s.Nodes)) {
+		if slices.Contains(s.Holdings(name), Holding{name, segment, a}) {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // FilterAddress is what a filter's source or destination means: me, any, an

@@ -15,6 +15,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/internal/profile"
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/natbox/boxes"
 )
 
 // SchemaID is the address of the published schema.
@@ -22,7 +23,7 @@ const SchemaID = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/
 
 // The comments of these files are the schema's descriptions.
 //
-//go:embed spec.go expect.go grid.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go netsh.go firewall.go
+//go:embed spec.go expect.go grid.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go netsh.go firewall.go nat.go
 var sources embed.FS
 
 // Schema is the JSON Schema of scenario files, indented, draft 2020-12. It
@@ -112,6 +113,19 @@ func refine(s *jsonschema.Schema) {
 	system, _ := s.Definitions["Node"].Properties.Get("os")
 	for _, name := range profile.Names() {
 		system.Enum = append(system.Enum, name)
+	}
+	box, _ := s.Definitions["NAT"].Properties.Get("box")
+	for _, name := range boxes.Names() {
+		box.Enum = append(box.Enum, name)
+	}
+	for _, k := range boxes.Keys() {
+		p, _ := s.Definitions["NAT"].Properties.Get(k.Name)
+		if p.Type == "array" && p.Items != nil && len(k.Words) > 0 {
+			p = p.Items
+		}
+		for _, word := range k.Words {
+			p.Enum = append(p.Enum, word)
+		}
 	}
 	predefined, _ := s.Definitions["Policy"].Properties.Get("predefined")
 	for _, name := range sorted(predefinedPolicies) {

@@ -103,6 +103,7 @@ type Node struct {
 	OS           string            `yaml:"os"`           // of a host: the profile of its operating system, or of what device it is, whose settings are its defaults
 	IPsec        *IPsec            `yaml:"ipsec"`        // of a host: what the sources leave open
 	Firewall     *Firewall         `yaml:"firewall"`     // of a router: what it lets through; left out: everything
+	NAT          *NAT              `yaml:"nat"`          // of a router: it is a NAT box
 }
 
 // Interface joins a node to a segment.
