@@ -14,6 +14,7 @@ import (
 type Report struct {
 	Sent, Received int
 	Latency        []time.Duration // of each answer, in the order of the requests answered
+	Silence        time.Duration   // of several requests: the longest time without an answer, beginning and end included
 	Err            error           // the first failure other than a missing answer
 }
 
@@ -57,12 +58,14 @@ type pending struct {
 func (h *Host) run(p *sim.Proc, c rounds) (r Report) {
 	var waiting []pending // oldest first
 	latency := slices.Repeat([]time.Duration{unanswered}, c.count)
+	heard := p.Now()
 	over := func(k int, answered bool) {
 		w := waiting[k]
 		waiting = slices.Delete(waiting, k, k+1)
 		if answered {
 			r.Received++
 			latency[w.request] = p.Now() - w.sent
+			r.Silence, heard = max(r.Silence, p.Now()-heard), p.Now()
 			return
 		}
 		h.record(trace.Application{App: c.app, Event: "timeout", Peer: c.peer, Detail: fmt.Sprintf("request %d", w.request+1)})
@@ -106,6 +109,7 @@ func (h *Host) run(p *sim.Proc, c rounds) (r Report) {
 			break
 		}
 	}
+	r.Silence = max(r.Silence, p.Now()-heard)
 	r.Latency = slices.DeleteFunc(latency, func(d time.Duration) bool { return d == unanswered })
 	h.record(trace.Application{App: c.app, Event: "done", Peer: c.peer, Detail: fmt.Sprintf("%d of %d answered", r.Received, r.Sent)})
 	return r

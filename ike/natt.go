@@ -75,6 +75,19 @@ type NATPlacement struct{ Initiator, Responder bool }
 // Any reports a NAT at either end.
 func (p NATPlacement) Any() bool { return p.Initiator || p.Responder }
 
+// Word is the placement in a word of traces and scenario files.
+func (p NATPlacement) Word() string {
+	switch {
+	case p.Initiator && p.Responder:
+		return "both"
+	case p.Initiator:
+		return "initiator"
+	case p.Responder:
+		return "responder"
+	}
+	return "none"
+}
+
 func (p NATPlacement) String() string {
 	switch {
 	case p.Initiator && p.Responder:

@@ -31,6 +31,10 @@ func (s *stepRun) judge() []result.Check {
 	if e.Lost != nil || e.Loss != nil {
 		j.loss(e.Lost, e.Loss)
 	}
+	if e.Silence != nil {
+		got := s.report.Silence
+		j.add(e.Silence.Contains(got), "silence", "the longest time without an answer", e.Silence.String(), got.String(), "")
+	}
 	if e.Latency != nil {
 		j.latency(e.Latency)
 	}

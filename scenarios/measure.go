@@ -113,8 +113,15 @@ func (q *inquiry) port() int {
 	return 0
 }
 
-// nat is behind which ends from found a NAT.
-func (q *inquiry) nat() string { return spec.NATUnknown }
+// nat is behind which ends from found a NAT: what its last phase 1 says.
+func (q *inquiry) nat() string {
+	for _, e := range slices.Backward(q.events) {
+		if n, ok := e.Body.(trace.Negotiation); ok && e.Node == q.from && n.NAT.Found != "" {
+			return n.NAT.Found
+		}
+	}
+	return spec.NATUnknown
+}
 
 // sends is the first frame of the traffic that from put on the wire.
 func (q *inquiry) sends() (i int, ok bool) {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -68,7 +69,7 @@ func inputsOf(word string) ([]input, error) {
 		return nil, wrong("%w", err)
 	}
 	for i := range names {
-		names[i] = strings.TrimSuffix(names[i], ".yaml")
+		names[i] = strings.TrimSuffix(path.Base(names[i]), ".yaml")
 	}
 	return nil, wrong("%s: there is no such file or folder, and the catalogue has no scenario of that name%s", word, spec.Suggest(word, names))
 }
@@ -94,11 +95,11 @@ func single(command, word string) (*spec.Scenario, error) {
 
 // named is the file of the catalogue that a word names.
 func named(catalogue []string, word string) (in input, ok bool) {
-	name := strings.TrimSuffix(word, ".yaml") + ".yaml"
-	if !slices.Contains(catalogue, name) {
+	i := slices.IndexFunc(catalogue, func(file string) bool { return path.Base(file) == strings.TrimSuffix(word, ".yaml")+".yaml" })
+	if i < 0 {
 		return input{}, false
 	}
-	return builtIn(name), true
+	return builtIn(catalogue[i]), true
 }
 
 // folder are the scenario files that lie directly in a folder.
@@ -149,20 +150,22 @@ func looksLikeScript(file string) bool {
 	return false
 }
 
-func builtIn(name string) input {
-	return input{name: name, read: func() ([]*spec.Scenario, error) { return scenarios.LoadAllFS(scenarios.Catalogue(), name) }}
+func builtIn(file string) input {
+	return input{name: path.Base(file), read: func() ([]*spec.Scenario, error) { return scenarios.LoadAllFS(scenarios.Catalogue(), file) }}
 }
 
-// catalogue are the names of the files of the built-in catalogue, sorted.
-func catalogue() (names []string) {
-	files, err := fs.Glob(scenarios.Catalogue(), "*.yaml")
-	if err != nil {
-		panic(err) // the pattern is right
+// catalogue are the files of the built-in catalogue by name: scenarios, and in a folder of
+// their own grids.
+func catalogue() (files []string) {
+	for _, pattern := range []string{"*.yaml", "grids/*.yaml"} {
+		found, err := fs.Glob(scenarios.Catalogue(), pattern)
+		if err != nil {
+			panic(err) // the pattern is right
+		}
+		files = append(files, found...)
 	}
-	for _, f := range files {
-		names = append(names, path.Base(f))
-	}
-	return names
+	slices.SortFunc(files, func(a, b string) int { return cmp.Compare(path.Base(a), path.Base(b)) })
+	return files
 }
 
 // load reads and validates the input: all cells of a file, or the one that is meant.

@@ -51,6 +51,7 @@ func (sa *SA) explain(n *trace.Negotiation, err error) {
 	if err == nil {
 		n.Lifetime = sa.explainLifetime()
 	}
+	n.NAT = sa.natt.explain()
 	a := &n.Authentication
 	if sa.method == nil || sa.choice.Number == 0 {
 		return

@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
 // NAT traversal in phase 1, RFC 3947, Sections 3 and 4, and the drafts before it:
@@ -51,6 +52,17 @@ func (sa *SA) behind() (own, peer bool) {
 
 // Behind reports whether this side, and the peer, are behind NATs that this side knows of.
 func (sa *SA) Behind() (own, peer bool) { return sa.behind() }
+
+// explain is what is known of NATs, for the trace.
+func (t traversal) explain() (n trace.NATTraversal) {
+	if n.Why = t.why; t.dialect != 0 {
+		n.Dialect = t.dialect.String()
+	}
+	if t.found {
+		n.Found = t.where.Word()
+	}
+	return n
+}
 
 // addressHash is the content of a NAT-D payload.
 func (sa *SA) addressHash(a netip.AddrPort) []byte {

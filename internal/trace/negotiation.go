@@ -27,6 +27,14 @@ type Negotiation struct {
 
 	// Phase 1.
 	Authentication Authentication `json:"authentication,omitzero"`
+	NAT            NATTraversal   `json:"nat,omitzero"`
+}
+
+// NATTraversal is what phase 1 has agreed on and found of NATs (RFC 3947).
+type NATTraversal struct {
+	Dialect string `json:"dialect,omitempty"` // which version both sides speak
+	Found   string `json:"found,omitempty"`   // behind which ends there is a NAT: none, initiator, responder, both; left out: nobody has looked
+	Why     string `json:"why,omitempty"`     // why there is no traversal though both sides announced it
 }
 
 // Alternative is one way of protection that an offer leaves open, and what became of it.

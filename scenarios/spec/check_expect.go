@@ -9,7 +9,7 @@ import (
 // fitting are the expectations that a verb can meet, and the results it can have.
 var fitting = map[string]struct{ keys, results []string }{
 	"ping": {
-		[]string{"result", "received", "lost", "loss", "latency", "wire", "sa", "rule", "ike", "overhead"},
+		[]string{"result", "received", "lost", "loss", "silence", "latency", "wire", "sa", "rule", "ike", "overhead"},
 		[]string{ResultOK, ResultTimeout, ResultUnreachable, ResultError}, // ICMP has no ports that could refuse
 	},
 	"connect": {
@@ -21,7 +21,7 @@ var fitting = map[string]struct{ keys, results []string }{
 		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError},
 	},
 	"udp": {
-		[]string{"result", "received", "lost", "loss", "latency", "wire", "sa", "rule", "application", "ike", "overhead"},
+		[]string{"result", "received", "lost", "loss", "silence", "latency", "wire", "sa", "rule", "application", "ike", "overhead"},
 		[]string{ResultOK, ResultTimeout, ResultRefused, ResultUnreachable, ResultError}, // refused: ICMP port unreachable
 	},
 	"enrol": {

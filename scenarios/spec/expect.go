@@ -6,6 +6,7 @@ type Expect struct {
 	Received *Range         `yaml:"received"`                                                                          // answers (ping, udp) that came back
 	Lost     *Range         `yaml:"lost"`                                                                              // requests (ping, udp) that nobody answered
 	Loss     *PercentRange  `yaml:"loss"`                                                                              // the same as a share of the requests
+	Silence  *DurationRange `yaml:"silence"`                                                                           // of ping and udp: the longest time in which no answer came, from the beginning of the step, between two answers, or to its end
 	Latency  *DurationRange `yaml:"latency"`                                                                           // of the first answer: echo, datagram or response
 	Wire     *Wire          `yaml:"wire"`                                                                              // what the frames between the two nodes looked like
 	SA       *SA            `yaml:"sa"`                                                                                // the SA pair that the traffic used, on both sides
