@@ -23,8 +23,10 @@ cmd/ipseclab             -> reports, scenarios, hosts/policy, natbox/boxes
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
-hosts                    -> hosts/policy, hosts/dhcp, internal/pki, internal/scep, internal/http1, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
+hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
+# The discovery of NAT behaviour works on plain packets.
+hosts/discovery          -> internal/stun
 hosts/policy             -> ike, internal/classifier, internal/pki, internal/profile
 hosts/policy/lint        -> hosts/policy
 hosts/policy/netsh       -> hosts/policy
@@ -90,6 +92,9 @@ natbox/nat               uses gvisor.dev/gvisor/pkg/tcpip/checksum
 ike/payload              uses golang.org/x/crypto/cryptobyte
 internal/scep            uses golang.org/x/crypto/cryptobyte
 internal/pki             uses golang.org/x/crypto/cryptobyte, software.sslmate.com/src/go-pkcs12
+
+# Headers of packets, and their checksums.
+hosts/discovery          uses gvisor.dev/gvisor/pkg/tcpip
 
 # The codec of DHCP: its messages travel over the simulated network.
 hosts/dhcp               uses github.com/insomniacslk/dhcp

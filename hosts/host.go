@@ -155,6 +155,7 @@ type Host struct {
 	parked list.List // of *sim.Proc: programs that wait for something
 
 	listeners map[listenKey]*Listener
+	takers    []*taker
 }
 
 // New builds a host and attaches it to its segments.

@@ -69,7 +69,7 @@ func (n *nic) receive(frame []byte) {
 		return
 	}
 	if n.medium == sim.PointToPoint {
-		if packet, ok := n.packet(frame); ok && !n.host.driver.straightIn(n, packet) {
+		if packet, ok := n.packet(frame); ok && !n.taken(packet) && !n.host.driver.straightIn(n, packet) {
 			n.deliver(frame)
 		}
 		return
@@ -80,6 +80,9 @@ func (n *nic) receive(frame []byte) {
 	eth := header.Ethernet(frame)
 	if eth.Type() == header.ARPProtocolNumber && eth.DestinationAddress() == header.EthernetBroadcastAddress {
 		n.hearAnnouncement(frame)
+	}
+	if eth.Type() == ip4 && eth.DestinationAddress() == n.address && n.taken(frame[header.EthernetMinimumSize:]) {
+		return
 	}
 	if eth.Type() == ip4 && eth.DestinationAddress() == n.address && n.host.driver.straightIn(n, frame[header.EthernetMinimumSize:]) {
 		return

@@ -45,6 +45,7 @@ func (h *Host) stop(how string) {
 	h.stack.Close()
 	h.stack.Wait()
 	h.dhcp, h.leased = nil, nil // no lease outlives the power
+	h.takers = nil
 	h.record(trace.HostState{State: "stopped", Detail: how})
 }
 

@@ -33,6 +33,7 @@ func init() {
 	register[AddressChanged]()
 	register[SCEP]()
 	register[CertificateStored]()
+	register[Discovered]()
 }
 
 // Hex is a byte string that JSON shows in hexadecimal.
@@ -340,6 +341,13 @@ type CertificateStored struct {
 	Replaces   string `json:"replaces,omitempty"`   // the serial number of the one whose place it takes
 }
 
+// Discovered is what a host has found out about the box between it and two servers.
+type Discovered struct {
+	Key    string `json:"key"`   // of a setting of NAT boxes, or what else the discovery looks for
+	Value  string `json:"value"` // a word of the setting, a span of times, or that nothing was observed, and why
+	Detail string `json:"detail,omitempty"`
+}
+
 // The names of the kinds, as trace.jsonl spells them.
 func (Step) Kind() string              { return "scenario.step" }
 func (PolicyAssigned) Kind() string    { return "policy.assigned" }
@@ -368,3 +376,4 @@ func (DriverMode) Kind() string        { return "driver.mode" }
 func (AddressChanged) Kind() string    { return "address.changed" }
 func (SCEP) Kind() string              { return "scep" }
 func (CertificateStored) Kind() string { return "certificate.stored" }
+func (Discovered) Kind() string        { return "nat.discovered" }
