@@ -36,9 +36,10 @@ type Translator interface {
 	Hairpin(now time.Duration, packet []byte) nat.Result  // from inside, to one of Addresses
 	Addresses() []netip.Addr                              // that it answers to outside
 
-	// Deadline is when something expires that no packet refreshes; Expire lets it.
+	// Deadline is when something expires that no packet refreshes; Expire lets it, and
+	// returns what the box has to say about it.
 	Deadline() (time.Duration, bool)
-	Expire(now time.Duration)
+	Expire(now time.Duration) (answers [][]byte)
 }
 
 // translator is the running twin of a NAT.
@@ -158,7 +159,7 @@ func (r *Router) answer(o outgoing) {
 // waited for it: these are not the first of their datagram, and no error is about them.
 func (o outgoing) as(b []byte) outgoing {
 	p := packet(o.frame[etherHeader:])
-	if len(b) != len(p) || &b[0] != &p[0] {
+	if len(p) == 0 || len(b) != len(p) || &b[0] != &p[0] {
 		o.frame = append(make([]byte, etherHeader, etherHeader+len(b)), b...)
 		p = o.frame[etherHeader:]
 	}
@@ -181,7 +182,9 @@ func (r *Router) wake() {
 	n.due = at
 	n.timer = r.w.After(nil, max(at-r.w.Now(), 0), func() {
 		n.timer = nil
-		n.Expire(r.w.Now())
+		for _, b := range n.Expire(r.w.Now()) {
+			r.answer(outgoing{frame: make([]byte, etherHeader)}.as(b))
+		}
 		r.wake()
 	})
 }
