@@ -22,6 +22,11 @@ type NAT struct {
 	Outside *sim.Segment // one of those of the router; all its other interfaces are inside
 	Table   Translator
 
+	// Crossed is told of each packet that the box has translated: the segment that it came
+	// from, "" for the box itself; its start as it came; and the packet as it goes on, to the
+	// outside or not. nil: nobody wants to know.
+	Crossed func(from string, outside bool, before, after []byte)
+
 	// Silent has the box tell nobody outside that it has no use for a packet. It answers
 	// echo requests all the same.
 	Silent bool
@@ -47,6 +52,7 @@ type translator struct {
 	Translator
 	outside *iface
 	silent  bool
+	crossed func(from string, outside bool, before, after []byte)
 	timer   *sim.Timer    // of the next deadline; nil: none is near
 	due     time.Duration // when it is
 }
@@ -74,7 +80,7 @@ func (r *Router) addNAT(c RouterConfig) error {
 			}
 		}
 	}
-	r.nat = &translator{outside: outside, Translator: c.NAT.Table, silent: c.NAT.Silent}
+	r.nat = &translator{outside: outside, Translator: c.NAT.Table, silent: c.NAT.Silent, crossed: c.NAT.Crossed}
 	return nil
 }
 
@@ -112,6 +118,7 @@ func (r *Router) leadsInside(a netip.Addr) bool {
 func (r *Router) leave(p packet, rt route, o outgoing) {
 	packets, _, _ := r.translate(r.nat.Outbound, p, o)
 	for _, q := range packets {
+		r.nat.tell(true, q)
 		rt.out.output(rt.next(q.dst()), q)
 	}
 }
@@ -123,7 +130,15 @@ func (r *Router) translated(how func(time.Duration, []byte) nat.Result, p packet
 		r.pass(p, o, why)
 	}
 	for _, q := range packets {
+		r.nat.tell(false, q)
 		r.pass(q.datagram.(packet), q, "")
+	}
+}
+
+// tell says what has become of a packet to whoever wants to know.
+func (n *translator) tell(outside bool, o outgoing) {
+	if n.crossed != nil {
+		n.crossed(o.in.segment(), outside, o.sent, o.datagram.(packet))
 	}
 }
 

@@ -167,7 +167,11 @@ func (o *observer) tally(begin, end window, a, b party, proto uint8, port uint16
 	t := tally{seen: map[string]int{}}
 	for i := range o.seen[begin.frames:end.frames] {
 		s := &o.seen[begin.frames+i]
-		if !s.between(a, b) || s.keying() || s.attacker {
+		if s.keying() || s.attacker {
+			continue
+		}
+		there, back := o.way(s, a, b)
+		if !there && !back {
 			continue
 		}
 		if !s.protected() {
@@ -178,12 +182,12 @@ func (o *observer) tally(begin, end window, a, b party, proto uint8, port uint16
 			if t.firstClear == 0 {
 				t.firstClear = s.number
 			}
-		} else if s.first && a.has(s.src) && !slices.Contains(t.spis, s.spi) {
+		} else if s.first && there && !slices.Contains(t.spis, s.spi) {
 			t.spis, t.newest = append(t.spis, s.spi), s
 		}
 		t.seen[s.protection()]++
 		t.readable = t.readable || s.readable
-		if s.arrives(a, b) {
+		if s.arrives(a, b, there) {
 			t.frames++
 			t.bytes += int64(s.length)
 			if s.fragment {
@@ -297,7 +301,7 @@ func (l *lab) negotiations(begin, end window, a, b party) talks {
 	before := map[sent]bool{}
 	for i := range l.wire.seen[begin.frames:end.frames] {
 		s := &l.wire.seen[begin.frames+i]
-		if !s.isIKE() || !s.first || !s.between(a, b) || s.node != a.name && s.node != b.name {
+		if !s.isIKE() || !s.first || !l.wire.between(s, a, b) || s.node != a.name && s.node != b.name {
 			continue
 		}
 		t.messages++
@@ -313,11 +317,14 @@ func (l *lab) negotiations(begin, end window, a, b party) talks {
 // named reports whether an address, with or without a port, is the party's.
 func (p party) named(endpoint string) bool {
 	if a, err := netip.ParseAddrPort(endpoint); err == nil {
-		return p.has(a.Addr())
+		return p.called(a.Addr())
 	}
 	a, err := netip.ParseAddr(endpoint)
-	return err == nil && p.has(a)
+	return err == nil && p.called(a)
 }
+
+// called reports whether others may know the party by an address.
+func (p party) called(a netip.Addr) bool { return p.has(a) || slices.Contains(p.hiding, a) }
 
 func (j *judgement) ike(want *spec.IKE, field string, t talks) {
 	field = strings.TrimPrefix(field, ".")

@@ -60,7 +60,7 @@ func (j *judgement) overhead(want *spec.Overhead) {
 			continue
 		}
 		i, ok := slices.BinarySearchFunc(frames, inner.Frame, func(s sighting, number int) int { return s.number - number })
-		if !ok || !frames[i].protected() || frames[i].fragment || !frames[i].between(from, to) {
+		if !ok || !frames[i].protected() || frames[i].fragment || !l.wire.between(&frames[i], from, to) {
 			continue
 		}
 		added := int64(frames[i].length - inner.Length)

@@ -36,13 +36,18 @@ type request struct {
 	proto    uint8
 	from     []netip.Addr // the sender may use any of its addresses
 	fromPort uint16       // 0: an ephemeral one
-	to       netip.AddrPort
+	to       []netip.Addr // behind NAT boxes it has several
+	port     uint16
 }
 
 func (s *stepRun) request() request {
 	from, to := s.ends()
 	proto, port := s.protocol()
-	r := request{proto: proto, from: from.addrs, to: netip.AddrPortFrom(to.addr, port)}
+	r := request{proto: proto, from: from.addrs, to: []netip.Addr{to.addr}, port: port}
+	if len(s.lab.tables) > 0 {
+		r.from = append(slices.Clone(from.addrs), from.hiding...)
+		r.to = append(append(r.to, to.addrs...), to.hiding...)
+	}
 	switch {
 	case s.spec.Connect != nil:
 		r.fromPort = uint16(s.spec.Connect.FromPort)
@@ -61,10 +66,13 @@ func (r request) is(packet string) bool {
 	}
 	if !ipsec.HasPorts(r.proto) {
 		a, err := netip.ParseAddr(src)
-		return err == nil && slices.Contains(r.from, a) && dst == r.to.Addr().String()
+		b, err2 := netip.ParseAddr(dst)
+		return err == nil && err2 == nil && slices.Contains(r.from, a) && slices.Contains(r.to, b)
 	}
 	a, err := netip.ParseAddrPort(src)
-	return err == nil && slices.Contains(r.from, a.Addr()) && (r.fromPort == 0 || r.fromPort == a.Port()) && dst == r.to.String()
+	b, err2 := netip.ParseAddrPort(dst)
+	return err == nil && err2 == nil && slices.Contains(r.from, a.Addr()) && (r.fromPort == 0 || r.fromPort == a.Port()) &&
+		slices.Contains(r.to, b.Addr()) && b.Port() == r.port
 }
 
 // verdict is the name of the rule in the last decision of a node's driver about
@@ -94,7 +102,7 @@ func (l *lab) verdict(begin, end window, node string, d ipsec.Direction, r reque
 // reached the far end.
 func (o *observer) arrived(begin, end window, r request, to party) bool {
 	return slices.ContainsFunc(o.seen[begin.frames:end.frames], func(s sighting) bool {
-		there := s.dst == r.to.Addr() || s.protected() && to.has(s.dst) // perhaps the end of a tunnel
+		there := slices.Contains(r.to, s.dst) || s.protected() && to.has(s.dst) // perhaps the end of a tunnel
 		return there && !s.lost && !s.keying() && slices.Contains(r.from, s.src) && to.segments[s.segment]
 	})
 }

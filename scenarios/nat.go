@@ -20,5 +20,5 @@ func (l *lab) natOf(name string, n spec.Node) (*natbox.NAT, error) {
 		return nil, l.spec.Errorf("$.nodes."+name+".nat", "%v", err)
 	}
 	l.tables[name] = table
-	return &natbox.NAT{Outside: l.segments[n.NAT.Outside], Table: table, Silent: c.ICMP.Silent}, nil
+	return &natbox.NAT{Outside: l.segments[n.NAT.Outside], Table: table, Silent: c.ICMP.Silent, Crossed: l.crossingOf(n)}, nil
 }

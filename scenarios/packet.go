@@ -32,7 +32,8 @@ type decoded struct {
 	udp      natt.Kind // what it is, on a port of IKE
 	body     []byte    // of a whole datagram or a first fragment: all behind the IP headers
 	tcpFlags uint8
-	resolves bool // neighbour discovery
+	icmpID   uint16 // of echoes
+	resolves bool   // neighbour discovery
 }
 
 // decode is false for a frame that is no IP, or broken.
@@ -147,6 +148,9 @@ func (p *decoded) upper(body []byte) {
 	case layers.IPProtocolICMPv4, layers.IPProtocolICMPv6:
 		if len(body) > 0 {
 			p.flow.ICMPType = body[0]
+		}
+		if len(body) >= 8 {
+			p.icmpID = be16(body[4:]) // RFC 792
 		}
 	case layers.IPProtocolESP:
 		if len(body) >= 4 {

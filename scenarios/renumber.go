@@ -154,7 +154,13 @@ func (l *lab) destination(from, to string) (netip.Addr, error) {
 		}
 	}
 	if len(fit) > 0 {
-		h, _ := l.realms.Nearest(l.spec.Nodes[from].Segments(), fit)
+		here := l.spec.Nodes[from].Segments()
+		h, reaches := l.realms.Nearest(here, fit)
+		if !reaches { // then a NAT box may publish it
+			if f, ok := l.realms.Nearest(here, l.spec.Faces(to)); ok {
+				h = f
+			}
+		}
 		return h.Addr, nil
 	}
 	if len(all) == 0 {

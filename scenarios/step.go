@@ -306,7 +306,11 @@ type party struct {
 	addr     netip.Addr // the one that the step names, or its first
 	addrs    []netip.Addr
 	segments map[string]bool // where its frames arrive
+	hiding   []netip.Addr    // of NAT boxes, under which others may know it
 }
+
+// bare reports an address that no node has.
+func (p party) bare() bool { return p.name == p.addr.String() }
 
 func (p party) has(a netip.Addr) bool {
 	for _, x := range p.addrs {
@@ -334,7 +338,7 @@ func (l *lab) partyOf(from, word string, begin, end time.Duration) party {
 		return p
 	}
 	p.name = name
-	p.addrs = l.holders.of(name, begin, end)
+	p.addrs, p.hiding = l.holders.of(name, begin, end), l.hiding(name)
 	if !p.addr.IsValid() && len(p.addrs) > 0 {
 		p.addr = p.addrs[0]
 	}

@@ -18,6 +18,7 @@ import (
 // without asking anybody who knows: expectations about the wire are judged from
 // its notes.
 type observer struct {
+	across   *across // nil: there is no NAT box
 	attacker func(node string) bool
 	decoder  packetDecoder
 	heads    recent.Map[datagramKey, head] // of datagrams in fragments
@@ -49,6 +50,8 @@ type sighting struct {
 	esp              bool      // ESP stands behind AH
 	espSPI           uint32    // then, in the first fragment
 	udp              natt.Kind // what a UDP datagram on a port of IKE is
+	icmpType         uint8
+	icmpID           uint16 // of echoes
 	lost             bool
 	attacker         bool   // an attacker sent it, whatever addresses it has: it is no traffic of theirs
 	readable         bool   // an application's data stand in it
@@ -78,7 +81,7 @@ func (o *observer) frame(f sim.Frame) {
 	s := sighting{
 		at: f.At, number: f.Number, segment: f.Segment, node: f.Node, lost: f.Lost != "", attacker: o.attacker(f.Node),
 		src: p.flow.Src, dst: p.flow.Dst, proto: p.flow.Proto, srcPort: p.flow.SrcPort, dstPort: p.flow.DstPort,
-		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi, esp: p.esp, espSPI: p.espSPI, udp: p.udp, length: p.length,
+		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi, esp: p.esp, espSPI: p.espSPI, udp: p.udp, icmpType: p.flow.ICMPType, icmpID: p.icmpID, length: p.length,
 		readable: o.reads && hosts.ShowsTestData(f.Data),
 	}
 	switch {
@@ -132,16 +135,11 @@ func (s *sighting) protection() string {
 	return spec.WireClear
 }
 
-// between reports whether the frame travels between the two, in either direction.
-func (s *sighting) between(a, b party) bool {
-	return a.has(s.src) && b.has(s.dst) || b.has(s.src) && a.has(s.dst)
-}
-
 // arrives reports whether the frame is on a segment of its receiver: a datagram
 // that routers forward is seen on every segment, and counted on the last.
-func (s *sighting) arrives(a, b party) bool {
+func (s *sighting) arrives(a, b party, there bool) bool {
 	to := a
-	if b.has(s.dst) {
+	if there {
 		to = b
 	}
 	return len(to.segments) == 0 || to.segments[s.segment]

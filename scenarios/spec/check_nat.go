@@ -60,7 +60,7 @@ func (c *checker) sides(path, name string, n Node) (ok bool) {
 	case !slices.Contains(n.Segments(), n.NAT.Outside):
 		c.at(outside, "outside: %s has no interface on %s, only on %s", name, n.NAT.Outside, strings.Join(n.Segments(), ", "))
 		return false
-	case len(n.inside()) == 0:
+	case len(n.Inside()) == 0:
 		c.at(outside, "outside: %s has no other interface: there is nothing inside", name)
 		return false
 	case len(n.OutsideAddrs()) == 0 && len(n.NAT.Addresses) == 0:

@@ -163,7 +163,7 @@ func (s *Scenario) NATConfig(name string) (c nat.Config, err error) {
 		return c, err
 	}
 	c.Outside = n.OutsideAddrs()
-	for _, segment := range n.inside() {
+	for _, segment := range n.Inside() {
 		if all := n.addrsOn(segment); len(all) > 0 && !c.Inside.IsValid() {
 			c.Inside = all[0]
 		}
@@ -220,7 +220,7 @@ func (s *Scenario) Published(box string, a netip.Addr, proto uint8, port int) (n
 
 // hidden is the IPv4 address that a word means inside of a NAT box.
 func (s *Scenario) hidden(box, word string) (netip.Addr, error) {
-	inside := s.Nodes[box].inside()
+	inside := s.Nodes[box].Inside()
 	realms := s.Realms()
 	if a, err := netip.ParseAddr(word); err == nil {
 		if !a.Is4() {

@@ -25,12 +25,12 @@ func (s *Scenario) Realms() Realms {
 	}
 	for _, name := range names {
 		if n := s.Nodes[name]; n.Router() {
-			r.join(n.inside())
+			r.join(n.Inside())
 		}
 	}
 	for _, name := range names {
 		if n := s.Nodes[name]; n.NAT != nil {
-			for _, segment := range n.inside() {
+			for _, segment := range n.Inside() {
 				if out, in := r.of[n.NAT.Outside], r.of[segment]; out != "" && out != in && !slices.Contains(r.outs[in], out) {
 					r.outs[in] = append(r.outs[in], out)
 				}
@@ -40,8 +40,8 @@ func (s *Scenario) Realms() Realms {
 	return r
 }
 
-// inside are the segments between which a router forwards packets as they are.
-func (n Node) inside() (all []string) {
+// Inside are the segments between which a router forwards packets as they are.
+func (n Node) Inside() (all []string) {
 	for _, i := range n.Interfaces {
 		if n.NAT == nil || i.Segment != n.NAT.Outside {
 			all = append(all, i.Segment)
@@ -157,4 +157,59 @@ func (s *Scenario) NodeFrom(from string, a netip.Addr) (name string, ok bool) {
 	}
 	h, _ := s.Realms().Nearest(s.Nodes[from].Segments(), all)
 	return h.Node, len(all) > 0
+}
+
+// Faces are the addresses under which others reach a node: its own, and those at which NAT
+// boxes publish it, the nearest box first.
+func (s *Scenario) Faces(name string) []Holding { return s.faces(name, nil) }
+
+func (s *Scenario) faces(name string, seen []string) []Holding {
+	all := s.Holdings(name)
+	seen = append(seen, name)
+	for _, box := range sorted(s.Nodes) {
+		n := s.Nodes[box]
+		if n.NAT == nil || slices.Contains(seen, box) {
+			continue
+		}
+		published := n.publishing(func(word string) bool { node, ok := s.NodeOf(box, word); return ok && node == name })
+		for _, a := range published {
+			all = append(all, Holding{Node: name, Segment: n.NAT.Outside, Addr: a})
+		}
+		if len(published) == 0 {
+			continue
+		}
+		for _, h := range s.faces(box, seen) { // a box outside publishes this one
+			if h.Segment != n.NAT.Outside && !slices.Contains(n.Segments(), h.Segment) {
+				all = append(all, Holding{Node: name, Segment: h.Segment, Addr: h.Addr})
+			}
+		}
+	}
+	return all
+}
+
+// publishing are the outside addresses at which a NAT box publishes what a word means.
+func (n Node) publishing(meant func(word string) bool) (all []netip.Addr) {
+	add := func(a netip.Addr) {
+		if !slices.Contains(all, a) {
+			all = append(all, a)
+		}
+	}
+	for _, o := range n.NAT.OneToOne {
+		if a, err := netip.ParseAddr(o.Outside); err == nil && meant(o.Inside) {
+			add(a)
+		}
+	}
+	for _, f := range n.NAT.Forwards {
+		if !meant(f.To) {
+			continue
+		}
+		if a, err := netip.ParseAddr(f.Address); err == nil {
+			add(a)
+		} else {
+			for _, a := range n.OutsideAddrs() {
+				add(a)
+			}
+		}
+	}
+	return all
 }

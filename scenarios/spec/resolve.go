@@ -30,7 +30,7 @@ func (s *Scenario) Destination(from, to string) (netip.Addr, error) {
 		return all[0], nil
 	}
 	var fit []Holding
-	for _, h := range s.Holdings(to) {
+	for _, h := range s.Faces(to) {
 		if _, ok := ofFamily(mine, h.Addr); ok {
 			fit = append(fit, h)
 		}
