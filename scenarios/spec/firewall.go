@@ -80,6 +80,7 @@ type FirewallCounters struct {
 	Dropped     *Range `yaml:"dropped"`     // packets
 	Prohibited  *Range `yaml:"prohibited"`  // of the dropped: the sender was to be told
 	Uninspected *Range `yaml:"uninspected"` // of the dropped: it was to look into them, and could not
+	Bypassed    *Range `yaml:"bypassed"`    // of the passed, at a host: protected packets of computers of its bypass
 	Related     *Range `yaml:"related"`     // of the passed: ICMP errors about what was let through
 	States      *Range `yaml:"states"`      // at the end
 	Created     *Range `yaml:"created"`     // states
