@@ -128,7 +128,7 @@ func (h *Host) FirewallCounters() FirewallCounters {
 	}
 	c := w.counters
 	n := w.engine.Counters()
-	c.States, c.Created, c.Expired, c.Evicted, c.Related = n.States, n.Created, n.Expired, n.Evicted, n.Related
+	c.States, c.Created, c.Expired, c.Evicted, c.Closed, c.Related = n.States, n.Created, n.Expired, n.Evicted, n.Closed, n.Related
 	return c
 }
 

@@ -86,6 +86,7 @@ type FirewallCounters struct {
 	Created     *Range `yaml:"created"`     // states
 	Expired     *Range `yaml:"expired"`     // states that nothing used for their time
 	Evicted     *Range `yaml:"evicted"`     // states that gave way to others
+	Closed      *Range `yaml:"closed"`      // states whose ports a new connection took, and those that were forgotten
 }
 
 // FirewallCountersOn limits the statistics of one firewall.
