@@ -23,7 +23,7 @@ cmd/ipseclab             -> reports, scenarios, hosts/policy, natbox/boxes
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
-hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, natbox, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
+hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
 # The discovery of NAT behaviour works on plain packets.
 hosts/discovery          -> internal/stun

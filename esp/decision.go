@@ -66,6 +66,9 @@ type Decision struct {
 	Packet []byte // with Protected and Opened: a whole datagram that the caller owns
 	MTU    int    // with TooBig: bytes of the largest datagram that fits when protected; at least 1280 for IPv6
 
+	// PeerID is, with Opened, the identity that the peer proved when the SA was made.
+	PeerID string
+
 	// Layer is the outermost protection, with Protected, Opened, TooBig (where it
 	// has no sequence number), and Dropped once its header was read. Inner is the ESP
 	// inside the AH of a bundle; the zero Layer is none.

@@ -158,6 +158,7 @@ func (p *Pipeline) accept(s *sa, inner *datagram, w wrapping, outside *ipsec.Flo
 		p.counters.carried(s, len(inner.payload()))
 		p.crossed(s, inner, w, outside.Src, decision)
 		decision.Outcome, decision.Packet, decision.Why = Opened, inner.b, s.why
+		decision.PeerID = s.PeerID
 	}
 	p.judged(ipsec.Inbound, &f, decision)
 }

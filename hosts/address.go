@@ -123,6 +123,7 @@ func (h *Host) renumber(n *nic, prefixes []netip.Prefix, reason string) error {
 func (h *Host) noteAddresses() {
 	h.broadcasts = policy.Broadcasts(h.Prefixes()...)
 	h.agent.options.Broadcasts = h.broadcasts
+	h.driver.wall.moved()
 	h.agent.options.RemoteAccess = nil
 	for i, c := range h.config.Interfaces {
 		if c.RemoteAccess {

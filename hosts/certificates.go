@@ -12,6 +12,7 @@ import (
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/pki"
+	"github.com/ipseclab/ipseclab/internal/recent"
 )
 
 // Certificates is what a host has and thinks of certificates: the store of the
@@ -43,7 +44,12 @@ type Certificates struct {
 
 	// Accounts are those of the domain, by which a rule that maps certificates decides.
 	Accounts AccountRights
+
+	mapped recent.Map[string, string] // identities of peers: the accounts that their certificates were mapped to
 }
+
+// maxMapped bounds the memory of which identities have an account.
+const maxMapped = 4096
 
 // CertificateIdentity is the form of the identity of a host with a certificate.
 type CertificateIdentity uint8
@@ -205,6 +211,7 @@ func (r *ruleCertificates) admit(path pki.Path, id payload.ID) error {
 	account, err := pki.AccountOf(leaf)
 	if err == nil {
 		err = r.Accounts.admit(account.Principal)
+		r.mapped.Put(ike.DescribeID(id), account.Principal)
 	}
 	if err != nil {
 		return ike.Errorf(ike.CodeAuthFailed, payload.NotifyAuthenticationFailed, "the peer's certificate is good, and its account is not: %s", reason(err))

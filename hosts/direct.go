@@ -12,6 +12,9 @@ import (
 // boundary and, if policy lets it pass, on the wire to a link address: what is sent
 // from 0.0.0.0, or to somebody who has no address yet.
 func (d *driver) sendDirect(n *nic, to tcpip.LinkAddress, packet []byte) {
+	if out, ok := readDatagram(packet); ok && d.wall != nil && !d.wall.sends(out) {
+		return
+	}
 	now := d.host.world.Time()
 	d.inside.take(d.host.world, packet)
 	decision := d.esp.Outbound(now, packet, n.port.MTU())

@@ -34,7 +34,9 @@ type driver struct {
 
 	first     uint64 // sequence number of the first packet of each SA
 	gate      fragmentGate
+	wall      *wall   // nil: the computer has no firewall
 	injecting bool    // a packet that was judged already enters the stack again
+	received  bool    // a frame from the wire enters the stack; else what does is the host's own
 	buf       []byte  // see copied
 	inside    excerpt // of the datagram that is judged
 
@@ -74,6 +76,9 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
 	}
 	d.esp = pipeline
+	if d.wall, err = newWall(h, c.Firewall); err != nil {
+		return nil, fmt.Errorf("hosts: %s: %w", c.Name, err)
+	}
 	d.resolved = func(r stack.ResolvedFieldsResult) { d.hop = r }
 	return d, nil
 }
@@ -104,6 +109,9 @@ func (d *driver) outbound(buf []byte, at int, r *stack.Route) *note {
 	out, ok := readDatagram(packet)
 	if !ok {
 		d.dropped("ipsec outbound", packet, "no IP packet")
+		return nil
+	}
+	if d.wall != nil && !d.wall.sends(out) {
 		return nil
 	}
 	now := d.host.world.Time()
@@ -258,7 +266,7 @@ func (d *driver) admit(in datagram) bool {
 	if d.esp.Pending() {
 		d.host.keying.kick()
 	}
-	if decision.Outcome != esp.Passed {
+	if decision.Outcome != esp.Passed || d.wall != nil && !d.wall.lets(in, "") {
 		return false
 	}
 	if d.learnPathMTU(in) {

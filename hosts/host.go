@@ -11,6 +11,7 @@ import (
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/ike"
+	"github.com/ipseclab/ipseclab/internal/recent"
 	"github.com/ipseclab/ipseclab/internal/tcprun"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/sim"
@@ -84,6 +85,8 @@ type Config struct {
 	NonceLen             int
 	MainModeMargin       time.Duration
 	MainModeSpread       time.Duration
+
+	Firewall Firewall // the computer's own
 
 	// NoIKE leaves port 500 closed: a computer that does not know IPsec. It answers
 	// IKE with ICMP port unreachable, and takes no policy.
@@ -163,6 +166,7 @@ func New(w *sim.World, c Config) (*Host, error) {
 	if c.Certificates == nil {
 		c.Certificates = new(Certificates)
 	}
+	c.Certificates.mapped = recent.New[string, string](maxMapped)
 	h := &Host{name: c.Name, world: w, config: c, names: c.Names, listeners: map[listenKey]*Listener{}, store: &Store{}}
 	if err := h.install(c); err != nil {
 		return nil, err

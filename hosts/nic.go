@@ -70,7 +70,9 @@ func (n *nic) receive(frame []byte) {
 	}
 	if n.medium == sim.PointToPoint {
 		if packet, ok := n.packet(frame); ok && !n.taken(packet) && !n.host.driver.straightIn(n, packet) {
+			n.host.driver.received = true
 			n.deliver(frame)
+			n.host.driver.received = false
 		}
 		return
 	}
@@ -105,7 +107,9 @@ func (n *nic) receive(frame []byte) {
 	}
 	proto := eth.Type()
 	n.ParseHeader(pkt)
+	n.host.driver.received = true
 	n.dispatcher.DeliverNetworkPacket(proto, pkt)
+	n.host.driver.received = false
 }
 
 // has reports whether an address is one of the interface.

@@ -54,6 +54,9 @@ func (d *driver) opened(n *nic, decision esp.Decision) {
 			d.dropped("ipsec inbound", decision.Packet, "unsupported: it came out of a tunnel and is for another computer, and hosts do not forward")
 			return
 		}
+		if d.wall != nil && !d.wall.lets(in, decision.PeerID) {
+			return
+		}
 	}
 	d.injectVerified(to, decision.Packet, decision.Verified)
 }

@@ -108,7 +108,7 @@ var gauges = []string{
 
 // counters judges how far statistics of a host moved: want is a spec.Counters with
 // two esp.Counters, a spec.IKECounters with two ike.Statistics, or a
-// spec.FirewallCounters with two firewall.Counters, whose fields have the same names.
+// spec.FirewallCounters with two hosts.FirewallCounters, whose fields have the same names.
 func (j *judgement) counters(field, host string, want, before, after any) {
 	wanted, was, is := reflect.ValueOf(want), reflect.ValueOf(before), reflect.ValueOf(after)
 	for i := range wanted.NumField() {

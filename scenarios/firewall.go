@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"time"
 
+	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/natbox"
 	"github.com/ipseclab/ipseclab/natbox/firewall"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -126,20 +128,47 @@ func inspectionsOf(s *spec.Scenario, all []spec.Inspection) (out []firewall.Insp
 	return out
 }
 
-// firewallCounters are those of a node's firewall.
-func (l *lab) firewallCounters(name string) firewall.Counters {
-	if f := l.firewalls[name]; f != nil {
-		return f.Counters()
+var firewallKinds = map[string]hosts.FirewallKind{
+	spec.FirewallNone: hosts.NoFirewall, spec.FirewallICFUnicast: hosts.UnicastICF, spec.FirewallICF: hosts.ICF, spec.FirewallWindows: hosts.WindowsFirewall,
+}
+
+// firewallOf is a host's own firewall.
+func firewallOf(s *spec.Scenario, f spec.HostFirewall) hosts.Firewall {
+	c := hosts.Firewall{
+		Kind: firewallKinds[f.Kind], Off: !f.Enabled(), NoExceptions: f.NoExceptions, Bypass: f.Bypass, NoUnicastResponse: f.NoUnicastResponse,
+		ServiceDelay: f.ServiceDelay.Span(), UDPTimeout: f.UDPTimeout.Span(), TCPTimeout: f.TCPTimeout.Span(),
 	}
-	return firewall.Counters{}
+	for _, e := range f.Exceptions {
+		open := hosts.Exception{Protocol: ipsec.ProtoTCP, Port: uint16(e.TCP)}
+		if e.UDP != 0 {
+			open = hosts.Exception{Protocol: ipsec.ProtoUDP, Port: uint16(e.UDP)}
+		}
+		open.Scope, open.LocalSubnet = s.Scope(e)
+		c.Exceptions = append(c.Exceptions, open)
+	}
+	for _, n := range f.Allowed() {
+		c.ICMP = append(c.ICMP, hosts.ICMPSetting(n))
+	}
+	return c
+}
+
+// firewallCounters are those of a node's firewall.
+func (l *lab) firewallCounters(name string) hosts.FirewallCounters {
+	if f := l.firewalls[name]; f != nil {
+		return hosts.FirewallCounters{Counters: f.Counters()}
+	}
+	if h := l.hosts[name]; h != nil {
+		return h.FirewallCounters()
+	}
+	return hosts.FirewallCounters{}
 }
 
 // firewalls are the counters of the firewalls that a step's expectations name.
-func (s *stepRun) firewalls() map[string]firewall.Counters {
+func (s *stepRun) firewalls() map[string]hosts.FirewallCounters {
 	if s.spec.Expect == nil {
 		return nil
 	}
-	now := map[string]firewall.Counters{}
+	now := map[string]hosts.FirewallCounters{}
 	for name := range s.spec.Expect.FirewallCounters {
 		now[name] = s.lab.firewallCounters(name)
 	}

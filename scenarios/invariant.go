@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/esp"
+	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
-	"github.com/ipseclab/ipseclab/natbox/firewall"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
@@ -43,7 +43,7 @@ func (l *lab) invariants(steps []*stepRun) []result.Check {
 			j.counters("ike-counters", host, v.IKECounters.IKECounters, ike.Statistics{}, l.hosts[host].IKEStatistics())
 		case v.FirewallCounters != nil:
 			node := v.FirewallCounters.Node
-			j.counters("firewall-counters", node, v.FirewallCounters.FirewallCounters, firewall.Counters{}, l.firewallCounters(node))
+			j.counters("firewall-counters", node, v.FirewallCounters.FirewallCounters, hosts.FirewallCounters{}, l.firewallCounters(node))
 		case v.Events != nil:
 			j.eventsInOrder(v.Events, begin, end)
 		case v.Never != nil:

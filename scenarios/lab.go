@@ -140,6 +140,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		Boot:              bootOf(settings),
 		Source:            l.sourceOf(name, settings),
 		NoIKE:             settings.NoIKE,
+		Firewall:          firewallOf(l.spec, n.OwnFirewall()),
 		ExpandAfter:       settings.ReExpand.Span(),
 		MeNeedsAddress:    settings.MeNeedsAddress,
 		StaticServers:     settings.StaticServers,

@@ -12,7 +12,6 @@ import (
 	"github.com/ipseclab/ipseclab/internal/pki"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
-	"github.com/ipseclab/ipseclab/natbox/firewall"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -31,7 +30,7 @@ type stepRun struct {
 	before     map[string]statistics // of hosts whose statistics are judged
 	after      map[string]statistics
 
-	walls, wallsAfter map[string]firewall.Counters // likewise, of firewalls
+	walls, wallsAfter map[string]hosts.FirewallCounters // likewise, of firewalls
 
 	heard   map[string]int       // by host: datagrams of an announcement
 	scanned *hosts.Scanned       // by a scan
@@ -163,6 +162,8 @@ func (s *stepRun) perform(p *sim.Proc) {
 	case v.SetFirewall != nil:
 		now, err := l.setFirewall(v.SetFirewall)
 		s.got, s.broken = append(s.got, now), err
+	case v.SetHostFirewall != nil:
+		s.broken = l.hosts[v.SetHostFirewall.Host].SetFirewall(firewallOf(l.spec, l.spec.HostsFirewall(v.SetHostFirewall)))
 	case v.AssignPolicy != nil:
 		s.broken = l.assignPolicy(v.AssignPolicy)
 	case v.RestartHost != nil:

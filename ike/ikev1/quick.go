@@ -317,7 +317,7 @@ func (q *quick) saPairs() (in, out []ipsec.SAParams) {
 		o := ipsec.SAParams{
 			Direction: ipsec.Outbound, Protocol: t.Protocol, SPI: q.choice.PeerSPIs[i], Src: local, Dst: remote,
 			Mode: q.choice.Proposal.Mode, Transform: t, Selector: q.outbound, PolicyID: q.policy.PolicyID, Rule: q.policy.Rule,
-			Lifetime: q.choice.Proposal.Lifetime, PeerSPI: q.own[t.Protocol], Initiator: q.initiator, UDP: udp,
+			Lifetime: q.choice.Proposal.Lifetime, PeerSPI: q.own[t.Protocol], Initiator: q.initiator, PeerID: q.sa.peerID, UDP: udp,
 		}
 		n := o
 		n.Direction, n.SPI, n.PeerSPI = ipsec.Inbound, o.PeerSPI, o.SPI

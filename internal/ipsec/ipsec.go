@@ -318,6 +318,7 @@ type SAParams struct {
 	PeerSPI   uint32 // the SPI of the opposite direction, so that a pair can be found and shown
 	Inner     uint32 // in a bundle: the SPI of the SA whose packets this one protects; 0 when it is alone or the innermost
 	Initiator bool   // this side started the quick mode
+	PeerID    string // the identity that the peer proved in main mode; "" where nobody did
 
 	// UDP is encapsulation of ESP in UDP, because a NAT is on the path. The zero value is none.
 	UDP Encapsulation

@@ -56,7 +56,11 @@ type Profile struct {
 	FallBackOnFailure                             bool
 	AuthenticationOnPermit                        bool
 	PersistentPolicy, BootFiltering               bool
-	XAuth, ModeConfig, NewGroupMode               bool
+
+	Firewall   string // none, icf-unicast, icf or windows-firewall
+	FirewallOn bool   // as the system comes
+
+	XAuth, ModeConfig, NewGroupMode bool
 }
 
 // Value is one statement about a profile; Status is how sure it is.

@@ -30,7 +30,7 @@ func TestNames(t *testing.T) {
 // Every value has a source and a status, and its key a meaning. What knows IPsec says
 // something about everything that the lab acts on but what is of few systems alone.
 func TestValues(t *testing.T) {
-	few := []string{"main-mode-default", "main-mode-offers", "main-mode-quick-modes", "shorten-main-mode", "main-mode-lifetime", "fall-back-after", "fall-back-on-failure", "sa-idle-time"}
+	few := []string{"main-mode-default", "main-mode-offers", "main-mode-quick-modes", "shorten-main-mode", "main-mode-lifetime", "fall-back-after", "fall-back-on-failure", "sa-idle-time", "firewall", "firewall-on"}
 	used := map[string]bool{}
 	for _, p := range All() {
 		for _, v := range p.Values {

@@ -12,13 +12,14 @@ type Counters struct {
 	Created uint64 // states
 	Expired uint64 // states that nothing used
 	Evicted uint64 // states that gave way to others
+	Closed  uint64 // states whose ports a new connection took, and those forgotten
 }
 
 // Counters are the counters now. States are as they were at the last packet.
 func (f *Firewall) Counters() Counters {
 	c := f.counters
 	if t := f.table; t != nil {
-		c.States, c.Created, c.Expired, c.Evicted = len(t.byKey), t.created, t.expired, t.evicted
+		c.States, c.Created, c.Expired, c.Evicted, c.Closed = len(t.byKey), t.created, t.expired, t.evicted, t.closed
 	}
 	return c
 }

@@ -99,7 +99,7 @@ func (f *Firewall) Forget() int {
 	}
 	old := f.table
 	f.table = newTable(old.settings)
-	f.table.created, f.table.expired, f.table.evicted = old.created, old.expired, old.evicted
+	f.table.created, f.table.expired, f.table.evicted, f.table.closed = old.created, old.expired, old.evicted, old.closed+uint64(len(old.byKey))
 	return len(old.byKey)
 }
 

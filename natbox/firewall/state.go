@@ -90,8 +90,9 @@ func (s State) withDefaults() (State, error) {
 	return s, nil
 }
 
-func (t Timeouts) of(c class) time.Duration {
-	return [classes]time.Duration{t.TCPHandshake, t.TCPEstablished, t.TCPClosing, t.UDP, t.ICMP, t.IPsec, t.Other}[c]
+// classes are the timeouts of each class.
+func (t Timeouts) classes() [classes]time.Duration {
+	return [classes]time.Duration{t.TCPHandshake, t.TCPEstablished, t.TCPClosing, t.UDP, t.ICMP, t.IPsec, t.Other}
 }
 
 // key is both ends of a flow, the lower one first, so that both directions have the same.
@@ -135,6 +136,7 @@ const none int32 = -1
 // depend on how many there are.
 type table struct {
 	settings State
+	life     [classes]time.Duration
 	byKey    map[key]int32
 	flows    []flow
 	free     []int32
@@ -143,7 +145,7 @@ type table struct {
 
 	fragments recent.Map[datagram, fragments]
 
-	created, expired, evicted uint64
+	created, expired, evicted, closed uint64
 }
 
 // datagram is what its fragments have in common. RFC 791, Section 3.2.
@@ -167,7 +169,7 @@ const (
 )
 
 func newTable(s State) *table {
-	t := &table{settings: s, byKey: map[key]int32{}, fragments: recent.New[datagram, fragments](fragmentMax)}
+	t := &table{settings: s, life: s.Timeouts.classes(), byKey: map[key]int32{}, fragments: recent.New[datagram, fragments](fragmentMax)}
 	for c := range classes {
 		t.first[c], t.last[c] = none, none
 	}
@@ -177,8 +179,7 @@ func newTable(s State) *table {
 // expire ends the states that nothing has used for their time.
 func (t *table) expire(now time.Duration) {
 	for c := range classes {
-		life := t.settings.Timeouts.of(c)
-		for i := t.first[c]; i != none && now-t.flows[i].used >= life; i = t.first[c] {
+		for i := t.first[c]; i != none && now-t.flows[i].used >= t.life[c]; i = t.first[c] {
 			t.remove(i)
 			t.expired++
 		}

@@ -65,6 +65,7 @@ func (f *Firewall) segment(now time.Duration, p *Packet, from, to side) Verdict 
 	}
 	if s != nil {
 		t.remove(i)
+		t.closed++
 	}
 	c := tcpHandshake
 	if !opens {

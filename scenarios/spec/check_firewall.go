@@ -173,7 +173,9 @@ func (c *checker) firewallKey(path, name string) {
 }
 
 // hasFirewall reports whether anything could count.
-func (n Node) hasFirewall() bool { return n.Firewall != nil }
+func (n Node) hasFirewall() bool {
+	return n.Firewall != nil || n.Host() && n.OwnFirewall().Kind != FirewallNone
+}
 
 func (c *checker) firewallCountersOn(path string, v *FirewallCountersOn) {
 	if v.Node == "" {

@@ -104,6 +104,7 @@ func (c *checker) nodes() {
 		c.ipsec(path, name, n)
 		c.firewall(path, n)
 		c.nat(path, name, n)
+		c.hostFirewall(child(path, "host-firewall"), n, n.HostFirewall)
 	}
 }
 

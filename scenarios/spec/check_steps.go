@@ -95,6 +95,8 @@ func (c *checker) step(path string, s *Step) {
 		c.setLink(child(path, "set-link"), s.SetLink)
 	case s.SetFirewall != nil:
 		c.setFirewall(child(path, "set-firewall"), s.SetFirewall)
+	case s.SetHostFirewall != nil:
+		c.setHostFirewall(child(path, "set-host-firewall"), s.SetHostFirewall)
 	case s.AssignPolicy != nil:
 		c.assignPolicy(child(path, "assign-policy"), s.AssignPolicy)
 	case s.RestartHost != nil:

@@ -34,7 +34,7 @@ func TestCheckBuiltInCode(t *testing.T) {
 		{func(s *Scenario) { s.Name = "a b" }, `a b: the scenario's name "a b" is no name: use a-z, 0-9, _ and -, at most 64`},
 		{func(s *Scenario) { s.Title = "" }, "built: the scenario has no title: say in one line what it shows"},
 		{func(s *Scenario) { s.Steps = nil }, "built: the scenario has no steps: nothing happens in it"},
-		{func(s *Scenario) { s.Steps[0] = Step{} }, "built: $.steps[0]: a step needs a verb: ping, connect, transfer, udp, raw, announce, scan, enrol, fetch-list, wait, set-link, set-firewall, assign-policy, restart-host, policy-agent, store-policy, netsh, set-address, ipconfig, set-servers, set-name, tamper, replay, inject or spoof"},
+		{func(s *Scenario) { s.Steps[0] = Step{} }, "built: $.steps[0]: a step needs a verb: ping, connect, transfer, udp, raw, announce, scan, enrol, fetch-list, wait, set-link, set-firewall, set-host-firewall, assign-policy, restart-host, policy-agent, store-policy, netsh, set-address, ipconfig, set-servers, set-name, tamper, replay, inject or spoof"},
 		{func(s *Scenario) { s.Steps[0].Connect.To = "rob" }, `built: $.steps[0].connect.to: to: no node is called "rob", and it is no address; did you mean "bob"?`},
 		{func(s *Scenario) { s.Steps[0].Connect.Port = 0 }, "built: $.steps[0].connect: connect: there is no port"},
 		{func(s *Scenario) { s.Steps[0].Connect.Timeout = -1 }, "built: $.steps[0].connect.timeout: timeout: -1ns is not from 0s to 87600h"},

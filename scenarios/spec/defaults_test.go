@@ -81,6 +81,7 @@ func TestSteps(t *testing.T) {
 		{Step{Wait: Duration(time.Hour)}, "wait", "wait 1h", "", ""},
 		{Step{SetLink: &SetLink{Node: "a"}}, "set-link", "set the link of a", "", ""},
 		{Step{SetFirewall: &SetFirewall{Node: "a"}}, "set-firewall", "set the firewall of a", "", ""},
+		{Step{SetHostFirewall: &SetHostFirewall{Host: "a"}}, "set-host-firewall", "set the firewall of a", "", ""},
 		{Step{AssignPolicy: &AssignPolicy{Host: "a", Policy: "p"}}, "assign-policy", "assign p to a", "", ""},
 		{Step{AssignPolicy: &AssignPolicy{Host: "a"}}, "assign-policy", "unassign the policy of a", "", ""},
 		{Step{RestartHost: &RestartHost{Host: "a"}}, "restart-host", "restart a", "", ""},
@@ -103,7 +104,7 @@ func TestSteps(t *testing.T) {
 		require.Equal(t, tc.from != "", ok)
 	}
 	var verbs []string
-	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Scan: &Scan{}}, {Enrol: &Enrol{}}, {FetchList: &FetchList{}}, {Wait: 1}, {SetLink: &SetLink{}}, {SetFirewall: &SetFirewall{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
+	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Scan: &Scan{}}, {Enrol: &Enrol{}}, {FetchList: &FetchList{}}, {Wait: 1}, {SetLink: &SetLink{}}, {SetFirewall: &SetFirewall{}}, {SetHostFirewall: &SetHostFirewall{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
 		{PolicyAgent: &PolicyAgent{}}, {StorePolicy: &StorePolicy{}}, {Netsh: &Netsh{}}, {SetAddress: &SetAddress{}}, {IPConfig: &IPConfig{}}, {SetServers: &SetServers{}}, {SetName: &SetName{}},
 		{Tamper: &Tamper{}}, {Replay: &Replay{}}, {Inject: &Inject{}}, {Spoof: &Spoof{}}} {
 		verbs = append(verbs, s.Verb())

@@ -80,11 +80,13 @@ type FirewallCounters struct {
 	Dropped     *Range `yaml:"dropped"`     // packets
 	Prohibited  *Range `yaml:"prohibited"`  // of the dropped: the sender was to be told
 	Uninspected *Range `yaml:"uninspected"` // of the dropped: it was to look into them, and could not
+	Bypassed    *Range `yaml:"bypassed"`    // of the passed, at a host: protected packets of computers of its bypass
 	Related     *Range `yaml:"related"`     // of the passed: ICMP errors about what was let through
 	States      *Range `yaml:"states"`      // at the end
 	Created     *Range `yaml:"created"`     // states
 	Expired     *Range `yaml:"expired"`     // states that nothing used for their time
 	Evicted     *Range `yaml:"evicted"`     // states that gave way to others
+	Closed      *Range `yaml:"closed"`      // states whose ports a new connection took, and those that were forgotten
 }
 
 // FirewallCountersOn limits the statistics of one firewall.

@@ -104,6 +104,8 @@ type Node struct {
 	IPsec        *IPsec            `yaml:"ipsec"`        // of a host: what the sources leave open
 	Firewall     *Firewall         `yaml:"firewall"`     // of a router: what it lets through; left out: everything
 	NAT          *NAT              `yaml:"nat"`          // of a router: it is a NAT box
+
+	HostFirewall *HostFirewall `yaml:"host-firewall"` // of a host: the computer's own firewall; left out: as os comes
 }
 
 // Interface joins a node to a segment.
@@ -439,18 +441,21 @@ type Step struct {
 	// list: code writes a loop.
 	Pairs []string `yaml:"pairs" jsonschema:"minItems=2,maxItems=100,uniqueItems=true"`
 
-	Ping         *Ping         `yaml:"ping"`
-	Connect      *Connect      `yaml:"connect"`
-	Transfer     *Transfer     `yaml:"transfer"`
-	UDP          *UDP          `yaml:"udp"`
-	Raw          *Raw          `yaml:"raw"`
-	Announce     *Announce     `yaml:"announce"`
-	Scan         *Scan         `yaml:"scan"`
-	Enrol        *Enrol        `yaml:"enrol"`
-	FetchList    *FetchList    `yaml:"fetch-list"`
-	Wait         Duration      `yaml:"wait"`
-	SetLink      *SetLink      `yaml:"set-link"`
-	SetFirewall  *SetFirewall  `yaml:"set-firewall"`
+	Ping        *Ping        `yaml:"ping"`
+	Connect     *Connect     `yaml:"connect"`
+	Transfer    *Transfer    `yaml:"transfer"`
+	UDP         *UDP         `yaml:"udp"`
+	Raw         *Raw         `yaml:"raw"`
+	Announce    *Announce    `yaml:"announce"`
+	Scan        *Scan        `yaml:"scan"`
+	Enrol       *Enrol       `yaml:"enrol"`
+	FetchList   *FetchList   `yaml:"fetch-list"`
+	Wait        Duration     `yaml:"wait"`
+	SetLink     *SetLink     `yaml:"set-link"`
+	SetFirewall *SetFirewall `yaml:"set-firewall"`
+
+	SetHostFirewall *SetHostFirewall `yaml:"set-host-firewall"`
+
 	AssignPolicy *AssignPolicy `yaml:"assign-policy"`
 	RestartHost  *RestartHost  `yaml:"restart-host"`
 	PolicyAgent  *PolicyAgent  `yaml:"policy-agent"`
