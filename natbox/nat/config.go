@@ -142,9 +142,9 @@ type TCPRules struct {
 // Limits bound the tables.
 type Limits struct {
 	Mappings        int // 0: 1,048,576
-	MappingsPerHost int // 0: as Mappings
+	MappingsPerHost int // 0: no limit of its own
 	Sessions        int // 0: twice Mappings
-	SessionsPerHost int // 0: as Sessions
+	SessionsPerHost int // 0: no limit of its own
 	Held            int // SYNs that wait for UnsolicitedLater; 0: 256. Those beyond it are dropped silently
 	Eviction        Eviction
 }

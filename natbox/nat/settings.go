@@ -1,6 +1,7 @@
 package nat
 
 import (
+	"math"
 	"slices"
 	"time"
 )
@@ -54,8 +55,8 @@ func (c Config) settings() settings {
 	l := &s.Limits
 	l.Mappings = or(l.Mappings, 1<<20)
 	l.Sessions = or(l.Sessions, 2*l.Mappings)
-	l.MappingsPerHost = or(l.MappingsPerHost, l.Mappings)
-	l.SessionsPerHost = or(l.SessionsPerHost, l.Sessions)
+	l.MappingsPerHost = or(l.MappingsPerHost, math.MaxInt)
+	l.SessionsPerHost = or(l.SessionsPerHost, math.MaxInt)
 	l.Held = or(l.Held, 256)
 	f := &s.Fragments
 	f.Timeout = or(f.Timeout, 15*time.Second)
