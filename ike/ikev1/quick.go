@@ -111,6 +111,7 @@ func (q *quick) receiveCopy(now time.Time, m *message) {
 		return
 	}
 	q.sa.heard(m, number, fmt.Sprintf("a copy of message %d: the stored answer goes out again", number))
+	defer q.sa.answering(m)()
 	q.sa.sendAgain(now, &q.last, fmt.Sprintf("answers a copy of message %d", number))
 }
 

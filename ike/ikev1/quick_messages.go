@@ -27,6 +27,9 @@ func (sa *SA) quickMessage1(now time.Time, m *message) {
 		return
 	}
 	sa.genuine(now, m)
+	if sa.opens(m) {
+		sa.arrived(now, m)
+	}
 	switch {
 	case sa.state == lingering:
 		// Our Delete crossed it, or was lost.
@@ -245,6 +248,7 @@ func (q *quick) message2(now time.Time, m *message) {
 	}
 	sa.heard(m, 2, "")
 	q.genuine(now, m)
+	sa.arrived(now, m)
 	if err := q.readChoice(m); err != nil {
 		if n := ike.NotifyOf(err); n != 0 {
 			q.notify(now, n)
