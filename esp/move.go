@@ -34,8 +34,12 @@ func (p *Pipeline) Move(now time.Time, local netip.Addr, from, to netip.AddrPort
 			Direction: s.Direction.String(), Protocol: s.Protocol.String(), SPI: s.SPI, From: from.String(), To: to.String(),
 		})
 	}
-	if moved != nil {
-		p.recorder.reset()
+	if moved == nil {
+		return nil
+	}
+	p.recorder.reset()
+	if p.sad.ends[from] == 0 { // else the next packets tell who talks
+		p.talks.move(from, to)
 	}
 	return moved
 }
