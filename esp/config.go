@@ -39,7 +39,7 @@ type Config struct {
 	Conflicts Conflicts
 
 	// Follow reports whether the host follows the peer of an inbound SA that sends from
-	// elsewhere than before, which a host behind a NAT must not: RFC 3947, Section 6. nil: it does.
+	// elsewhere than before, which a host behind a NAT must not: RFC 3947, Section 7. nil: it does.
 	Follow func(ipsec.SAParams) bool
 
 	// AnyForm accepts ESP with and without encapsulation in UDP, and in each of its

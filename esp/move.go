@@ -9,7 +9,7 @@ import (
 )
 
 // Move has the SAs with encapsulation between a local address and the far end from lead to another far end,
-// as the NAT in front of the peer has given it a new address or port: RFC 3947, Section 6.
+// as the NAT in front of the peer has given it a new address or port: RFC 3947, Section 7.
 // Keys, sequence numbers, windows and lifetimes stay what they are. In transport mode the
 // selectors go along with the address. of says which SAs are of the peer that has moved, as others
 // may be behind the same end by now; nil: all. It returns what was moved, as it is now.

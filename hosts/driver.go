@@ -64,7 +64,7 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		host: h, boot: h.boots, first: max(c.FirstSequence, 1), log: &driverLog{host: h}, faults: c.Faults,
 		notes: recent.New[noteKey, note](maxNotes), ids: h.rand("ipv6 fragments"),
 	}
-	boundary.PathMTU = d.farMTU
+	boundary.PathMTU, boundary.Follow = d.farMTU, h.follows
 	if h.world.Traced() {
 		boundary.Trace = h.record
 	}

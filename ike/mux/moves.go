@@ -28,6 +28,12 @@ func (m *Mux) Moved(now time.Time, spi uint32, to netip.AddrPort) {
 	m.silence(now)
 }
 
+// Follows reports whether this side follows the peer of the inbound SA of ESP with an SPI of this host.
+func (m *Mux) Follows(spi uint32) bool {
+	p, ok := m.pairs.find(ipsec.ESP, spi)
+	return ok && p.udp && p.follows
+}
+
 // move has all that there is between a local end and a computer go along with it.
 func (m *Mux) move(now time.Time, was computer, local, to netip.AddrPort) {
 	if was.at == to {
