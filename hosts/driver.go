@@ -52,6 +52,7 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		TrustSPI: c.TrustSPI,
 		Window:   c.ReplayWindow,
 
+		Conflicts: c.Conflicts,
 		Checksums: c.Checksums,
 		AnyForm:   c.AnyForm,
 

@@ -93,6 +93,7 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		Fragmentation:  c.Fragmentation,
 		DPD:            c.DPD,
 		NAT:            c.NAT,
+		Conflict:       h.driver.conflict,
 		Traffic:        h.driver.esp.Traffic,
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package hosts
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
+	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/natt"
@@ -52,6 +54,19 @@ func (k *keying) speaks(such func(ike.NATDialect) bool) bool {
 
 // follows is esp.Config.Follow.
 func (h *Host) follows(in ipsec.SAParams) bool { return h.keying.mux.Follows(in.SPI) }
+
+// conflict is ike.Config.Conflict, by esp.ConflictRefuse.
+func (d *driver) conflict(out ipsec.SAParams) (why string) {
+	if d.host.config.Conflicts.Strategy != esp.ConflictRefuse {
+		return ""
+	}
+	other, ok := d.esp.Conflict(out)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("there are SAs for %v with another computer, at %v: two behind one NAT cannot be told apart (RFC 3948, Section 5.2)",
+		other.Selector, netip.AddrPortFrom(other.Dst, other.UDP.Dst))
+}
 
 // moved has the data plane follow a peer.
 func (k *keying) moved(now time.Time, e ike.EventMoved) {

@@ -394,3 +394,56 @@ func TestPeerWithAnotherAddress(t *testing.T) {
 		}
 	})
 }
+
+// RFC 3948, Section 5.2: two computers behind one NAT, to one server, by IKE. What each of them gets back, with ports of
+// their own and with the same one.
+func TestTwoClientsBehindOneBox(t *testing.T) {
+	for _, c := range []struct {
+		strategy esp.ConflictStrategy
+		port     uint16 // of both; 0: each its own
+		first    string // what becomes of the first one's datagrams, once the second one has its SAs
+		second   string
+	}{
+		{esp.ConflictNewest, 0, "timeout", "ok"},
+		{esp.ConflictRefuse, 0, "ok", "timeout"},
+		{esp.ConflictTrack, 0, "ok", "ok"},
+		{esp.ConflictTranslate, 0, "ok", "ok"},
+		{esp.ConflictTrack, 1701, "ok", "ok"}, // one after the other; TestSamePortBehindOneNAT of package esp has them at one time
+		{esp.ConflictTranslate, 1701, "ok", "ok"},
+	} {
+		t.Run(c.strategy.String(), func(t *testing.T) {
+			b := newBehind(t, 2, func(h *hosts.Config) {
+				windows(h)
+				h.Conflicts.Strategy = c.strategy
+			})
+			echo, err := b.server.ServeUDP(1701)
+			require.NoError(t, err)
+			datagram := func(i int) string {
+				var result string
+				b.on(b.clients[i], func(p *sim.Proc) {
+					r := b.clients[i].SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(serverAddr, 1701), LocalPort: c.port, Count: 1, Size: 100, Timeout: 5 * time.Second})
+					result = r.Result()
+				})
+				return result
+			}
+			require.Equal(t, "ok", datagram(0))
+			require.Equal(t, c.second, datagram(1))
+			require.Equal(t, c.first, datagram(0))
+			require.Equal(t, c.second, datagram(1))
+			want := 4
+			if c.second != "ok" {
+				want = 2
+				require.Len(t, b.server.SAs(), 2)
+				var why []string
+				for _, e := range b.log.Events() {
+					if n, ok := e.Body.(trace.Negotiation); ok && e.Node == "server" && n.State == "failed" {
+						why = append(why, n.Reason)
+					}
+				}
+				require.NotEmpty(t, why)
+				require.Contains(t, why[0], "there are SAs for any 198.51.100.2 > 192.0.2.1 with another computer, at 192.0.2.1:4000")
+			}
+			require.Equal(t, want, echo.Seen().Datagrams, "all that was to arrive did")
+		})
+	}
+}

@@ -309,10 +309,7 @@ func (q *quick) start(now time.Time) error {
 // saPairs are the result of the exchange, after both sides have agreed: a pair
 // per protocol, innermost first.
 func (q *quick) saPairs() (in, out []ipsec.SAParams) {
-	local, remote, udp := q.sa.local.Addr(), q.sa.remote.Addr(), ipsec.Encapsulation{}
-	if q.choice.InUDP() {
-		udp = ipsec.Encapsulation{Src: q.sa.local.Port(), Dst: q.sa.remote.Port(), NonIKE: !q.sa.natt.dialect.Floats()}
-	}
+	local, remote, udp := q.sa.local.Addr(), q.sa.remote.Addr(), q.udp()
 	var inner ownSPIs // of the SA one layer down, by direction
 	for i, t := range q.choice.Proposal.Transforms {
 		o := ipsec.SAParams{

@@ -107,6 +107,9 @@ func (q *quick) respond(now time.Time, m *message) error {
 	if s := q.outbound; q.choice.Proposal.Mode == ipsec.Transport && (s.Src != ipsec.Host(sa.local.Addr()) || s.Dst != ipsec.Host(sa.remote.Addr())) {
 		return ike.Errorf(ike.CodeIDPayload, payload.NotifyInvalidIDInformation, "transport mode for %v, which are not the two peers", s)
 	}
+	if why := q.conflict(); why != "" {
+		return ike.Errorf(ike.CodePolicyMatch, payload.NotifyNoProposalChosen, "%s", why)
+	}
 	public, err := q.answerKeyExchange(m)
 	if err != nil {
 		return err
