@@ -27,7 +27,7 @@ func causeOf(d defect) Cause {
 		return BadHash
 	case replayedSeq, staleSeq, zeroSeq:
 		return Replay
-	case otherTraffic, missingAH, missingESP, foreignBundle:
+	case sameTalk, otherTraffic, missingAH, missingESP, foreignBundle:
 		return WrongSA
 	case expiredSA:
 		return ExpiredSA

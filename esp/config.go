@@ -35,8 +35,11 @@ type Config struct {
 	// Checksums settles how those of packets that crossed a NAT are repaired.
 	Checksums Checksums
 
+	// Conflicts settles what becomes of computers behind NATs that look the same.
+	Conflicts Conflicts
+
 	// Follow reports whether the host follows the peer of an inbound SA that sends from
-	// elsewhere than before, which a host behind a NAT must not: RFC 3947, Section 6. nil: it does.
+	// elsewhere than before, which a host behind a NAT must not: RFC 3947, Section 7. nil: it does.
 	Follow func(ipsec.SAParams) bool
 
 	// AnyForm accepts ESP with and without encapsulation in UDP, and in each of its
@@ -134,7 +137,7 @@ func (c Config) check() error {
 	if c.TunnelDF > DFClear {
 		return fmt.Errorf("esp: Config.TunnelDF is none of copy, set and clear: %v", c.TunnelDF)
 	}
-	return c.Checksums.check()
+	return errors.Join(c.Checksums.check(), c.Conflicts.check())
 }
 
 func (c Config) trace(b trace.Body) {

@@ -91,7 +91,7 @@ func (c *Counters) count(d defect) {
 	case badICV:
 		c.NotAuthenticated++
 	case dummyPacket: // "without indicating an error", RFC 4303, Section 2.6
-	case otherTraffic, missingAH, missingESP, foreignBundle:
+	case sameTalk, otherTraffic, missingAH, missingESP, foreignBundle:
 		c.WrongSA++
 	default:
 		c.NotDecrypted++

@@ -39,6 +39,7 @@ const (
 	missingESP    defect = "its SA protects only ESP, and inside is something else"
 	foreignBundle defect = "inside AH is a packet of an SA that is not of its bundle"
 	otherTraffic  defect = "the packet inside is not of the traffic that its SA is for"
+	sameTalk      defect = "it looks like the traffic of another computer behind the NAT, and has no port that could be another one"
 	shortUDP      defect = "the UDP datagram is shorter than its header says"
 	missingUDP    defect = "its SA has encapsulation in UDP, and it came without"
 	wrongUDP      defect = "it came in UDP, and its SA has no encapsulation"

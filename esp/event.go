@@ -35,7 +35,7 @@ type EventHard struct{ SA ipsec.SAParams }
 
 // EventMoved reports that the peer of an SA with encapsulation has sent from another address or port than it
 // has in the SA, in a packet that was accepted and is the newest so far, and that Config.Follow
-// says that the host is to follow, by Move: RFC 3947, Section 6. It comes once for each new place.
+// says that the host is to follow, by Move: RFC 3947, Section 7. It comes once for each new place.
 type EventMoved struct {
 	SA ipsec.SAParams // the inbound one
 	To netip.AddrPort

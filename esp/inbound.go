@@ -136,14 +136,14 @@ func (p *Pipeline) inbound(now time.Time, packet []byte, inPlace bool) (decision
 	if why != "" {
 		p.reject(&outside, why, &decision)
 	} else {
-		p.accept(s, &d, w, &outside, &decision)
+		p.accept(now, s, &d, w, &outside, &decision)
 	}
 	p.settle(s, now)
 	return decision
 }
 
 // accept judges what came out of an SA.
-func (p *Pipeline) accept(s *sa, inner *datagram, w wrapping, outside *ipsec.Flow, decision *Decision) {
+func (p *Pipeline) accept(now time.Time, s *sa, inner *datagram, w wrapping, outside *ipsec.Flow, decision *Decision) {
 	var f ipsec.Flow
 	bad := inner.flow(&f)
 	switch {
@@ -155,8 +155,14 @@ func (p *Pipeline) accept(s *sa, inner *datagram, w wrapping, outside *ipsec.Flo
 		p.cfg.discarded(WrongSA, outside.Src)
 		decision.drop(string(otherTraffic))
 	default:
-		p.counters.carried(s, len(inner.payload()))
 		p.crossed(s, inner, w, outside.Src, decision)
+		if p.cfg.Conflicts.remembers() {
+			if why := p.converse(now, s, inner, &f); why != "" {
+				p.reject(outside, why, decision)
+				return
+			}
+		}
+		p.counters.carried(s, len(inner.payload()))
 		decision.Outcome, decision.Packet, decision.Why = Opened, inner.b, s.why
 		decision.PeerID = s.PeerID
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // Move has the SAs with encapsulation between a local address and the far end from lead to another far end,
-// as the NAT in front of the peer has given it a new address or port: RFC 3947, Section 6.
+// as the NAT in front of the peer has given it a new address or port: RFC 3947, Section 7.
 // Keys, sequence numbers, windows and lifetimes stay what they are. In transport mode the
 // selectors go along with the address. of says which SAs are of the peer that has moved, as others
 // may be behind the same end by now; nil: all. It returns what was moved, as it is now.
@@ -34,8 +34,12 @@ func (p *Pipeline) Move(now time.Time, local netip.Addr, from, to netip.AddrPort
 			Direction: s.Direction.String(), Protocol: s.Protocol.String(), SPI: s.SPI, From: from.String(), To: to.String(),
 		})
 	}
-	if moved != nil {
-		p.recorder.reset()
+	if moved == nil {
+		return nil
+	}
+	p.recorder.reset()
+	if p.sad.ends[from] == 0 { // else the next packets tell who talks
+		p.talks.move(from, to)
 	}
 	return moved
 }

@@ -35,7 +35,7 @@ func (n *node) seal(t testing.TB, from netip.AddrPort) []byte {
 	return moved(d.Packet, from.Addr(), from.Port())
 }
 
-// RFC 3947, Section 6: a peer that sends from another port is followed, after its packet was found authentic; a
+// RFC 3947, Section 7: a peer that sends from another port is followed, after its packet was found authentic; a
 // packet that is late, comes again or is forged says nothing.
 func TestPeerMoves(t *testing.T) {
 	a, b := behindNAT(t, Config{})

@@ -2,6 +2,7 @@ package esp
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
@@ -64,6 +65,7 @@ func (p *Pipeline) outbound(now time.Time, packet []byte, r room, pathMTU int) (
 		return decision
 	}
 	tunnelled := false
+	t := p.answering(now, &d, &f)
 	if f.Fragment {
 		decision, tunnelled = p.outboundFragment(f)
 	}
@@ -78,7 +80,7 @@ func (p *Pipeline) outbound(now time.Time, packet []byte, r room, pathMTU int) (
 		case ActionBlock:
 			p.counters.PolicyDrops++
 		case ActionNegotiate:
-			s := p.protect(now, e, &d, &f, r, pathMTU, &decision)
+			s := p.protect(now, e, &d, &f, t, r, pathMTU, &decision)
 			p.judged(ipsec.Outbound, &f, &decision)
 			if s != nil {
 				p.settle(s, now)
@@ -94,7 +96,7 @@ const wholeDatagrams = "a fragment cannot be protected: transport mode takes who
 
 // protect finishes the decision of an entry that demands protection. The SA is
 // the one that was used, the outermost of its bundle; nil if none was.
-func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d *datagram, f *ipsec.Flow, r room, pathMTU int, decision *Decision) *sa {
+func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d *datagram, f *ipsec.Flow, t *talk, r room, pathMTU int, decision *Decision) *sa {
 	tunnel := e.Peer.IsValid()
 	switch {
 	case tunnel: // carries fragments, and packets to any address
@@ -105,7 +107,14 @@ func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d *datagram, f *ipsec
 		decision.drop("multicast and broadcast cannot be protected: SAs are for unicast addresses only")
 		return nil
 	}
-	s := p.forPacket(now, e, f)
+	s, of, barred := p.forTalk(now, e, d, f, t)
+	if barred {
+		decision.drop("the computer behind a NAT that it is for has no SA, and those that there are belong to another one")
+		return nil
+	}
+	if of != e {
+		e, *decision = of, byEntry(of)
+	}
 	if s == nil {
 		if e.FallBack && p.useSoft(now, ipsec.Outbound, f) {
 			decision.Outcome, decision.Why = Passed, underSoft
@@ -132,6 +141,14 @@ func (p *Pipeline) protect(now time.Time, e *ipsec.Policy, d *datagram, f *ipsec
 		if why := d.uncoverable(); why != "" {
 			decision.drop(string(why))
 			return nil
+		}
+	}
+	if t != nil && t.seen != t.real {
+		if r.buf == nil {
+			d.b = slices.Clone(d.b) // the packet is only read
+		}
+		if _, at, ok := d.conversation(ipsec.Outbound, f); ok {
+			d.setPort(at, t.real.peerPort)
 		}
 	}
 	payload := len(d.payload())

@@ -19,6 +19,7 @@ type Pipeline struct {
 	tunnels  tunnels
 	holds    holds
 	softs    softs
+	talks    talks
 	startup  *startup // nil: operational
 	events   queue
 	recorder recorder
@@ -30,7 +31,7 @@ func New(c Config) (*Pipeline, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	return &Pipeline{cfg: c, sad: newSAD(), holds: newHolds(), reserved: map[spiKey]struct{}{}, tunnels: tunnels{df: c.TunnelDF}}, nil
+	return &Pipeline{cfg: c, sad: newSAD(), holds: newHolds(), talks: newTalks(), reserved: map[spiKey]struct{}{}, tunnels: tunnels{df: c.TunnelDF}}, nil
 }
 
 // SetPolicy replaces the policy of both directions. In each list the first entry

@@ -114,10 +114,12 @@ type sad struct {
 	timers timers
 
 	wrapped wrappedPeers
+	ends    map[netip.AddrPort]int   // how many there are, by far end
+	byPeer  map[netip.AddrPort][]*sa // those of byEnds, by far end
 }
 
 func newSAD() sad {
-	return sad{byID: map[identity]*sa{}, byEnds: map[route][]*sa{}, wrapped: wrappedPeers{}}
+	return sad{byID: map[identity]*sa{}, byEnds: map[route][]*sa{}, wrapped: wrappedPeers{}, ends: map[netip.AddrPort]int{}, byPeer: map[netip.AddrPort][]*sa{}}
 }
 
 // AH covers the addresses that a NAT changes, and nothing defines it in UDP: RFC 3948, Section 1.
@@ -235,29 +237,41 @@ func (d *sad) add(s *sa) {
 func (d *sad) index(s *sa) {
 	d.byID[identityOf(s.SAParams)] = s
 	d.wrapped.count(s, 1)
+	d.ends[s.peer()]++
 	if s.Direction == ipsec.Outbound && s.outer == nil {
-		ends := routeOf(s.SAParams)
-		list := d.byEnds[ends]
-		at := len(list)
-		for at > 0 && list[at-1].order > s.order {
-			at--
-		}
-		d.byEnds[ends] = slices.Insert(list, at, s)
+		insert(d.byEnds, routeOf(s.SAParams), s)
+		insert(d.byPeer, s.peer(), s)
 	}
+}
+
+func insert[K comparable](index map[K][]*sa, k K, s *sa) {
+	list := index[k]
+	at := len(list)
+	for at > 0 && list[at-1].order > s.order {
+		at--
+	}
+	index[k] = slices.Insert(list, at, s)
+}
+
+func take[K comparable](index map[K][]*sa, k K, s *sa) {
+	rest := slices.DeleteFunc(index[k], func(o *sa) bool { return o == s })
+	if len(rest) == 0 {
+		delete(index, k)
+		return
+	}
+	index[k] = rest
 }
 
 // unindex is the inverse of index.
 func (d *sad) unindex(s *sa) {
 	delete(d.byID, identityOf(s.SAParams))
 	d.wrapped.count(s, -1)
+	if d.ends[s.peer()]--; d.ends[s.peer()] == 0 {
+		delete(d.ends, s.peer())
+	}
 	if s.Direction == ipsec.Outbound && s.outer == nil {
-		ends := routeOf(s.SAParams)
-		rest := slices.DeleteFunc(d.byEnds[ends], func(o *sa) bool { return o == s })
-		if len(rest) == 0 {
-			delete(d.byEnds, ends)
-		} else {
-			d.byEnds[ends] = rest
-		}
+		take(d.byEnds, routeOf(s.SAParams), s)
+		take(d.byPeer, s.peer(), s)
 	}
 }
 

@@ -21,3 +21,14 @@ func (p *Pipeline) Traffic(peer netip.Addr) (in, out time.Time) {
 	}
 	return in, out
 }
+
+// Sent is when a packet last went from one end to another under an SA with encapsulation in
+// UDP that still lives; the zero time: none has.
+func (p *Pipeline) Sent(local, remote netip.AddrPort) (at time.Time) {
+	for _, s := range p.sad.byPeer[remote] {
+		if s.Src == local.Addr() && s.UDP.Src == local.Port() && s.packets > 0 && s.used.After(at) {
+			at = s.used
+		}
+	}
+	return at
+}

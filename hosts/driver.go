@@ -54,6 +54,7 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		TrustSPI: c.TrustSPI,
 		Window:   c.ReplayWindow,
 
+		Conflicts: c.Conflicts,
 		Checksums: c.Checksums,
 		AnyForm:   c.AnyForm,
 
@@ -66,7 +67,7 @@ func newDriver(h *Host, c Config) (*driver, error) {
 		host: h, boot: h.boots, first: max(c.FirstSequence, 1), log: &driverLog{host: h}, faults: c.Faults,
 		notes: recent.New[noteKey, note](maxNotes), ids: h.rand("ipv6 fragments"),
 	}
-	boundary.PathMTU = d.farMTU
+	boundary.PathMTU, boundary.Follow = d.farMTU, h.follows
 	if h.world.Traced() {
 		boundary.Trace = h.record
 	}

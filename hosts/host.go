@@ -54,7 +54,8 @@ type Config struct {
 	DPD            ike.DPD
 	NAT            ike.NATTraversal
 
-	Checksums esp.Checksums // see esp.Config
+	Conflicts esp.Conflicts // see esp.Config
+	Checksums esp.Checksums // likewise
 	AnyForm   bool          // likewise
 
 	DriverLogInterval time.Duration // of the driver's entries in the System log; 0: DefaultDriverLogInterval

@@ -31,6 +31,7 @@ type keying struct {
 	nextRekey uint64
 
 	answered []*answered
+	alive    []*keepAlive
 
 	falling []fallingBack // acquires, in their order
 	refused []refusal
@@ -92,6 +93,7 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		Fragmentation:  c.Fragmentation,
 		DPD:            c.DPD,
 		NAT:            c.NAT,
+		Conflict:       h.driver.conflict,
 		Traffic:        h.driver.esp.Traffic,
 	})
 	if err != nil {
@@ -123,6 +125,7 @@ func (k *keying) close(reason string) {
 		}
 	}
 	clear(k.sockets)
+	k.silence()
 }
 
 // hear opens port 500 of an address that the host has got, if its IKE runs.
@@ -206,7 +209,7 @@ func (k *keying) fromDriver(now time.Time) bool {
 		k.mayFallBack(now, e)
 		k.acquire(now, e)
 	case esp.EventSoft:
-		r := &rekey{id: k.nextRekey, peer: e.SA.Dst, policyID: e.Policy.ID, selector: e.SA.Selector}
+		r := &rekey{id: k.nextRekey, replaces: e.SA.PeerSPI, peer: e.SA.Dst, policyID: e.Policy.ID, selector: e.SA.Selector}
 		k.nextRekey++
 		k.rekeys = append(k.rekeys, r)
 		k.mux.Request(now, ike.Request{
@@ -215,6 +218,8 @@ func (k *keying) fromDriver(now time.Time) bool {
 		})
 	case esp.EventHard:
 		k.ended(now, e.SA)
+	case esp.EventMoved:
+		k.mux.Moved(now, e.SA.SPI, e.To)
 	}
 	return true
 }
@@ -248,6 +253,10 @@ func (k *keying) fromIKE(now time.Time) bool {
 		k.install(now, e)
 	case ike.EventDeleteSAs:
 		k.remove(now, e)
+	case ike.EventKeepAlive:
+		k.keepsAlive(now, e)
+	case ike.EventMoved:
+		k.moved(now, e)
 	case ike.EventFailed:
 		if r := k.takeRekey(e.RequestID); r != nil { // the old pair lives on to its hard end
 			k.fail(now, r.waiting)

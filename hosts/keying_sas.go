@@ -24,6 +24,7 @@ type answered struct {
 // the old pair used up meanwhile waits for it, rather than ask for another one.
 type rekey struct {
 	id       uint64 // of the request
+	replaces uint32 // the inbound SPI of the pair
 	peer     netip.Addr
 	policyID int
 	selector ipsec.Selector
@@ -149,11 +150,11 @@ func (k *keying) remove(now time.Time, e ike.EventDeleteSAs) {
 	const reason = "deleted by peer"
 	for _, spi := range e.SPIs {
 		for _, sa := range d.esp.SAs() {
-			if sa.Direction == ipsec.Inbound && sa.PeerSPI == spi && sa.Src == e.Remote && sa.Protocol == e.Protocol {
+			if sa.Direction == ipsec.Inbound && sa.PeerSPI == spi && sa.Src == e.Remote && sa.UDP.Src == e.Port && sa.Protocol == e.Protocol {
 				d.esp.RemoveSA(now, ipsec.Inbound, sa.Protocol, sa.Dst, sa.SPI, reason)
 			}
 		}
-		d.esp.RemoveSA(now, ipsec.Outbound, e.Protocol, e.Remote, spi, reason)
+		d.esp.RemoveSAAt(now, ipsec.Outbound, e.Protocol, netip.AddrPortFrom(e.Remote, e.Port), spi, reason)
 	}
 }
 

@@ -1,7 +1,10 @@
 package hosts
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
+	"time"
 
 	"gvisor.dev/gvisor/pkg/buffer"
 	"gvisor.dev/gvisor/pkg/tcpip"
@@ -10,6 +13,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/udp"
 
+	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/natt"
@@ -46,6 +50,45 @@ func (k *keying) speaks(such func(ike.NATDialect) bool) bool {
 		}
 	}
 	return false
+}
+
+// follows is esp.Config.Follow.
+func (h *Host) follows(in ipsec.SAParams) bool { return h.keying.mux.Follows(in.SPI) }
+
+// conflict is ike.Config.Conflict, by esp.ConflictRefuse.
+func (d *driver) conflict(out ipsec.SAParams) (why string) {
+	if d.host.config.Conflicts.Strategy != esp.ConflictRefuse {
+		return ""
+	}
+	other, ok := d.esp.Conflict(out)
+	if !ok {
+		return ""
+	}
+	return fmt.Sprintf("there are SAs for %v with another computer, at %v: two behind one NAT cannot be told apart (RFC 3948, Section 5.2)",
+		other.Selector, netip.AddrPortFrom(other.Dst, other.UDP.Dst))
+}
+
+// moved has the data plane follow a peer.
+func (k *keying) moved(now time.Time, e ike.EventMoved) {
+	goes := func(sa ipsec.SAParams) bool {
+		in := sa.SPI
+		if sa.Direction == ipsec.Outbound {
+			in = sa.PeerSPI
+		}
+		return slices.Contains(e.SPIs, in)
+	}
+	for _, sa := range k.host.driver.esp.Move(now, e.Local.Addr(), e.From, e.To, goes) {
+		for _, a := range k.answered {
+			if sa.Direction == ipsec.Inbound && a.in.SPI == sa.SPI {
+				a.in = sa
+			}
+		}
+		for _, r := range k.rekeys {
+			if sa.Direction == ipsec.Outbound && r.replaces == sa.PeerSPI {
+				r.peer, r.selector = sa.Dst, sa.Selector
+			}
+		}
+	}
 }
 
 // wrapped tells what a whole UDP datagram is that came to a port of NAT traversal;
@@ -156,6 +199,7 @@ func (k *keying) send(m ike.Datagram) {
 	if err != nil {
 		k.statistics.SendFailures++
 	}
+	k.said(m.Local, m.Remote)
 }
 
 // took takes what came to port 500 and is no message of IKE: with the drafts 00 and 01 that is ESP, of

@@ -12,6 +12,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/trace"
@@ -47,6 +48,9 @@ func patch(udp []byte, port uint16, source bool) {
 	binary.BigEndian.PutUint16(udp[at:], port)
 	udp[6], udp[7] = 0, 0
 }
+
+// reboot forgets all mappings. Ports that were used are not used again.
+func (b *box) reboot() { clear(b.ports) }
 
 // later reports a fragment that does not show ports.
 func later(packet []byte) bool { return packet[6]&0x1f != 0 || packet[7] != 0 }
@@ -275,6 +279,171 @@ func TestNegotiationThroughABox(t *testing.T) {
 			require.Len(t, sas, 2)
 			require.Equal(t, !d.Floats(), sas[0].UDP.NonIKE)
 			require.Equal(t, last, sas[0].UDP.Src)
+		})
+	}
+}
+
+// windows has everybody speak what Windows does, and take a peer behind a NAT in each role.
+func windows(c *hosts.Config) {
+	c.NAT = ike.NATTraversal{Dialects: []ike.NATDialect{ike.NATDraft02Newline}, Responder: ike.AssumeBoth, Originals: ike.OriginalsIfBehind}
+}
+
+// RFC 3948, Section 4: whenever nothing has gone to the server for 20 s, one octet does, from where IKE and ESP
+// go; while there is traffic, and after the SAs, none.
+func TestKeepAlives(t *testing.T) {
+	b := newBehind(t, 1, windows)
+	_, err := b.server.ServeUDP(7)
+	require.NoError(t, err)
+	ari := b.clients[0]
+	keepAlives := func() (n int) {
+		for _, f := range b.outside {
+			if f[9] == 17 && !later(f) && binary.BigEndian.Uint16(f[24:]) == 9 {
+				require.Equal(t, []byte{0xff}, f[28:29])
+				require.Equal(t, uint16(40002), binary.BigEndian.Uint16(f[20:]), "through the mapping of port 4500")
+				n++
+			}
+		}
+		b.outside = nil
+		return n
+	}
+	b.on(ari, func(p *sim.Proc) {
+		echo := func(count int, interval time.Duration) {
+			r := ari.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(serverAddr, 7), Count: count, Size: 100, Interval: interval, Timeout: time.Second})
+			require.Equal(t, "ok", r.Result(), "%v", r.Err)
+		}
+		echo(1, 0)
+		require.Zero(t, keepAlives())
+		p.Sleep(19 * time.Second)
+		require.Zero(t, keepAlives())
+		p.Sleep(2 * time.Second)
+		require.Equal(t, 1, keepAlives())
+		p.Sleep(200 * time.Second)
+		require.Equal(t, 10, keepAlives())
+		echo(20, 15*time.Second)
+		require.Zero(t, keepAlives(), "there was traffic")
+		require.NoError(t, ari.AssignPolicy(nil))
+		keepAlives()
+		p.Sleep(time.Hour)
+		require.Zero(t, keepAlives(), "nothing is left that a mapping would be for")
+	})
+}
+
+// A NAT that has forgotten its mappings gives new ports: the server follows by the next packet of ESP, and by IKE,
+// without a new negotiation. It does not follow one that only seems to come from there.
+func TestPeerWithNewPorts(t *testing.T) {
+	b := newBehind(t, 1, windows)
+	_, err := b.server.ServeTCP(80)
+	require.NoError(t, err)
+	echo, err := b.server.ServeUDP(7)
+	require.NoError(t, err)
+	ari := b.clients[0]
+	b.on(ari, func(p *sim.Proc) {
+		datagram := func() string {
+			r := ari.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(serverAddr, 7), Count: 1, Size: 100, Timeout: time.Second})
+			return r.Result()
+		}
+		require.Equal(t, "ok", datagram())
+		require.Equal(t, uint16(40002), b.server.SAs()[0].UDP.Src)
+		b.box.reboot()
+		require.Equal(t, "ok", datagram(), "the answer goes to where the question came from")
+		sas := b.server.SAs()
+		require.Len(t, sas, 2)
+		require.Equal(t, uint16(40003), sas[0].UDP.Src)
+		require.Equal(t, uint16(40003), sas[1].UDP.Dst)
+		require.Equal(t, uint64(2), sas[0].Sequence, "the SAs are the same")
+
+		b.box.reboot()
+		require.NoError(t, ari.AssignPolicy(nil)) // it deletes its SAs, from port 40004
+		p.Sleep(time.Second)
+		require.Empty(t, b.server.SAs())
+		require.Empty(t, b.server.MainModes())
+	})
+	require.Equal(t, 2, echo.Seen().Datagrams)
+	var moved []trace.SAMoved
+	for _, e := range b.log.Events() {
+		if m, ok := e.Body.(trace.SAMoved); ok {
+			require.Equal(t, "server", e.Node, "the client is behind a NAT, and follows nobody")
+			moved = append(moved, m)
+		}
+	}
+	require.GreaterOrEqual(t, len(moved), 2)
+	require.Equal(t, "192.0.2.1:40002", moved[0].From)
+	require.Equal(t, "192.0.2.1:40003", moved[0].To)
+}
+
+// Another address of the box: SAs go along, and what a connection was with is gone.
+func TestPeerWithAnotherAddress(t *testing.T) {
+	b := newBehind(t, 1, func(c *hosts.Config) {
+		windows(c)
+		if c.Name == "server" {
+			c.Policy.Rules[0].Filters.Filters[0].Destination = policy.Any()
+		}
+	})
+	_, err := b.server.ServeUDP(7)
+	require.NoError(t, err)
+	ari := b.clients[0]
+	b.on(ari, func(p *sim.Proc) {
+		for _, outside := range []netip.Addr{boxAddr, netip.MustParseAddr("192.0.2.99")} {
+			b.box.addr = outside
+			r := ari.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(serverAddr, 7), Count: 2, Size: 100, Timeout: time.Second})
+			require.Equal(t, "ok", r.Result(), "%v", r.Err)
+			sas := b.server.SAs()
+			require.Len(t, sas, 2)
+			require.Equal(t, outside, sas[1].Dst)
+			require.Equal(t, ipsec.Host(outside), sas[1].Selector.Dst)
+		}
+	})
+}
+
+// RFC 3948, Section 5.2: two computers behind one NAT, to one server, by IKE. What each of them gets back, with ports of
+// their own and with the same one.
+func TestTwoClientsBehindOneBox(t *testing.T) {
+	for _, c := range []struct {
+		strategy esp.ConflictStrategy
+		port     uint16 // of both; 0: each its own
+		first    string // what becomes of the first one's datagrams, once the second one has its SAs
+		second   string
+	}{
+		{esp.ConflictNewest, 0, "timeout", "ok"},
+		{esp.ConflictRefuse, 0, "ok", "timeout"},
+		{esp.ConflictTrack, 0, "ok", "ok"},
+		{esp.ConflictTranslate, 0, "ok", "ok"},
+		{esp.ConflictTrack, 1701, "ok", "ok"}, // one after the other; TestSamePortBehindOneNAT of package esp has them at one time
+		{esp.ConflictTranslate, 1701, "ok", "ok"},
+	} {
+		t.Run(c.strategy.String(), func(t *testing.T) {
+			b := newBehind(t, 2, func(h *hosts.Config) {
+				windows(h)
+				h.Conflicts.Strategy = c.strategy
+			})
+			echo, err := b.server.ServeUDP(1701)
+			require.NoError(t, err)
+			datagram := func(i int) string {
+				var result string
+				b.on(b.clients[i], func(p *sim.Proc) {
+					r := b.clients[i].SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(serverAddr, 1701), LocalPort: c.port, Count: 1, Size: 100, Timeout: 5 * time.Second})
+					result = r.Result()
+				})
+				return result
+			}
+			require.Equal(t, "ok", datagram(0))
+			require.Equal(t, c.second, datagram(1))
+			require.Equal(t, c.first, datagram(0))
+			require.Equal(t, c.second, datagram(1))
+			want := 4
+			if c.second != "ok" {
+				want = 2
+				require.Len(t, b.server.SAs(), 2)
+				var why []string
+				for _, e := range b.log.Events() {
+					if n, ok := e.Body.(trace.Negotiation); ok && e.Node == "server" && n.State == "failed" {
+						why = append(why, n.Reason)
+					}
+				}
+				require.NotEmpty(t, why)
+				require.Contains(t, why[0], "there are SAs for any 198.51.100.2 > 192.0.2.1 with another computer, at 192.0.2.1:4000")
+			}
+			require.Equal(t, want, echo.Seen().Datagrams, "all that was to arrive did")
 		})
 	}
 }

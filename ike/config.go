@@ -87,6 +87,11 @@ type Config struct {
 	NAT            NATTraversal   // the zero value is none
 	Traffic        Traffic        // for DPD; nil: nobody knows, and no peer is asked
 
+	// Conflict is asked by the responder of a quick mode about each outbound SA that would come of it, of
+	// which there are no SPIs and keys yet: why this host does not want it beside those that it has (RFC 3948,
+	// Section 5); "": it does. nil: nobody objects.
+	Conflict func(out ipsec.SAParams) (why string)
+
 	// DoSProtection has the responder of a main mode keep nothing of message 1, until it
 	// comes with a cookie that its sender was given first, in a notification of Microsoft's:
 	// MS-IKEE, 3.9. Windows XP and Server 2003 do so at once and all the time if

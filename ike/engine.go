@@ -20,7 +20,10 @@
 // version 1 is in package ikev1.
 package ike
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // The events below pass between the engine of one ISAKMP SA and the mux above
 // it, which answers them itself: a host never sees them.
@@ -49,7 +52,11 @@ type EventMainModeAging struct{}
 // dead peer detection (RFC 3706). What there is with it is to go.
 type EventPeerDead struct{}
 
+// EventPeerMoved reports that a peer behind a NAT has proved that it is not where it was: the SA follows.
+type EventPeerMoved struct{ From netip.AddrPort }
+
 func (EventInitialContact) event() {}
+func (EventPeerMoved) event()      {}
 func (EventMainModeAging) event()  {}
 func (EventPeerDead) event()       {}
 func (EventPeerSilent) event()     {}

@@ -48,6 +48,7 @@ type EventInboundGone struct {
 // of which the peer deleted a half goes as a whole.
 type EventDeleteSAs struct {
 	Remote   netip.Addr
+	Port     uint16 // the peer's, of SAs in UDP: several computers behind Remote may have the same SPIs; 0: they are not
 	Protocol ipsec.Protocol
 	SPIs     []uint32 // as the peer's inbound SPIs, our outbound ones
 }
@@ -74,12 +75,16 @@ type EventKeepAlive struct {
 	Interval      time.Duration // 0: no longer
 }
 
-// EventMoved reports that a peer behind a NAT, with which SAs live, has proved that it is
-// at another address or port now (RFC 3947, Section 6).
+// EventMoved reports that a peer behind a NAT has proved that it is at another address or
+// port now (RFC 3947, Section 7). "Implementations SHOULD AUDIT the event" (Section 8).
 type EventMoved struct {
 	Local    netip.AddrPort
 	From, To netip.AddrPort
 	PeerID   string // the identity that it has proved: another computer behind From stays there
+	// SPIs are the inbound SAs of ESP, of this host's numbers, of the pairs that go along, and of
+	// those of which EventInbound has come and the pair not yet. Of a pair in transport mode the peer's
+	// address in the selectors is another one, too.
+	SPIs []uint32
 }
 
 // EventMainModeGone reports the end of a main mode.

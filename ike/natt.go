@@ -168,6 +168,16 @@ type NATTraversal struct {
 	// 0: 20 s (RFC 3948, Section 4; fixed in Windows); negative: none (Windows Vista and Server 2008
 	// before SP2, MS-IKEE, product note 14).
 	KeepAlive time.Duration
+	// KeepAliveOutside has a side that is behind no NAT send them too, where the peer is behind
+	// one. RFC 3947, Section 3.2 has them come from the side behind; one outside does no harm.
+	KeepAliveOutside bool
+	// AcceptEither has the responder of a quick mode take plain ESP although there is a NAT, and ESP in
+	// UDP although there is none: RFC 3947, Section 5.1 has no more than a SHOULD and a SHOULD NOT of either.
+	// What is offered is the form that fits. Never AH across a NAT.
+	AcceptEither bool
+	// Begin4500 has main modes begin on port 4500. RFC 3947, Section 4 has everybody understand that
+	// who has a dialect that floats. Of a path without a NAT, plain ESP is still negotiated.
+	Begin4500 bool
 }
 
 // On reports whether any dialect is spoken.

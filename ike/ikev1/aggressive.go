@@ -122,8 +122,8 @@ func (sa *SA) aggressive3(now time.Time, m *message) error {
 		return err
 	}
 	sa.accept(m, 3)
-	sa.discover(m)
 	sa.adopt(m)
+	sa.discover(m)
 	sa.last = outgoing{} // the initiator answers each message 2, so that nothing may answer message 3
 	if m.nextIV != nil {
 		sa.iv = m.nextIV

@@ -31,6 +31,7 @@ func (q *quick) message3(now time.Time, m *message) {
 	}
 	sa.heard(m, 3, "")
 	q.genuine(now, m)
+	sa.arrived(now, m)
 	q.heard, q.iv = m.raw, m.nextIV
 	q.last = outgoing{} // nothing is left to be answered
 	if sa.env.Config.Commit {
@@ -79,6 +80,7 @@ func (q *quick) message4(now time.Time, m *message) {
 		return
 	}
 	sa.heard(m, 4, "")
+	sa.arrived(now, m)
 	for _, n := range payload.All[payload.Notify](m.chain) {
 		if n.NotifyType.Error() {
 			q.fail(&ike.PeerError{Notify: n.NotifyType})

@@ -44,6 +44,9 @@ func (sa *SA) informational(now time.Time, m *message) {
 		sa.ignore(m, 0, "informational: "+err.Error())
 		return
 	}
+	if sa.opens(m) {
+		sa.arrived(now, m)
+	}
 	sa.used[usedID{m.Exchange, m.MessageID}] = struct{}{}
 	first := !sa.hasEnd
 	sa.genuine(now, m)

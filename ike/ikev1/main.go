@@ -90,11 +90,13 @@ func (sa *SA) mainModeCopy(now time.Time, m *message) {
 	if sa.state == refused {
 		sa.heard(m, 1, "a copy of the offer that was refused")
 		if sa.last.msg != nil && sa.env.MayNotify(now, sa.remote.Addr()) {
+			defer sa.answering(m)()
 			sa.sendAgain(now, &sa.last, "refuses a copy of message 1")
 		}
 		return
 	}
 	sa.heard(m, number, fmt.Sprintf("a copy of message %d: the stored answer goes out again", number))
+	defer sa.answering(m)()
 	sa.sendAgain(now, &sa.last, fmt.Sprintf("answers a copy of message %d", number))
 }
 
@@ -108,6 +110,7 @@ func (sa *SA) drop(now time.Time, m *message, err error) {
 	}
 	told := sa.problem != nil
 	sa.problem = e
+	defer sa.answering(m)()
 	if e.Notify != 0 && !told && sa.env.MayNotify(now, sa.remote.Addr()) {
 		sa.tellRefusal(now, m, e.Notify)
 	}
@@ -166,6 +169,7 @@ func (sa *SA) message3(now time.Time, m *message) error {
 		return err
 	}
 	sa.accept(m, 3)
+	sa.adopt(m)
 	sa.takeRequests(m)
 	if err := sa.deriveKeys(ke, nonce, shared); err != nil {
 		sa.fail(err)

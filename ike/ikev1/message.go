@@ -200,6 +200,9 @@ func (sa *SA) sendAgain(now time.Time, o *outgoing, note string) {
 // transmit puts a message on the wire, whole or in fragments.
 func (sa *SA) transmit(now time.Time, o *outgoing) {
 	r, parts := o.record, [][]byte{o.msg}
+	if sa.env.Config.Trace != nil {
+		r.Local, r.Remote = sa.local.String(), sa.remote.String() // the peer may have moved since
+	}
 	if sa.toBeCut(now, o) {
 		parts = sa.cut(o.msg)
 		r.Note = join(r.Note, fmt.Sprintf("in %d fragments", len(parts)))

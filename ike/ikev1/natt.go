@@ -50,9 +50,6 @@ func (sa *SA) behind() (own, peer bool) {
 	return w.Responder, w.Initiator
 }
 
-// Behind reports whether this side, and the peer, are behind NATs that this side knows of.
-func (sa *SA) Behind() (own, peer bool) { return sa.behind() }
-
 // explain is what is known of NATs, for the trace.
 func (t traversal) explain() (n trace.NATTraversal) {
 	if n.Why = t.why; t.dialect != 0 {
@@ -147,7 +144,8 @@ func (sa *SA) checkPlacement() error {
 }
 
 // adopt has an SA live where the peer has proved to be at the end of phase 1: on another port than
-// before, if it has floated, and perhaps at another address (RFC 3947, Section 4).
+// before, if it has floated, and perhaps at another address (RFC 3947, Section 4). With message 3
+// nothing is proved yet; whoever can forge that message can end the main mode anyway.
 func (sa *SA) adopt(m *message) {
 	if sa.natt.dialect != 0 {
 		sa.local, sa.remote = m.local, m.remote
@@ -156,5 +154,5 @@ func (sa *SA) adopt(m *message) {
 
 // encapsulation is what a quick mode makes of what was found.
 func (sa *SA) encapsulation() ike.UDPEncapsulation {
-	return ike.UDPEncapsulation{Dialect: sa.natt.dialect, Wanted: sa.natt.where.Any()}
+	return ike.UDPEncapsulation{Dialect: sa.natt.dialect, Wanted: sa.natt.where.Any(), Either: sa.env.Config.NAT.AcceptEither && sa.natt.dialect != 0}
 }

@@ -123,3 +123,30 @@ func (q *quick) sameIdentities(ids []payload.Item) bool {
 	}
 	return true
 }
+
+// conflict asks the host about the SAs that it would send with.
+func (q *quick) conflict() string {
+	ask := q.sa.env.Config.Conflict
+	if ask == nil {
+		return ""
+	}
+	out := ipsec.SAParams{
+		Direction: ipsec.Outbound, Src: q.sa.local.Addr(), Dst: q.sa.remote.Addr(), Mode: q.choice.Proposal.Mode, Selector: q.outbound,
+		PolicyID: q.policy.PolicyID, Rule: q.policy.Rule, UDP: q.udp(),
+	}
+	for _, t := range q.choice.Proposal.Transforms {
+		out.Protocol, out.Transform = t.Protocol, t
+		if why := ask(out); why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// udp is the encapsulation of what we send.
+func (q *quick) udp() ipsec.Encapsulation {
+	if !q.choice.InUDP() {
+		return ipsec.Encapsulation{}
+	}
+	return ipsec.Encapsulation{Src: q.sa.local.Port(), Dst: q.sa.remote.Port(), NonIKE: !q.sa.natt.dialect.Floats()}
+}

@@ -35,6 +35,9 @@ func (sa *SA) finally(now time.Time, m *message, number int, err error) (done bo
 		return false, err
 	}
 	sa.accept(m, number)
+	if !sa.initiator {
+		sa.adopt(m)
+	}
 	if m.nextIV != nil {
 		sa.iv = m.nextIV
 	}
@@ -58,8 +61,11 @@ func (sa *SA) reject(now time.Time, err error) {
 func (sa *SA) identified() error {
 	id := sa.claimed
 	sa.peerID = ike.DescribeID(id)
-	if id.Protocol == 0 && id.Port == 0 || id.Protocol == ipsec.ProtoUDP && id.Port == 500 {
+	switch {
+	case id.Protocol == 0 && id.Port == 0, id.Protocol == ipsec.ProtoUDP && id.Port == 500:
 		return nil
+	case sa.natt.dialect != 0 && id.Protocol == ipsec.ProtoUDP && (id.Port == 0 || id.Port == ike.NATPort):
+		return nil // "the port … MUST be set to 0", RFC 3947, Section 4; of the protocol it says nothing
 	}
 	return ike.Errorf(ike.CodeIDPayload, payload.NotifyInvalidIDInformation, "phase 1 identity %v has a protocol or port that is not UDP 500", id)
 }
@@ -123,6 +129,7 @@ func (sa *SA) message6(now time.Time, m *message) error {
 		return err
 	}
 	sa.accept(m, 6)
+	sa.arrived(now, m)
 	sa.iv = m.nextIV
 	sa.genuine(now, m)
 	if !sa.admit(now) {

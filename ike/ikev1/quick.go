@@ -111,6 +111,7 @@ func (q *quick) receiveCopy(now time.Time, m *message) {
 		return
 	}
 	q.sa.heard(m, number, fmt.Sprintf("a copy of message %d: the stored answer goes out again", number))
+	defer q.sa.answering(m)()
 	q.sa.sendAgain(now, &q.last, fmt.Sprintf("answers a copy of message %d", number))
 }
 
@@ -308,10 +309,7 @@ func (q *quick) start(now time.Time) error {
 // saPairs are the result of the exchange, after both sides have agreed: a pair
 // per protocol, innermost first.
 func (q *quick) saPairs() (in, out []ipsec.SAParams) {
-	local, remote, udp := q.sa.local.Addr(), q.sa.remote.Addr(), ipsec.Encapsulation{}
-	if q.choice.InUDP() {
-		udp = ipsec.Encapsulation{Src: q.sa.local.Port(), Dst: q.sa.remote.Port(), NonIKE: !q.sa.natt.dialect.Floats()}
-	}
+	local, remote, udp := q.sa.local.Addr(), q.sa.remote.Addr(), q.udp()
 	var inner ownSPIs // of the SA one layer down, by direction
 	for i, t := range q.choice.Proposal.Transforms {
 		o := ipsec.SAParams{

@@ -27,6 +27,9 @@ func (sa *SA) quickMessage1(now time.Time, m *message) {
 		return
 	}
 	sa.genuine(now, m)
+	if sa.opens(m) {
+		sa.arrived(now, m)
+	}
 	switch {
 	case sa.state == lingering:
 		// Our Delete crossed it, or was lost.
@@ -103,6 +106,9 @@ func (q *quick) respond(now time.Time, m *message) error {
 	// In transport mode nobody negotiates for somebody else (RFC 2409, Section 5.5: identities of clients need a tunnel).
 	if s := q.outbound; q.choice.Proposal.Mode == ipsec.Transport && (s.Src != ipsec.Host(sa.local.Addr()) || s.Dst != ipsec.Host(sa.remote.Addr())) {
 		return ike.Errorf(ike.CodeIDPayload, payload.NotifyInvalidIDInformation, "transport mode for %v, which are not the two peers", s)
+	}
+	if why := q.conflict(); why != "" {
+		return ike.Errorf(ike.CodePolicyMatch, payload.NotifyNoProposalChosen, "%s", why)
 	}
 	public, err := q.answerKeyExchange(m)
 	if err != nil {
@@ -245,6 +251,7 @@ func (q *quick) message2(now time.Time, m *message) {
 	}
 	sa.heard(m, 2, "")
 	q.genuine(now, m)
+	sa.arrived(now, m)
 	if err := q.readChoice(m); err != nil {
 		if n := ike.NotifyOf(err); n != 0 {
 			q.notify(now, n)

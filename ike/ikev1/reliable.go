@@ -86,6 +86,7 @@ func (sa *SA) acknowledged(now time.Time, m *message) bool {
 	for i := range sa.answered {
 		if a := &sa.answered[i]; bytes.Equal(m.raw, a.heard) {
 			sa.heard(m, 1, "a copy of message 1: the stored answer goes out again")
+			defer sa.answering(m)()
 			sa.sendAgain(now, &a.last, "answers a copy of message 1")
 			return true
 		}
@@ -107,6 +108,7 @@ func (sa *SA) deleteMessage2(now time.Time, m *message, d *deletion) {
 		return
 	}
 	sa.genuine(now, m)
+	sa.arrived(now, m)
 	sa.heard(m, 2, "")
 	sa.settle(d)
 }

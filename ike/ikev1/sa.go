@@ -191,6 +191,8 @@ func (sa *SA) HandleDatagram(now time.Time, d ike.Datagram, h payload.Header) {
 	m := &message{Header: h, raw: raw, local: d.Local, remote: d.Remote}
 	switch {
 	case sa.state == dead:
+	case sa.misplaced(m) != "":
+		sa.ignore(m, 0, sa.misplaced(m))
 	case h.Next == payload.TypeFragment && sa.env.Config.Fragmentation.Form != ike.NoFragments:
 		sa.fragment(now, m)
 	case h.Exchange == payload.Informational:

@@ -35,6 +35,9 @@ func (sa *SA) heard(m *message, number int, note string) {
 		chain = readable(chain)
 	}
 	r := sa.record(false, m.Header, number, chain)
+	if m.remote.IsValid() {
+		r.Local, r.Remote = m.local.String(), m.remote.String()
+	}
 	if m.Flags&payload.Commit != 0 {
 		note = join(note, "commit bit set")
 	}

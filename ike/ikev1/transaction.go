@@ -86,6 +86,9 @@ func (sa *SA) transact(now time.Time, m *message) {
 		return
 	}
 	sa.genuine(now, m)
+	if sa.opens(m) {
+		sa.arrived(now, m)
+	}
 	if sa.state == lingering {
 		sa.ignore(m, 1, "this main mode has been deleted")
 		return
@@ -134,6 +137,7 @@ func (sa *SA) transactKnown(now time.Time, m *message, t *transaction) {
 	switch {
 	case bytes.Equal(m.raw, t.heard) && !t.initiator:
 		sa.heard(m, 1, "a copy of message 1: the stored answer goes out again")
+		defer sa.answering(m)()
 		sa.sendAgain(now, &t.last, "answers a copy of message 1")
 		return
 	case bytes.Equal(m.raw, t.last.msg):
@@ -147,6 +151,7 @@ func (sa *SA) transactKnown(now time.Time, m *message, t *transaction) {
 		return
 	}
 	sa.genuine(now, m)
+	sa.arrived(now, m)
 	sa.heard(m, 2, "")
 	sa.forgetTransaction(t)
 	t.answered(now, m)

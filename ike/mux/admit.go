@@ -31,7 +31,7 @@ type pool []*entry
 // of counts those of an address.
 func (p pool) of(source netip.Addr) (n int) {
 	for _, e := range p {
-		if e.source() == source {
+		if e.source == source {
 			n++
 		}
 	}
@@ -40,18 +40,18 @@ func (p pool) of(source netip.Addr) (n int) {
 
 // oldest is the oldest one of an address.
 func (p pool) oldest(source netip.Addr) *entry {
-	return p[slices.IndexFunc(p, func(e *entry) bool { return e.source() == source })]
+	return p[slices.IndexFunc(p, func(e *entry) bool { return e.source == source })]
 }
 
 // busiest is the address that has the most, of several the one that is there the longest.
 func (p pool) busiest() (source netip.Addr) {
 	counts, most := map[netip.Addr]int{}, 0
 	for _, e := range p {
-		counts[e.source()]++
+		counts[e.source]++
 	}
 	for _, e := range p {
-		if n := counts[e.source()]; n > most {
-			source, most = e.source(), n
+		if n := counts[e.source]; n > most {
+			source, most = e.source, n
 		}
 	}
 	return source
@@ -62,8 +62,6 @@ func (p *pool) remove(e *entry) {
 		*p = slices.Delete(*p, i, i+1)
 	}
 }
-
-func (e *entry) source() netip.Addr { return e.sa.Remote().Addr() }
 
 // admit brings the pools up to date with what has become of e, and evicts others where they are full.
 func (m *Mux) admit(now time.Time, e *entry) {
@@ -93,14 +91,14 @@ func (m *Mux) admit(now time.Time, e *entry) {
 
 // full reports whether another one has to go before e comes into its pool.
 func (m *Mux) full(e *entry) bool {
-	return len(*e.pool) >= m.config.HalfOpenLimit() || e.pool.of(e.source()) >= m.config.SourceLimit()
+	return len(*e.pool) >= m.config.HalfOpenLimit() || e.pool.of(e.source) >= m.config.SourceLimit()
 }
 
 // victim is the one that goes for e.
 func (m *Mux) victim(e *entry) *entry {
 	switch p := *e.pool; {
-	case p.of(e.source()) >= m.config.SourceLimit():
-		return p.oldest(e.source())
+	case p.of(e.source) >= m.config.SourceLimit():
+		return p.oldest(e.source)
 	case e.pool == &m.halfOpen.opened:
 		return p[0]
 	default:

@@ -11,18 +11,25 @@ import (
 // What the host ends.
 
 // DeleteSAs tells the peer that these inbound SAs of ours are gone, if a main
-// mode with it is up; without one the peer has to find out by itself.
+// mode with it is up; without one the peer has to find out by itself. The SPIs are this
+// host's own, so that they name the computer, too, where several are at an address.
 func (m *Mux) DeleteSAs(now time.Time, remote netip.Addr, p ipsec.Protocol, inbound []uint32) {
 	var told []*entry
 	spis := map[*entry][]uint32{}
 	for _, spi := range inbound {
-		id, known := m.pairs.owner(remote, p, spi)
+		own, known := m.pairs.find(p, spi)
+		at := remote
+		if known {
+			at = own.with.at.Addr()
+		}
 		var newest *entry
-		for _, e := range m.remotes[remote] {
-			if e.sa.Established() && (!known || e.sa.PeerID() == id) && (newest == nil || e.established > newest.established) {
+		for _, e := range m.remotes[at] {
+			has := !known || e.sa.PeerID() == own.with.id && (!own.shared || e.sa.Remote() == own.with.at)
+			if e.sa.Established() && has && (newest == nil || e.established > newest.established) {
 				newest = e
 			}
 		}
+		m.pairs.removeInbound(p, spi)
 		if newest == nil {
 			continue
 		}
@@ -31,11 +38,11 @@ func (m *Mux) DeleteSAs(now time.Time, remote netip.Addr, p ipsec.Protocol, inbo
 		}
 		spis[newest] = append(spis[newest], spi)
 	}
-	m.pairs.removeInbound(remote, p, inbound)
 	for _, e := range told {
 		e.sa.SendDelete(now, p, spis[e])
 		m.after(now, e)
 	}
+	m.silence(now)
 }
 
 // DeletePeer deletes the main modes with a peer and tells it. Requests for it fail.
@@ -50,7 +57,8 @@ func (m *Mux) Shutdown(now time.Time) { m.ShutdownFor(now, "its policy changed")
 // ShutdownFor is Shutdown for another reason, for the trace.
 func (m *Mux) ShutdownFor(now time.Time, reason string) {
 	m.closeWhere(now, reason, func(peer) bool { return true })
-	clear(m.pairs)
+	m.pairs.clear()
+	m.silence(now)
 }
 
 // LoseLocal ends what there is from an address that the host no longer has: its main
@@ -65,8 +73,8 @@ func (m *Mux) closeWhere(now time.Time, reason string, matches func(peer) bool) 
 }
 
 func (m *Mux) end(now time.Time, reason error, tell bool, matches func(peer) bool) {
-	for _, p := range m.waitingPeers() {
-		if matches(p) {
+	for _, p := range m.waitingParties() {
+		if matches(p.peer) {
 			m.failWaiting(p, reason)
 		}
 	}
@@ -80,6 +88,7 @@ func (m *Mux) end(now time.Time, reason error, tell bool, matches func(peer) boo
 		e.sa.Kill(now, "deleted", reason, tell)
 		m.closing(e, reason)
 	}
+	m.silence(now)
 }
 
 // closing carries out the last events of an SA that this host closes: its

@@ -38,16 +38,20 @@ type Mux struct {
 	halfOpen admission
 	serial   uint64
 
-	waiting map[peer][]waiting
-	waits   int // all of them
-	pairs   pairs
-	notices allowance
-	secrets secrets
+	waiting   map[party][]waiting
+	computers map[peer][]party // those of waiting that are one computer, in the order in which they came
+	waits     int              // all of them
+	pairs     pairs
+	quiet     quiet
+	notices   allowance
+	secrets   secrets
 }
 
 // entry is an SA with what the mux knows of it.
 type entry struct {
 	sa          *ikev1.SA
+	source      netip.Addr // the peer's address, by which the entry is indexed
+	wants       party      // whom we have started it for
 	started     time.Time
 	heard       bool   // while requests wait for it: the peer has sent something, whatever it was
 	serial      uint64 // order of creation
@@ -79,7 +83,7 @@ func New(c ike.Config) (*Mux, error) {
 	}
 	m := &Mux{
 		config: c, cookies: map[ike.Cookies]*entry{}, openings: map[opening]*entry{}, remotes: map[netip.Addr][]*entry{},
-		waiting: map[peer][]waiting{}, pairs: pairs{},
+		waiting: map[party][]waiting{}, computers: map[peer][]party{}, pairs: newPairs(),
 	}
 	m.env = ikev1.Env{Config: &m.config, Alone: m.alone, Newest: m.newest, Known: m.known, MayNotify: m.notices.take}
 	return m, nil
@@ -89,17 +93,17 @@ func New(c ike.Config) (*Mux, error) {
 // the request's ID. It uses the newest main mode with the peer that may be used
 // for another quick mode, or waits for one; if none is being started, it starts one.
 func (m *Mux) Request(now time.Time, r ike.Request) {
-	p := peer{r.Local, r.Remote}
 	m.env.Statistics.TotalAcquire++
 	if m.waits >= maxWaiting {
 		m.failed(ike.EventFailed{RequestID: r.ID, Remote: r.Remote, Err: ike.Errorf(ike.CodeProcessing, 0, "%d requests wait for main modes", maxWaiting)})
 		return
 	}
+	p := m.partyFor(r)
 	m.enqueue(p, waiting{request: r})
 	m.pump(now, p)
 }
 
-// HandleDatagram takes the payload of one UDP datagram that arrived on port 500.
+// HandleDatagram takes an ISAKMP message that arrived on port 500, or on 4500, without the non-ESP marker.
 func (m *Mux) HandleDatagram(now time.Time, d ike.Datagram) {
 	m.hear(peer{d.Local.Addr(), d.Remote.Addr()})
 	raw := append([]byte(nil), d.Payload...) // kept beyond the call
@@ -123,7 +127,7 @@ func (m *Mux) HandleDatagram(now time.Time, d ike.Datagram) {
 	remote := d.Remote.Addr()
 	e := m.cookies[ike.Cookies{Initiator: h.CookieI, Responder: h.CookieR}]
 	switch {
-	case e != nil && e.sa.Remote().Addr() == remote:
+	case e != nil && (e.source == remote || e.sa.Roams()):
 	case h.CookieR == (payload.Cookie{}) && h.Exchange != payload.Informational:
 		if e = m.openings[opening{h.CookieI, remote, false}]; e == nil || m.config.DoSProtection {
 			m.respond(now, d, h, raw)
@@ -171,16 +175,15 @@ func (m *Mux) respond(now time.Time, d ike.Datagram, h payload.Header, raw []byt
 	if !m.admitted(now, d, h) {
 		return
 	}
-	m.add(now, ikev1.Respond(&m.env, now, d.Local, d.Remote, h, raw, policy))
+	m.add(now, ikev1.Respond(&m.env, now, d.Local, d.Remote, h, raw, policy), party{})
 }
 
-// add takes a new SA in.
-func (m *Mux) add(now time.Time, sa *ikev1.SA) {
+// add takes a new SA in, which we have started for a party.
+func (m *Mux) add(now time.Time, sa *ikev1.SA, wants party) {
 	m.serial++
-	e := &entry{sa: sa, started: now, serial: m.serial, cookies: sa.Cookies(), index: -1}
+	e := &entry{sa: sa, wants: wants, started: now, serial: m.serial, cookies: sa.Cookies(), index: -1}
 	m.sas = append(m.sas, e)
-	m.remotes[e.source()] = append(m.remotes[e.source()], e)
-	m.openings[e.opening()] = e
+	m.index(e)
 	if e.cookies.Responder != (payload.Cookie{}) {
 		m.cookies[e.cookies] = e
 	}
@@ -188,14 +191,44 @@ func (m *Mux) add(now time.Time, sa *ikev1.SA) {
 }
 
 func (e *entry) opening() opening {
-	return opening{e.cookies.Initiator, e.sa.Remote().Addr(), e.sa.Initiator()}
+	return opening{e.cookies.Initiator, e.source, e.sa.Initiator()}
+}
+
+// index has e found by the address at which its peer is.
+func (m *Mux) index(e *entry) {
+	e.source = e.sa.Remote().Addr()
+	i, _ := find(m.remotes[e.source], e)
+	m.remotes[e.source] = slices.Insert(m.remotes[e.source], i, e)
+	m.openings[e.opening()] = e
+}
+
+// unindex is its inverse.
+func (m *Mux) unindex(e *entry) {
+	if left := without(m.remotes[e.source], e); len(left) > 0 {
+		m.remotes[e.source] = left
+	} else {
+		delete(m.remotes, e.source)
+	}
+	if m.openings[e.opening()] == e {
+		delete(m.openings, e.opening())
+	}
+}
+
+// reindex follows an SA to where its peer is now.
+func (m *Mux) reindex(e *entry) {
+	if !e.removed && e.source != e.sa.Remote().Addr() {
+		m.unindex(e)
+		m.index(e)
+	}
 }
 
 func (e *entry) peer() peer { return peer{e.sa.Local().Addr(), e.sa.Remote().Addr()} }
 
 // after follows each push into an SA: it carries out the SA's events and brings the indexes up to date.
 func (m *Mux) after(now time.Time, e *entry) {
-	changed := false // what is waiting may go on
+	changed := false  // what is waiting may go on
+	var again []party // for whom requests have come back
+	m.reindex(e)
 	for ev, ok := e.sa.NextEvent(); ok; ev, ok = e.sa.NextEvent() {
 		switch ev := ev.(type) {
 		case ike.EventMainMode:
@@ -204,8 +237,13 @@ func (m *Mux) after(now time.Time, e *entry) {
 			changed = true
 			m.events = append(m.events, ev)
 			m.bound(now, e)
+			m.mistaken(e)
+			m.keepAlive(e)
 		case ike.EventMainModeAging:
 			m.replace(now, e)
+		case ike.EventPeerMoved:
+			m.move(now, computer{ev.From, e.sa.PeerID()}, e.sa.Local(), e.sa.Remote())
+			changed = true
 		case ike.EventInitialContact:
 			m.initialContact(now, e)
 		case ike.EventPeerDead:
@@ -214,14 +252,14 @@ func (m *Mux) after(now time.Time, e *entry) {
 			m.silent(now, e, ev.Since)
 		case ike.EventSAs:
 			m.serial++
-			m.pairs.add(now, e.computer(), m.serial, ev)
+			m.pairs.add(now, e, m.serial, ev)
 			m.events = append(m.events, ev)
 			m.events = append(m.events, m.pairs.bound(e.computer())...)
+			m.keepAlive(e)
 		case ike.EventDeleteSAs:
-			m.events = append(m.events, m.pairs.deletedByPeer(ev, e.sa.PeerID())...)
+			m.events = append(m.events, m.pairs.deletedByPeer(ev, e)...)
 		case ike.EventUnserved:
-			changed = true
-			m.unserved(e.peer(), ev)
+			again = append(again, m.unserved(e, ev))
 		case ike.EventFailed:
 			m.failed(ev)
 		default:
@@ -237,15 +275,19 @@ func (m *Mux) after(now time.Time, e *entry) {
 	case dead:
 		m.remove(e)
 		if e.sa.Initiator() && e.established == 0 {
-			m.failWaiting(e.peer(), e.sa.Err())
+			m.failWaiting(e.wants, e.sa.Err())
 		}
 	case !e.removed:
 		m.timers.set(e)
 		m.admit(now, e)
 	}
 	if changed || dead {
-		m.pump(now, e.peer())
+		m.pumpAll(now, e.peer())
 	}
+	for _, p := range again {
+		m.pump(now, p)
+	}
+	m.silence(now)
 }
 
 // remove forgets a dead SA.
@@ -256,16 +298,9 @@ func (m *Mux) remove(e *entry) {
 	e.removed = true
 	e.sa.Discard()
 	m.sas = without(m.sas, e)
-	if left := without(m.remotes[e.source()], e); len(left) > 0 {
-		m.remotes[e.source()] = left
-	} else {
-		delete(m.remotes, e.source())
-	}
+	m.unindex(e)
 	if m.cookies[e.cookies] == e {
 		delete(m.cookies, e.cookies)
-	}
-	if m.openings[e.opening()] == e {
-		delete(m.openings, e.opening())
 	}
 	if e.pool != nil {
 		e.pool.remove(e)
@@ -278,17 +313,22 @@ func (m *Mux) remove(e *entry) {
 
 // without removes an entry from a list in order of creation.
 func without(es []*entry, e *entry) []*entry {
-	i, found := slices.BinarySearchFunc(es, e.serial, func(e *entry, serial uint64) int { return cmp.Compare(e.serial, serial) })
+	i, found := find(es, e)
 	if !found {
 		return es
 	}
 	return slices.Delete(es, i, i+1)
 }
 
+// find is the place of an entry in a list in order of creation.
+func find(es []*entry, e *entry) (at int, found bool) {
+	return slices.BinarySearchFunc(es, e.serial, func(e *entry, serial uint64) int { return cmp.Compare(e.serial, serial) })
+}
+
 // NextDeadline is when Advance is to be called.
 func (m *Mux) NextDeadline() (time.Time, bool) {
-	if len(m.timers) == 0 {
-		return time.Time{}, false
+	if len(m.timers) == 0 || !m.quiet.at.IsZero() && m.quiet.at.Before(m.timers[0].at) {
+		return m.quiet.at, !m.quiet.at.IsZero()
 	}
 	return m.timers[0].at, true
 }
@@ -300,6 +340,7 @@ func (m *Mux) Advance(now time.Time) {
 		e.sa.Advance(now)
 		m.after(now, e)
 	}
+	m.silence(now)
 }
 
 // NextEvent takes the oldest event that has not been taken.

@@ -1,6 +1,7 @@
 package mux
 
 import (
+	"cmp"
 	"net/netip"
 	"slices"
 	"time"
@@ -23,85 +24,132 @@ func (e *entry) computer() computer { return computer{e.sa.Remote(), e.sa.PeerID
 // gone. Those of one bundle have the same serial.
 type pair struct {
 	protocol ipsec.Protocol
+	local    netip.AddrPort
 	with     computer
 	in, out  uint32
 	serial   uint64    // order of establishment
 	expires  time.Time // no later than the data plane drops it
+	udp      bool      // encapsulated in UDP between local and with.at
+	shared   bool      // the computer is behind a NAT that we know of, and may share its address
+	follows  bool      // it is followed to where it has proved to be
+	kept     bool      // this side keeps the mapping of a NAT alive for it
 }
 
-// pairs are kept by peer, oldest first. They outlive the main modes that they
-// were negotiated under.
-type pairs map[netip.Addr][]pair
+// protocols are those of pairs.
+var protocols = []ipsec.Protocol{ipsec.ESP, ipsec.AH}
 
-func (ps pairs) add(now time.Time, with computer, serial uint64, e ike.EventSAs) {
-	remote := with.at.Addr()
+// inbound names a pair by its SPI at this host.
+type inbound struct {
+	protocol ipsec.Protocol
+	spi      uint32
+}
+
+// pairs are kept by the peer's address, oldest first. They outlive the main modes that they
+// were negotiated under.
+type pairs struct {
+	of map[netip.Addr][]pair
+	at map[inbound]netip.Addr
+}
+
+func newPairs() pairs {
+	return pairs{of: map[netip.Addr][]pair{}, at: map[inbound]netip.Addr{}}
+}
+
+func (ps *pairs) add(now time.Time, e *entry, serial uint64, ev ike.EventSAs) {
+	remote := e.source
 	ps.expire(now, remote)
-	for i := range e.In {
-		ps[remote] = append(ps[remote], pair{
-			protocol: e.In[i].Protocol, with: with, in: e.In[i].SPI, out: e.Out[i].SPI, serial: serial, expires: now.Add(e.In[i].Lifetime.Duration),
+	for i := range ev.In {
+		in := ev.In[i]
+		ps.removeInbound(in.Protocol, in.SPI)
+		ps.of[remote] = append(ps.of[remote], pair{
+			protocol: in.Protocol, local: e.sa.Local(), with: e.computer(), in: in.SPI, out: ev.Out[i].SPI, serial: serial, expires: now.Add(in.Lifetime.Duration),
+			udp: in.UDP.On(), shared: e.sa.Shared(), follows: e.sa.Follows(), kept: e.sa.KeepsAlive(),
 		})
+		ps.at[inbound{in.Protocol, in.SPI}] = remote
 	}
 }
 
-func (ps pairs) any(now time.Time, remote netip.Addr) bool {
-	ps.expire(now, remote)
-	return len(ps[remote]) > 0
+// find is the pair with an SPI of this host.
+func (ps *pairs) find(proto ipsec.Protocol, spi uint32) (pair, bool) {
+	for _, p := range ps.of[ps.at[inbound{proto, spi}]] {
+		if p.protocol == proto && p.in == spi {
+			return p, true
+		}
+	}
+	return pair{}, false
 }
 
-func (ps pairs) expire(now time.Time, remote netip.Addr) {
+func (ps *pairs) any(now time.Time, remote netip.Addr) bool {
+	ps.expire(now, remote)
+	return len(ps.of[remote]) > 0
+}
+
+// anyWith reports a pair with a party.
+func (ps *pairs) anyWith(now time.Time, k party) bool {
+	ps.expire(now, k.remote)
+	return ps.count(k.remote, func(p pair) bool { return !k.one() || p.with == k.computer }) > 0
+}
+
+func (ps *pairs) count(remote netip.Addr, counts func(pair) bool) (n int) {
+	for _, p := range ps.of[remote] {
+		if counts(p) {
+			n++
+		}
+	}
+	return n
+}
+
+func (ps *pairs) expire(now time.Time, remote netip.Addr) {
 	ps.removeFunc(remote, func(p pair) bool { return !now.Before(p.expires) })
 }
 
-func (ps pairs) removeInbound(remote netip.Addr, proto ipsec.Protocol, spis []uint32) {
-	ps.removeFunc(remote, func(p pair) bool { return p.protocol == proto && slices.Contains(spis, p.in) })
-}
-
-// owner is the identity of the computer that has the pair with an inbound SPI.
-func (ps pairs) owner(remote netip.Addr, proto ipsec.Protocol, spi uint32) (id string, ok bool) {
-	for _, p := range ps[remote] {
-		if p.protocol == proto && p.in == spi {
-			return p.with.id, true
-		}
-	}
-	return "", false
+func (ps *pairs) removeInbound(proto ipsec.Protocol, spi uint32) {
+	ps.removeFunc(ps.at[inbound{proto, spi}], func(p pair) bool { return p.protocol == proto && p.in == spi })
 }
 
 // deletedByPeer drops the pairs whose outbound SPI is named and returns what the
 // data plane has to remove: a peer can delete nothing but its own, which are those of
-// its address and identity. What was
+// its address and identity, and of its port where others may share the address. What was
 // negotiated as one bundle goes together, since half of it protects nothing that
 // policy asks for; the Delete of the other half then finds nothing.
-func (ps pairs) deletedByPeer(e ike.EventDeleteSAs, id string) []ike.Event {
+func (ps *pairs) deletedByPeer(ev ike.EventDeleteSAs, e *entry) []ike.Event {
 	named := map[uint64]bool{}
-	for _, p := range ps[e.Remote] {
-		if p.protocol == e.Protocol && p.with.id == id && slices.Contains(e.SPIs, p.out) {
+	for _, p := range ps.of[ev.Remote] {
+		own := p.with.id == e.sa.PeerID() && (!p.shared || p.with.at == e.sa.Remote())
+		if p.protocol == ev.Protocol && own && slices.Contains(ev.SPIs, p.out) {
 			named[p.serial] = true
 		}
 	}
-	return ps.deleteFunc(e.Remote, func(p pair) bool { return named[p.serial] })
+	return ps.deleteFunc(ev.Remote, func(p pair) bool { return named[p.serial] })
 }
 
-// forget drops the pairs of a computer established before the given serial and returns what the data plane has to remove.
-func (ps pairs) forget(of computer, before uint64) []ike.Event {
-	return ps.deleteFunc(of.at.Addr(), func(p pair) bool { return p.with == of && p.serial < before })
-}
-
-// forgetFirst drops the oldest pair, or bundle, of an address and returns what the data plane has to remove.
-func (ps pairs) forgetFirst(remote netip.Addr) []ike.Event {
-	first := ps[remote][0].serial
+// forgetFirst drops the oldest of some pairs of an address, or their bundle, and returns what the data plane has to remove.
+func (ps *pairs) forgetFirst(remote netip.Addr, of func(pair) bool) []ike.Event {
+	all := ps.of[remote]
+	first := all[slices.IndexFunc(all, of)].serial
 	return ps.deleteFunc(remote, func(p pair) bool { return p.serial == first })
 }
 
-// deleteFunc drops pairs and says so to the data plane, by protocol.
-func (ps pairs) deleteFunc(remote netip.Addr, gone func(pair) bool) (events []ike.Event) {
-	for _, proto := range []ipsec.Protocol{ipsec.ESP, ipsec.AH} {
-		e := ike.EventDeleteSAs{Remote: remote, Protocol: proto}
-		for _, p := range ps[remote] {
-			if p.protocol == proto && gone(p) {
-				e.SPIs = append(e.SPIs, p.out)
+// deleteFunc drops pairs and says so to the data plane, by protocol and port.
+func (ps *pairs) deleteFunc(remote netip.Addr, gone func(pair) bool) (events []ike.Event) {
+	for _, proto := range protocols {
+		var byPort []ike.EventDeleteSAs
+		for _, p := range ps.of[remote] {
+			if p.protocol != proto || !gone(p) {
+				continue
 			}
+			var port uint16
+			if p.udp {
+				port = p.with.at.Port()
+			}
+			i := slices.IndexFunc(byPort, func(e ike.EventDeleteSAs) bool { return e.Port == port })
+			if i < 0 {
+				i = len(byPort)
+				byPort = append(byPort, ike.EventDeleteSAs{Remote: remote, Port: port, Protocol: proto})
+			}
+			byPort[i].SPIs = append(byPort[i].SPIs, p.out)
 		}
-		if e.SPIs != nil {
+		for _, e := range byPort {
 			events = append(events, e)
 		}
 	}
@@ -109,10 +157,42 @@ func (ps pairs) deleteFunc(remote netip.Addr, gone func(pair) bool) (events []ik
 	return events
 }
 
-func (ps pairs) removeFunc(remote netip.Addr, gone func(pair) bool) {
-	if left := slices.DeleteFunc(ps[remote], gone); len(left) > 0 {
-		ps[remote] = left
+func (ps *pairs) removeFunc(remote netip.Addr, gone func(pair) bool) {
+	left := slices.DeleteFunc(ps.of[remote], func(p pair) bool {
+		if !gone(p) {
+			return false
+		}
+		delete(ps.at, inbound{p.protocol, p.in})
+		return true
+	})
+	if len(left) > 0 {
+		ps.of[remote] = left
 	} else {
-		delete(ps, remote)
+		delete(ps.of, remote)
 	}
+}
+
+// move has the pairs of a computer with a local end go along with it. It returns their SPIs at this host.
+func (ps *pairs) move(was computer, local, to netip.AddrPort) (spis []uint32) {
+	var moved []pair
+	ps.removeFunc(was.at.Addr(), func(p pair) bool {
+		moves := p.with == was && p.local == local && p.shared
+		if moves {
+			moved = append(moved, p)
+		}
+		return moves
+	})
+	for _, p := range moved {
+		p.with.at = to
+		spis = append(spis, p.in)
+		i, _ := slices.BinarySearchFunc(ps.of[to.Addr()], p.serial, func(o pair, serial uint64) int { return cmp.Compare(o.serial, serial) })
+		ps.of[to.Addr()] = slices.Insert(ps.of[to.Addr()], i, p)
+		ps.at[inbound{p.protocol, p.in}] = to.Addr()
+	}
+	return spis
+}
+
+func (ps *pairs) clear() {
+	clear(ps.of)
+	clear(ps.at)
 }

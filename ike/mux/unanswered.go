@@ -7,7 +7,7 @@ import (
 
 // hear notes a sign of life of a peer for which requests wait.
 func (m *Mux) hear(p peer) {
-	if len(m.waiting[p]) == 0 {
+	if len(m.waiting[p.anybody()]) == 0 && len(m.computers[p]) == 0 {
 		return
 	}
 	for _, e := range m.remotes[p.remote] {
