@@ -176,11 +176,11 @@ func (q *inquiry) answer() (outcome, explanation string) {
 		switch {
 		case f.silence:
 		case f.byPeer && f.node == q.from:
-			return spec.OutcomeResponder, fmt.Sprintf("The peer refused the %s of %s: %s.", f.n.Exchange, q.from, f.n.Reason)
+			return spec.OutcomeResponder, fmt.Sprintf("The peer refused the %s of %s: %s.%s", f.n.Exchange, q.from, f.n.Reason, q.onTheWay())
 		case f.node == q.from:
-			return spec.OutcomeInitiator, fmt.Sprintf("%s refused: %s.", q.from, f.n.Reason)
+			return spec.OutcomeInitiator, fmt.Sprintf("%s gave up its %s: %s.%s", q.from, f.n.Exchange, f.n.Reason, q.onTheWay())
 		case !f.byPeer:
-			return spec.OutcomeResponder, fmt.Sprintf("%s refused the %s of %s: %s.", f.node, f.n.Exchange, q.from, f.n.Reason)
+			return spec.OutcomeResponder, fmt.Sprintf("%s refused the %s of %s: %s.%s", f.node, f.n.Exchange, q.from, f.n.Reason, q.onTheWay())
 		}
 	}
 	if i, ok := q.sends(); ok {
@@ -213,10 +213,25 @@ func (q *inquiry) whyItWorks() string {
 	default:
 		how = fmt.Sprintf("IKE is on port %d, and %s goes as it is.", port, howSent(s.protection()))
 	}
-	if made := t.translations(); len(made) > 0 {
-		how += " On the way " + strings.Join(made, "; ") + "."
+	return how + translated(t)
+}
+
+// translated is a sentence about what became of the addresses of a datagram; empty: nothing.
+func translated(t trail) string {
+	made := t.translations()
+	if len(made) == 0 {
+		return ""
 	}
-	return how
+	return " On the way " + strings.Join(made, "; ") + "."
+}
+
+// onTheWay is the same of the first message of IKE.
+func (q *inquiry) onTheWay() string {
+	i := q.sightingOf(func(s *sighting) bool { return s.node == q.from && s.isIKE() })
+	if i < 0 {
+		return ""
+	}
+	return translated(q.lab.trail(i))
 }
 
 // howSent are the words of an explanation for what the wire shows.

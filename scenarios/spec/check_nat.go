@@ -140,7 +140,7 @@ func (c *checker) hiddenNode(path, key, name, word string) {
 	switch {
 	case word == "":
 		c.missing(path, key, "there is no %s: a node or an address inside of %s", key, name)
-	case c.unknown("$.nodes"):
+	case word == noNAT || c.unknown("$.nodes"):
 	default:
 		if _, err := c.s.hidden(name, word); err != nil {
 			c.at(child(path, key), "%s: %s", key, err)
@@ -176,6 +176,9 @@ func (c *checker) forward(path, name string, n Node, f Forward, before []Forward
 		c.belongs(path, "address", name, f.Address, n)
 	}
 	for _, g := range before {
+		if f.absent() || g.absent() {
+			continue
+		}
 		same := f.Address == g.Address || f.Address == "" || g.Address == ""
 		if same && f.Protocol == g.Protocol && f.Port <= or(g.LastPort, g.Port) && g.Port <= or(f.LastPort, f.Port) {
 			c.at(child(path, "port"), "port: %s port %d is forwarded to %s already", f.Protocol, max(f.Port, g.Port), g.To)
@@ -196,6 +199,9 @@ func (c *checker) belongs(path, key, name, text string, n Node) {
 
 func (c *checker) oneToOne(path, name string, n Node, o OneToOne, before []OneToOne) {
 	c.hiddenNode(path, "inside", name, o.Inside)
+	if o.absent() {
+		return
+	}
 	if o.Outside == "" {
 		c.missing(path, "outside", "one-to-one: there is no outside: an address")
 		return
@@ -205,6 +211,9 @@ func (c *checker) oneToOne(path, name string, n Node, o OneToOne, before []OneTo
 		c.at(child(path, "outside"), "outside: %s is shared by all that is inside of %s: list its addresses without this one", o.Outside, name)
 	}
 	for _, b := range before {
+		if b.absent() {
+			continue
+		}
 		if b.Outside == o.Outside {
 			c.at(child(path, "outside"), "outside: %s belongs to %s already", o.Outside, b.Inside)
 		}

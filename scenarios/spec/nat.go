@@ -13,7 +13,7 @@ import (
 // NAT makes a router a NAT box: what crosses between the segment outside and its others
 // is translated. Keys of behaviour take the place of what the box has.
 type NAT struct {
-	Box       string     `yaml:"box" jsonschema:"required"`               // whose behaviour it has: one of those that ipseclab boxes lists
+	Box       string     `yaml:"box" jsonschema:"required"`               // whose behaviour it has: one of those that ipseclab boxes lists; none: there is no NAT, in this cell of a file
 	Outside   string     `yaml:"outside" jsonschema:"required"`           // the segment from which the others of the node are hidden
 	Addresses []string   `yaml:"addresses" jsonschema:"uniqueItems=true"` // that those inside share outside; left out: the one of the interface there
 	Forwards  []Forward  `yaml:"forwards"`                                // servers inside that are published
@@ -28,7 +28,7 @@ type Forward struct {
 	Port     int    `yaml:"port" jsonschema:"required,minimum=1,maximum=65535"` // outside
 	LastPort int    `yaml:"last-port" jsonschema:"minimum=1,maximum=65535"`     // of a range of ports, which begins with port; 0: one port
 	Address  string `yaml:"address"`                                            // outside; left out: each of the box's
-	To       string `yaml:"to" jsonschema:"required"`                           // the server: a node inside, or an address
+	To       string `yaml:"to" jsonschema:"required"`                           // the server: a node inside, or an address; none: there is no such forward, in this cell
 	ToPort   int    `yaml:"to-port" jsonschema:"minimum=1,maximum=65535"`       // the port there, of a range the first; 0: the same
 
 	OneWay        bool `yaml:"one-way"`        // what the server sends of its own accord does not leave from the port
@@ -37,7 +37,7 @@ type Forward struct {
 
 // OneToOne is an address outside that belongs to one node inside, with all its ports and protocols.
 type OneToOne struct {
-	Inside   string `yaml:"inside" jsonschema:"required"`  // a node, or an address
+	Inside   string `yaml:"inside" jsonschema:"required"`  // a node, or an address; none: there is no such entry, in this cell
 	Outside  string `yaml:"outside" jsonschema:"required"` // an address
 	Filtered bool   `yaml:"filtered"`                      // only what the box would let in to a mapping gets in
 }
@@ -113,6 +113,23 @@ type Behaviour struct {
 	Faults             []string `yaml:"faults" jsonschema:"uniqueItems=true"`
 }
 
+// noNAT is the word for a box, a forward or an entry that a cell does not have: the cells
+// of a file have the same keys.
+const noNAT = "none"
+
+// withoutNAT makes routers of the boxes that the cell does not have.
+func (s *Scenario) withoutNAT() {
+	for _, name := range sorted(s.Nodes) {
+		if n := s.Nodes[name]; n.NAT != nil && n.NAT.Box == noNAT {
+			n.NAT = nil
+			s.Nodes[name] = n
+		}
+	}
+}
+
+func (f Forward) absent() bool  { return f.To == noNAT }
+func (o OneToOne) absent() bool { return o.Inside == noNAT }
+
 // set are the keys of behaviour that are not left out, with their values as data files
 // of boxes have them.
 func (b Behaviour) set(f func(key string, value any)) {
@@ -169,6 +186,9 @@ func (s *Scenario) NATConfig(name string) (c nat.Config, err error) {
 		}
 	}
 	for _, f := range n.NAT.Forwards {
+		if f.absent() {
+			continue
+		}
 		to, err := s.hidden(name, f.To)
 		if err != nil {
 			return c, err
@@ -181,6 +201,9 @@ func (s *Scenario) NATConfig(name string) (c nat.Config, err error) {
 		})
 	}
 	for _, o := range n.NAT.OneToOne {
+		if o.absent() {
+			continue
+		}
 		inside, err := s.hidden(name, o.Inside)
 		if err != nil {
 			return c, err
@@ -202,7 +225,7 @@ func (s *Scenario) Published(box string, a netip.Addr, proto uint8, port int) (n
 		return "", 0, false
 	}
 	for _, o := range n.NAT.OneToOne {
-		if outside, err := netip.ParseAddr(o.Outside); err == nil && outside == a {
+		if outside, err := netip.ParseAddr(o.Outside); err == nil && outside == a && !o.absent() {
 			name, ok = s.NodeOf(box, o.Inside)
 			return name, port, ok
 		}
@@ -210,7 +233,7 @@ func (s *Scenario) Published(box string, a netip.Addr, proto uint8, port int) (n
 	for _, f := range n.NAT.Forwards {
 		p, _ := ProtocolNumber(f.Protocol)
 		address, _ := netip.ParseAddr(f.Address)
-		if p == proto && f.Port <= port && port <= or(f.LastPort, f.Port) && (address == a || f.Address == "" && slices.Contains(n.OutsideAddrs(), a)) {
+		if p == proto && !f.absent() && f.Port <= port && port <= or(f.LastPort, f.Port) && (address == a || f.Address == "" && slices.Contains(n.OutsideAddrs(), a)) {
 			name, ok = s.NodeOf(box, f.To)
 			return name, port - f.Port + or(f.ToPort, f.Port), ok
 		}
@@ -251,7 +274,9 @@ func (n *NAT) addrs() (all []netip.Addr) {
 		add(text)
 	}
 	for _, o := range n.OneToOne {
-		add(o.Outside)
+		if !o.absent() {
+			add(o.Outside)
+		}
 	}
 	return all
 }

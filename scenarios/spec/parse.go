@@ -93,6 +93,7 @@ func parseAll(name string, src []byte, in folder) ([]*Scenario, error) {
 		d.begin(cell)
 		d.decode(root, s)
 		d.attach(s)
+		s.withoutNAT()
 		c := checker{s: s, failed: d.failed, flawed: d.flawed, errs: d.errs}
 		c.scenario()
 		if c.errs != nil {
