@@ -21,7 +21,7 @@ const imports = `
 cmd/ipseclab             -> reports, scenarios, hosts/policy, natbox/boxes
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
-scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall
+scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall, natbox/fair, natbox/observe
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
 hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
@@ -35,6 +35,10 @@ natbox                   -> sim, internal/ipv6, natbox/nat
 natbox/firewall          -> internal/ipv6, internal/natt, internal/recent
 # Translation is a table on plain bytes, which knows no device.
 natbox/nat               ->
+# What waits for a slow link, told apart by what a device on the way sees.
+natbox/fair              -> natbox/observe
+# What looks at packets on their way, and knows no keys.
+natbox/observe           -> internal/ipsec, internal/ipv6, internal/natt, internal/trace
 sim                      -> internal/trace, internal/pcapng, internal/ipv6
 
 # The protocols. ike and esp never import each other: only hosts joins them.
@@ -89,6 +93,7 @@ hosts                    uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg
 internal/tcprun          uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg/sleep
 natbox                   uses gvisor.dev/gvisor/pkg/tcpip/checksum
 natbox/nat               uses gvisor.dev/gvisor/pkg/tcpip/checksum
+natbox/observe           uses gvisor.dev/gvisor/pkg/tcpip/checksum
 ike/payload              uses golang.org/x/crypto/cryptobyte
 internal/scep            uses golang.org/x/crypto/cryptobyte
 internal/pki             uses golang.org/x/crypto/cryptobyte, software.sslmate.com/src/go-pkcs12

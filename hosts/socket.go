@@ -79,6 +79,15 @@ func (s *socket) fragment() {
 	s.ep.SetSockOptInt(tcpip.MTUDiscoverOption, int(tcpip.PMTUDiscoveryDont))
 }
 
+// mark has what is sent carry a differentiated services codepoint: RFC 2474, Section 3.
+func (s *socket) mark(dscp uint8, f family) error {
+	option := tcpip.IPv4TOSOption
+	if f == ip6 {
+		option = tcpip.IPv6TrafficClassOption
+	}
+	return errorOf(s.ep.SetSockOptInt(option, int(dscp)<<2))
+}
+
 func (s *socket) close() {
 	s.ready = nil
 	s.ep.Close()

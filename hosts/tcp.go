@@ -125,6 +125,7 @@ type Call struct {
 	Request   int64  // bytes sent, compared by the server
 	Response  int64  // bytes wanted back, compared here
 	Timeout   time.Duration
+	DSCP      uint8 // of what is sent, the answer not: RFC 2474
 }
 
 // Call opens a connection, sends the request, reads the response and closes.
@@ -160,6 +161,9 @@ func (h *Host) call(p *sim.Proc, c Call) (took time.Duration, err error) {
 		if err := k.ep.Bind(tcpip.FullAddress{Port: c.LocalPort}); err != nil {
 			return 0, errorOf(err)
 		}
+	}
+	if err := k.mark(c.DSCP, familyOf(c.To.Addr())); err != nil {
+		return 0, err
 	}
 	if err := k.connect(p, c.To, deadline); err != nil {
 		return 0, err

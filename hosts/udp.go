@@ -87,6 +87,7 @@ type Datagrams struct {
 	InFlight  int // datagrams that may wait for their echoes at one time; 0: 1
 	Interval  time.Duration
 	Timeout   time.Duration // for each echo
+	DSCP      uint8         // of what is sent, the echoes not: RFC 2474
 }
 
 // SendDatagrams sends datagrams and waits for their echoes. Call it from a coroutine.
@@ -98,6 +99,9 @@ func (h *Host) SendDatagrams(p *sim.Proc, c Datagrams) Report {
 	defer s.close()
 	s.fragment()
 	s.onReady(p.Wake)
+	if err := s.mark(c.DSCP, familyOf(c.To.Addr())); err != nil {
+		return Report{Sent: c.Count, Err: err}
+	}
 	// Connected, so that ICMP errors come back to the socket.
 	if err := s.ep.Connect(fullAddress(c.To)); err != nil {
 		return Report{Sent: c.Count, Err: errorOf(err)}

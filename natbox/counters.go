@@ -91,6 +91,7 @@ const (
 	badICMP
 	noService
 	filtered
+	noTurn
 	untranslated
 	notTranslated
 	numReasons
@@ -133,6 +134,7 @@ var reasonText = [numReasons]string{
 	badICMP:           "malformed ICMP message",
 	noService:         "the router has no such service",
 	filtered:          "stopped by a filter",
+	noTurn:            "no room in the queue of the interface",
 	untranslated:      "stopped by the NAT",
 	notTranslated:     "not for an address of the outside",
 }

@@ -33,7 +33,7 @@ type Observer interface {
 // crosses asks the filters about a packet and shows it to the observers. to is nil for
 // packets to the device itself. false: it ends here.
 func (r *Router) crosses(o outgoing, to *iface) bool {
-	if len(r.filters) == 0 && len(r.observers) == 0 {
+	if len(r.filters)+len(r.observers)+len(r.markers) == 0 {
 		return true
 	}
 	c := Crossing{Packet: o.frame[etherHeader:], From: o.in.segment(), To: to.segment()}
@@ -52,6 +52,7 @@ func (r *Router) crosses(o outgoing, to *iface) bool {
 	for _, s := range r.observers {
 		s.Observe(now, c)
 	}
+	r.mark(o, c)
 	return true
 }
 

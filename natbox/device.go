@@ -16,7 +16,7 @@
 // "source route failed" (RFC 1812, Section 5.3.13.4 lets a router refuse them).
 // Hop-by-hop options of IPv6 are not looked at (RFC 8200, Section 4 lets a router
 // leave them), and routing headers not followed (RFC 5095). There are no
-// redirects, no router advertisements, no routing protocols and no queues.
+// redirects, no router advertisements and no routing protocols.
 package natbox
 
 import (
@@ -41,6 +41,11 @@ type RouterConfig struct {
 
 	Filters   []Filter   // asked in this order, until one refuses
 	Observers []Observer // shown what crosses
+	Markers   []Marker   // asked what they make of its DSCP
+
+	// Queues are what packets wait in that leave to a segment, by its name; without one,
+	// in nothing but that of the link. ARP and neighbour discovery do not wait.
+	Queues map[string]Queue
 }
 
 // Interface joins a router to a segment, at most once each.
@@ -110,6 +115,7 @@ type Router struct {
 	nat        *translator // nil: none
 	filters    []Filter
 	observers  []Observer
+	markers    []Marker
 }
 
 // iface is the running twin of an Interface.
@@ -118,6 +124,7 @@ type iface struct {
 	port       *sim.Port
 	prefixes   []netip.Prefix // its addresses, the link-local one last
 	neighbours map[netip.Addr]*neighbour
+	outlet     *outlet // nil: packets do not wait here
 }
 
 // NewRouter adds a router to a world.
@@ -132,9 +139,12 @@ func NewRouter(w *sim.World, c RouterConfig) (*Router, error) {
 	}
 	r := &Router{
 		w: w, name: c.Name, settings: settings, ids: w.Rand(c.Name, "ip identification"),
-		errors: newLimiter(settings.ICMPRate, settings.ICMPBurst), counters: newCounters(), filters: c.Filters, observers: c.Observers,
+		errors: newLimiter(settings.ICMPRate, settings.ICMPBurst), counters: newCounters(), filters: c.Filters, observers: c.Observers, markers: c.Markers,
 	}
 	if err := checkInterfaces(c.Interfaces); err != nil {
+		return fail(err)
+	}
+	if err := checkQueues(c); err != nil {
 		return fail(err)
 	}
 	for _, c := range c.Interfaces {
@@ -152,6 +162,9 @@ func NewRouter(w *sim.World, c RouterConfig) (*Router, error) {
 	}
 	for n, i := range r.interfaces {
 		segment := c.Interfaces[n].Segment
+		if q := c.Queues[segment.Name()]; q != nil {
+			i.outlet = &outlet{Queue: q, i: i, waiting: map[uint64]parcel{}}
+		}
 		port := sim.PortConfig{Node: c.Name, MAC: sim.MACFor(c.Name, segment.Name()), Addrs: i.addrs(), Receive: i.receive}
 		if i.port, err = segment.Attach(port); err != nil {
 			return fail(err)
@@ -256,6 +269,15 @@ func (i *iface) receive(frame []byte) {
 
 // send puts an IP packet, which lies behind room for the Ethernet header, on the segment.
 func (i *iface) send(to mac, frame []byte, comment string) {
+	if i.outlet != nil {
+		i.outlet.put(parcel{to, frame, comment})
+		return
+	}
+	i.transmit(to, frame, comment)
+}
+
+// transmit puts a packet on the segment whose turn it is.
+func (i *iface) transmit(to mac, frame []byte, comment string) {
 	if i.line() {
 		i.port.Send(frame[etherHeader:], comment)
 		return

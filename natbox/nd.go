@@ -33,7 +33,7 @@ func (i *iface) sendND(to mac, typ, flags uint8, src, dst, target netip.Addr, op
 	m = append(m, target.AsSlice()...)
 	m = append(append(m, option, 1), from[:]...) // a length of 1: 8 bytes
 	frame, _ := newPacket6(src, dst, 0, ndHops, m)
-	i.send(to, frame, "")
+	i.transmit(to, frame, "")
 }
 
 // receiveND takes the messages of neighbour discovery. It reports whether the

@@ -73,6 +73,9 @@ func (s *stepRun) judge() []result.Check {
 	for _, node := range slices.Sorted(maps.Keys(e.FirewallCounters)) {
 		j.counters("firewall-counters."+node, node, e.FirewallCounters[node], s.walls[node], s.wallsAfter[node])
 	}
+	for _, name := range slices.Sorted(maps.Keys(e.Observed)) {
+		j.observed("observed."+name, name, e.Observed[name], s.notes[name])
+	}
 	j.saCounts(e.SAs)
 	for _, host := range slices.Sorted(maps.Keys(e.Certificates)) {
 		j.certificates(host, e.Certificates[host], s.stored[host])

@@ -44,6 +44,9 @@ func (l *lab) invariants(steps []*stepRun) []result.Check {
 		case v.FirewallCounters != nil:
 			node := v.FirewallCounters.Node
 			j.counters("firewall-counters", node, v.FirewallCounters.FirewallCounters, hosts.FirewallCounters{}, l.firewallCounters(node))
+		case v.Observed != nil:
+			w := l.watches[v.Observed.Observer]
+			j.observed("observed", v.Observed.Observer, v.Observed.Observed, noted{after: w.Notes(l.world.Now())})
 		case v.Events != nil:
 			j.eventsInOrder(v.Events, begin, end)
 		case v.Never != nil:
@@ -72,6 +75,8 @@ func subject(v spec.Invariant) string {
 		return v.IKECounters.Host
 	case v.FirewallCounters != nil:
 		return v.FirewallCounters.Node
+	case v.Observed != nil:
+		return v.Observed.Observer
 	case v.Events != nil, v.Never != nil:
 		return "the run"
 	}

@@ -38,6 +38,7 @@ type lab struct {
 	policies   map[string]*policy.Policy
 	registries map[string]*registry    // of hosts on which netsh has run
 	names      map[string][]netip.Addr // of DNS, at the moment
+	watches    map[string]*watch       // observers, by name
 	stored     map[storedPolicy]bool   // those that are not the file\'s of that name any more
 	wire       *observer
 	oracle     *oracle
@@ -55,7 +56,7 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 		spec: s, seed: seed, log: trace.New(traceTo), realms: s.Realms(),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
 		firewalls: map[string]*routerFirewall{}, tables: map[string]*nat.Table{},
-		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, stored: map[storedPolicy]bool{}, registries: map[string]*registry{},
+		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, stored: map[storedPolicy]bool{}, watches: map[string]*watch{}, registries: map[string]*registry{},
 	}
 	var err error
 	if l.policies, err = policiesOf(s); err != nil {
@@ -89,6 +90,9 @@ func (l *lab) wireUp(o Options) error {
 	l.oracle = newOracle(l)
 	l.world.Tap(l.wire.frame)
 	l.world.Tap(l.oracle.frame)
+	if err := l.watchSegments(); err != nil {
+		return err
+	}
 	for _, name := range slices.Sorted(maps.Keys(l.spec.Nodes)) {
 		if err := l.addNode(name, l.spec.Nodes[name], o.Faults[name]); err != nil {
 			return err
@@ -231,6 +235,13 @@ func (l *lab) addRouter(path, name string, n spec.Node, routes []natbox.Route) e
 	var err error
 	if c.NAT, err = l.natOf(name, n); err != nil {
 		return err
+	}
+	if c.Observers, err = l.watchersOf(name); err != nil {
+		return l.spec.Errorf(path+".observers", "%v", err)
+	}
+	c.Markers = l.markersOf(name)
+	if c.Queues, err = l.queuesOf(n); err != nil {
+		return l.spec.Errorf(path, "%v", err)
 	}
 	router, err := natbox.NewRouter(l.world, c)
 	if err != nil {

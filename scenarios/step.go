@@ -32,6 +32,8 @@ type stepRun struct {
 
 	walls, wallsAfter map[string]hosts.FirewallCounters // likewise, of firewalls
 
+	notes map[string]noted // by observer: before and at the end, where it is judged
+
 	heard   map[string]int       // by host: datagrams of an announcement
 	scanned *hosts.Scanned       // by a scan
 	stored  map[string]pki.Store // by host: the certificate store at the end, where it is judged
@@ -61,6 +63,7 @@ func (s *stepRun) path() string { return fmt.Sprintf("$.steps[%d]", s.index) }
 func (s *stepRun) start(done func()) {
 	l := s.lab
 	s.begin, s.before, s.walls = l.moment(), s.statistics(), s.firewalls()
+	s.notes = s.noted(nil)
 	l.world.Record("", s.event("started", ""))
 	from, to, traffic := s.spec.Ends()
 	var owner sim.Owner
@@ -78,6 +81,7 @@ func (s *stepRun) start(done func()) {
 		if s.listener != nil {
 			s.seen = s.listener.Seen().Sub(s.seen)
 		}
+		s.notes = s.noted(s.notes)
 		s.ended = true
 		done()
 	})
@@ -125,21 +129,21 @@ func (s *stepRun) perform(p *sim.Proc) {
 		s.traffic(v.Connect.From, v.Connect.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
 			return h.Call(p, hosts.Call{
 				To: netip.AddrPortFrom(to, uint16(v.Connect.Port)), LocalPort: uint16(v.Connect.FromPort),
-				Request: int64(v.Connect.RequestBytes()), Response: int64(v.Connect.ResponseBytes()), Timeout: v.Connect.Patience(),
+				Request: int64(v.Connect.RequestBytes()), Response: int64(v.Connect.ResponseBytes()), Timeout: v.Connect.Patience(), DSCP: v.Connect.Codepoint(),
 			})
 		})
 	case v.Transfer != nil:
 		s.traffic(v.Transfer.From, v.Transfer.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
 			return h.Call(p, hosts.Call{
 				To:      netip.AddrPortFrom(to, uint16(v.Transfer.Port)),
-				Request: int64(v.Transfer.Bytes), Response: receipt, Timeout: v.Transfer.Patience(),
+				Request: int64(v.Transfer.Bytes), Response: receipt, Timeout: v.Transfer.Patience(), DSCP: v.Transfer.Codepoint(),
 			})
 		})
 	case v.UDP != nil:
 		s.traffic(v.UDP.From, v.UDP.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
 			return h.SendDatagrams(p, hosts.Datagrams{
 				To: netip.AddrPortFrom(to, uint16(v.UDP.Port)), LocalPort: uint16(v.UDP.FromPort),
-				Count: v.UDP.Datagrams(), Size: v.UDP.PayloadBytes(), Grow: v.UDP.Grow, InFlight: v.UDP.InFlight, Interval: v.UDP.Gap(), Timeout: v.UDP.Patience(),
+				Count: v.UDP.Datagrams(), Size: v.UDP.PayloadBytes(), Grow: v.UDP.Grow, InFlight: v.UDP.InFlight, Interval: v.UDP.Gap(), Timeout: v.UDP.Patience(), DSCP: v.UDP.Codepoint(),
 			})
 		})
 	case v.Raw != nil:

@@ -142,6 +142,7 @@ func (c *checker) scenario() {
 	}
 	c.segments()
 	c.nodes()
+	c.observers()
 	c.subnets()
 	c.allNames()
 	c.policies()

@@ -9,7 +9,7 @@ import (
 
 // anywhere are the expectations that fit every verb: they are about hosts, not
 // about the traffic of the step.
-var anywhere = []string{"counters", "ike-counters", "firewall-counters", "sas", "certificates", "events", "never"}
+var anywhere = []string{"counters", "ike-counters", "firewall-counters", "sas", "certificates", "observed", "events", "never"}
 
 // measures checks the expectations that are numbers of hosts and packets.
 func (c *checker) measures(path string, e *Expect) {
@@ -48,6 +48,7 @@ func (c *checker) measures(path string, e *Expect) {
 			c.storeExpect(child(at, host), &v)
 		}
 	}
+	c.observed(child(path, "observed"), e.Observed)
 	c.events(child(path, "events"), e.Events)
 	c.events(child(path, "never"), e.Never)
 }

@@ -82,6 +82,7 @@ func (c *checker) nodes() {
 			c.key(path, "a node cannot be called %s: filters use the word", name)
 		}
 		for i, ifc := range n.Interfaces {
+			c.queueing(item(child(path, "interfaces"), i), name, n, ifc)
 			kinds := []string{ConnectionsLAN, ConnectionsDialUp}
 			if ifc.Connection != "" && !slices.Contains(kinds, ifc.Connection) {
 				c.at(child(item(child(path, "interfaces"), i), "connection"), "connection: want lan or dialup, got %q%s",

@@ -221,6 +221,7 @@ func (c *checker) connect(path string, p *Connect) {
 	}
 	c.between(path, "request", p.Request, 0, maxMessage)
 	c.between(path, "response", p.Response, 0, maxMessage)
+	c.dscp(path, "dscp", p.DSCP)
 	c.span(path, "timeout", p.Timeout)
 }
 
@@ -242,6 +243,7 @@ func (c *checker) transfer(path string, t *Transfer) {
 	case t.Bytes < 1 || t.Bytes > maxTransfer:
 		c.at(child(path, "bytes"), "bytes: %s is not from 1 to %s", t.Bytes, Size(maxTransfer))
 	}
+	c.dscp(path, "dscp", t.DSCP)
 	c.span(path, "timeout", t.Timeout)
 }
 
@@ -253,6 +255,7 @@ func (c *checker) udp(path string, u *UDP) {
 	}
 	c.repeated(path, u.Count, u.Gap(), u.Size, u.Timeout)
 	c.between(path, "in-flight", u.InFlight, 0, maxInFlight)
+	c.dscp(path, "dscp", u.DSCP)
 	c.between(path, "grow", u.Grow, 0, maxDatagram)
 	count := min(max(u.Count, 1), maxCount)
 	if last := u.PayloadBytes() + (count-1)*u.Grow; u.Grow > 0 && u.Grow <= maxDatagram && last > maxDatagram {

@@ -39,8 +39,8 @@ func TestCheckBuiltInCode(t *testing.T) {
 		{func(s *Scenario) { s.Steps[0].Connect.Port = 0 }, "built: $.steps[0].connect: connect: there is no port"},
 		{func(s *Scenario) { s.Steps[0].Connect.Timeout = -1 }, "built: $.steps[0].connect.timeout: timeout: -1ns is not from 0s to 87600h"},
 		{func(s *Scenario) { s.Steps[0].At = math.MaxInt64 }, "built: $.steps[0].at: at: 2562047h47m16.854775807s is not from 0s to 87600h"},
-		{func(s *Scenario) { s.Steps[0].Expect = &Expect{} }, "built: $.steps[0].expect: expect: nothing is expected: it may have result, received, lost, loss, silence, latency, wire, sa, rule, application, ike, ports, heard, throughput, overhead, counters, ike-counters, firewall-counters, certificates, sas, events, never"},
-		{func(s *Scenario) { s.Invariants = []Invariant{{}} }, "built: $.invariants[0]: an invariant needs a subject: wire, ike, answers, sas, counters, ike-counters, firewall-counters, events or never"},
+		{func(s *Scenario) { s.Steps[0].Expect = &Expect{} }, "built: $.steps[0].expect: expect: nothing is expected: it may have result, received, lost, loss, silence, latency, wire, sa, rule, application, ike, ports, heard, throughput, overhead, counters, ike-counters, firewall-counters, certificates, observed, sas, events, never"},
+		{func(s *Scenario) { s.Invariants = []Invariant{{}} }, "built: $.invariants[0]: an invariant needs a subject: wire, ike, answers, sas, counters, ike-counters, firewall-counters, observed, events or never"},
 		{func(s *Scenario) { s.Network.Segments["lan"] = Segment{Loss: math.NaN()} }, "built: $.network.segments.lan.loss: loss: NaN is no probability: it is from 0 to 1"},
 		{func(s *Scenario) {
 			s.Steps[0] = Step{Ping: &Ping{From: "alice", To: "bob", Count: 1_000_000, Interval: Duration(time.Hour)}}

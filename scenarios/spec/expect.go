@@ -26,6 +26,8 @@ type Expect struct {
 
 	Certificates map[string]StoreExpect `yaml:"certificates"` // by host: what its certificate store has at the end of the step
 
+	Observed map[string]Observed `yaml:"observed"` // by observer: what it noted during the step
+
 	SAs    map[string]SACount `yaml:"sas"`    // by host: how many SAs it had during the step
 	Events []Event            `yaml:"events"` // what the trace holds of the step, in this order, other events between them or not
 	Never  []Event            `yaml:"never"`  // what the trace does not hold of the step
@@ -96,6 +98,8 @@ type Invariant struct {
 	IKECounters *IKECountersOn `yaml:"ike-counters"` // of IKE on one host
 
 	FirewallCounters *FirewallCountersOn `yaml:"firewall-counters"` // of the firewall of one node
+
+	Observed *ObservedBy `yaml:"observed"` // what one observer notes
 
 	Events []Event `yaml:"events"` // what the trace holds, in this order
 	Never  []Event `yaml:"never"`  // what the trace does not hold

@@ -24,6 +24,7 @@ const SchemaID = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/
 // The comments of these files are the schema's descriptions.
 //
 //go:embed spec.go expect.go grid.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go netsh.go firewall.go host_firewall.go nat.go
+//go:embed observers.go classes.go queueing.go
 var sources embed.FS
 
 // Schema is the JSON Schema of scenario files, indented, draft 2020-12. It
@@ -99,6 +100,9 @@ func refine(s *jsonschema.Schema) {
 	names(expect, "firewall-counters")
 	names(expect, "sas")
 	names(expect, "certificates")
+	names(expect, "observed")
+	names(s.Definitions["Node"], "observers")
+	names(s.Definitions["Segment"], "observers")
 	for _, key := range []string{"parameters", "nodes", "assignments", "persistent"} {
 		names(s, key)
 	}

@@ -87,6 +87,8 @@ type Segment struct {
 	MTU     int      `yaml:"mtu" jsonschema:"minimum=68,maximum=65535"`           // bytes of an IP packet; 0: 1500
 	Loss    float64  `yaml:"loss" jsonschema:"minimum=0,maximum=1"`               // probability that a frame is lost, 0 to 1
 
+	Observers map[string]Observer `yaml:"observers"` // by name, what looks at the IP packets on the segment
+
 	Impairments `yaml:",inline"`
 }
 
@@ -106,6 +108,8 @@ type Node struct {
 	NAT          *NAT              `yaml:"nat"`          // of a router: it is a NAT box
 
 	HostFirewall *HostFirewall `yaml:"host-firewall"` // of a host: the computer's own firewall; left out: as os comes
+
+	Observers map[string]Observer `yaml:"observers"` // of a router: by name, what looks at the packets that it forwards
 }
 
 // Interface joins a node to a segment.
@@ -114,6 +118,8 @@ type Interface struct {
 	Address   string   `yaml:"address"`                                 // with prefix length: 10.0.0.1/24, 2001:db8::1/64; dhcp: a host gets it by DHCP; none: a host has none at the start; an attacker has none
 	Addresses []string `yaml:"addresses" jsonschema:"uniqueItems=true"` // instead of address: several, of IPv4 one at most
 	Link      *Link    `yaml:"link"`                                    // as it is from the start
+
+	Queueing *Queueing `yaml:"queueing"` // of a router: how packets wait for the link
 
 	// Connection is the kind of network connection, for rules that are for one kind
 	// alone: lan (default) or dialup, for dial-up and VPN.
@@ -494,6 +500,7 @@ type Connect struct {
 	Request  int      `yaml:"request" jsonschema:"minimum=0,maximum=16777216"`  // bytes; 0: 64
 	Response int      `yaml:"response" jsonschema:"minimum=0,maximum=16777216"` // bytes; 0: 512
 	Timeout  Duration `yaml:"timeout"`                                          // for the whole step; 0: 30s
+	Marked   `yaml:",inline"`
 }
 
 // Transfer sends bytes over one TCP connection; every byte is compared at the far end.
@@ -503,6 +510,7 @@ type Transfer struct {
 	Port    int      `yaml:"port" jsonschema:"required,minimum=1,maximum=65535"`
 	Bytes   Size     `yaml:"bytes" jsonschema:"required"`
 	Timeout Duration `yaml:"timeout"` // 0: 10m
+	Marked  `yaml:",inline"`
 }
 
 // UDP sends datagrams to a port and waits for their echoes.
@@ -517,6 +525,7 @@ type UDP struct {
 	Grow     int      `yaml:"grow" jsonschema:"minimum=0,maximum=65507"`      // bytes that each datagram is longer than the one before
 	InFlight int      `yaml:"in-flight" jsonschema:"minimum=0,maximum=10000"` // datagrams that may wait for their echoes at one time; 0: 1
 	Timeout  Duration `yaml:"timeout"`                                        // per datagram; 0: 5s
+	Marked   `yaml:",inline"`
 }
 
 // SetLink changes the link between a node and a segment. Fields left out stay as they are.
