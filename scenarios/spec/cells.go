@@ -2,6 +2,7 @@ package spec
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 // lab read or run for a day.
 const (
 	maxCells      = 4096
+	maxCombined   = 65_536    // combinations of values, of which the matrix leaves the cells
 	maxCellName   = 120       // characters; it is the name of a folder
 	maxCellValues = 2_000_000 // of all cells together
 	maxFaulty     = 16        // cells with mistakes that are looked for
@@ -76,12 +78,16 @@ func (d *decoder) cells(root ast.Node) []cell {
 		fixed[p.name] = p.values[0]
 	}
 	for _, p := range m.vary {
-		if product *= len(p.values); product > maxCells { // before anything is made of them
-			d.fail(p.at, child("$.parameters", p.name), "the parameters make more than %d cells, the most that a file may have", maxCells)
+		if product *= len(p.values); product > maxCombined { // before anything is made of them
+			d.fail(p.at, child("$.parameters", p.name), "the parameters make more than %d combinations, the most that a file may have", maxCombined)
 			return nil
 		}
 	}
 	made := m.multiply(fixed, product)
+	if len(made) > maxCells {
+		d.fail(parameters.at, "$.parameters", "the parameters make more than %d cells, the most that a file may have: have the matrix leave some out", maxCells)
+		return nil
+	}
 	for _, c := range made {
 		if len(c.name) > maxCellName {
 			d.fail(parameters.at, "$.parameters", "the name of cell %s… is longer than %d characters: give shorter labels", c.name[:40], maxCellName)
@@ -97,22 +103,26 @@ func (d *decoder) cells(root ast.Node) []cell {
 // multiply makes the cells in the order of their values, the last parameter
 // changing first.
 func (m matrix) multiply(fixed map[string]value, product int) (made []cell) {
+	values := maps.Clone(fixed)
+	holds := func(cond condition) bool { return cond.holds(values) }
 	for i := range product {
-		c := cell{values: map[string]value{}, settings: make([]Setting, len(m.vary))}
-		for name, v := range fixed {
-			c.values[name] = v
-		}
-		labels := make([]string, len(m.vary))
-		for k, p := range slices.Backward(m.vary) {
-			v := p.values[i%len(p.values)]
+		for _, p := range slices.Backward(m.vary) {
+			values[p.name] = p.values[i%len(p.values)]
 			i /= len(p.values)
-			c.values[p.name], c.settings[k], labels[k] = v, Setting{p.name, v.label}, v.label
 		}
-		c.name = strings.Join(labels, "_")
-		holds := func(cond condition) bool { return cond.holds(c.values) }
 		if m.include != nil && !slices.ContainsFunc(m.include, holds) || slices.ContainsFunc(m.exclude, holds) {
 			continue
 		}
+		if len(made) > maxCells {
+			break // there are too many, and somebody says so
+		}
+		c := cell{values: maps.Clone(values)}
+		var labels []string
+		for _, p := range m.vary {
+			label := values[p.name].label
+			c.settings, labels = append(c.settings, Setting{p.name, label}), append(labels, label)
+		}
+		c.name = strings.Join(labels, "_")
 		made = append(made, c)
 	}
 	return made
