@@ -58,6 +58,6 @@ func (d DPD) vendorID() []byte {
 	return dpdID
 }
 
-// Traffic tells when a packet last came from a peer and went to it under a pair of
+// Traffic tells when a packet last came from a peer, with the port that it has for IKE, and went to it under a pair of
 // IPsec SAs; zero times: never, as far as is remembered.
-type Traffic func(remote netip.Addr) (in, out time.Time)
+type Traffic func(remote netip.AddrPort) (in, out time.Time)

@@ -53,7 +53,10 @@ type EventMainModeAging struct{}
 type EventPeerDead struct{}
 
 // EventPeerMoved reports that a peer behind a NAT has proved that it is not where it was: the SA follows.
-type EventPeerMoved struct{ From netip.AddrPort }
+type EventPeerMoved struct {
+	From   netip.AddrPort
+	Handed []uint32 // SPIs of EventInbound, of which the pair has not come yet
+}
 
 func (EventInitialContact) event() {}
 func (EventPeerMoved) event()      {}

@@ -49,7 +49,7 @@ func (sa *SA) check(now time.Time) {
 	}
 	if sa.env.Config.Traffic != nil {
 		var in time.Time
-		if in, out = sa.env.Config.Traffic(sa.remote.Addr()); in.After(seen) {
+		if in, out = sa.env.Config.Traffic(sa.remote); in.After(seen) {
 			seen = in
 		}
 	}

@@ -19,7 +19,7 @@ func watchful(t *testing.T) (i, r *side, in, out *time.Time) {
 	in, out = new(time.Time), new(time.Time)
 	i.config.DPD = ike.DPD{Enabled: true, Idle: 10 * time.Second, Tries: 3}
 	r.config.DPD.Enabled = true
-	i.config.Traffic = func(netip.Addr) (time.Time, time.Time) { return *in, *out }
+	i.config.Traffic = func(netip.AddrPort) (time.Time, time.Time) { return *in, *out }
 	i.env.Newest = func(*SA) bool { return true }
 	beginWith(i, r)
 	i.establish(r)
@@ -188,14 +188,14 @@ func TestNoQueries(t *testing.T) {
 		"we only answer":           func(i, r *side) { i.config.DPD.Idle = 0 },
 		"another main mode asks":   func(i, r *side) { i.env.Newest = func(*SA) bool { return false } },
 		"nobody knows of traffic":  func(i, r *side) { i.config.Traffic = nil },
-		"nothing goes to the peer": func(i, r *side) { i.config.Traffic = func(netip.Addr) (a, b time.Time) { return a, b } },
+		"nothing goes to the peer": func(i, r *side) { i.config.Traffic = func(netip.AddrPort) (a, b time.Time) { return a, b } },
 		"it goes and comes as well": func(i, r *side) {
-			i.config.Traffic = func(netip.Addr) (a, b time.Time) { return now.Add(time.Hour), now.Add(time.Hour) }
+			i.config.Traffic = func(netip.AddrPort) (a, b time.Time) { return now.Add(time.Hour), now.Add(time.Hour) }
 		},
 	} {
 		i, r := newSide(t, 1), newSide(t, 2)
 		i.config.DPD, r.config.DPD.Enabled = ike.DPD{Enabled: true, Idle: 10 * time.Second}, true
-		i.config.Traffic = func(netip.Addr) (time.Time, time.Time) { return now, now.Add(time.Second) }
+		i.config.Traffic = func(netip.AddrPort) (time.Time, time.Time) { return now, now.Add(time.Second) }
 		i.env.Newest = func(*SA) bool { return true }
 		prepare(i, r)
 		beginWith(i, r)

@@ -44,10 +44,7 @@ func (sa *SA) informational(now time.Time, m *message) {
 		sa.ignore(m, 0, "informational: "+err.Error())
 		return
 	}
-	if sa.opens(m) {
-		sa.arrived(now, m)
-	}
-	sa.used[usedID{m.Exchange, m.MessageID}] = struct{}{}
+	sa.open(now, m)
 	first := !sa.hasEnd
 	sa.genuine(now, m)
 	sa.heard(m, 1, sa.outOfTurn(m.chain))

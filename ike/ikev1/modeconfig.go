@@ -154,7 +154,7 @@ func (sa *SA) askedForConfig(now time.Time, m *message, a payload.Attributes) {
 // assign leases an address of the pool: the one that this computer and user have, the one
 // that it wishes, or the first that is free.
 func (sa *SA) assign(c *ike.ModeConfig, wish netip.Addr) error {
-	owner := sa.remote.String() + " " + sa.peerID
+	owner := sa.owner()
 	env := sa.env
 	i := slices.IndexFunc(env.leases, func(l *lease) bool { return l.owner == owner && inPool(c.Gives, l.address) })
 	if i < 0 {
@@ -170,6 +170,14 @@ func (sa *SA) assign(c *ike.ModeConfig, wish netip.Addr) error {
 	a := c.Gives.Assignment(sa.lease.address, c.Version)
 	sa.assignment = &a
 	return nil
+}
+
+// owner is the computer and user that an address is leased to. Two of one address have ports of their own.
+func (sa *SA) owner() string {
+	if sa.Unshared() {
+		return sa.remote.Addr().String() + " " + sa.peerID
+	}
+	return sa.remote.String() + " " + sa.peerID
 }
 
 func inPool(c *ike.Configuration, a netip.Addr) bool { return !a.Less(c.First) && !c.Last.Less(a) }

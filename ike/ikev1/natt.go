@@ -8,6 +8,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/payload"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
@@ -150,6 +151,21 @@ func (sa *SA) adopt(m *message) {
 	if sa.natt.dialect != 0 {
 		sa.local, sa.remote = m.local, m.remote
 	}
+}
+
+// udp is encapsulation of ESP in UDP, outbound. Its form follows from the port: that both sides see alike, where
+// a vendor ID that was altered on the way may have left them with different dialects.
+func (sa *SA) udp() ipsec.Encapsulation {
+	return ipsec.Encapsulation{Src: sa.local.Port(), Dst: sa.remote.Port(), NonIKE: sa.local.Port() != ike.NATPort}
+}
+
+// checkUDP says whether ESP in UDP can go where the SA lives: on port 500 only if we speak a dialect that stays there.
+func (sa *SA) checkUDP() error {
+	stays := slices.ContainsFunc(sa.env.Config.NAT.Dialects, func(d ike.NATDialect) bool { return !d.Floats() })
+	if sa.local.Port() != ike.NATPort && !stays {
+		return ike.Errorf(ike.CodePolicyMatch, payload.NotifyNoProposalChosen, "ESP in UDP on port 500, and %v has it on 4500: the peer has not changed ports", sa.natt.dialect)
+	}
+	return nil
 }
 
 // encapsulation is what a quick mode makes of what was found.

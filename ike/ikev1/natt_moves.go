@@ -22,6 +22,9 @@ func (sa *SA) Shared() bool {
 	return peer
 }
 
+// Unshared reports that the peer is behind no NAT that we could find, having looked: its address is its own.
+func (sa *SA) Unshared() bool { return sa.natt.found && !sa.Shared() }
+
 // AddressID reports whether the peer's identity is an address.
 func (sa *SA) AddressID() bool {
 	return sa.claimed.IDType == payload.IDIPv4 || sa.claimed.IDType == payload.IDIPv6
@@ -88,25 +91,30 @@ func (sa *SA) answering(m *message) (done func()) {
 func (sa *SA) arrived(now time.Time, m *message) {
 	if from := sa.remote; sa.follows() && m.local == sa.local && m.remote != from {
 		sa.MoveTo(now, m.remote)
-		sa.emit(ike.EventPeerMoved{From: from})
+		sa.emit(ike.EventPeerMoved{From: from, Handed: sa.Handed()})
 	}
 }
 
-// opens reports whether a genuine message that begins an exchange is the first with its
-// message ID. No hash covers the exchange type in the header, so that a message can come again as one of another.
-func (sa *SA) opens(m *message) bool {
-	for _, x := range laterExchanges {
-		if _, again := sa.used[usedID{x, m.MessageID}]; again {
-			return false
-		}
+// open uses up the message ID of a genuine message that begins an exchange. No hash covers the exchange type in
+// the header, so that a message can come again as one of another: the first one with its ID alone is followed.
+func (sa *SA) open(now time.Time, m *message) {
+	again := slices.ContainsFunc(laterExchanges, func(x payload.Exchange) bool {
+		_, used := sa.used[usedID{x, m.MessageID}]
+		return used
+	})
+	sa.used[usedID{m.Exchange, m.MessageID}] = struct{}{}
+	if !again {
+		sa.arrived(now, m)
 	}
-	return true
 }
 
 // MoveTo has the SA go on with the peer at another place.
 func (sa *SA) MoveTo(now time.Time, to netip.AddrPort) {
 	from := sa.remote
 	sa.remote = to
+	if sa.lease != nil {
+		sa.lease.owner = sa.owner()
+	}
 	for _, q := range sa.quicks {
 		q.move(from.Addr(), to.Addr())
 	}

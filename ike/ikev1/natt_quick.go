@@ -148,5 +148,5 @@ func (q *quick) udp() ipsec.Encapsulation {
 	if !q.choice.InUDP() {
 		return ipsec.Encapsulation{}
 	}
-	return ipsec.Encapsulation{Src: q.sa.local.Port(), Dst: q.sa.remote.Port(), NonIKE: !q.sa.natt.dialect.Floats()}
+	return q.sa.udp()
 }

@@ -27,14 +27,12 @@ func (sa *SA) quickMessage1(now time.Time, m *message) {
 		return
 	}
 	sa.genuine(now, m)
-	if sa.opens(m) {
-		sa.arrived(now, m)
-	}
 	switch {
 	case sa.state == lingering:
 		// Our Delete crossed it, or was lost.
 		sa.ignore(m, 1, "this main mode has been deleted")
 		if sa.farewell.msg != nil {
+			defer sa.answering(m)()
 			sa.sendAgain(now, &sa.farewell, "answers a quick mode under a main mode that has been deleted")
 		}
 		return
@@ -55,7 +53,7 @@ func (sa *SA) quickMessage1(now time.Time, m *message) {
 		return
 	}
 	sa.heard(m, 1, "")
-	sa.used[usedID{m.Exchange, m.MessageID}] = struct{}{}
+	sa.open(now, m)
 	q := &quick{
 		sa: sa, mid: m.MessageID, state: quickAwaits3, iv: m.nextIV, heard: m.raw, heard1: m.raw, started: now, asked: m.Flags&payload.Commit != 0,
 	}
@@ -106,6 +104,11 @@ func (q *quick) respond(now time.Time, m *message) error {
 	// In transport mode nobody negotiates for somebody else (RFC 2409, Section 5.5: identities of clients need a tunnel).
 	if s := q.outbound; q.choice.Proposal.Mode == ipsec.Transport && (s.Src != ipsec.Host(sa.local.Addr()) || s.Dst != ipsec.Host(sa.remote.Addr())) {
 		return ike.Errorf(ike.CodeIDPayload, payload.NotifyInvalidIDInformation, "transport mode for %v, which are not the two peers", s)
+	}
+	if q.choice.InUDP() {
+		if err := sa.checkUDP(); err != nil {
+			return err
+		}
 	}
 	if why := q.conflict(); why != "" {
 		return ike.Errorf(ike.CodePolicyMatch, payload.NotifyNoProposalChosen, "%s", why)

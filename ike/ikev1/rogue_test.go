@@ -55,7 +55,7 @@ func (p *rogue) extend(flags byte) {
 		if flags&16 != 0 {
 			x.config.ReliableDelete.Enabled = true
 			x.config.DPD = ike.DPD{Enabled: true, Idle: 20 * time.Second}
-			x.config.Traffic = func(netip.Addr) (in, out time.Time) { return now, p.at }
+			x.config.Traffic = func(netip.AddrPort) (in, out time.Time) { return now, p.at }
 			x.env.Newest = func(*SA) bool { return true }
 			x.sa.vendors = append(x.sa.vendors, payload.VendorID{Data: microsoft4}, payload.VendorID{Data: deadPeer})
 			x.sa.watch(now)

@@ -86,14 +86,11 @@ func (sa *SA) transact(now time.Time, m *message) {
 		return
 	}
 	sa.genuine(now, m)
-	if sa.opens(m) {
-		sa.arrived(now, m)
-	}
 	if sa.state == lingering {
 		sa.ignore(m, 1, "this main mode has been deleted")
 		return
 	}
-	sa.used[usedID{m.Exchange, m.MessageID}] = struct{}{}
+	sa.open(now, m)
 	sa.heard(m, 1, "")
 	if m.Exchange == payload.NewGroup {
 		sa.newGroupMessage1(now, m)

@@ -14,7 +14,10 @@ import (
 func (s *randomRun) attack(d ike.Datagram) {
 	r, b := s.r, bytes.Clone(d.Payload)
 	s.tally["attacks"]++
-	switch r.IntN(9) {
+	switch r.IntN(11) {
+	case 9, 10:
+		s.strangersReplay()
+		return
 	case 0: // altered inside
 		s.scribble(b[payload.HeaderLen:])
 	case 1: // altered in the header

@@ -18,8 +18,8 @@ func TestDeadPeer(t *testing.T) {
 		h.config.DPD = ike.DPD{Enabled: true}
 	}
 	a.config.DPD.Idle = 20 * time.Second
-	a.config.Traffic = func(remote netip.Addr) (time.Time, time.Time) {
-		require.Equal(t, b.addr, remote)
+	a.config.Traffic = func(remote netip.AddrPort) (time.Time, time.Time) {
+		require.Equal(t, b.addr, remote.Addr())
 		return in, out
 	}
 	a.reboot()
@@ -63,8 +63,8 @@ func TestDeadPeerOfSeveral(t *testing.T) {
 	}
 	start := n.now
 	a.config.DPD.Idle = 20 * time.Second
-	a.config.Traffic = func(remote netip.Addr) (in, out time.Time) {
-		if remote == b.addr {
+	a.config.Traffic = func(remote netip.AddrPort) (in, out time.Time) {
+		if remote.Addr() == b.addr {
 			return start, start.Add(5 * time.Second)
 		}
 		return start, start

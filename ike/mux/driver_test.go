@@ -35,8 +35,8 @@ func (d *driver) established(e ike.EventSAs) {
 	}
 	if successor {
 		d.h.n.after(life/10*9, func() {
-			if _, alive := d.h.in[idOf(pair)]; alive && d.rekeys {
-				d.h.replace(d.peer, pair.Selector.Reverse(), pair.SPI)
+			if in, alive := d.h.in[idOf(pair)]; alive && d.rekeys {
+				d.h.replace(d.peer, in.Selector.Reverse(), pair.SPI)
 			}
 		})
 	}
@@ -47,8 +47,9 @@ func (d *driver) established(e ike.EventSAs) {
 func (d *driver) end(ins []ipsec.SAParams, why string) {
 	for _, in := range ins {
 		if _, alive := d.h.in[idOf(in)]; alive {
+			src := d.h.in[idOf(in)].Src
 			d.h.remove(idOf(in), why)
-			d.h.mux.DeleteSAs(d.h.n.now, d.peer.addr, in.Protocol, []uint32{in.SPI})
+			d.h.mux.DeleteSAs(d.h.n.now, src, in.Protocol, []uint32{in.SPI})
 		}
 	}
 	d.h.drain()
@@ -94,5 +95,8 @@ func (d *driver) heard() bool {
 		peers[m.Cookies] = established(m)
 	}
 	own := d.h.mux.MainModes()
+	if slices.ContainsFunc(own, func(m mux.MainModeInfo) bool { return m.Established && !d.h.n.reaches(m.RemoteEnd, d.peer) }) {
+		return false
+	}
 	return slices.ContainsFunc(own, established) && !slices.ContainsFunc(own, func(m mux.MainModeInfo) bool { return m.Established && !peers[m.Cookies] })
 }

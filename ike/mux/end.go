@@ -20,11 +20,11 @@ func (m *Mux) DeleteSAs(now time.Time, remote netip.Addr, p ipsec.Protocol, inbo
 		own, known := m.pairs.find(p, spi)
 		at := remote
 		if known {
-			at = own.with.at.Addr()
+			at = own.remote.Addr()
 		}
 		var newest *entry
 		for _, e := range m.remotes[at] {
-			has := !known || e.sa.PeerID() == own.with.id && (!own.shared || e.sa.Remote() == own.with.at)
+			has := !known || e.sa.PeerID() == own.with.id && (!own.shared || e.sa.Remote() == own.remote)
 			if e.sa.Established() && has && (newest == nil || e.established > newest.established) {
 				newest = e
 			}

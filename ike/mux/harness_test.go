@@ -28,6 +28,8 @@ type network struct {
 	tasks   []task
 	serial  int
 	sent    []ike.Datagram
+	taken   bool           // in runs that look for it: the receiver has not ignored the latest datagram
+	arrived []ike.Datagram // that were not ignored, as the receiver saw them
 	latency time.Duration
 	// fate says when copies of the nth datagram (from 1) arrive, after its sending; empty: lost. nil: once, after latency.
 	fate func(n int, d ike.Datagram) []time.Duration
@@ -73,6 +75,7 @@ type host struct {
 	early     map[said]ipsec.SAParams // handed over by EventInbound, the pair still to come
 	gone      map[said]farewell       // inbound SAs that it had
 	driver    *driver                 // nil: SAs live for ever
+	alive     map[route]bool          // with keep-alives
 	log       []trace.Body
 	events    []ike.Event
 	failed    []ike.EventFailed
@@ -121,6 +124,7 @@ func (n *network) add(name, addr string, seed uint64) *host {
 		quickMode: ike.QuickMode{Proposals: []ipsec.Proposal{proposal(des3)}, PolicyID: 7, Rule: "test/" + name},
 		firstSPI:  uint32(seed << 24), nextSPI: map[ipsec.Protocol]uint32{}, allocated: map[said]bool{},
 		in: map[said]ipsec.SAParams{}, out: map[said]ipsec.SAParams{}, early: map[said]ipsec.SAParams{}, gone: map[said]farewell{},
+		alive: map[route]bool{},
 	}
 	h.config = ike.Config{
 		Rand: rand.NewChaCha8([32]byte{byte(seed), byte(seed >> 8), byte(seed >> 16)}), Policy: h, SPIs: h,
@@ -144,6 +148,7 @@ func (h *host) reboot() {
 	h.mux = m
 	clear(h.early)
 	clear(h.allocated)
+	clear(h.alive)
 }
 
 // remove ends the pair of an inbound SA.
@@ -185,7 +190,7 @@ func (h *host) ReleaseSPI(p ipsec.Protocol, spi uint32) {
 
 // request asks for SAs for all traffic between the hosts.
 func (h *host) request(to *host) uint64 {
-	return h.requestFor(to, ipsec.Selector{Src: ipsec.Host(h.addr), Dst: ipsec.Host(to.addr)})
+	return h.requestFor(to, ipsec.Selector{Src: ipsec.Host(h.addr), Dst: ipsec.Host(h.n.seen(to, h))})
 }
 
 func (h *host) requestFor(to *host, s ipsec.Selector) uint64 { return h.replace(to, s, 0) }
@@ -193,7 +198,14 @@ func (h *host) requestFor(to *host, s ipsec.Selector) uint64 { return h.replace(
 // replace asks for SAs in place of the pair with an inbound SPI.
 func (h *host) replace(to *host, s ipsec.Selector, old uint32) uint64 {
 	h.requests++
-	h.mux.Request(h.n.now, ike.Request{ID: h.requests, Local: h.addr, Remote: to.addr, Selector: s, QuickMode: h.quickMode, Replaces: old})
+	remote := h.n.seen(to, h)
+	if old != 0 {
+		remote = h.in[said{ipsec.ESP, old}].Src // as it is now, if it has moved
+		if _, ok := h.in[said{ipsec.ESP, old}]; !ok {
+			remote = h.in[said{ipsec.AH, old}].Src
+		}
+	}
+	h.mux.Request(h.n.now, ike.Request{ID: h.requests, Local: h.addr, Remote: remote, Selector: s, QuickMode: h.quickMode, Replaces: old})
 	h.drain()
 	return h.requests
 }
@@ -228,9 +240,13 @@ func (h *host) drain() {
 			if h.driver != nil {
 				h.driver.established(e)
 			}
+		case ike.EventMoved:
+			h.moved(e)
+		case ike.EventKeepAlive:
+			h.keptAlive(e)
 		case ike.EventDeleteSAs:
 			for _, spi := range e.SPIs {
-				if sa, ok := h.out[said{e.Protocol, spi}]; ok {
+				if sa, ok := h.out[said{e.Protocol, spi}]; ok && (!sa.UDP.On() || sa.UDP.Dst == e.Port) {
 					h.remove(said{e.Protocol, sa.PeerSPI}, "deleted by the peer")
 				}
 			}
@@ -258,7 +274,6 @@ func (n *network) send(d ike.Datagram) {
 
 // fly has a datagram arrive after a delay, whoever sent it.
 func (n *network) fly(d ike.Datagram, delay time.Duration) {
-	n.serial++
 	if n.translate != nil {
 		d = n.translate(d)
 	}
@@ -271,7 +286,13 @@ func (n *network) fly(d ike.Datagram, delay time.Duration) {
 			return
 		}
 	}
-	n.flying = append(n.flying, flight{at: n.now.Add(delay), serial: n.serial, d: ike.Datagram{Local: d.Remote, Remote: d.Local, Payload: d.Payload}})
+	n.hand(ike.Datagram{Local: d.Remote, Remote: d.Local, Payload: d.Payload}, delay)
+}
+
+// hand has a datagram arrive as its receiver sees it.
+func (n *network) hand(d ike.Datagram, delay time.Duration) {
+	n.serial++
+	n.flying = append(n.flying, flight{at: n.now.Add(delay), serial: n.serial, d: d})
 }
 
 // run lets time pass until the given time since the start.
@@ -320,9 +341,18 @@ func (n *network) after(d time.Duration, do func()) {
 func (n *network) arrive(i int) {
 	f := n.flying[i]
 	n.flying = slices.Delete(n.flying, i, i+1)
+	n.taken = false
+	n.deliver(f.d)
+	if n.taken {
+		n.arrived = append(n.arrived, f.d)
+	}
+}
+
+// deliver hands a datagram to the host that has its address.
+func (n *network) deliver(d ike.Datagram) {
 	for _, h := range n.hosts {
-		if h.addr == f.d.Local.Addr() {
-			h.mux.HandleDatagram(n.now, f.d)
+		if h.addr == d.Local.Addr() {
+			h.mux.HandleDatagram(n.now, d)
 			h.drain()
 		}
 	}

@@ -22,6 +22,10 @@ type MainModeInfo struct {
 	User          string               // that XAUTH has admitted, here or at the peer; "" without
 	Assigned      *ike.Assignment      // by mode config; nil: nothing
 	Gave          bool                 // Assigned, to the peer
+
+	LocalEnd, RemoteEnd netip.AddrPort   // with their ports
+	Dialect             ike.NATDialect   // of NAT traversal, agreed on; 0: none
+	NAT                 ike.NATPlacement // as far as this side has found
 }
 
 // Statistics are the engine's counts so far. What its driver counts, of sockets and
@@ -47,6 +51,7 @@ func (m *Mux) MainModes() []MainModeInfo {
 		assigned, gave := e.sa.Assigned()
 		infos = append(infos, MainModeInfo{
 			User: e.sa.User(), Assigned: assigned, Gave: gave,
+			LocalEnd: e.sa.Local(), RemoteEnd: e.sa.Remote(), Dialect: e.sa.Dialect(), NAT: e.sa.Placement(),
 			Local: e.sa.Local().Addr(), Remote: e.sa.Remote().Addr(), Cookies: e.cookies, Initiator: e.sa.Initiator(),
 			Established: e.sa.Established(), Chosen: e.sa.Chosen(), Method: e.sa.Method(), PeerID: e.sa.PeerID(), Since: e.sa.Since(), Expires: e.sa.Expires(), QuickModes: e.sa.QuickModes(),
 		})

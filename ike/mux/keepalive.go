@@ -64,7 +64,7 @@ func (m *Mux) needs(now time.Time, r route) (needed bool, until time.Time) {
 	}
 	m.pairs.expire(now, r.remote.Addr())
 	for _, p := range m.pairs.of[r.remote.Addr()] {
-		if p.local == r.local && p.with.at == r.remote && p.kept {
+		if p.local == r.local && p.remote == r.remote && p.kept {
 			needed = true
 			if p.expires.After(until) {
 				until = p.expires

@@ -19,11 +19,11 @@ import (
 // A side that is behind a NAT itself follows nobody.
 func (m *Mux) Moved(now time.Time, spi uint32, to netip.AddrPort) {
 	p, ok := m.pairs.find(ipsec.ESP, spi)
-	if !ok || !p.udp || !p.follows || p.with.at == to || p.with.at.Addr().Is4() != to.Addr().Is4() {
+	if !ok || !p.udp || !p.follows || p.remote == to || p.remote.Addr().Is4() != to.Addr().Is4() {
 		return
 	}
 	k := peer{p.local.Addr(), to.Addr()}
-	m.move(now, p.with, p.local, to)
+	m.move(now, p.with, p.local, to, nil, nil)
 	m.pumpAll(now, k)
 	m.silence(now)
 }
@@ -34,26 +34,14 @@ func (m *Mux) Follows(spi uint32) bool {
 	return ok && p.udp && p.follows
 }
 
-// move has all that there is between a local end and a computer go along with it.
-func (m *Mux) move(now time.Time, was computer, local, to netip.AddrPort) {
-	if was.at == to {
-		return
-	}
+// move has all that there is between a local end and a computer go along with it; proved is the SA that has
+// gone ahead, if it was one, which has handed over these SAs ahead of their pairs.
+func (m *Mux) move(now time.Time, was computer, local, to netip.AddrPort, proved *entry, handed []uint32) {
 	is := computer{to, was.id}
-	var handed []uint32
-	gone := slices.Clone(m.remotes[was.at.Addr()])
-	if was.at.Addr() != to.Addr() {
-		gone = append(gone, m.remotes[to.Addr()]...) // whoever has proved it may be there already
-	}
-	for _, e := range gone {
-		if e.sa.Local() != local || !e.sa.Shared() {
-			continue
-		}
-		if e.computer() == was {
+	for _, e := range slices.Clone(m.remotes[was.at.Addr()]) {
+		if e != proved && e.computer() == was && e.sa.Local() == local && e.sa.Shared() {
 			e.sa.MoveTo(now, to)
 			m.reindex(e)
-		}
-		if e.computer() == is {
 			handed = append(handed, e.sa.Handed()...)
 		}
 	}

@@ -242,7 +242,7 @@ func (m *Mux) after(now time.Time, e *entry) {
 		case ike.EventMainModeAging:
 			m.replace(now, e)
 		case ike.EventPeerMoved:
-			m.move(now, computer{ev.From, e.sa.PeerID()}, e.sa.Local(), e.sa.Remote())
+			m.move(now, computer{ev.From, e.sa.PeerID()}, e.sa.Local(), e.sa.Remote(), e, ev.Handed)
 			changed = true
 		case ike.EventInitialContact:
 			m.initialContact(now, e)

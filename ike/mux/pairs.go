@@ -14,22 +14,29 @@ import (
 // translator of addresses, with ports of their own or all with port 500; what
 // one of them says about its SAs is not about those of the others.
 type computer struct {
-	at netip.AddrPort
-	id string // the identity that it has proved
+	at netip.AddrPort // without a port, where we know that nobody shares the address
+	id string         // the identity that it has proved
 }
 
-func (e *entry) computer() computer { return computer{e.sa.Remote(), e.sa.PeerID()} }
+func (e *entry) computer() computer {
+	at := e.sa.Remote()
+	if e.sa.Unshared() {
+		at = netip.AddrPortFrom(at.Addr(), 0)
+	}
+	return computer{at, e.sa.PeerID()}
+}
 
 // pair is one pair of IPsec SAs that was handed over and has not been reported
 // gone. Those of one bundle have the same serial.
 type pair struct {
 	protocol ipsec.Protocol
 	local    netip.AddrPort
+	remote   netip.AddrPort
 	with     computer
 	in, out  uint32
 	serial   uint64    // order of establishment
 	expires  time.Time // no later than the data plane drops it
-	udp      bool      // encapsulated in UDP between local and with.at
+	udp      bool      // encapsulated in UDP between local and remote
 	shared   bool      // the computer is behind a NAT that we know of, and may share its address
 	follows  bool      // it is followed to where it has proved to be
 	kept     bool      // this side keeps the mapping of a NAT alive for it
@@ -62,7 +69,7 @@ func (ps *pairs) add(now time.Time, e *entry, serial uint64, ev ike.EventSAs) {
 		in := ev.In[i]
 		ps.removeInbound(in.Protocol, in.SPI)
 		ps.of[remote] = append(ps.of[remote], pair{
-			protocol: in.Protocol, local: e.sa.Local(), with: e.computer(), in: in.SPI, out: ev.Out[i].SPI, serial: serial, expires: now.Add(in.Lifetime.Duration),
+			protocol: in.Protocol, local: e.sa.Local(), remote: e.sa.Remote(), with: e.computer(), in: in.SPI, out: ev.Out[i].SPI, serial: serial, expires: now.Add(in.Lifetime.Duration),
 			udp: in.UDP.On(), shared: e.sa.Shared(), follows: e.sa.Follows(), kept: e.sa.KeepsAlive(),
 		})
 		ps.at[inbound{in.Protocol, in.SPI}] = remote
@@ -115,7 +122,7 @@ func (ps *pairs) removeInbound(proto ipsec.Protocol, spi uint32) {
 func (ps *pairs) deletedByPeer(ev ike.EventDeleteSAs, e *entry) []ike.Event {
 	named := map[uint64]bool{}
 	for _, p := range ps.of[ev.Remote] {
-		own := p.with.id == e.sa.PeerID() && (!p.shared || p.with.at == e.sa.Remote())
+		own := p.with.id == e.sa.PeerID() && (!p.shared || p.remote == e.sa.Remote())
 		if p.protocol == ev.Protocol && own && slices.Contains(ev.SPIs, p.out) {
 			named[p.serial] = true
 		}
@@ -140,7 +147,7 @@ func (ps *pairs) deleteFunc(remote netip.Addr, gone func(pair) bool) (events []i
 			}
 			var port uint16
 			if p.udp {
-				port = p.with.at.Port()
+				port = p.remote.Port()
 			}
 			i := slices.IndexFunc(byPort, func(e ike.EventDeleteSAs) bool { return e.Port == port })
 			if i < 0 {
@@ -183,7 +190,7 @@ func (ps *pairs) move(was computer, local, to netip.AddrPort) (spis []uint32) {
 		return moves
 	})
 	for _, p := range moved {
-		p.with.at = to
+		p.with.at, p.remote = to, to
 		spis = append(spis, p.in)
 		i, _ := slices.BinarySearchFunc(ps.of[to.Addr()], p.serial, func(o pair, serial uint64) int { return cmp.Compare(o.serial, serial) })
 		ps.of[to.Addr()] = slices.Insert(ps.of[to.Addr()], i, p)

@@ -34,7 +34,7 @@ func (e *entry) party() party {
 
 // partyOf is the other end of a pair.
 func (p pair) party() party {
-	k := peer{p.local.Addr(), p.with.at.Addr()}.anybody()
+	k := peer{p.local.Addr(), p.remote.Addr()}.anybody()
 	if p.shared {
 		k.computer, k.port = p.with, p.local.Port()
 	}
@@ -81,7 +81,7 @@ func (m *Mux) ends(now time.Time, k party) (local, remote netip.AddrPort) {
 	m.pairs.expire(now, k.remote)
 	for _, p := range m.pairs.of[k.remote] {
 		if p.local.Addr() == k.local && p.udp && p.serial > latest {
-			latest, local, remote = p.serial, p.local, p.with.at
+			latest, local, remote = p.serial, p.local, p.remote
 		}
 	}
 	return local, remote

@@ -26,10 +26,11 @@ type randomRun struct {
 func newRun(t testing.TB, r *rand.Rand, seed uint64, traced bool) *randomRun {
 	s := &randomRun{t: t, n: newNetwork(t), r: r, tally: tally{}, forgotten: map[*host]uint64{}}
 	s.a, s.b = s.n.add("a", "10.0.0.1", 2*seed+1), s.n.add("b", "10.0.0.2", 2*seed+2)
+	s.configureNAT()
 	s.configure()
 	for i, h := range s.n.hosts {
 		h.firstSPI = uint32(h.addr.AsSlice()[3]) << 24
-		if !traced {
+		if !traced && !h.config.NAT.On() {
 			h.config.Trace = nil
 		}
 		h.drive(s.n.hosts[1-i], 2*seed+uint64(i))
@@ -89,7 +90,9 @@ func (s *randomRun) configure() {
 		both := bundled()
 		both.Lifetime = lifetime
 		s.a.quickMode.Proposals = slices.Insert(s.a.quickMode.Proposals, 0, both)
-		s.b.quickMode.Proposals = pick(r, []ipsec.Proposal{both}, []ipsec.Proposal{both}, s.b.quickMode.Proposals)
+		if own := s.b.quickMode.Proposals; !s.natted() { // else there is nothing in common
+			s.b.quickMode.Proposals = pick(r, []ipsec.Proposal{both}, []ipsec.Proposal{both}, own)
+		}
 		s.tally["bundles"]++
 	}
 }
@@ -102,8 +105,11 @@ func (s *randomRun) configureTransactions() {
 		s.tally["xauth"]++
 	}
 	if r.IntN(4) == 0 {
-		push := r.IntN(2) == 0
-		a.mainMode.ModeConfig, b.mainMode.ModeConfig = &ike.ModeConfig{Push: push}, &ike.ModeConfig{Push: push, Gives: pool("10.9.0.10")}
+		push, last := r.IntN(2) == 0, "10.9.0.10"
+		if s.n.translated() {
+			last = "10.9.0.40" // who comes back from another port may be another computer
+		}
+		a.mainMode.ModeConfig, b.mainMode.ModeConfig = &ike.ModeConfig{Push: push}, &ike.ModeConfig{Push: push, Gives: pool(last)}
 		s.tally["mode config"]++
 	}
 	if r.IntN(8) == 0 {
@@ -209,7 +215,9 @@ func (s *randomRun) act() {
 	if s.r.IntN(2) == 0 {
 		h, to = s.b, s.a
 	}
-	switch s.r.IntN(16) {
+	switch s.r.IntN(18) {
+	case 16, 17:
+		s.remap()
 	case 0:
 		s.forgotten[h] = h.requests
 		h.reboot()

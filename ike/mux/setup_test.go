@@ -66,6 +66,13 @@ func (n *network) authenticate(method ike.AuthMethod, real, asks bool) {
 	for _, h := range n.hosts {
 		peers[h.addr] = h.name
 	}
+	for _, b := range n.boxes {
+		for _, h := range b.hosts {
+			for _, a := range b.addresses() {
+				peers[a] = h.name
+			}
+		}
+	}
 	o := paperOffice()
 	if real {
 		o = realOffice()
@@ -101,7 +108,7 @@ func (s setup) apply(n *network) {
 		h.config.VendorIDs = [][]byte{microsoft2003}
 		h.config.ReliableDelete.Enabled = s.reliable
 		h.config.DPD = ike.DPD{Enabled: s.dpd, Idle: 2 * time.Minute}
-		h.config.Traffic = func(netip.Addr) (in, out time.Time) {
+		h.config.Traffic = func(netip.AddrPort) (in, out time.Time) {
 			if n.now.Before(n.start.Add(theEnd)) {
 				out = n.now // nothing comes, so that the peer is asked
 			}
