@@ -94,6 +94,11 @@ func configOf(n uint64) Config {
 				c.Forwards[i].RewriteSource = c.Forwards[i].RewriteSource && c.Inside.IsValid()
 			}
 		},
+		func() {
+			if c.IKE != IKEPlain || c.Forwards != nil {
+				c.Ports.Reserved = nil
+			}
+		},
 		func() { c.Blocks = Blocks{} },
 	} {
 		if c.Check() != nil {

@@ -236,7 +236,7 @@ func (t *Table) leads(p ipv4) bool {
 		}
 	} else if t.isReserved(p) {
 		return false
-	} else if t.forwards != nil && t.forwards.find(f) >= 0 {
+	} else if t.forwards != nil && t.publication(f) >= 0 {
 		return true
 	}
 	k := f.local()
