@@ -3,6 +3,7 @@ package nat
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -177,6 +178,9 @@ func (c *Config) checkPublished() error {
 				return fmt.Errorf("%s: port %d is another's", what, port)
 			}
 			taken[k] = true
+			if slices.Contains(c.Ports.Reserved, uint16(port)) {
+				return fmt.Errorf("%s: port %d is the box's own: take it out of Ports.Reserved", what, port)
+			}
 		}
 	}
 	return nil
@@ -190,6 +194,11 @@ func (c *Config) checkIPsec() error {
 		return fmt.Errorf("pooling arbitrary does not go with by-spi or cookies: a peer knows an SA by the address that it was made with")
 	case c.IKE == IKEPlain && len(c.IKEPorts) > 0:
 		return fmt.Errorf("IKEPorts are for what IKE does about them, which is nothing: leave them out, or set IKE")
+	}
+	for _, port := range c.settings().IKEPorts {
+		if c.IKE != IKEPlain && slices.Contains(c.Ports.Reserved, port) {
+			return fmt.Errorf("IKE %v lets port %d leave as it is, but that is the box's own: take it out of Ports.Reserved", c.IKE, port)
+		}
 	}
 	for _, p := range []Portless{c.ESP, c.AH, c.Other} {
 		if p.Mode != BySPI && p.Serial || p.Mode != OneClient && p.Keep != KeepFirst {

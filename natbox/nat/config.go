@@ -96,7 +96,7 @@ type Static struct {
 // Forward publishes a server of the inside.
 type Forward struct {
 	Proto   uint8      // 6 or 17
-	Outside netip.Addr // none: each outside address
+	Outside netip.Addr // none: each one of the pool
 	Port    uint16     // the outside port
 	Last    uint16     // of a range of ports; 0: Port alone. They go to as many ports from Inside's on
 	Inside  netip.AddrPort

@@ -5,7 +5,7 @@ import "net/netip"
 // forwards are the servers that are published, by where they are found.
 type forwards struct {
 	list    []Forward
-	outside map[forwardKey]int // address 0: each outside address
+	outside map[forwardKey]int // address 0: each one of the pool
 	inside  map[forwardKey]int // those that what the server sends belongs to
 }
 
@@ -38,12 +38,12 @@ func newForwards(list []Forward) *forwards {
 
 func (f *Forward) count() int { return max(int(f.Last), int(f.Port)) - int(f.Port) + 1 }
 
-// find is the publication of an outside endpoint, or -1.
-func (w *forwards) find(f flow) int {
-	if n, ok := w.outside[forwardKey{f.inAddr, f.inPort, f.proto}]; ok {
+// publication is that of an outside endpoint, or -1.
+func (t *Table) publication(f flow) int {
+	if n, ok := t.forwards.outside[forwardKey{f.inAddr, f.inPort, f.proto}]; ok {
 		return n
 	}
-	if n, ok := w.outside[forwardKey{0, f.inPort, f.proto}]; ok {
+	if n, ok := t.forwards.outside[forwardKey{0, f.inPort, f.proto}]; ok && !t.dedicated[f.inAddr] && t.outsideAddr(f.inAddr) {
 		return n
 	}
 	return -1
@@ -61,8 +61,8 @@ func (t *Table) forwardOf(f flow) (int, bool) {
 // published finds the mapping of a published endpoint for what comes from the outside, or
 // makes it; n is the publication, -1 when it is none. i is the mapping that the endpoint has.
 func (t *Table) published(i uint32, f flow) (uint32, int, reason) {
-	n := t.forwards.find(f)
-	if n < 0 || !t.outsideAddr(f.inAddr) {
+	n := t.publication(f)
+	if n < 0 {
 		return i, -1, none
 	}
 	if i != 0 && t.mappings.at(i).flags&open != 0 {

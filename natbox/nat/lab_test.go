@@ -134,11 +134,11 @@ var protoNames = map[string]layers.IPProtocol{
 }
 
 // makePacket makes a packet of its description.
-func makePacket(t testing.TB, s string) []byte {
+func makePacket(t require.TestingT, s string) []byte {
 	return makePayload(t, s, []byte("payload of a packet, thirty-two."))
 }
 
-func makePayload(t testing.TB, s string, payload []byte) []byte {
+func makePayload(t require.TestingT, s string, payload []byte) []byte {
 	w := strings.Fields(s)
 	require.GreaterOrEqual(t, len(w), 4, s)
 	require.Equal(t, ">", w[2], s)
@@ -188,7 +188,7 @@ func makePayload(t testing.TB, s string, payload []byte) []byte {
 	return b
 }
 
-func endpointOf(t testing.TB, s string) (netip.Addr, uint16) {
+func endpointOf(t require.TestingT, s string) (netip.Addr, uint16) {
 	if ap, err := netip.ParseAddrPort(s); err == nil {
 		return ap.Addr(), ap.Port()
 	}
@@ -248,7 +248,7 @@ func describe(p []byte) string {
 }
 
 // makeError makes an ICMP error about a packet, as much of which is quoted as there is.
-func makeError(t testing.TB, typ, code uint8, from, to string, quoted []byte) []byte {
+func makeError(t require.TestingT, typ, code uint8, from, to string, quoted []byte) []byte {
 	ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolICMPv4, SrcIP: net.ParseIP(from), DstIP: net.ParseIP(to)}
 	buf := gopacket.NewSerializeBuffer()
 	require.NoError(t, gopacket.SerializeLayers(buf, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},

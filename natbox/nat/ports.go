@@ -166,8 +166,12 @@ func (t *Table) choose(o *pool, r span, f flow) (port uint16, ok bool) {
 	}
 	if port, ok = p.free(r, want, mask); !ok && c.Collision == Share {
 		// As many others are looked at as does not take long: a choice of the lab.
-		for i := range min(256, int(r.last)-int(r.first)+1) {
-			port = r.first + uint16((int(want-r.first)+i)%(int(r.last)-int(r.first)+1))
+		n, start := int(r.last)-int(r.first)+1, 0
+		if r.has(want) {
+			start = int(want - r.first)
+		}
+		for i := range min(256, n) {
+			port = r.first + uint16((start+i)%n)
 			if mask>>(port%64)&1 != 0 && t.apart(o.addr, port, f) {
 				return port, true
 			}

@@ -31,8 +31,10 @@ func (c Config) settings() settings {
 	s.Outside, s.IKEPorts, s.Forwards = slices.Clone(c.Outside), slices.Clone(c.IKEPorts), slices.Clone(c.Forwards)
 	s.behaviour[udp], s.behaviour[tcp], s.behaviour[icmp] = c.UDP, c.TCP, c.ICMP.Behaviour
 	for proto := range s.known {
+		b := s.behaviour[proto]
 		s.known[proto] = proto == tcp || !ported(uint8(proto)) ||
-			c.Scope == PerSession || s.behaviour[proto].Filtering != EndpointIndependent || s.sharesPorts(uint8(proto))
+			c.Scope == PerSession || b.Filtering != EndpointIndependent || s.sharesPorts(uint8(proto)) ||
+			b.Filtering < b.Mapping // so that an answer leaves by the mapping that its question came by
 	}
 	for i := range s.Forwards {
 		f := &s.Forwards[i]

@@ -194,13 +194,8 @@ func (t *Table) inboundOf(p ipv4) reason {
 
 // hairpin translates a packet, or a first fragment, from the inside to an address of the box.
 func (t *Table) hairpin(p ipv4) reason {
-	b := p.payload()
-	if ported(p.proto()) && len(b) >= icmpHeader && p.proto() != icmp {
-		// What a server that is published with RewriteSource sends back.
-		k := outward(p).key()
-		if i := t.sessionInside.find(k.hash(&t.seed), k); i != 0 && t.sessions.at(i).seenAddr != t.sessions.at(i).remAddr {
-			return t.outbound(p)
-		}
+	if t.forBox(p) {
+		return t.outbound(p)
 	}
 	switch {
 	case !t.leads(p):
@@ -213,6 +208,23 @@ func (t *Table) hairpin(p ipv4) reason {
 		}
 	}
 	return t.inbound(p)
+}
+
+// forBox says whether a packet is from a server that is published with RewriteSource, and
+// so sends what is for a remote host to the box.
+func (t *Table) forBox(p ipv4) bool {
+	if !t.cfg.Inside.IsValid() || p.dst() != t.inside || len(p.payload()) < icmpHeader {
+		return false
+	}
+	switch {
+	case isError(p):
+		return true
+	case p.proto() == icmp || !ported(p.proto()):
+		return false
+	}
+	k := outward(p).key()
+	i := t.sessionInside.find(k.hash(&t.seed), k)
+	return i != 0 && t.sessions.at(i).seenAddr != t.sessions.at(i).remAddr
 }
 
 // leads says whether an address of the box leads to the inside for a packet.
@@ -236,7 +248,7 @@ func (t *Table) leads(p ipv4) bool {
 		}
 	} else if t.isReserved(p) {
 		return false
-	} else if t.forwards != nil && t.forwards.find(f) >= 0 {
+	} else if t.forwards != nil && t.publication(f) >= 0 {
 		return true
 	}
 	k := f.local()
