@@ -132,6 +132,15 @@ func (h *Host) FirewallCounters() FirewallCounters {
 	return c
 }
 
+// FirewallRules are what may come in through the host's firewall unasked, with how often it did, and
+// what may be answered.
+func (h *Host) FirewallRules() ([]firewall.Hit, []firewall.Flow) {
+	if w := h.driver.wall; w != nil {
+		return w.engine.Hits(), w.engine.Flows()
+	}
+	return nil, nil
+}
+
 // Firewall is the host's own firewall as it is set.
 func (h *Host) Firewall() Firewall { return h.config.Firewall }
 

@@ -55,6 +55,7 @@ var ErrMoment = errors.New("no such moment")
 func (m Moment) check(s *spec.Scenario) error {
 	n, ok := s.Nodes[m.Host]
 	switch {
+	case ok && n.Firewall != nil: // a router: that is what there is to see
 	case ok && !n.Host():
 		return momentError(fmt.Sprintf("%s is no host but of type %s, and has no IPsec", m.Host, n.Kind()))
 	case !ok:
@@ -69,6 +70,9 @@ func (m Moment) check(s *spec.Scenario) error {
 // snapshot looks at a host as it is.
 func (l *lab) snapshot(name string) *Snapshot {
 	h := l.hosts[name]
+	if h == nil {
+		return &Snapshot{Scenario: l.spec.Name, Host: name, At: l.world.Now(), Time: l.world.Time(), Firewall: l.firewallView(name)}
+	}
 	m, since := h.Monitor()
 	v := &Snapshot{Scenario: l.spec.Name, Host: name, At: l.world.Now(), Time: l.world.Time(), Off: h.Off()}
 	v.Policy = &PolicyInForce{
@@ -99,6 +103,7 @@ func (l *lab) snapshot(name string) *Snapshot {
 	v.MainModes = mainModes(h.MainModes(), v.Time)
 	v.QuickModes = &QuickModeSAs{Pairs: pairs(h.SAs(), v.Time), Soft: softs(h.Softs(), v.Time)}
 	v.Statistics = statisticsTable(h)
+	v.Firewall = l.firewallView(name)
 	return v
 }
 

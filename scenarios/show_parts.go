@@ -10,7 +10,7 @@ import (
 
 // Parts are what Only can be asked for.
 func Parts() []string {
-	return []string{"mmsas", "qmsas", "mmfilters", "qmfilters", "filters", "policy", "rules", "config", "stats", "all"}
+	return []string{"mmsas", "qmsas", "mmfilters", "qmfilters", "filters", "policy", "rules", "config", "stats", "firewall", "all"}
 }
 
 // Only leaves of a snapshot the parts of that name, one of Parts, and of filters those
@@ -49,6 +49,9 @@ func (v Snapshot) Only(part, kind string) (*Snapshot, error) {
 	}
 	if !keep["stats"] {
 		v.Statistics = nil
+	}
+	if !keep["firewall"] {
+		v.Firewall = nil
 	}
 	v.MMFilters, v.QMFilters = v.MMFilters.only(keep["mmfilters"], kind), v.QMFilters.only(keep["qmfilters"], kind)
 	return &v, nil

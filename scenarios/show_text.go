@@ -51,6 +51,9 @@ func (v *Snapshot) String() string {
 			}
 		}
 	}
+	if v.Firewall != nil {
+		t.firewall(v.Firewall)
+	}
 	return t.String()
 }
 

@@ -92,6 +92,9 @@ func (f *Firewall) SetRules(rules []Rule, initial Action) error {
 // SetInspect replaces what it looks into.
 func (f *Firewall) SetInspect(all []Inspect) { f.inspect = all }
 
+// Inspects is how many kinds of traffic it looks into.
+func (f *Firewall) Inspects() int { return len(f.inspect) }
+
 // Forget drops all states, as a restart does, and says how many there were.
 func (f *Firewall) Forget() int {
 	if f.table == nil {

@@ -10,7 +10,7 @@ import (
 // Source with Destination, where left out everybody's. The white paper has end-to-end IPsec
 // go through an ISA Server "if the ISA server does not need to inspect the traffic
 // between the two hosts" (claim C022). An application filter that is handed what it
-// cannot read lets none of it through. It sees through AH, which hides nothing; of
+// cannot read lets none of it through. It sees through AH, which hides nothing but what is ESP behind it; of
 // ESP it does not know whether it encrypts (RFC 5879, Section 1), and takes it that it does.
 type Inspect struct{ Source, Destination []netip.Prefix }
 
@@ -39,6 +39,10 @@ func hides(p *Packet) string {
 	switch p.Proto {
 	case protoESP:
 		return hiddenByESP
+	case protoAH:
+		if b := p.Payload; !p.Later && behindAH(b) == protoESP {
+			return hiddenByESP
+		}
 	case protoUDP:
 		if p.Later {
 			return "" // its first fragment did not pass
@@ -55,4 +59,16 @@ func hides(p *Packet) string {
 		}
 	}
 	return ""
+}
+
+// behindAH is the protocol of what AH protects; 0 where its headers end too soon. RFC 4302, Section 2.
+func behindAH(b []byte) uint8 {
+	for len(b) >= 12 {
+		length := (int(b[1]) + 2) * 4
+		if b[0] != protoAH || length > len(b) {
+			return b[0]
+		}
+		b = b[length:]
+	}
+	return 0
 }

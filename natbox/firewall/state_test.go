@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 	"github.com/stretchr/testify/require"
 
@@ -236,6 +237,12 @@ func TestInspect(t *testing.T) {
 	w.drops(byESP, esp(out, in))
 	w.passes(esp(in, out2))
 	w.passes(ah(in, out))
+	around := make([]byte, 24)
+	around[0], around[1] = 50, 4
+	w.drops(byESP, ip(in, out, layers.IPProtocolAH, gopacket.Payload(around)))
+	twice := append([]byte{51, 4}, make([]byte, 22)...)
+	w.drops(byESP, ip(in, out, layers.IPProtocolAH, gopacket.Payload(append(twice, around...))))
+	w.passes(ip(in, out, layers.IPProtocolAH, gopacket.Payload(twice)))
 	w.passes(udp(in, out, 500, 500, ike...))
 	w.passes(udp(in, out, 4500, 4500, ike...))
 	w.passes(udp(in, out, 4500, 4500, 0xff), "a keep-alive")
@@ -243,7 +250,7 @@ func TestInspect(t *testing.T) {
 	w.drops(byUDP, udp(out, in, 4500, 1025, inside...))
 	w.drops(byUDP, udp(in, out, 500, 500, append(make([]byte, 8), inside...)...))
 	w.passes(udp(in, out, 1025, 53, inside...))
-	require.Equal(t, uint64(5), w.Counters().Uninspected)
+	require.Equal(t, uint64(7), w.Counters().Uninspected)
 	w.SetInspect(nil)
 	w.passes(esp(in, out))
 }
