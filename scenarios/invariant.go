@@ -44,6 +44,8 @@ func (l *lab) invariants(steps []*stepRun) []result.Check {
 		case v.FirewallCounters != nil:
 			node := v.FirewallCounters.Node
 			j.counters("firewall-counters", node, v.FirewallCounters.FirewallCounters, hosts.FirewallCounters{}, l.firewallCounters(node))
+		case v.NAT != nil:
+			j.nat("nat", v.NAT.Node, &v.NAT.NATExpect, natState{}, l.natState(v.NAT.Node))
 		case v.Events != nil:
 			j.eventsInOrder(v.Events, begin, end)
 		case v.Never != nil:
@@ -72,6 +74,8 @@ func subject(v spec.Invariant) string {
 		return v.IKECounters.Host
 	case v.FirewallCounters != nil:
 		return v.FirewallCounters.Node
+	case v.NAT != nil:
+		return v.NAT.Node
 	case v.Events != nil, v.Never != nil:
 		return "the run"
 	}

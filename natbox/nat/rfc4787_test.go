@@ -37,9 +37,9 @@ func meet(t *testing.T, prefix string, last int, list []requirement) {
 }
 
 const (
-	noAnswer    = "no mapping has this outside endpoint; own"
-	notLetIn    = "the mapping does not let this remote endpoint in"
-	device      = "it is the device's: natbox"
+	noAnswer = "no mapping has this outside endpoint; own"
+	notLetIn = "the mapping does not let this remote endpoint in"
+	device   = "it is the device's: natbox"
 )
 
 func addrs(list ...string) (out []netip.Addr) {

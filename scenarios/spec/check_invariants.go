@@ -6,7 +6,7 @@ import (
 )
 
 // subjectNames are the YAML keys of what an invariant can be about.
-var subjectNames = []string{"wire", "ike", "answers", "sas", "counters", "ike-counters", "firewall-counters", "events", "never"}
+var subjectNames = []string{"wire", "ike", "answers", "sas", "counters", "ike-counters", "firewall-counters", "nat", "events", "never"}
 
 func (c *checker) invariant(path string, v *Invariant) {
 	subjects := slices.DeleteFunc(present(v), func(key string) bool { return key == "title" })
@@ -33,6 +33,8 @@ func (c *checker) invariant(path string, v *Invariant) {
 		c.ikeCountersOn(child(path, "ike-counters"), v.IKECounters)
 	case v.FirewallCounters != nil:
 		c.firewallCountersOn(child(path, "firewall-counters"), v.FirewallCounters)
+	case v.NAT != nil:
+		c.natOn(child(path, "nat"), v.NAT)
 	case v.Events != nil:
 		c.events(child(path, "events"), v.Events)
 	case v.Never != nil:
@@ -43,7 +45,7 @@ func (c *checker) invariant(path string, v *Invariant) {
 				return
 			}
 		}
-		c.missing(path, "wire", "an invariant needs a subject: wire, ike, answers, sas, counters, ike-counters, firewall-counters, events or never")
+		c.missing(path, "wire", "an invariant needs a subject: wire, ike, answers, sas, counters, ike-counters, firewall-counters, nat, events or never")
 	}
 }
 
