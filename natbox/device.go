@@ -108,6 +108,7 @@ type Router struct {
 	settings   Settings
 	interfaces []*iface
 	routes     routeTable
+	static     []Route
 	ids        *sim.Stream // IP identification of its own packets and fragments
 	errors     limiter
 	reassembly reassembler
@@ -157,7 +158,8 @@ func NewRouter(w *sim.World, c RouterConfig) (*Router, error) {
 	if err := r.addNAT(c); err != nil {
 		return fail(err)
 	}
-	if err := r.addRoutes(c.Routes); err != nil {
+	r.static = slices.Clone(c.Routes)
+	if err := r.addRoutes(r.static); err != nil {
 		return fail(err)
 	}
 	for n, i := range r.interfaces {
@@ -217,6 +219,18 @@ func checkPrefix(p netip.Prefix, segment string) error {
 
 // Name is the node's name.
 func (r *Router) Name() string { return r.name }
+
+// Addresses are those of the router's interface on a segment.
+func (r *Router) Addresses(segment string) (all []netip.Addr) {
+	for _, i := range r.interfaces {
+		for _, p := range i.prefixes {
+			if i.segment() == segment {
+				all = append(all, p.Addr())
+			}
+		}
+	}
+	return all
+}
 
 // Ports are the router's ports, in the order of its interfaces.
 func (r *Router) Ports() []*sim.Port {
@@ -332,7 +346,7 @@ func (i *iface) addrs() (all []netip.Addr) {
 		all = append(all, p.Addr())
 	}
 	if i.r.nat.faces(i) {
-		all = append(all, i.r.nat.Addresses()...)
+		all = append(all, i.r.nat.addrs...)
 	}
 	return all
 }

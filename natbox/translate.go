@@ -41,8 +41,11 @@ type Translator interface {
 	Hairpin(now time.Duration, packet []byte) nat.Result  // from inside, to one of Addresses
 	Addresses() []netip.Addr                              // that it answers to outside
 
-	// Deadline is when something expires that no packet refreshes; Expire lets it, and
-	// returns what the box has to say about it.
+	Reboot(now time.Duration) // forgets all mappings
+	SetAddresses(now time.Duration, addrs []netip.Addr) error
+
+	// Deadline is when something falls due that no packet brings about; Expire has it happen,
+	// and gives back packets of the box's own.
 	Deadline() (time.Duration, bool)
 	Expire(now time.Duration) (answers [][]byte)
 }
@@ -51,6 +54,7 @@ type Translator interface {
 type translator struct {
 	Translator
 	outside *iface
+	addrs   []netip.Addr // that it answers to outside
 	silent  bool
 	crossed func(from string, outside bool, before, after []byte)
 	timer   *sim.Timer    // of the next deadline; nil: none is near
@@ -80,7 +84,7 @@ func (r *Router) addNAT(c RouterConfig) error {
 			}
 		}
 	}
-	r.nat = &translator{outside: outside, Translator: c.NAT.Table, silent: c.NAT.Silent, crossed: c.NAT.Crossed}
+	r.nat = &translator{outside: outside, Translator: c.NAT.Table, addrs: c.NAT.Table.Addresses(), silent: c.NAT.Silent, crossed: c.NAT.Crossed}
 	return nil
 }
 
@@ -88,7 +92,7 @@ func (r *Router) addNAT(c RouterConfig) error {
 func (n *translator) faces(i *iface) bool { return n != nil && i != nil && n.outside == i }
 
 // holds reports whether an address is one of those that the box answers to outside.
-func (n *translator) holds(a netip.Addr) bool { return n != nil && slices.Contains(n.Addresses(), a) }
+func (n *translator) holds(a netip.Addr) bool { return n != nil && slices.Contains(n.addrs, a) }
 
 // arrive takes an IPv4 packet between hosts, before it is routed.
 func (r *Router) arrive(p packet, o outgoing) {
@@ -126,12 +130,14 @@ func (r *Router) leave(p packet, rt route, o outgoing) {
 // translated lets the packets go on that came of one that arrived.
 func (r *Router) translated(how func(time.Duration, []byte) nat.Result, p packet, o outgoing) {
 	packets, own, why := r.translate(how, p, o)
+	for _, q := range packets {
+		if !own {
+			r.nat.tell(false, q)
+		}
+		r.pass(q.datagram.(packet), q, why)
+	}
 	if own {
 		r.pass(p, o, why)
-	}
-	for _, q := range packets {
-		r.nat.tell(false, q)
-		r.pass(q.datagram.(packet), q, "")
 	}
 }
 
@@ -143,7 +149,8 @@ func (n *translator) tell(outside bool, o outgoing) {
 }
 
 // translate asks the table about a packet, and does what is to be done about one that
-// ends here. own: it is for the box itself, and why says what became of it if the box has no use for it.
+// ends here. own: it is for the box itself, with fragments of the same datagram that waited,
+// and why says what becomes of it if the box has no use for it.
 func (r *Router) translate(how func(time.Duration, []byte) nat.Result, p packet, o outgoing) (packets []outgoing, own bool, why string) {
 	words := p.String()
 	o.sent = append(packet(nil), p[:min(len(p), maxQuote)]...)
@@ -164,9 +171,8 @@ func (r *Router) translate(how func(time.Duration, []byte) nat.Result, p packet,
 
 // answer sends what the NAT has to say to the sender of a packet.
 func (r *Router) answer(o outgoing) {
-	o.in, o.sent, o.comment = nil, nil, fmt.Sprintf("router %s: answer of its NAT", r.name)
 	if rt, ok := r.routes.lookup(o.dst()); ok {
-		rt.out.output(rt.next(o.dst()), o)
+		r.originate(rt, o.datagram, o.frame, fmt.Sprintf("router %s: answer of its NAT", r.name))
 	}
 }
 

@@ -70,6 +70,10 @@ func (s *stepRun) judge() []result.Check {
 	for _, host := range slices.Sorted(maps.Keys(e.IKECounters)) {
 		j.counters("ike-counters."+host, host, e.IKECounters[host], s.before[host].since(s.after[host]).ike, s.after[host].ike)
 	}
+	for _, node := range slices.Sorted(maps.Keys(e.NAT)) {
+		want := e.NAT[node]
+		j.nat("nat."+node, node, &want, s.nats[node], s.natsAfter[node])
+	}
 	for _, node := range slices.Sorted(maps.Keys(e.FirewallCounters)) {
 		j.counters("firewall-counters."+node, node, e.FirewallCounters[node], s.walls[node], s.wallsAfter[node])
 	}

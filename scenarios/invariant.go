@@ -47,6 +47,8 @@ func (l *lab) invariants(steps []*stepRun) []result.Check {
 		case v.Observed != nil:
 			w := l.watches[v.Observed.Observer]
 			j.observed("observed", v.Observed.Observer, v.Observed.Observed, noted{after: w.Notes(l.world.Now())})
+		case v.NAT != nil:
+			j.nat("nat", v.NAT.Node, &v.NAT.NATExpect, natState{}, l.natState(v.NAT.Node))
 		case v.Events != nil:
 			j.eventsInOrder(v.Events, begin, end)
 		case v.Never != nil:
@@ -77,6 +79,8 @@ func subject(v spec.Invariant) string {
 		return v.FirewallCounters.Node
 	case v.Observed != nil:
 		return v.Observed.Observer
+	case v.NAT != nil:
+		return v.NAT.Node
 	case v.Events != nil, v.Never != nil:
 		return "the run"
 	}

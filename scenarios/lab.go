@@ -29,7 +29,8 @@ type lab struct {
 	hosts     map[string]*hosts.Host
 	routers   map[string]*natbox.Router
 	firewalls map[string]*routerFirewall
-	tables    map[string]*nat.Table // of the routers that are NAT boxes
+	tables    map[string]*nat.Table   // of the routers that are NAT boxes
+	pools     map[string][]netip.Addr // that those share among what is inside
 	realms    spec.Realms
 	holders   holders // whose an address is, and was
 
@@ -55,7 +56,7 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 	l := &lab{
 		spec: s, seed: seed, log: trace.New(traceTo), realms: s.Realms(),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
-		firewalls: map[string]*routerFirewall{}, tables: map[string]*nat.Table{},
+		firewalls: map[string]*routerFirewall{}, tables: map[string]*nat.Table{}, pools: map[string][]netip.Addr{},
 		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, stored: map[storedPolicy]bool{}, watches: map[string]*watch{}, registries: map[string]*registry{},
 	}
 	var err error

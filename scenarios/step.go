@@ -31,6 +31,7 @@ type stepRun struct {
 	after      map[string]statistics
 
 	walls, wallsAfter map[string]hosts.FirewallCounters // likewise, of firewalls
+	nats, natsAfter   map[string]natState               // likewise, of NAT boxes
 
 	notes map[string]noted // by observer: before and at the end, where it is judged
 
@@ -62,7 +63,7 @@ func (s *stepRun) path() string { return fmt.Sprintf("$.steps[%d]", s.index) }
 // start begins the step in a coroutine; done is called when it has ended.
 func (s *stepRun) start(done func()) {
 	l := s.lab
-	s.begin, s.before, s.walls = l.moment(), s.statistics(), s.firewalls()
+	s.begin, s.before, s.walls, s.nats = l.moment(), s.statistics(), s.firewalls(), s.natStates()
 	s.notes = s.noted(nil)
 	l.world.Record("", s.event("started", ""))
 	from, to, traffic := s.spec.Ends()
@@ -77,7 +78,7 @@ func (s *stepRun) start(done func()) {
 	l.world.Go(owner, s.spec.Words(), func(p *sim.Proc) {
 		s.perform(p)
 		s.end, s.after, s.stored = l.moment(), s.statistics(), s.stores()
-		s.wallsAfter = s.firewalls()
+		s.wallsAfter, s.natsAfter = s.firewalls(), s.natStates()
 		if s.listener != nil {
 			s.seen = s.listener.Seen().Sub(s.seen)
 		}
@@ -162,6 +163,9 @@ func (s *stepRun) perform(p *sim.Proc) {
 		p.Sleep(v.Wait.Span())
 	case v.SetLink != nil:
 		now, err := l.setLink(v.SetLink.Node, l.spec.LinkSegment(v.SetLink), &v.SetLink.Link)
+		s.got, s.broken = append(s.got, now), err
+	case v.NAT != nil:
+		now, err := l.changeNAT(v.NAT)
 		s.got, s.broken = append(s.got, now), err
 	case v.SetFirewall != nil:
 		now, err := l.setFirewall(v.SetFirewall)

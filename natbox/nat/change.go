@@ -1,6 +1,7 @@
 package nat
 
 import (
+	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -49,8 +50,8 @@ func (t *Table) SetAddresses(now time.Duration, addrs []netip.Addr) error {
 	t.enter(now)
 	c := t.cfg.Config
 	c.Outside = slices.Clone(addrs)
-	if err := c.Check(); err != nil {
-		return err
+	if err := c.checkAddresses(); err != nil { // the rest has its defaults filled in
+		return fmt.Errorf("nat: %w", err)
 	}
 	old := t.cfg.Outside
 	t.cfg.Outside = c.Outside

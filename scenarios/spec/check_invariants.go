@@ -6,7 +6,7 @@ import (
 )
 
 // subjectNames are the YAML keys of what an invariant can be about.
-var subjectNames = []string{"wire", "ike", "answers", "sas", "counters", "ike-counters", "firewall-counters", "observed", "events", "never"}
+var subjectNames = []string{"wire", "ike", "answers", "sas", "counters", "ike-counters", "firewall-counters", "nat", "observed", "events", "never"}
 
 func (c *checker) invariant(path string, v *Invariant) {
 	subjects := slices.DeleteFunc(present(v), func(key string) bool { return key == "title" })
@@ -35,6 +35,8 @@ func (c *checker) invariant(path string, v *Invariant) {
 		c.firewallCountersOn(child(path, "firewall-counters"), v.FirewallCounters)
 	case v.Observed != nil:
 		c.observedBy(child(path, "observed"), v.Observed)
+	case v.NAT != nil:
+		c.natOn(child(path, "nat"), v.NAT)
 	case v.Events != nil:
 		c.events(child(path, "events"), v.Events)
 	case v.Never != nil:
@@ -45,7 +47,7 @@ func (c *checker) invariant(path string, v *Invariant) {
 				return
 			}
 		}
-		c.missing(path, "wire", "an invariant needs a subject: wire, ike, answers, sas, counters, ike-counters, firewall-counters, observed, events or never")
+		c.missing(path, "wire", "an invariant needs a subject: wire, ike, answers, sas, counters, ike-counters, firewall-counters, nat, observed, events or never")
 	}
 }
 

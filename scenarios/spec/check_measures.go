@@ -9,7 +9,7 @@ import (
 
 // anywhere are the expectations that fit every verb: they are about hosts, not
 // about the traffic of the step.
-var anywhere = []string{"counters", "ike-counters", "firewall-counters", "sas", "certificates", "observed", "events", "never"}
+var anywhere = []string{"counters", "ike-counters", "firewall-counters", "nat", "sas", "certificates", "observed", "events", "never"}
 
 // measures checks the expectations that are numbers of hosts and packets.
 func (c *checker) measures(path string, e *Expect) {
@@ -27,6 +27,10 @@ func (c *checker) measures(path string, e *Expect) {
 		c.hostKey(at, host)
 		v := e.IKECounters[host]
 		c.nothing(child(at, host), &v)
+	}
+	for _, node := range sorted(e.NAT) {
+		v := e.NAT[node]
+		c.natExpect(child(path, "nat"), node, &v)
 	}
 	for _, node := range sorted(e.FirewallCounters) {
 		at := child(path, "firewall-counters")

@@ -93,6 +93,8 @@ func (c *checker) step(path string, s *Step) {
 		c.netsh(child(path, "netsh"), s.Netsh)
 	case s.SetLink != nil:
 		c.setLink(child(path, "set-link"), s.SetLink)
+	case s.NAT != nil:
+		c.natStep(child(path, "nat"), s.NAT)
 	case s.SetFirewall != nil:
 		c.setFirewall(child(path, "set-firewall"), s.SetFirewall)
 	case s.SetHostFirewall != nil:

@@ -34,13 +34,13 @@ func TestCheckBuiltInCode(t *testing.T) {
 		{func(s *Scenario) { s.Name = "a b" }, `a b: the scenario's name "a b" is no name: use a-z, 0-9, _ and -, at most 64`},
 		{func(s *Scenario) { s.Title = "" }, "built: the scenario has no title: say in one line what it shows"},
 		{func(s *Scenario) { s.Steps = nil }, "built: the scenario has no steps: nothing happens in it"},
-		{func(s *Scenario) { s.Steps[0] = Step{} }, "built: $.steps[0]: a step needs a verb: ping, connect, transfer, udp, raw, announce, scan, enrol, fetch-list, wait, set-link, set-firewall, set-host-firewall, assign-policy, restart-host, policy-agent, store-policy, netsh, set-address, ipconfig, set-servers, set-name, tamper, replay, inject or spoof"},
+		{func(s *Scenario) { s.Steps[0] = Step{} }, "built: $.steps[0]: a step needs a verb: ping, connect, transfer, udp, raw, announce, scan, enrol, fetch-list, wait, set-link, set-firewall, nat, set-host-firewall, assign-policy, restart-host, policy-agent, store-policy, netsh, set-address, ipconfig, set-servers, set-name, tamper, replay, inject or spoof"},
 		{func(s *Scenario) { s.Steps[0].Connect.To = "rob" }, `built: $.steps[0].connect.to: to: no node is called "rob", and it is no address; did you mean "bob"?`},
 		{func(s *Scenario) { s.Steps[0].Connect.Port = 0 }, "built: $.steps[0].connect: connect: there is no port"},
 		{func(s *Scenario) { s.Steps[0].Connect.Timeout = -1 }, "built: $.steps[0].connect.timeout: timeout: -1ns is not from 0s to 87600h"},
 		{func(s *Scenario) { s.Steps[0].At = math.MaxInt64 }, "built: $.steps[0].at: at: 2562047h47m16.854775807s is not from 0s to 87600h"},
-		{func(s *Scenario) { s.Steps[0].Expect = &Expect{} }, "built: $.steps[0].expect: expect: nothing is expected: it may have result, received, lost, loss, silence, latency, wire, sa, rule, application, ike, ports, heard, throughput, overhead, counters, ike-counters, firewall-counters, certificates, observed, sas, events, never"},
-		{func(s *Scenario) { s.Invariants = []Invariant{{}} }, "built: $.invariants[0]: an invariant needs a subject: wire, ike, answers, sas, counters, ike-counters, firewall-counters, observed, events or never"},
+		{func(s *Scenario) { s.Steps[0].Expect = &Expect{} }, "built: $.steps[0].expect: expect: nothing is expected: it may have result, received, lost, loss, silence, latency, wire, sa, rule, application, ike, ports, heard, throughput, overhead, counters, ike-counters, nat, firewall-counters, certificates, observed, sas, events, never"},
+		{func(s *Scenario) { s.Invariants = []Invariant{{}} }, "built: $.invariants[0]: an invariant needs a subject: wire, ike, answers, sas, counters, ike-counters, firewall-counters, nat, observed, events or never"},
 		{func(s *Scenario) { s.Network.Segments["lan"] = Segment{Loss: math.NaN()} }, "built: $.network.segments.lan.loss: loss: NaN is no probability: it is from 0 to 1"},
 		{func(s *Scenario) {
 			s.Steps[0] = Step{Ping: &Ping{From: "alice", To: "bob", Count: 1_000_000, Interval: Duration(time.Hour)}}

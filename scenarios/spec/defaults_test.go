@@ -87,6 +87,9 @@ func TestSteps(t *testing.T) {
 		{Step{RestartHost: &RestartHost{Host: "a"}}, "restart-host", "restart a", "", ""},
 		{Step{PolicyAgent: &PolicyAgent{Host: "a", Action: "stop"}}, "policy-agent", "stop the policy agent of a", "", ""},
 		{Step{StorePolicy: &StorePolicy{Host: "a", Policy: "p", As: "q"}}, "store-policy", "store q at a", "", ""},
+		{Step{NAT: &NATStep{Node: "a", Reboot: true}}, "nat", "a reboots", "", ""},
+		{Step{NAT: &NATStep{Node: "a", Flush: true}}, "nat", "a forgets its mappings", "", ""},
+		{Step{NAT: &NATStep{Node: "a", ChangeAddress: "10.0.0.9"}}, "nat", "a gets the address 10.0.0.9", "", ""},
 		{Step{SetAddress: &SetAddress{Node: "a"}}, "set-address", "set the address of a", "", ""},
 		{Step{IPConfig: &IPConfig{Node: "a", Action: "renew"}}, "ipconfig", "ipconfig /renew on a", "", ""},
 		{Step{SetServers: &SetServers{Node: "a"}}, "set-servers", "set the servers of a", "", ""},
@@ -104,7 +107,7 @@ func TestSteps(t *testing.T) {
 		require.Equal(t, tc.from != "", ok)
 	}
 	var verbs []string
-	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Scan: &Scan{}}, {Enrol: &Enrol{}}, {FetchList: &FetchList{}}, {Wait: 1}, {SetLink: &SetLink{}}, {SetFirewall: &SetFirewall{}}, {SetHostFirewall: &SetHostFirewall{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
+	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Scan: &Scan{}}, {Enrol: &Enrol{}}, {FetchList: &FetchList{}}, {Wait: 1}, {SetLink: &SetLink{}}, {SetFirewall: &SetFirewall{}}, {NAT: &NATStep{}}, {SetHostFirewall: &SetHostFirewall{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
 		{PolicyAgent: &PolicyAgent{}}, {StorePolicy: &StorePolicy{}}, {Netsh: &Netsh{}}, {SetAddress: &SetAddress{}}, {IPConfig: &IPConfig{}}, {SetServers: &SetServers{}}, {SetName: &SetName{}},
 		{Tamper: &Tamper{}}, {Replay: &Replay{}}, {Inject: &Inject{}}, {Spoof: &Spoof{}}} {
 		verbs = append(verbs, s.Verb())

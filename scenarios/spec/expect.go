@@ -22,6 +22,8 @@ type Expect struct {
 
 	IKECounters map[string]IKECounters `yaml:"ike-counters"` // by host: how far the statistics of IKE moved during the step
 
+	NAT map[string]NATExpect `yaml:"nat"` // by node: what its NAT has at the end of the step, and how far its statistics moved
+
 	FirewallCounters map[string]FirewallCounters `yaml:"firewall-counters"` // by node: how far the statistics of its firewall moved during the step
 
 	Certificates map[string]StoreExpect `yaml:"certificates"` // by host: what its certificate store has at the end of the step
@@ -96,6 +98,8 @@ type Invariant struct {
 	Counters *CountersOn `yaml:"counters"` // of the driver of one host
 
 	IKECounters *IKECountersOn `yaml:"ike-counters"` // of IKE on one host
+
+	NAT *NATOn `yaml:"nat"` // of the NAT of one node
 
 	FirewallCounters *FirewallCountersOn `yaml:"firewall-counters"` // of the firewall of one node
 

@@ -136,7 +136,7 @@ func (s *Scenario) speaks(node string, a netip.Addr) bool {
 // Later reports whether some node may have the address later in the run: by a step
 // that gives it, or by DHCP.
 func (s *Scenario) Later(a netip.Addr) bool {
-	return s.leases(a) || slices.ContainsFunc(s.Steps, func(step Step) bool {
+	return s.leases(a) || s.renumbered(a) || slices.ContainsFunc(s.Steps, func(step Step) bool {
 		return step.SetAddress != nil && slices.ContainsFunc(step.SetAddress.Prefixes(), func(p netip.Prefix) bool { return p.Addr() == a })
 	})
 }

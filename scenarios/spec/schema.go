@@ -23,7 +23,7 @@ const SchemaID = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/
 
 // The comments of these files are the schema's descriptions.
 //
-//go:embed spec.go expect.go grid.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go netsh.go firewall.go host_firewall.go nat.go
+//go:embed spec.go expect.go grid.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go netsh.go firewall.go host_firewall.go nat.go nat_expect.go
 //go:embed observers.go classes.go queueing.go
 var sources embed.FS
 
@@ -98,6 +98,7 @@ func refine(s *jsonschema.Schema) {
 	names(expect, "counters")
 	names(expect, "ike-counters")
 	names(expect, "firewall-counters")
+	names(expect, "nat")
 	names(expect, "sas")
 	names(expect, "certificates")
 	names(expect, "observed")
@@ -144,7 +145,7 @@ func refine(s *jsonschema.Schema) {
 	oneOf(s.Definitions["Service"], serviceKinds...)
 	oneOf(s.Definitions["Change"], "flip", "set")
 	oneOf(s.Definitions["Inject"], packetKinds...)
-	for _, name := range []string{"Queue", "Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "IKECounters", "FirewallCounters", "SACount", "StoreExpect"} {
+	for _, name := range []string{"Queue", "Expect", "Wire", "SA", "RuleExpect", "App", "IKE", "Overhead", "Counters", "IKECounters", "FirewallCounters", "NATExpect", "SACount", "StoreExpect"} {
 		s.Definitions[name].MinProperties = &one
 	}
 	referring(s)

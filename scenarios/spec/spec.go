@@ -458,6 +458,7 @@ type Step struct {
 	FetchList   *FetchList   `yaml:"fetch-list"`
 	Wait        Duration     `yaml:"wait"`
 	SetLink     *SetLink     `yaml:"set-link"`
+	NAT         *NATStep     `yaml:"nat"`
 	SetFirewall *SetFirewall `yaml:"set-firewall"`
 
 	SetHostFirewall *SetHostFirewall `yaml:"set-host-firewall"`

@@ -16,7 +16,7 @@ func (s Step) Verb() string {
 
 // verbNames are the YAML keys of all verbs.
 var verbNames = []string{
-	"ping", "connect", "transfer", "udp", "raw", "announce", "scan", "enrol", "fetch-list", "wait", "set-link", "set-firewall", "set-host-firewall", "assign-policy", "restart-host", "policy-agent", "store-policy", "netsh", "set-address", "ipconfig", "set-servers", "set-name", "tamper", "replay", "inject", "spoof",
+	"ping", "connect", "transfer", "udp", "raw", "announce", "scan", "enrol", "fetch-list", "wait", "set-link", "set-firewall", "nat", "set-host-firewall", "assign-policy", "restart-host", "policy-agent", "store-policy", "netsh", "set-address", "ipconfig", "set-servers", "set-name", "tamper", "replay", "inject", "spoof",
 }
 
 // verbs are all that the step sets, in the order of the type.
@@ -28,7 +28,7 @@ func (s Step) verbs() (set []string) {
 		{"ping", s.Ping != nil}, {"connect", s.Connect != nil}, {"transfer", s.Transfer != nil}, {"udp", s.UDP != nil},
 		{"raw", s.Raw != nil}, {"announce", s.Announce != nil}, {"scan", s.Scan != nil},
 		{"enrol", s.Enrol != nil}, {"fetch-list", s.FetchList != nil},
-		{"wait", s.Wait != 0}, {"set-link", s.SetLink != nil}, {"set-firewall", s.SetFirewall != nil}, {"set-host-firewall", s.SetHostFirewall != nil}, {"assign-policy", s.AssignPolicy != nil},
+		{"wait", s.Wait != 0}, {"set-link", s.SetLink != nil}, {"set-firewall", s.SetFirewall != nil}, {"nat", s.NAT != nil}, {"set-host-firewall", s.SetHostFirewall != nil}, {"assign-policy", s.AssignPolicy != nil},
 		{"restart-host", s.RestartHost != nil}, {"policy-agent", s.PolicyAgent != nil}, {"store-policy", s.StorePolicy != nil}, {"netsh", s.Netsh != nil}, {"set-address", s.SetAddress != nil},
 		{"ipconfig", s.IPConfig != nil}, {"set-servers", s.SetServers != nil}, {"set-name", s.SetName != nil}, {"tamper", s.Tamper != nil}, {"replay", s.Replay != nil},
 		{"inject", s.Inject != nil}, {"spoof", s.Spoof != nil},
@@ -93,6 +93,8 @@ func (s Step) Words() string {
 		return "wait " + s.Wait.String()
 	case s.SetLink != nil:
 		return "set the link of " + s.SetLink.Node
+	case s.NAT != nil:
+		return s.NAT.words()
 	case s.SetFirewall != nil:
 		return "set the firewall of " + s.SetFirewall.Node
 	case s.SetHostFirewall != nil:
