@@ -35,12 +35,13 @@ type stepRun struct {
 
 	notes map[string]noted // by observer: before and at the end, where it is judged
 
-	heard   map[string]int       // by host: datagrams of an announcement
-	scanned *hosts.Scanned       // by a scan
-	stored  map[string]pki.Store // by host: the certificate store at the end, where it is judged
-	got     []string
-	broken  error
-	to      netip.Addr // of a step that sends traffic: where it goes; invalid when there is no address
+	heard      map[string]int       // by host: datagrams of an announcement
+	scanned    *hosts.Scanned       // by a scan
+	discovered *discovered          // by a discovery
+	stored     map[string]pki.Store // by host: the certificate store at the end, where it is judged
+	got        []string
+	broken     error
+	to         netip.Addr // of a step that sends traffic: where it goes; invalid when there is no address
 }
 
 // window is a moment of the run.
@@ -153,6 +154,8 @@ func (s *stepRun) perform(p *sim.Proc) {
 		s.announce(p)
 	case v.Scan != nil:
 		s.scan(p)
+	case v.Discover != nil:
+		s.discover(p)
 	case v.Enrol != nil:
 		s.enrol(p, v.Enrol)
 	case v.FetchList != nil:

@@ -2,8 +2,11 @@ package discovery
 
 import (
 	"fmt"
+	"math/bits"
 	"net/netip"
 	"slices"
+
+	"github.com/ipseclab/ipseclab/natbox/nat"
 )
 
 // pair is an inside port and the outside endpoint that it has got.
@@ -11,6 +14,9 @@ type pair struct {
 	port uint16
 	out  netip.AddrPort
 }
+
+// widestBlock is more than the ports that a subscriber has in practice: RFC 7422, Section 2.
+const widestBlock = 8192
 
 // probe is how many ports of one computer are looked at.
 const probe = 16
@@ -20,31 +26,38 @@ const probe = 16
 func (c *Client) assignment() {
 	pairs, ok := c.pairs(0)
 	if !ok {
-		for _, key := range []string{"port-assignment", "port-parity"} {
+		for _, key := range []string{"port-assignment", "port-parity", KeyBlocks} {
 			c.unknown(key, unreachable)
 		}
 		return
 	}
 	detail := describe(pairs)
 	if c.preserved(pairs) {
-		c.saw("port-assignment", "preserve", "%s", detail)
+		c.saw("port-assignment", nat.Preserve, "%s", detail)
 		c.unknown("port-parity", "ports are preserved")
+		c.unknown(KeyBlocks, "ports are preserved")
 		return
 	}
 	c.saw("port-parity", yesNo(!slices.ContainsFunc(pairs, func(p pair) bool { return (p.port^p.out.Port())&1 != 0 })), "%s", detail)
-	switch word, why := c.order(pairs); word {
-	case "":
-		c.unknown("port-assignment", why)
-	default:
-		c.saw("port-assignment", word, "%s", why)
+	word, why := c.order(pairs)
+	c.saw("port-assignment", word, "%s", why)
+	if word != nat.Random.String() {
+		c.unknown(KeyBlocks, "ports are counted up")
+		return
 	}
+	low, high := uint16(65535), uint16(0)
+	for _, p := range pairs {
+		low, high = min(low, p.out.Port()), max(high, p.out.Port())
+	}
+	// Of so many random ports of all, the lowest and the highest are never as near as in a block.
+	c.saw(KeyBlocks, yesNo(high-low < widestBlock), "%d ports from %d to %d", len(pairs), low, high)
 }
 
 // pairs are some ports, even and odd, with their outside endpoints.
 func (c *Client) pairs(place int) (pairs []pair, ok bool) {
 	for i := range probe {
 		s := c.udp(place)
-		if i%2 == 1 {
+		if bits.OnesCount(uint(i))%2 == 1 { // an order that ports which are counted up do not have by themselves
 			s = c.udpAt(place, s.port+1)
 		}
 		r, ok := s.ask(c.server(0, Primary))
@@ -67,9 +80,8 @@ func (c *Client) preserved(pairs []pair) bool {
 	return 2*n > len(pairs)
 }
 
-// order tells sequential ports, which follow one another in the order in which they were
-// assigned, contiguous ones, which lie beside those of neighbouring inside ports whenever
-// they are assigned, and random ones. With several outside addresses it looks at one.
+// order tells ports that follow one another in the order in which they were assigned from
+// random ones. Which of the former are contiguous, see contiguity.
 func (c *Client) order(pairs []pair) (word, why string) {
 	detail := describe(pairs)
 	near := 0
@@ -82,21 +94,9 @@ func (c *Client) order(pairs []pair) (word, why string) {
 		}
 	}
 	if 2*near < len(pairs)-1 {
-		return "random", detail
+		return nat.Random.String(), detail
 	}
-	// One port, another far from it, and then the neighbour of the first: that lies below
-	// the first only if it was put there (RFC 4787, Section 4.2.3).
-	even := c.port()
-	first, ok1 := c.udpAt(0, even+1).ask(c.server(0, Primary))
-	_, ok2 := c.udp(0).ask(c.server(0, Primary))
-	last, ok3 := c.udpAt(0, even).ask(c.server(0, Primary))
-	if !ok1 || !ok2 || !ok3 {
-		return "", "the answers of the first server have ceased"
-	}
-	if first.mapped.Port()-last.mapped.Port() == 1 {
-		return "contiguous", fmt.Sprintf("%d is seen as %d, and later %d as %d", even+1, first.mapped.Port(), even, last.mapped.Port())
-	}
-	return "sequential", detail
+	return nat.Sequential.String(), detail
 }
 
 func describe(pairs []pair) string {
@@ -132,10 +132,10 @@ func (c *Client) pooling() {
 	switch {
 	case len(own) > 1:
 		c.saw(KeyOutside, "several", "%v", all)
-		c.saw("pooling", "arbitrary", "one inside host is seen as %v", own)
+		c.saw("pooling", nat.Arbitrary, "one inside host is seen as %v", own)
 	case len(all) > 1:
 		c.saw(KeyOutside, "several", "%v", all)
-		c.saw("pooling", "paired", "each inside host has one address: %v", all)
+		c.saw("pooling", nat.Paired, "each inside host has one address: %v", all)
 	default:
 		c.saw(KeyOutside, "one", "%v", all)
 		c.unknown("pooling", "all is seen from one address")

@@ -17,12 +17,15 @@ type Finding struct {
 	// Max 0: it had not after the longest that the client waits, which is Min.
 	Min, Max time.Duration
 	Unknown  string // why nothing could be observed
+	Not      string // of an unknown one: a word that it is not
 	Detail   string // what was seen, for a reader
 }
 
 // Value is the finding in a few words.
 func (f Finding) Value() string {
 	switch {
+	case f.Not != "":
+		return "not " + f.Not + ": " + f.Unknown
 	case f.Unknown != "":
 		return "not observed: " + f.Unknown
 	case f.Word != "":
@@ -66,8 +69,9 @@ func (c *Client) found(f Finding) {
 	}
 }
 
-func (c *Client) saw(key, word, detail string, args ...any) {
-	c.found(Finding{Key: key, Word: word, Detail: fmt.Sprintf(detail, args...)})
+// saw notes a word, or a value that has one.
+func (c *Client) saw(key string, word any, detail string, args ...any) {
+	c.found(Finding{Key: key, Word: fmt.Sprint(word), Detail: fmt.Sprintf(detail, args...)})
 }
 
 func (c *Client) unknown(key, why string) { c.found(Finding{Key: key, Unknown: why}) }
