@@ -65,6 +65,8 @@ func (sa *SA) misplaced(m *message) string {
 	case sa.natt.dialect == 0:
 	case !slices.Contains(sa.env.Config.NAT.Own(sa.local.Addr()), m.local.Addr()):
 		return "it came to another address of this host"
+	case m.remote.Addr() != sa.remote.Addr() && sa.Unshared():
+		return "it is from another address, and the peer is behind no NAT"
 	case m.remote.Addr() != sa.remote.Addr() && m.Flags&payload.Encrypted == 0 && m.Next != payload.TypeFragment:
 		return "it is from another address, and nothing in it proves that the peer is there"
 	case sa.afloat() && m.local.Port() != ike.NATPort && m.Exchange != payload.Informational:

@@ -46,7 +46,7 @@ func (n *network) reaches(to netip.AddrPort, h *host) bool {
 			return to.Addr() == b.outside && b.inner[to.Port()].Addr() == h.addr
 		}
 	}
-	return true
+	return to.Addr() == h.addr
 }
 
 // newBox puts a NAT before hosts.

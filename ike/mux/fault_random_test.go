@@ -22,10 +22,15 @@ var (
 // drawnSetup is any combination, real keys in one of twelve.
 func drawnSetup(r *rand.Rand) setup {
 	one := func(n int) bool { return r.IntN(n) == 0 }
-	return setup{
+	s := setup{
 		aggressive: one(2), method: pick(r, methods...), real: one(12), asks: one(2), pfs: one(6), bundle: one(4), commit: one(5),
 		fragments: pick(r, ike.NoFragments, ike.NoFragments, ike.WindowsFragments, ike.CiscoFragments), reliable: one(2), dos: one(5), dpd: one(4), silent: one(4),
 	}
+	if one(2) {
+		s.dialect, s.where = pick(r, dialects...), pick(r, placements()...)
+		s.bundle = s.bundle && !s.where.Any() // AH does not cross a NAT
+	}
+	return s
 }
 
 // Combinations of faults at random, in any mode with any method and any options.

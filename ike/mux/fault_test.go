@@ -25,11 +25,12 @@ const (
 	preceded                // a copy that was altered at place detail comes before it
 	reflected               // and a copy comes back to its sender
 	misplaced               // and a copy comes as one of another exchange, or of the other side, by detail
-	strangers               // and a copy comes from an address that nobody has
+	strangers               // and a copy comes from an address that nobody has, before it
+	remapped                // and NATs have lost their mappings
 	mishaps                 // how many there are
 )
 
-var mishapNames = [mishaps]string{"lost", "doubled", "late", "slow", "overtaken", "spoilt", "preceded", "reflected", "misplaced", "strangers"}
+var mishapNames = [mishaps]string{"lost", "doubled", "late", "slow", "overtaken", "spoilt", "preceded", "reflected", "misplaced", "strangers", "remapped"}
 
 // fault is a mishap of the message with a number, from 1 in the order of sending.
 type fault struct {
@@ -65,9 +66,22 @@ func (m mishap) details(b []byte) int {
 }
 
 // maySpoil reports whether the fault alone may leave a request unserved: no copy of the
-// message gets through, or what was made of it is as good as the genuine one to who cannot tell.
-func (f fault) maySpoil(phase1 int) bool {
-	return f.mishap == lost && f.detail == everyCopy || f.mishap == spoilt || f.mishap == preceded || f.mishap == misplaced && f.message < phase1
+// message gets through, or what was made of it is as good as the genuine one to who cannot tell. A responder behind
+// a NAT follows nobody after phase 1, wherever that has left it.
+func (f fault) maySpoil(s setup) bool {
+	switch f.mishap {
+	case lost:
+		return f.detail == everyCopy
+	case spoilt, preceded:
+		return true
+	case misplaced:
+		return f.message < s.phase1()
+	case strangers: // of aggressive mode, message 3 says where the initiator is
+		return s.where.Responder || s.dialect != 0 && s.aggressive && f.message == s.phase1()
+	case remapped:
+		return s.where.Responder && s.where.Initiator
+	}
+	return false
 }
 
 // badWay is a network on which faults happen.
@@ -152,7 +166,13 @@ func (w *badWay) fate(number int, d ike.Datagram) []time.Duration {
 		d.Payload = change
 		w.n.fly(d, w.n.latency-time.Millisecond)
 		return once
+	case remapped:
+		for _, b := range w.n.boxes {
+			b.forget()
+		}
+		return once
 	default:
+		w.wordLost = w.wordLost || w.n.translated() // it comes first: the peer is followed there, as RFC 3947, Section 8 has it
 		d.Local = netipPort("10.0.0.99")
 		w.n.fly(d, w.n.latency)
 		return once

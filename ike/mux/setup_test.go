@@ -20,10 +20,12 @@ type setup struct {
 	bundle     bool // AH around ESP
 	commit     bool
 	fragments  ike.FragmentForm
-	reliable   bool // Deletes that are acknowledged
-	dpd        bool // dead peer detection, while the story lasts
-	dos        bool // the responder wants a cookie back first
-	silent     bool // responders repeat nothing by themselves
+	reliable   bool             // Deletes that are acknowledged
+	dpd        bool             // dead peer detection, while the story lasts
+	dos        bool             // the responder wants a cookie back first
+	silent     bool             // responders repeat nothing by themselves
+	dialect    ike.NATDialect   // of NAT traversal; 0: none
+	where      ike.NATPlacement // with dialect
 }
 
 func (s setup) String() string {
@@ -43,7 +45,20 @@ func (s setup) String() string {
 			parts = append(parts, option.name)
 		}
 	}
+	if s.dialect != 0 {
+		parts = append(parts, s.dialect.String(), s.where.String())
+	}
 	return strings.Join(parts, ", ")
+}
+
+// place puts the NATs before the hosts of a network.
+func (s setup) place(n *network, a, b *host) {
+	if s.where.Initiator {
+		n.newBox("198.51.100.10", a)
+	}
+	if s.where.Responder {
+		n.newBox("198.51.100.20", b).publish(b, 500, 4500)
+	}
 }
 
 var methods = []ike.AuthMethod{ike.PreSharedKey, ike.RSASignature, ike.DSSSignature, ike.RSAEncryption, ike.RevisedRSAEncryption}
@@ -106,6 +121,9 @@ func (s setup) apply(n *network) {
 			h.mainMode.Identity = ike.Identity{Type: payload.IDFQDN, Data: []byte(strings.Repeat(h.name, 500))}
 		}
 		h.config.VendorIDs = [][]byte{microsoft2003}
+		if s.dialect != 0 {
+			h.config.NAT = anywhere(s.dialect)
+		}
 		h.config.ReliableDelete.Enabled = s.reliable
 		h.config.DPD = ike.DPD{Enabled: s.dpd, Idle: 2 * time.Minute}
 		h.config.Traffic = func(netip.AddrPort) (in, out time.Time) {
