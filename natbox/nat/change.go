@@ -47,13 +47,13 @@ func (t *Table) dropOthers(gone func(uint32) bool) {
 // because their peers know them by the address.
 func (t *Table) SetAddresses(now time.Duration, addrs []netip.Addr) error {
 	t.enter(now)
-	c := t.cfg.Config
+	c := t.config
 	c.Outside = slices.Clone(addrs)
 	if err := c.Check(); err != nil {
 		return err
 	}
 	old := t.cfg.Outside
-	t.cfg.Outside = c.Outside
+	t.config, t.cfg.Outside = c, c.Outside
 	to := map[uint32]uint32{} // from an address that goes; 0: nowhere
 	for i, a := range old {
 		if slices.Contains(addrs, a) {
