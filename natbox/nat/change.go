@@ -44,17 +44,17 @@ func (t *Table) dropOthers(gone func(uint32) bool) {
 
 // SetAddresses changes the outside addresses of the pool; what becomes of the mappings of
 // one that goes, Config.Change says. With ChangeMoves they move to the one that takes its place in
-// the list. SAs that are followed by SPI, negotiations by cookie and protocols without ports do not move: they end,
-// because their peers know them by the address.
+// the list, but for protocols without ports. SAs that are followed by SPI and negotiations of
+// IKE that are by cookie end in any case: their peers know them by the address.
 func (t *Table) SetAddresses(now time.Duration, addrs []netip.Addr) error {
 	t.enter(now)
-	c := t.cfg.Config
+	c := t.config
 	c.Outside = slices.Clone(addrs)
 	if err := c.checkAddresses(); err != nil { // the rest has its defaults filled in
 		return fmt.Errorf("nat: %w", err)
 	}
 	old := t.cfg.Outside
-	t.cfg.Outside = c.Outside
+	t.config, t.cfg.Outside = c, c.Outside
 	to := map[uint32]uint32{} // from an address that goes; 0: nowhere
 	for i, a := range old {
 		if slices.Contains(addrs, a) {
@@ -66,10 +66,10 @@ func (t *Table) SetAddresses(now time.Duration, addrs []netip.Addr) error {
 		}
 	}
 	t.repool(addrs)
+	t.dropOthers(func(a uint32) bool { _, gone := to[a]; return gone })
 	if t.cfg.Change == ChangeKeeps {
 		return nil
 	}
-	t.dropOthers(func(a uint32) bool { _, gone := to[a]; return gone })
 	for i := t.mappingAge.head; i != 0; {
 		m := t.mappings.at(i)
 		next := m.age.next
@@ -155,16 +155,26 @@ func (t *Table) repool(addrs []netip.Addr) {
 	t.repair()
 }
 
-// repair lets hosts be paired anew that were with an address that is no more.
+// repair pairs hosts with the addresses that they have, where those are still there.
 func (t *Table) repair() {
-	for i := t.mappingAge.head; i != 0; i = t.mappings.at(i).age.next {
-		m := t.mappings.at(i)
-		at, ok := t.poolOf[m.outAddr]
-		if h := t.hosts.at(m.host); ok && at < t.active {
-			h.pool = int32(at)
-		} else {
-			h.pool = -1
+	for i := uint32(1); i < t.hosts.n; i++ {
+		t.hosts.at(i).pool = -1
+	}
+	pair := func(host, addr uint32) {
+		if at, ok := t.poolOf[addr]; ok && at < t.active {
+			t.hosts.at(host).pool = int32(at)
 		}
+	}
+	for i := t.mappingAge.head; i != 0; i = t.mappings.at(i).age.next {
+		pair(t.mappings.at(i).host, t.mappings.at(i).outAddr)
+	}
+	for _, l := range []*list{&t.spiWaits, &t.spiTimes} {
+		for i := l.head; i != 0; i = t.spis.at(i).time.next {
+			pair(t.spis.at(i).host, t.spis.at(i).outAddr)
+		}
+	}
+	for i := t.cookieTimes.head; i != 0; i = t.cookies.at(i).time.next {
+		pair(t.cookies.at(i).host, t.cookies.at(i).outAddr)
 	}
 }
 

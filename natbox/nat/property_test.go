@@ -70,7 +70,7 @@ func TestSameSeedSameBytes(t *testing.T) {
 			n, err := New(c, rand.New(rand.NewPCG(1, 2)))
 			require.NoError(t, err)
 			n.Trace = func(e Event) { logs[i] = append(logs[i], fmt.Sprint(e)) }
-			s := &script{b}
+			s := &script{b: b}
 			for now := time.Duration(0); len(s.b) > 0; now += time.Second {
 				p := s.packet(s.of(insideHosts...), s.of(outsideHosts...))
 				r := n.Outbound(now, p)

@@ -69,7 +69,8 @@ func (t *Table) adjustTransport(proto uint8, c change, b []byte) {
 // adjust adjusts the checksum at b.
 func (t *Table) adjust(c change, b []byte) {
 	if t.cfg.Faults.LostCarry {
-		binary.BigEndian.PutUint16(b, ^(^binary.BigEndian.Uint16(b) + uint16(c)))
+		// HC' = HC - (m' - m), in the arithmetic of the processor.
+		binary.BigEndian.PutUint16(b, binary.BigEndian.Uint16(b)-uint16(c%0xffff))
 		return
 	}
 	c.to(b)

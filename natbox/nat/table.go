@@ -19,10 +19,11 @@ type Table struct {
 	// Trace, when set, is told what becomes of mappings. It must not call the table.
 	Trace func(Event)
 
-	cfg  settings
-	rand Source
-	seed [2]uint64
-	now  time.Duration
+	config Config // as it was given
+	cfg    settings
+	rand   Source
+	seed   [2]uint64
+	now    time.Duration
 
 	inside      uint32            // the box's own address to the inside
 	own         map[uint32]bool   // the addresses that packets come to
@@ -99,7 +100,7 @@ func New(c Config, rand Source) (*Table, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	t := &Table{cfg: c.settings(), rand: rand, seed: [2]uint64{rand.Uint64(), rand.Uint64()}, soonest: never}
+	t := &Table{config: c, cfg: c.settings(), rand: rand, seed: [2]uint64{rand.Uint64(), rand.Uint64()}, soonest: never}
 	t.nextID = uint16(rand.Uint64())
 	t.forwards = newForwards(t.cfg.Forwards)
 	t.connect()
