@@ -14,7 +14,7 @@ import (
 // The tables of docs/profiles.md are those of the data.
 func TestProfilesPage(t *testing.T) {
 	parts(t, "docs/profiles.md",
-		part{"windows", profileTable("windows", "ipsec", "no-default-exempt", "main-mode-groups", "authentication", "server-filters", "authentication-on-permit", "vendor-ids")},
+		part{"windows", profileTable("windows", "ipsec", "no-default-exempt", "main-mode-groups", "authentication", "server-filters", "authentication-on-permit", "firewall", "firewall-on", "vendor-ids")},
 		part{"silent", profileTable("silent")},
 		part{"others", profileTable("others", "modes", "main-mode-ciphers", "main-mode-groups", "esp-ciphers", "authentication", "retransmit")},
 		part{"keys", keyTable()},
