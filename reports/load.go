@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/ipseclab/ipseclab/internal/pcapng"
 	"github.com/ipseclab/ipseclab/internal/result"
@@ -18,6 +19,7 @@ const (
 	resultFile  = "result.json"
 	traceFile   = "trace.jsonl"
 	captureFile = "capture.pcapng"
+	notesFile   = "observers.json" // where there are any
 	profileDir  = "wireshark"
 	reportFile  = "report.html"
 	indexFile   = "index.html"
@@ -29,7 +31,8 @@ type evidence struct {
 	events  []trace.Event
 	packets []pcapng.Packet
 	notices []string // what could not be read
-	profile bool     // there is a Wireshark profile
+	watched []result.Observer
+	profile bool // there is a Wireshark profile
 }
 
 // load reads an evidence folder. A damaged or missing trace or capture leaves
@@ -52,6 +55,10 @@ func load(dir string) (*evidence, error) {
 	note(bad)
 	ev.packets, bad = read(dir, captureFile, pcapng.Read)
 	note(bad)
+	if slices.ContainsFunc(s.Artefacts, func(a result.Artefact) bool { return a.Path == notesFile }) {
+		ev.watched, bad = read(dir, notesFile, result.ReadObservers)
+		note(bad)
+	}
 	if st, err := os.Stat(filepath.Join(dir, profileDir)); err == nil {
 		ev.profile = st.IsDir()
 	}

@@ -37,6 +37,7 @@ type page struct {
 	Packets      packetTable
 	Artefacts    []result.Artefact
 	Profile      bool
+	Observers    []observerView
 }
 
 // figure is a number worth a glance.
@@ -125,6 +126,7 @@ func newPage(ev *evidence) *page {
 		SAs:        pairSAs(ev.Scenario.SAs),
 		Packets:    w.table,
 		Profile:    ev.profile,
+		Observers:  observerViews(ev.watched),
 	}
 	var hosts []string
 	for _, n := range ev.Nodes {

@@ -32,6 +32,7 @@ const (
 	traceFile   = "trace.jsonl"
 	captureFile = "capture.pcapng"
 	resultFile  = "result.json"
+	notesFile   = "observers.json"
 	profileDir  = "wireshark"
 	reportFile  = "report.html"
 )
@@ -45,7 +46,7 @@ func newEvidence(o Options) (*evidence, error) {
 		return nil, fmt.Errorf("scenarios: evidence folder: %w", err)
 	}
 	// What an earlier run left would be taken for the result of this one, if this one breaks.
-	for _, name := range []string{resultFile, reportFile} {
+	for _, name := range []string{resultFile, reportFile, notesFile} {
 		if err := os.Remove(filepath.Join(o.Dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("scenarios: evidence of an earlier run: %w", err)
 		}
@@ -98,20 +99,30 @@ func (ev *evidence) finish(l *lab, r *Result) error {
 	r.Artefacts = []result.Artefact{
 		{Name: "capture", Path: captureFile}, {Name: "trace", Path: traceFile}, {Name: "wireshark profile", Path: profileDir},
 	}
+	if len(l.watches) > 0 {
+		r.Artefacts = append(r.Artefacts, result.Artefact{Name: "observers", Path: notesFile})
+		if err := writeJSON(filepath.Join(dir, notesFile), l.observersAt("")); err != nil {
+			return err
+		}
+	}
 	if ev.options.Reporter != nil {
 		r.Artefacts = append(r.Artefacts, result.Artefact{Name: "report", Path: reportFile})
 	}
-	b, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := os.WriteFile(filepath.Join(dir, resultFile), append(b, '\n'), 0o644); err != nil {
+	if err := writeJSON(filepath.Join(dir, resultFile), r); err != nil {
 		return err
 	}
 	if ev.options.Reporter != nil {
 		return ev.options.Reporter.Report(dir)
 	}
 	return nil
+}
+
+func writeJSON(path string, v any) error {
+	b, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(b, '\n'), 0o644)
 }
 
 func macString(mac [6]byte) string { return net.HardwareAddr(mac[:]).String() }

@@ -243,7 +243,7 @@ func (l *lab) addRouter(path, name string, n spec.Node, routes []natbox.Route) e
 		return l.spec.Errorf(path+".observers", "%v", err)
 	}
 	c.Markers = l.markersOf(name)
-	if c.Queues, err = l.queuesOf(n); err != nil {
+	if c.Queues, err = l.queuesOf(name, n); err != nil {
 		return l.spec.Errorf(path, "%v", err)
 	}
 	router, err := natbox.NewRouter(l.world, c)

@@ -10,7 +10,7 @@ import (
 )
 
 // queuesOf makes the queues of a router, by segment.
-func (l *lab) queuesOf(n spec.Node) (all map[string]natbox.Queue, err error) {
+func (l *lab) queuesOf(name string, n spec.Node) (all map[string]natbox.Queue, err error) {
 	for _, ifc := range n.Interfaces {
 		q := ifc.Queueing
 		if q == nil {
@@ -39,7 +39,7 @@ func (l *lab) queuesOf(n spec.Node) (all map[string]natbox.Queue, err error) {
 		}
 		all[ifc.Segment] = queue
 		if q.Name != "" {
-			l.watches[q.Name] = &watch{Instrument: queue}
+			l.watches[q.Name] = &watch{Instrument: queue, PlacedObserver: spec.PlacedObserver{Name: q.Name, Queue: q, Node: name, Segment: ifc.Segment}}
 		}
 	}
 	return all, nil

@@ -54,15 +54,19 @@ var ErrMoment = errors.New("no such moment")
 
 func (m Moment) check(s *spec.Scenario) error {
 	n, ok := s.Nodes[m.Host]
+	watched := slices.ContainsFunc(s.Observers(), func(o spec.PlacedObserver) bool {
+		return m.Host == o.Node || o.Node == "" && m.Host == o.Segment
+	})
 	switch {
+	case m.At < 0 || m.At > longest:
+		return momentError(fmt.Sprintf("%v is no time of a run: want more than 0 and at most 100 years", spec.Duration(m.At)))
 	case ok && n.Firewall != nil: // a router: that is what there is to see
+	case watched: // likewise, or a segment
 	case ok && !n.Host():
 		return momentError(fmt.Sprintf("%s is no host but of type %s, and has no IPsec", m.Host, n.Kind()))
 	case !ok:
 		names := slices.DeleteFunc(slices.Sorted(maps.Keys(s.Nodes)), func(name string) bool { return !s.Nodes[name].Host() })
 		return momentError(fmt.Sprintf("no host is called %q%s", m.Host, spec.Among(m.Host, names)))
-	case m.At < 0 || m.At > longest:
-		return momentError(fmt.Sprintf("%v is no time of a run: want more than 0 and at most 100 years", spec.Duration(m.At)))
 	}
 	return nil
 }
@@ -71,7 +75,10 @@ func (m Moment) check(s *spec.Scenario) error {
 func (l *lab) snapshot(name string) *Snapshot {
 	h := l.hosts[name]
 	if h == nil {
-		return &Snapshot{Scenario: l.spec.Name, Host: name, At: l.world.Now(), Time: l.world.Time(), Firewall: l.firewallView(name)}
+		return &Snapshot{
+			Scenario: l.spec.Name, Host: name, At: l.world.Now(), Time: l.world.Time(),
+			Firewall: l.firewallView(name), Observers: l.observersAt(name),
+		}
 	}
 	m, since := h.Monitor()
 	v := &Snapshot{Scenario: l.spec.Name, Host: name, At: l.world.Now(), Time: l.world.Time(), Off: h.Off()}

@@ -228,3 +228,39 @@ func TestShowTextForms(t *testing.T) {
 	}
 	require.NotRegexp(t, `[0-9][mh]0[ms]\n`, text)
 }
+
+// Routers and segments show what their observers have noted, at any time of the run, and
+// nothing else.
+func TestShowObservers(t *testing.T) {
+	s := fromCatalogue(t, "observer_netflow")
+	v := show(t, s, "gate", 10*time.Second)
+	require.Nil(t, v.Policy)
+	require.Len(t, v.Observers, 1)
+	o := v.Observers[0]
+	require.Equal(t, []string{"netflow", "account", "gate"}, []string{o.Name, o.Kind, o.Node})
+	ended := 0
+	for _, r := range o.Records {
+		if r.End != "" {
+			ended++
+		}
+	}
+	require.Equal(t, len(o.Records)-4, ended, "the datagrams go on, and what followed the FINs of the second connection is a record of its own")
+	text := v.String()
+	for _, want := range []string{"Observer netflow (account)", "10.67.2.20 port 1433", "Ended                                : closed"} {
+		require.Contains(t, text, want)
+	}
+	only, err := v.Only("observers", "")
+	require.NoError(t, err)
+	require.Equal(t, v.Observers, only.Observers)
+	none, err := v.Only("firewall", "")
+	require.NoError(t, err)
+	require.Empty(t, none.Observers)
+
+	v = show(t, fromCatalogue(t, "observer_sniffer"), "lan", 0)
+	require.Equal(t, "probe", v.Observers[0].Kind)
+	require.Contains(t, v.String(), "Service tcp/445")
+	v = show(t, fromCatalogue(t, "observer_fair_queue"), "gate", 0)
+	require.Equal(t, "queue", v.Observers[0].Kind)
+	_, err = scenarios.Show(t.Context(), s, scenarios.Moment{Host: "servers"})
+	require.ErrorIs(t, err, scenarios.ErrMoment, "a segment without observers")
+}

@@ -54,6 +54,7 @@ func (v *Snapshot) String() string {
 	if v.Firewall != nil {
 		t.firewall(v.Firewall)
 	}
+	t.observers(v.Observers)
 	return t.String()
 }
 

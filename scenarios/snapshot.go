@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/result"
 )
 
 // Snapshot is what the IP Security Monitor of a host would show, and netsh with it, at
@@ -23,7 +24,9 @@ type Snapshot struct {
 	MainModes  *[]MainModeSA    `json:"main_mode_sas,omitempty"`
 	QuickModes *QuickModeSAs    `json:"quick_mode_sas,omitempty"`
 	Statistics *StatisticsTable `json:"statistics,omitempty"`
-	Firewall   *FirewallView    `json:"firewall,omitempty"` // of a router it is all that there is
+	Firewall   *FirewallView    `json:"firewall,omitempty"` // of a router there are but these two
+
+	Observers []result.Observer `json:"observers,omitempty"` // of a router or a segment
 }
 
 // The parts of a policy as they are in force.
