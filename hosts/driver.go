@@ -182,8 +182,22 @@ func (d *driver) failOpen() bool {
 
 // send writes a datagram, in fragments where the stack would not make them.
 func (d *driver) send(packet []byte, mtu, link int, n *note, r *stack.Route) {
+	d.identify(packet, link)
 	for _, p := range d.pieces(packet, mtu) {
 		d.write(p, d.noted(p, link, n), r)
+	}
+}
+
+// identify gives an IPv4 datagram without identification, which netstack is to fragment, one: netstack would, and
+// the note of its fragments is found by it.
+func (d *driver) identify(packet []byte, link int) {
+	if familyOfPacket(packet) != ip4 || len(packet) <= link {
+		return
+	}
+	if ip := header.IPv4(packet); ip.ID() == 0 {
+		ip.SetID(uint16(d.ids.Uint64()) | 1)
+		ip.SetChecksum(0)
+		ip.SetChecksum(^ip.CalculateChecksum())
 	}
 }
 

@@ -162,6 +162,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 		MainModeMargin: settings.ReplaceMainModes(),
 		MainModeSpread: settings.MainModeSpread.Span(),
 	}
+	traverse(&c, settings)
 	c.Certificates = l.pki.store(name)
 	c.Options.NewGroups, _ = newGroupsOf(settings.NewGroupMode) // the tests of a group take time; groupMistakes has what they find
 	c.Options.Resolve = func(name string) []netip.Addr { return l.names[name] }

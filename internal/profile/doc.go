@@ -35,6 +35,11 @@ type Profile struct {
 	IKEFragmentation string // windows, cisco or none
 	DPD              bool
 
+	NATTraversal           []string // words of NATDialects
+	AssumeUDPEncapsulation *int
+	NATKeepAlive           *time.Duration
+	NATOriginals           string // always, behind or never
+
 	MainModeCiphers, MainModeHashes []string
 	MainModeGroups                  []uint16 // IANA numbers
 	MainModeOffers                  int      // the most for one peer; 0: any number

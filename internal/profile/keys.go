@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/sourced"
@@ -54,6 +55,10 @@ var keys = []Key{
 	acts("vendor-ids", "vendor IDs in the first IKE message, of extensions that the lab speaks", special(vendorIDs)),
 	acts("reliable-delete", "copies of a Delete that a peer of Microsoft's does not acknowledge; 0: none is acknowledged", copies(func(p *Profile) *int { return &p.ReliableDelete })),
 	acts("ike-fragmentation", "fragments of IKE messages: as Windows, or as Cisco sends them, or none", word(func(p *Profile) *string { return &p.IKEFragmentation }, "windows", "cisco", "none")),
+	acts("nat-traversal", "versions of NAT traversal that it announces, in the order of their vendor IDs: drafts 00 to 03, 02n with a newline in its name, and RFC 3947", special(natTraversal)),
+	acts("assume-udp-encapsulation", "AssumeUDPEncapsulationContextOnSendRule: whether it starts SAs with a responder behind a NAT: 0 no, 1 if it is behind none itself, 2 yes", special(assumeUDP)),
+	acts("nat-keep-alive", "silence after which it sends a keep-alive from behind a NAT; 0: never", special(natKeepAlive)),
+	acts("nat-originals", "when it tells its addresses by NAT-OA", word(func(p *Profile) *string { return &p.NATOriginals }, "always", "behind", "never")),
 	acts("dpd", "dead peer detection: whether it is announced, and peers that ask are answered", flag(func(p *Profile) *bool { return &p.DPD })),
 	acts("fast-failover", "whether the first IKE message says by a vendor ID that there is no main mode with the peer", flag(func(p *Profile) *bool { return &p.FastFailover })),
 	acts("dos-protection", "cookies against floods: whether it asks for them (active), sends them back (available), or neither (unknown)", word(func(p *Profile) *string { return &p.DoSProtection }, "unknown", "available", "active")),
@@ -68,7 +73,6 @@ var keys = []Key{
 	told("known-defect", "defects that documents tell of"),
 	told("l2tp-client", "L2TP/IPsec client software"),
 	told("monitor", "tools that show policy and SAs"),
-	told("nat-traversal", "NAT traversal"),
 	told("other-authentication", "authentication that the lab does not have"),
 	told("other-ciphers", "ciphers that the lab does not have"),
 	told("preshared-keys", "how preshared keys are written"),
@@ -108,6 +112,43 @@ func duration(field func(*Profile) *time.Duration) sourced.Reader[Profile] {
 
 func special(read func(*Profile, any) error) sourced.Reader[Profile] {
 	return sourced.Reader[Profile]{Read: read}
+}
+
+// NATDialects are the words for versions of NAT traversal, the oldest first.
+func NATDialects() []string {
+	return []string{"draft-00", "draft-01", "draft-02", "draft-02n", "draft-03", "rfc-3947"}
+}
+
+func natTraversal(p *Profile, v any) error {
+	all, err := sourced.List(v)
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if !slices.Contains(NATDialects(), d) {
+			return fmt.Errorf("want a list of %s, got %v", strings.Join(NATDialects(), ", "), v)
+		}
+	}
+	p.NATTraversal = all
+	return nil
+}
+
+func assumeUDP(p *Profile, v any) error {
+	n, err := strconv.Atoi(fmt.Sprint(v))
+	if err != nil || n < 0 || n > 2 {
+		return fmt.Errorf("want a number from 0 to 2, got %v", v)
+	}
+	p.AssumeUDPEncapsulation = &n
+	return nil
+}
+
+func natKeepAlive(p *Profile, v any) error {
+	d, err := time.ParseDuration(fmt.Sprint(v))
+	if err != nil || d < 0 {
+		return fmt.Errorf("want a time span, got %v", v)
+	}
+	p.NATKeepAlive = &d
+	return nil
 }
 
 func durations(p *Profile, v any) error {

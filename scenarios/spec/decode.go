@@ -259,6 +259,10 @@ func (d *decoder) entries(n ast.Node, v reflect.Value, path, name string) {
 
 func (d *decoder) items(n ast.Node, v reflect.Value, path, name string) {
 	list, ok := n.(*ast.SequenceNode)
+	if text, word := stringOf(n); word && v.Type() == reflect.TypeFor[Dialects]() {
+		v.Set(reflect.ValueOf(Dialects{text})) // one word alone
+		return
+	}
 	if !ok {
 		d.fail(start(n), path, "%s: want a list, got %s", name, describe(n))
 		return

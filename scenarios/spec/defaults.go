@@ -26,6 +26,10 @@ import (
 //	IPsec.VendorIDs      IPsec.Vendors                 that of Windows Server 2003
 //	IPsec.ReliableDelete IPsec.Repeats                 6
 //	IPsec.Fragmentation  IPsec.Fragments               as Windows does
+//	Traversal.Dialects   Traversal.Speaks              draft-02n
+//	Traversal.AssumeUDP  Traversal.BehindNAT           2
+//	Traversal.KeepAlive  Traversal.KeepsAlive          20s
+//	Traversal.Originals  Traversal.TellsOriginals      behind
 //	IPsec.MainModeMargin IPsec.ReplaceMainModes        that of the engine; below 0 with NoMainModeRekey
 //	IPsec.Rekey          IPsec.RekeyBefore             margin 0 (a tenth of the lifetime), not idle
 //	IPsec.SAIdleTime     IPsec.IdleAfter               5m

@@ -50,6 +50,7 @@ func (s *IPsec) defaults(p *profile.Profile) {
 		s.FastFailover = s.FastFailover || p.FastFailover
 	}
 	s.DoSProtection = or(s.DoSProtection, p.DoSProtection)
+	s.Traversal.defaults(p)
 	if s.ReliableDelete == nil {
 		s.ReliableDelete = &p.ReliableDelete
 	}
@@ -179,6 +180,7 @@ func (c *checker) keying(path string, s *IPsec) {
 			c.at(child(at, "tries"), "tries: want 0 to 100, got %d", d.Tries)
 		}
 	}
+	c.traversal(path, &s.Traversal)
 	if s.HalfOpen != 0 {
 		c.between(path, "half-open", s.HalfOpen, 1, maxHalfOpen)
 	}

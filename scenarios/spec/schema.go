@@ -23,7 +23,7 @@ const SchemaID = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/
 
 // The comments of these files are the schema's descriptions.
 //
-//go:embed spec.go expect.go grid.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go discover.go netsh.go firewall.go host_firewall.go nat.go nat_expect.go
+//go:embed spec.go expect.go grid.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go discover.go netsh.go firewall.go host_firewall.go nat.go natt.go nat_expect.go
 //go:embed observers.go classes.go queueing.go
 var sources embed.FS
 
@@ -77,6 +77,12 @@ func values(t reflect.Type) *jsonschema.Schema {
 		return text("(" + ranged("("+percentPattern+")") + ")")
 	case reflect.TypeFor[Word]():
 		return plainValue()
+	case reflect.TypeFor[Dialects]():
+		one := &jsonschema.Schema{Type: "string", Enum: []any{DialectsOff}}
+		for _, d := range profile.NATDialects() {
+			one.Enum = append(one.Enum, d)
+		}
+		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{one, {Type: "array", Items: one, UniqueItems: true}}}
 	case reflect.TypeFor[Size]():
 		return &jsonschema.Schema{OneOf: []*jsonschema.Schema{number, text(sizePattern)}}
 	case reflect.TypeFor[Rate]():

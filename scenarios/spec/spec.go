@@ -303,7 +303,8 @@ type IPsec struct {
 	// bypass lets IPv6 pass untouched, as on Windows Server 2003, whose IPsec policies are for IPv4 alone.
 	IPv6 string `yaml:"ipv6" jsonschema:"enum=policy,enum=bypass"`
 
-	Startup `yaml:",inline"`
+	Startup   `yaml:",inline"`
+	Traversal `yaml:",inline"`
 }
 
 // Fragmentation is how IKE messages are sent in fragments, and whether a host announces and takes them.
