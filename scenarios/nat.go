@@ -72,7 +72,9 @@ func traced(m nat.Mapping) trace.NATMapping {
 		Protocol: strings.ToLower(ipsec.ProtoName(m.Proto)), Inside: natEndpoint(m.Proto, m.Inside), Outside: natEndpoint(m.Proto, m.Outside),
 	}
 	if m.Remote.Addr().IsValid() && !m.Remote.Addr().IsUnspecified() {
-		out.Remote = natEndpoint(m.Proto, m.Remote)
+		if out.Remote = m.Remote.Addr().String(); m.Remote.Port() != 0 {
+			out.Remote = m.Remote.String()
+		}
 	}
 	if m.SPIOut != 0 {
 		out.SPIOut = fmt.Sprintf("%#08x", m.SPIOut)
