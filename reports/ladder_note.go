@@ -52,6 +52,19 @@ func (b *builder) note(e trace.Event) (note, bool) {
 	case trace.PacketDropped:
 		n.kind, n.text = noteBad, "dropped: "+m.Reason
 		n.detail = lines(m.Packet, m.Where, m.Rule)
+	case trace.NATMappingRefused:
+		n.kind, n.text = noteBad, "mapping refused: "+m.Reason
+		n.detail, n.same = lines(m.Protocol, m.Inside), n.text
+	case trace.NATMappingEvicted:
+		n.kind, n.text, n.detail, n.same = noteGone, "mapping evicted", natMapping(m.NATMapping), "evicted"
+	case trace.NATMappingMoved:
+		n.kind, n.text, n.detail, n.same = noteWorld, "mapping moved", natMapping(m.NATMapping), "moved"
+	case trace.NATMappingAdded:
+		n.kind, n.text, n.detail, n.same = noteWorld, "mapping "+m.Protocol, natMapping(m.NATMapping), "mapping "+m.Protocol
+	case trace.NATMappingExpired:
+		n.kind, n.text, n.detail, n.same = noteGone, "mapping expired", natMapping(m.NATMapping), "mapping expired"
+	case trace.NATRebooted:
+		n.kind, n.text, n.detail = noteGone, "rebooted", plural(m.Mappings, "mapping")+" forgotten"
 	case trace.LinkChanged:
 		n.kind = noteWorld
 		n.text = fmt.Sprintf("link %s: +%s, loss %g %%, MTU %d", m.Link, span(m.Latency), 100*m.Loss, m.MTU)
@@ -133,6 +146,18 @@ func negotiationKind(state string) noteKind {
 
 // protection names what an SA does: "ESP transport 3des-cbc hmac-sha1-96".
 func protection(words ...string) string { return strings.Join(nonEmpty(words), " ") }
+
+// natMapping is a mapping in lines.
+func natMapping(m trace.NATMapping) string {
+	text := lines(m.Inside, "as "+m.Outside)
+	if m.Remote != "" {
+		text = lines(text, "for "+m.Remote)
+	}
+	if m.SPIOut != "" {
+		text = lines(text, "SPI "+m.SPIOut)
+	}
+	return text
+}
 
 // numbers names extended sequence numbers, and nothing else.
 func numbers(esn bool) string {

@@ -213,3 +213,22 @@ func (fullDisk) Write([]byte) (int, error) { return 0, errors.New("disk full") }
 func TestLadderSaysThatItCouldNotBeWritten(t *testing.T) {
 	require.EqualError(t, Ladder(fullDisk{}, sqlWorld(t).events), "reports: writing a ladder: disk full")
 }
+
+// What becomes of mappings stands in the column of the box, with the endpoints that they join.
+func TestMappingsAreShown(t *testing.T) {
+	m := trace.NATMapping{Protocol: "esp", Inside: "192.168.1.2", Outside: "203.0.113.1", Remote: "203.0.113.80", SPIOut: "0x00001001"}
+	got := ladderText(t, []trace.Event{
+		{At: time.Second, Node: "box", Body: trace.NATMappingAdded{NATMapping: m}},
+		{At: 2 * time.Second, Node: "box", Body: trace.NATMappingRefused{NATMapping: m, Reason: "the table is full"}},
+		{At: 3 * time.Second, Node: "box", Body: trace.NATMappingEvicted{NATMapping: m}},
+		{At: 4 * time.Second, Node: "box", Body: trace.NATMappingMoved{NATMapping: m}},
+		{At: 5 * time.Second, Node: "box", Body: trace.NATMappingExpired{NATMapping: m}},
+		{At: 6 * time.Second, Node: "box", Body: trace.NATRebooted{Mappings: 3}},
+	})
+	for _, want := range []string{"mapping esp", "mapping refused: the table is full", "mapping evicted", "mapping moved", "mapping expired", "rebooted"} {
+		require.Contains(t, got, want)
+	}
+	n, ok := (&builder{column: map[string]int{}}).note(trace.Event{Node: "box", Body: trace.NATMappingAdded{NATMapping: m}})
+	require.True(t, ok)
+	require.Equal(t, "192.168.1.2\nas 203.0.113.1\nfor 203.0.113.80\nSPI 0x00001001", n.detail)
+}

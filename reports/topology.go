@@ -288,6 +288,9 @@ func (t *layout) box(n int, b box) {
 	b.Kind, b.Name = "host", short(node.Name, boxWidth/letter-3)
 	if node.Type == "router" || node.Type == "attacker" {
 		b.Kind, b.Line = node.Type, node.Type
+		if node.NAT != "" {
+			b.Line = "NAT: " + node.NAT
+		}
 	} else if node.Policy != "" {
 		b.Line = "policy " + node.Policy
 	} else {

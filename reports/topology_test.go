@@ -107,3 +107,17 @@ func TestTopologyWithAnAttacker(t *testing.T) {
 	require.Equal(t, "attacker", d.Boxes[1].Kind)
 	require.Equal(t, "Segment lan joins lan0 at 10.0.0.1/24, mallory without an address.", d.Text)
 }
+
+// A NAT box says whose behaviour it has.
+func TestTopologyNamesNATBoxes(t *testing.T) {
+	ss, ns := network([]string{"a", "b"}, [][]string{{"x", "a"}, {"y", "b"}, {"gate", "a", "b"}})
+	ns[2].NAT = "home-router"
+	for _, b := range topology(ss, ns).Boxes {
+		if b.Name == "gate" {
+			require.Equal(t, "NAT: home-router", b.Line)
+			require.Equal(t, "gate: router NAT: home-router", b.Title)
+			return
+		}
+	}
+	t.Fatal("it is not drawn")
+}

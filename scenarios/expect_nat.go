@@ -20,7 +20,8 @@ func (j *judgement) nat(field, name string, want *spec.NATExpect, before, after 
 		ok := slices.ContainsFunc(after.mappings, func(m nat.Mapping) bool { return j.in().fitsMapping(name, w, m, after) })
 		var got []string
 		for _, m := range after.mappings {
-			got = append(got, mappingWords(m, after))
+			v := viewOf(m, after.at)
+			got = append(got, fmt.Sprintf("%s %s as %s", v.Protocol, v.Inside, v.words()))
 		}
 		const shown = 20
 		if more := len(got) - shown; more > 0 {
@@ -56,24 +57,6 @@ func (l *lab) fitsMapping(box string, w *spec.MappingExpect, m nat.Mapping, at n
 	}
 	return (w.Protocol == "" || w.MappingProtocol() == m.Proto) && inside.Fits(m.Inside) && outside.Fits(m.Outside) &&
 		(w.Expires == nil || w.Expires.Contains(m.Expires-at.at)) && (w.Sessions == nil || w.Sessions.Contains(int64(m.Sessions)))
-}
-
-// mappingWords are a mapping in a line.
-func mappingWords(m nat.Mapping, at natState) string {
-	t := traced(m)
-	text := fmt.Sprintf("%s %s as %s", t.Protocol, t.Inside, t.Outside)
-	if t.Remote != "" {
-		text += " for " + t.Remote
-	}
-	for _, f := range []struct{ name, value string }{{"SPI out", t.SPIOut}, {"SPI in", t.SPIIn}, {"cookie", t.Cookie}} {
-		if f.value != "" {
-			text += fmt.Sprintf(", %s %s", f.name, f.value)
-		}
-	}
-	if m.Expires > 0 {
-		text += fmt.Sprintf(", %s left", spec.Duration(m.Expires-at.at))
-	}
-	return text
 }
 
 func wantedMapping(w *spec.MappingExpect) string {

@@ -8,7 +8,9 @@ import (
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/result"
+	"github.com/ipseclab/ipseclab/internal/sourced"
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/natbox/boxes"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -138,6 +140,12 @@ func (l *lab) drawnNodes() (drawn []result.Node) {
 	for _, name := range slices.Sorted(maps.Keys(l.spec.Nodes)) {
 		n := l.spec.Nodes[name]
 		node := result.Node{Name: name, Type: n.Kind(), OS: n.OS, Policy: l.spec.Assignments[name]}
+		if n.NAT != nil {
+			node.NAT = n.NAT.Box
+			if box, ok := boxes.Named(n.NAT.Box); ok {
+				node.Unconfirmed = sourced.Unsure(box.Values)
+			}
+		}
 		if p, ok := n.Profile(); ok {
 			node.Unconfirmed = p.Unsure()
 		}

@@ -33,7 +33,11 @@ func (l *lab) natOf(name string, n spec.Node) (*natbox.NAT, error) {
 		}
 	}
 	l.tables[name], l.pools[name] = table, c.Outside
-	return &natbox.NAT{Outside: l.segments[n.NAT.Outside], Table: table, Silent: c.ICMP.Silent, Crossed: l.crossingOf(n)}, nil
+	box := &natbox.NAT{Outside: l.segments[n.NAT.Outside], Table: table, Silent: c.ICMP.Silent, Crossed: l.crossingOf(n)}
+	if slices.ContainsFunc(c.Forwards, func(f nat.Forward) bool { return f.RewriteSource }) {
+		box.Inside = c.Inside
+	}
+	return box, nil
 }
 
 // natEvent is what became of a mapping, for the trace.
@@ -68,7 +72,9 @@ func traced(m nat.Mapping) trace.NATMapping {
 		Protocol: strings.ToLower(ipsec.ProtoName(m.Proto)), Inside: natEndpoint(m.Proto, m.Inside), Outside: natEndpoint(m.Proto, m.Outside),
 	}
 	if m.Remote.Addr().IsValid() && !m.Remote.Addr().IsUnspecified() {
-		out.Remote = natEndpoint(m.Proto, m.Remote)
+		if out.Remote = m.Remote.Addr().String(); m.Remote.Port() != 0 {
+			out.Remote = m.Remote.String()
+		}
 	}
 	if m.SPIOut != 0 {
 		out.SPIOut = fmt.Sprintf("%#08x", m.SPIOut)

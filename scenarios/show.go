@@ -60,7 +60,7 @@ func (m Moment) check(s *spec.Scenario) error {
 	switch {
 	case m.At < 0 || m.At > longest:
 		return momentError(fmt.Sprintf("%v is no time of a run: want more than 0 and at most 100 years", spec.Duration(m.At)))
-	case ok && n.Firewall != nil: // a router: that is what there is to see
+	case ok && (n.Firewall != nil || n.NAT != nil): // a router: that is what there is to see
 	case watched: // likewise, or a segment
 	case ok && !n.Host():
 		return momentError(fmt.Sprintf("%s is no host but of type %s, and has no IPsec", m.Host, n.Kind()))
@@ -77,7 +77,7 @@ func (l *lab) snapshot(name string) *Snapshot {
 	if h == nil {
 		return &Snapshot{
 			Scenario: l.spec.Name, Host: name, At: l.world.Now(), Time: l.world.Time(),
-			Firewall: l.firewallView(name), Observers: l.observersAt(name),
+			Firewall: l.firewallView(name), NAT: l.natView(name), Observers: l.observersAt(name),
 		}
 	}
 	m, since := h.Monitor()

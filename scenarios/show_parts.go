@@ -10,7 +10,7 @@ import (
 
 // Parts are what Only can be asked for.
 func Parts() []string {
-	return []string{"mmsas", "qmsas", "mmfilters", "qmfilters", "filters", "policy", "rules", "config", "stats", "firewall", "observers", "all"}
+	return []string{"mmsas", "qmsas", "mmfilters", "qmfilters", "filters", "policy", "rules", "config", "stats", "firewall", "nat", "observers", "all"}
 }
 
 // Only leaves of a snapshot the parts of that name, one of Parts, and of filters those
@@ -52,6 +52,9 @@ func (v Snapshot) Only(part, kind string) (*Snapshot, error) {
 	}
 	if !keep["firewall"] {
 		v.Firewall = nil
+	}
+	if !keep["nat"] {
+		v.NAT = nil
 	}
 	if !keep["observers"] {
 		v.Observers = nil

@@ -54,6 +54,9 @@ func (v *Snapshot) String() string {
 	if v.Firewall != nil {
 		t.firewall(v.Firewall)
 	}
+	if v.NAT != nil {
+		t.nat(v.NAT)
+	}
 	t.observers(v.Observers)
 	return t.String()
 }

@@ -64,6 +64,7 @@ type Node struct {
 	Name string `json:"name"`
 	Type string `json:"type"` // host, router, attacker
 	OS   string `json:"os,omitempty"`
+	NAT  string `json:"nat,omitempty"` // of a NAT box: the name of the one whose behaviour it has
 
 	// Unconfirmed are the values of the profile of its operating system that the lab acts on and
 	// no source confirms.

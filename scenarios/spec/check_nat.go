@@ -226,7 +226,7 @@ func (c *checker) oneToOne(path, name string, n Node, o OneToOne, before []OneTo
 // behaviour checks each key by which a node differs from its box.
 func (c *checker) behaviour(path string, n *NAT) {
 	scratch := boxes.Box{}
-	n.set(func(key string, value any) {
+	n.Differs(func(key string, value any) {
 		k, _ := boxes.KeyOf(key)
 		if d, ok := value.(string); ok && len(k.Words) > 0 && !slices.Contains(k.Words, d) {
 			c.at(child(path, key), "%s: want %s, got %q%s", key, strings.Join(k.Words, ", "), shorten(d), Suggest(d, k.Words))

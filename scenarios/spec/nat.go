@@ -130,9 +130,9 @@ func (s *Scenario) withoutNAT() {
 func (f Forward) absent() bool  { return f.To == noNAT }
 func (o OneToOne) absent() bool { return o.Inside == noNAT }
 
-// set are the keys of behaviour that are not left out, with their values as data files
+// Differs are the keys of behaviour that are not left out, with their values as data files
 // of boxes have them.
-func (b Behaviour) set(f func(key string, value any)) {
+func (b Behaviour) Differs(f func(key string, value any)) {
 	v := reflect.ValueOf(b)
 	s := shapeOf(v.Type())
 	for _, key := range s.keys {
@@ -169,7 +169,7 @@ func (s *Scenario) NATConfig(name string) (c nat.Config, err error) {
 		return c, fmt.Errorf("no box is called %q", n.NAT.Box)
 	}
 	c = boxes.Config(box)
-	n.NAT.set(func(key string, value any) {
+	n.NAT.Differs(func(key string, value any) {
 		if k, ok := boxes.KeyOf(key); ok && err == nil {
 			if err = k.Set(&c, value); err != nil {
 				err = fmt.Errorf("%s: %w", key, err)
