@@ -166,7 +166,7 @@ func (t *Table) fix() {
 
 // isReserved says whether a packet of UDP or TCP came to a port that is the box's own.
 func (t *Table) isReserved(p ipv4) bool {
-	return !t.dedicated[p.dst()] && t.boxPorts.taken(inward(p).inPort)
+	return t.boxPorts.taken(inward(p).inPort) && !t.dedicated[p.dst()]
 }
 
 func (t *Table) isFiltered(in uint32) bool {
