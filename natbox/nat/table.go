@@ -55,6 +55,7 @@ type Table struct {
 	groups        arena[group]
 	groupIndex    index
 	windows       arena[window]
+	sender        uint32    // inside host whose packet comes back in, by hairpinning
 	ending        uint32    // session that ends with the packet that is translated
 	held          []heldSYN // in the order of their times
 

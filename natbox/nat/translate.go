@@ -206,9 +206,12 @@ func (t *Table) hairpin(p ipv4) reason {
 	case t.cfg.Hairpin == NoHairpin:
 		return hairpinOff
 	case t.cfg.Hairpin == ExternalSource:
+		from := p.src()
 		if why := t.outbound(p); why != none {
 			return why
 		}
+		t.sender = from
+		defer func() { t.sender = 0 }()
 	}
 	return t.inbound(p)
 }
