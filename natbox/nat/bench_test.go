@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"runtime"
+	"syscall"
 	"testing"
 	"time"
 
@@ -19,7 +20,7 @@ type crowd struct {
 	nat     *Table
 	out, in [][]byte // in the order in which they are sent
 	bytes   float64  // of memory for each mapping
-	filling time.Duration
+	filling float64  // nanoseconds
 }
 
 // benchConfigs are what is measured: what the RFCs ask for, where a UDP mapping is all; and
@@ -33,6 +34,13 @@ var benchConfigs = []struct {
 	{"UDP-filtered", Config{UDP: Behaviour{Filtering: AddressAndPortDependent}}, "udp"},
 	{"UDP-symmetric", Config{UDP: Behaviour{AddressAndPortDependent, AddressAndPortDependent}}, "udp"},
 	{"TCP", Config{TCP: Behaviour{Filtering: AddressDependent}}, "tcp"},
+}
+
+// processor is the time of processors that this process has used, in nanoseconds: the clock would measure what else the machine does.
+func processor(b *testing.B) float64 {
+	var u syscall.Rusage
+	require.NoError(b, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return float64(u.Utime.Nano() + u.Stime.Nano())
 }
 
 func heap() float64 {
@@ -61,7 +69,6 @@ func newCrowd(b *testing.B, c Config, proto string, n int) *crowd {
 	for i := range packets {
 		packets[i] = make1(i)
 	}
-	before := heap()
 	var err error
 	w.nat, err = New(c, rand.New(rand.NewPCG(1, 2)))
 	require.NoError(b, err)
@@ -69,14 +76,13 @@ func newCrowd(b *testing.B, c Config, proto string, n int) *crowd {
 	for i := range packets {
 		left[i] = append([]byte{}, packets[i]...)
 	}
-	after := heap()
-	start := time.Now()
+	before := heap()
+	start := processor(b)
 	for i, p := range left {
 		require.NotNil(b, w.nat.Outbound(time.Duration(i), p).Packets)
 	}
-	w.filling = time.Since(start)
-	w.bytes = (heap() - after) / float64(n)
-	_ = before
+	w.filling = processor(b) - start
+	w.bytes = (heap() - before) / float64(n)
 	require.Len(b, w.nat.Mappings(0), n)
 	most := min(n, 1<<17)
 	for _, i := range rand.New(rand.NewPCG(3, 4)).Perm(n)[:most] {
@@ -114,6 +120,7 @@ func BenchmarkTranslate(b *testing.B) {
 						now := time.Duration(1 << 30)
 						b.ReportAllocs()
 						b.ResetTimer()
+						before := processor(b)
 						for i := range b.N {
 							copy(buf, packets[i%len(packets)])
 							now += 100
@@ -122,7 +129,8 @@ func BenchmarkTranslate(b *testing.B) {
 							}
 						}
 						b.StopTimer()
-						each := float64(b.Elapsed().Nanoseconds()) / float64(b.N)
+						each := (processor(b) - before) / float64(b.N)
+						b.ReportMetric(each, "cpu-ns/op")
 						b.ReportMetric(1e9/each, "packets/s")
 						b.ReportMetric(limit, "limit-ns/op")
 						b.ReportMetric(each/limit, "x-limit")
@@ -157,7 +165,7 @@ func bare(b *testing.B, w *crowd, packets [][]byte, n int) float64 {
 		m[five{uint32(i), 1, 2, 3, 255}] = to{}
 	}
 	buf := make([]byte, len(packets[0]))
-	start := time.Now()
+	start := processor(b)
 	const rounds = 1 << 19
 	for i := range rounds {
 		copy(buf, packets[i%len(packets)])
@@ -171,7 +179,7 @@ func bare(b *testing.B, w *crowd, packets [][]byte, n int) float64 {
 		h := p.payload()
 		c.word(binary.BigEndian.Uint16(h), v.port).to(h[6:])
 	}
-	return float64(time.Since(start).Nanoseconds()) / rounds
+	return (processor(b) - start) / rounds
 }
 
 // BenchmarkGrow is making a million mappings, one by one, and letting them end.
@@ -182,11 +190,11 @@ func BenchmarkGrow(b *testing.B) {
 			var filling, ending, bytes float64
 			for b.Loop() {
 				w := newCrowd(b, bc.c, bc.proto, n)
-				filling += float64(w.filling.Nanoseconds())
+				filling += w.filling
 				bytes = w.bytes
-				start := time.Now()
+				start := processor(b)
 				w.nat.Expire(24 * time.Hour)
-				ending += float64(time.Since(start).Nanoseconds())
+				ending += processor(b) - start
 				require.Empty(b, w.nat.Mappings(0))
 			}
 			b.ReportMetric(filling/float64(b.N)/n, "ns/made")

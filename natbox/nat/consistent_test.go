@@ -58,7 +58,7 @@ func consistent(t require.TestingT, n *Table) {
 				require.Equal(t, j, n.sessionOut.find(k.hash(&n.seed), k))
 			}
 		}
-		require.Equal(t, m.sessions.n, count)
+		require.Equal(t, int(m.sessions.n), count)
 		of[1] += count
 		sessions += count
 		perHost[m.host] = of
@@ -73,7 +73,7 @@ func consistent(t require.TestingT, n *Table) {
 	require.Equal(t, hosts, n.hostIndex.n)
 	others := 0
 	for host, of := range perHost {
-		require.Equal(t, of[0], n.hosts.at(host).mappings.n)
+		require.Equal(t, of[0], int(n.hosts.at(host).mappings.n))
 		require.Equal(t, of[1], int(n.hosts.at(host).sessions))
 	}
 	for i := uint32(1); i < n.hosts.n; i++ {
@@ -124,8 +124,8 @@ func consistent(t require.TestingT, n *Table) {
 	require.Equal(t, datagrams, n.datagrams.live())
 	require.Equal(t, datagrams, n.datagramIndex.n)
 	require.Equal(t, n.spis.live(), n.spiOut.n)
-	require.Equal(t, n.spis.live(), n.spiTimes.n+n.spiWaits.n)
-	require.Equal(t, n.spiTimes.n, n.spiIn.n)
+	require.Equal(t, n.spis.live(), int(n.spiTimes.n+n.spiWaits.n))
+	require.Equal(t, int(n.spiTimes.n), n.spiIn.n)
 	require.Equal(t, n.peers.live(), n.peerIndex.n)
 	require.Equal(t, n.cookies.live(), n.cookieIndex.n)
 	require.Equal(t, n.groups.live(), n.groupIndex.n)

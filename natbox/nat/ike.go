@@ -88,6 +88,9 @@ func (t *Table) inboundCookie(p ipv4, f flow) bool {
 		return false
 	}
 	c := t.cookies.at(i)
+	if c.inAddr == t.sender { // it is for a server that is published, and not an answer of one
+		return false
+	}
 	if t.cfg.Refresh != RefreshOutbound {
 		t.keepCookie(i, c)
 	}

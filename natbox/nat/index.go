@@ -9,10 +9,11 @@ type key struct {
 	proto  uint8
 }
 
-// hash is the folded product of both halves, keyed so that nobody outside can choose keys that meet.
+// hash is the folded product of both halves, keyed so that nobody outside can choose keys
+// that meet, and spread over its upper bits: keys that differ little would else differ by strides.
 func (k key) hash(seed *[2]uint64) uint32 {
 	hi, lo := bits.Mul64(uint64(k.a)<<32|uint64(k.b)^seed[0], uint64(k.ap)<<48|uint64(k.bp)<<32|uint64(k.proto)^seed[1])
-	return uint32((hi ^ lo) >> 16)
+	return uint32((hi ^ lo) * 0x9e3779b97f4a7c15 >> 32)
 }
 
 // index finds the numbers of records by key: open addressing with linear probing. A slot

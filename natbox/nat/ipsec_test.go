@@ -208,6 +208,21 @@ func TestIKECookies(t *testing.T) {
 	require.Empty(t, b.mappings())
 }
 
+// A server that is published at port 500 is reached from the inside and from the outside.
+func TestIKECookiesAndServer(t *testing.T) {
+	b := newBench(t, Config{IKE: IKECookies, Forwards: []Forward{server(udp, 500, 0, "10.0.0.9:500")}})
+	hairpin := func(packet, want string) {
+		require.Equal(t, want, b.tell(b.nat.Hairpin(0, ikeMessage(t, packet, "cookie-A"))))
+	}
+	hairpin("udp 10.0.0.1:500 > 203.0.113.1:500", "udp 203.0.113.1:500 > 10.0.0.9:500")
+	hairpin("udp 10.0.0.9:500 > 203.0.113.1:500", "udp 203.0.113.1:500 > 10.0.0.1:500")
+	hairpin("udp 10.0.0.1:500 > 203.0.113.1:500", "udp 203.0.113.1:500 > 10.0.0.9:500")
+	require.Equal(t, "udp 198.51.100.1:500 > 10.0.0.9:500", b.tell(b.nat.Inbound(0, ikeMessage(t, "udp 198.51.100.1:500 > 203.0.113.1:500", "cookie-X"))))
+	require.Equal(t, "udp 203.0.113.1:500 > 198.51.100.1:500", b.tell(b.nat.Outbound(0, ikeMessage(t, "udp 10.0.0.9:500 > 198.51.100.1:500", "cookie-X"))))
+	require.Equal(t, "udp 203.0.113.1:500 > 198.51.100.1:500", b.tell(b.nat.Outbound(0, ikeMessage(t, "udp 10.0.0.2:500 > 198.51.100.1:500", "cookie-B"))))
+	require.Equal(t, "udp 198.51.100.1:500 > 10.0.0.2:500", b.tell(b.nat.Inbound(0, ikeMessage(t, "udp 198.51.100.1:500 > 203.0.113.1:500", "cookie-B"))))
+}
+
 func TestIKEWithoutCookies(t *testing.T) {
 	// As any UDP: the second host's source port is another one, which RFC 3947, Section 4 has a peer accept.
 	newBench(t, Config{}).path(

@@ -3,7 +3,7 @@ package nat
 // room makes room for another mapping of a host, with a session if it is to have one, or says why there is none.
 func (t *Table) room(h *host, proto uint8) reason {
 	l := &t.cfg.Limits
-	if h.mappings.n >= l.MappingsPerHost && !t.evict(&h.mappings, 0) {
+	if int(h.mappings.n) >= l.MappingsPerHost && !t.evict(&h.mappings, 0) {
 		return hostFull
 	}
 	if t.mappings.live() >= l.Mappings && !t.evict(&t.mappingAge, 0) {

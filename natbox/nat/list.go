@@ -4,10 +4,7 @@ package nat
 type links struct{ next, prev uint32 }
 
 // list is a doubly linked list of records of one arena, through the links that at finds.
-type list struct {
-	head, tail uint32
-	n          int
-}
+type list struct{ head, tail, n uint32 }
 
 type linker func(uint32) *links
 

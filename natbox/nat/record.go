@@ -26,15 +26,16 @@ const (
 // outside endpoint. Of protocols without ports, the ports are 0.
 type mapping struct {
 	expires                  time.Duration // when class is not noTime
-	made                     time.Duration
 	inAddr, outAddr, remAddr uint32
 	inPort, outPort, remPort uint16
 	proto                    uint8
 	class                    class
 	flags                    mappingFlags
+	time                     links // what each packet needs is before here
 	host                     uint32
+	age, ofHost              links
 	sessions                 list
-	time, age, ofHost        links
+	made                     time.Duration
 }
 
 type mappingFlags uint8

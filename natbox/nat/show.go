@@ -30,7 +30,7 @@ func (m Mapping) compare(o Mapping) int {
 func (t *Table) show(m *mapping) Mapping {
 	out := Mapping{
 		Proto: m.proto, Inside: toAddrPort(m.inAddr, m.inPort), Outside: toAddrPort(m.outAddr, m.outPort),
-		Remote: toAddrPort(m.remAddr, m.remPort), Made: m.made, Sessions: m.sessions.n,
+		Remote: toAddrPort(m.remAddr, m.remPort), Made: m.made, Sessions: int(m.sessions.n),
 	}
 	if m.class != noTime {
 		out.Expires = m.expires

@@ -55,6 +55,7 @@ type Table struct {
 	groups        arena[group]
 	groupIndex    index
 	windows       arena[window]
+	sender        uint32    // inside host whose packet comes back in, by hairpinning
 	ending        uint32    // session that ends with the packet that is translated
 	held          []heldSYN // in the order of their times
 
@@ -166,7 +167,7 @@ func (t *Table) fix() {
 
 // isReserved says whether a packet of UDP or TCP came to a port that is the box's own.
 func (t *Table) isReserved(p ipv4) bool {
-	return !t.dedicated[p.dst()] && t.boxPorts.taken(inward(p).inPort)
+	return t.boxPorts.taken(inward(p).inPort) && !t.dedicated[p.dst()]
 }
 
 func (t *Table) isFiltered(in uint32) bool {

@@ -129,7 +129,10 @@ func (t *Table) outboundOf(p ipv4) reason {
 			return malformed
 		}
 		f := outward(p)
-		why, done := t.outboundCookie(p, f)
+		why, done := none, false
+		if t.cfg.IKE == IKECookies {
+			why, done = t.outboundCookie(p, f)
+		}
 		if !done {
 			why = t.outboundFlow(p, f)
 		}
@@ -171,10 +174,10 @@ func (t *Table) inboundOf(p ipv4) reason {
 			return malformed
 		}
 		f := inward(p)
-		if t.reserved(udp, f.inPort) && t.isReserved(p) {
+		if t.isReserved(p) {
 			return noMapping
 		}
-		if t.inboundCookie(p, f) {
+		if t.cfg.IKE == IKECookies && t.inboundCookie(p, f) {
 			return none
 		}
 		return t.inboundFlow(p, f)
@@ -203,9 +206,12 @@ func (t *Table) hairpin(p ipv4) reason {
 	case t.cfg.Hairpin == NoHairpin:
 		return hairpinOff
 	case t.cfg.Hairpin == ExternalSource:
+		from := p.src()
 		if why := t.outbound(p); why != none {
 			return why
 		}
+		t.sender = from
+		defer func() { t.sender = 0 }()
 	}
 	return t.inbound(p)
 }
