@@ -2,6 +2,7 @@ package hosts
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/natt"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/natbox/firewall"
 )
@@ -28,9 +30,24 @@ func (w *wall) filters(p datagram) bool {
 	case w.config.Off:
 		return false
 	}
-	// ESP and AH are the driver's: what was inside comes back. Without neighbour discovery
+	// ESP, in UDP as well, and AH are the driver's: what was inside comes back. Without neighbour discovery
 	// and the membership of its groups nobody has an IPv6 address to be reached at.
-	return !p.protected() && !(p.proto == ipsec.ProtoICMPv6 && p.first && len(p.payload()) > 0 && neighbours(p.payload()[0]))
+	return !p.protected() && !w.wrapped(p) && !(p.proto == ipsec.ProtoICMPv6 && p.first && len(p.payload()) > 0 && neighbours(p.payload()[0]))
+}
+
+// wrapped reports ESP in UDP that has arrived, and the first fragment of it. Most of it
+// has been opened before anybody asks the firewall.
+func (w *wall) wrapped(in datagram) bool {
+	h := header.UDP(in.payload())
+	if in.proto != ipsec.ProtoUDP || !in.first || len(h) < header.UDPMinimumSize {
+		return false
+	}
+	if w.host.keying == nil {
+		return false // the host is being made
+	}
+	form := w.host.keying.form(netip.AddrPortFrom(in.dst, h.DestinationPort()))
+	kind, _ := natt.Read(form, h[header.UDPMinimumSize:])
+	return kind == natt.ESP
 }
 
 // neighbours tells the types of ICMPv6 of RFC 4861 and RFC 3810.
