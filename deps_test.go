@@ -30,7 +30,7 @@ hosts/discovery          -> internal/stun, natbox/nat
 hosts/policy             -> ike, internal/classifier, internal/pki, internal/profile
 hosts/policy/lint        -> hosts/policy
 hosts/policy/netsh       -> hosts/policy
-natbox                   -> sim, internal/ipv6, natbox/nat
+natbox                   -> sim, internal/ipv6, internal/pieces, natbox/nat
 # Which packets pass: an engine on bytes, for the forwarding device and for hosts.
 natbox/firewall          -> internal/ipv6, internal/natt, internal/recent
 # Translation is a table on plain bytes, which knows no device.
@@ -38,7 +38,7 @@ natbox/nat               ->
 # What waits for a slow link, told apart by what a device on the way sees.
 natbox/fair              -> natbox/observe
 # What looks at packets on their way, and knows no keys.
-natbox/observe           -> internal/ipsec, internal/ipv6, internal/natt, internal/trace
+natbox/observe           -> internal/ipsec, internal/ipv6, internal/natt, internal/pieces, internal/trace
 sim                      -> internal/trace, internal/pcapng, internal/ipv6
 
 # The protocols. ike and esp never import each other: only hosts joins them.
@@ -83,6 +83,8 @@ internal/trace           ->
 internal/result          ->
 internal/ipv6            ->
 internal/recent          ->
+# Who waits for fragments differs; how they fit together does not.
+internal/pieces          ->
 internal/pcapng          ->
 internal/needs           ->
 

@@ -2,10 +2,12 @@ package natbox
 
 import (
 	"encoding/binary"
+	"errors"
 	"net/netip"
 	"slices"
 
 	"github.com/ipseclab/ipseclab/internal/ipv6"
+	"github.com/ipseclab/ipseclab/internal/pieces"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -27,32 +29,21 @@ type datagramKey struct {
 }
 
 type reassembly struct {
-	key    datagramKey
-	pieces []piece // by offset, none overlapping another
-	timer  *sim.Timer
+	key   datagramKey
+	list  pieces.List
+	first datagram // the first fragment, or the first that came
+	timer *sim.Timer
 }
-
-// piece is a fragment: what it holds of the datagram, and where.
-type piece struct {
-	datagram
-	data   []byte
-	offset int
-	more   bool
-}
-
-func (p piece) end() int { return p.offset + len(p.data) }
 
 // reassemble adds an IPv4 fragment; it returns the datagram when that was the last one missing, else nil.
 func (r *Router) reassemble(p packet) packet {
 	key := datagramKey{p.src(), p.dst(), p.proto(), uint32(p.id())}
-	pieces := r.addPiece(key, piece{p, p.payload(), p.offset(), p.more()}, maxIPv4-ipv4Header)
-	if pieces == nil {
+	d := r.addPiece(key, p, pieces.Piece{Offset: p.offset(), Data: p.payload(), More: p.more()}, maxIPv4-ipv4Header)
+	if d == nil {
 		return nil
 	}
-	whole := append(packet(nil), pieces[0].datagram.(packet)...)
-	for _, q := range pieces[1:] {
-		whole = append(whole, q.data...)
-	}
+	first := d.first.(packet)
+	whole := append(append(packet(nil), first[:first.headerLen()]...), d.list.Data()...)
 	if len(whole) > maxIPv4 {
 		r.drop(oversized, p)
 		return nil
@@ -66,15 +57,11 @@ func (r *Router) reassemble(p packet) packet {
 // reassemble6 is reassemble for IPv6.
 func (r *Router) reassemble6(p packet6) []byte {
 	key := datagramKey{src: p.src(), dst: p.dst(), id: p.ID()}
-	pieces := r.addPiece(key, piece{p, p.FragmentData(), p.Offset(), p.More()}, ipv6.MaxPayload)
-	if pieces == nil {
+	d := r.addPiece(key, p, pieces.Piece{Offset: p.Offset(), Data: p.FragmentData(), More: p.More()}, ipv6.MaxPayload)
+	if d == nil {
 		return nil
 	}
-	var data []byte
-	for _, q := range pieces {
-		data = append(data, q.data...)
-	}
-	whole := ipv6.Whole(pieces[0].datagram.(packet6).Packet, data)
+	whole := ipv6.Whole(d.first.(packet6).Packet, d.list.Data())
 	if len(whole) > ipv6.HeaderLen+ipv6.MaxPayload {
 		r.drop(oversized, p)
 		return nil
@@ -82,46 +69,34 @@ func (r *Router) reassemble6(p packet6) []byte {
 	return whole
 }
 
-// addPiece returns all pieces, in order, when none is missing any more.
-func (r *Router) addPiece(key datagramKey, p piece, longest int) []piece {
-	n := len(p.data)
-	switch {
-	case n == 0, p.more && n%fragmentUnit != 0:
-		r.drop(badFragment, p)
-		return nil
-	case p.end() > longest:
+// addPiece returns the datagram when no piece is missing any more.
+func (r *Router) addPiece(key datagramKey, p datagram, piece pieces.Piece, longest int) *reassembly {
+	switch err := piece.Check(longest); {
+	case errors.Is(err, pieces.ErrTooLong):
 		r.drop(oversized, p)
 		return nil
+	case err != nil:
+		r.drop(badFragment, p)
+		return nil
 	}
-	d := r.findReassembly(key)
-	at, found := slices.BinarySearchFunc(d.pieces, p.offset, func(q piece, offset int) int { return q.offset - offset })
-	switch {
-	case found && len(d.pieces[at].data) == n && d.pieces[at].more == p.more:
-		return nil // a repetition
-	case found,
-		at > 0 && (d.pieces[at-1].end() > p.offset || !d.pieces[at-1].more),
-		at < len(d.pieces) && (p.end() > d.pieces[at].offset || !p.more):
-		// Pieces that contradict each other are an attack, not a datagram (RFC 1858; RFC 8200, Section 4.5).
+	d := r.findReassembly(key, p)
+	whole, err := d.list.Add(piece, longest)
+	if err != nil {
 		r.drop(badFragment, p)
 		r.endReassembly(d)
 		return nil
 	}
-	d.pieces = slices.Insert(d.pieces, at, p)
-	next := 0
-	for _, q := range d.pieces {
-		if q.offset != next {
-			return nil
-		}
-		next = q.end()
+	if piece.Offset == 0 {
+		d.first = p
 	}
-	if d.pieces[len(d.pieces)-1].more {
+	if !whole {
 		return nil
 	}
 	r.endReassembly(d)
-	return d.pieces
+	return d
 }
 
-func (r *Router) findReassembly(key datagramKey) *reassembly {
+func (r *Router) findReassembly(key datagramKey, p datagram) *reassembly {
 	a := &r.reassembly
 	if i := slices.IndexFunc(a.pending, func(d *reassembly) bool { return d.key == key }); i >= 0 {
 		return a.pending[i]
@@ -129,12 +104,11 @@ func (r *Router) findReassembly(key datagramKey) *reassembly {
 	if len(a.pending) == maxReassemblies {
 		r.abandon(a.pending[0], reassemblyFull)
 	}
-	d := &reassembly{key: key}
+	d := &reassembly{key: key, first: p}
 	d.timer = r.w.After(nil, r.settings.ReassemblyAge, func() {
-		first := d.pieces[0]
 		r.abandon(d, reassemblyTimeout)
-		if first.offset == 0 { // RFC 792 and RFC 8200, Section 4.5: not without the first fragment
-			r.report(reassemblyExceeded, first.datagram)
+		if d.list[0].Offset == 0 { // RFC 792 and RFC 8200, Section 4.5: not without the first fragment
+			r.report(reassemblyExceeded, d.first)
 		}
 	})
 	a.pending = append(a.pending, d)
@@ -143,7 +117,7 @@ func (r *Router) findReassembly(key datagramKey) *reassembly {
 
 // abandon gives up a datagram.
 func (r *Router) abandon(d *reassembly, why reason) {
-	r.drop(why, d.pieces[0])
+	r.drop(why, d.first)
 	r.endReassembly(d)
 }
 

@@ -32,7 +32,7 @@ type Notes struct {
 
 	// Of an inspector.
 	Read                   Count    // packets whose payload it could read
-	Unsure                 Count    // ESP of which it does not know yet whether it is encrypted
+	Unsure                 Count    // ESP of which it does not know yet whether it is encrypted, and fragments that wait for others
 	Opaque                 Count    // packets whose payload it could not read
 	Alerts                 []Alerts // by pattern, in the order of the configuration
 	NullFlows, SecretFlows uint64   // flows of ESP without encryption, and of ESP that it found encrypted
@@ -46,6 +46,8 @@ type Count struct {
 }
 
 func (c *Count) add(n int) { c.Packets, c.Bytes = c.Packets+1, c.Bytes+uint64(n) }
+
+func (c Count) plus(d Count) Count { return Count{c.Packets + d.Packets, c.Bytes + d.Bytes} }
 
 func (c Count) sub(d Count) Count { return Count{c.Packets - d.Packets, c.Bytes - d.Bytes} }
 

@@ -30,7 +30,7 @@ type espWatch struct {
 type heldPacket struct {
 	src, dst netip.Addr
 	class    uint8
-	length   int
+	seen     Count
 	esp      []byte
 }
 
@@ -60,10 +60,10 @@ func (n *Inspector) readESP(now time.Duration, p *packet, key espKey, esp []byte
 		w.learn(p.src, p.dst, esp, cmp.Or(n.c.CheckBits, DefaultCheckBits))
 		switch w.state {
 		case espUnsure:
-			w.unsure.add(p.length)
+			w.unsure = w.unsure.plus(p.seen)
 			if len(w.held) < maxHeld && n.held+len(esp) <= maxHeldAll {
 				n.held += len(esp)
-				w.held = append(w.held, heldPacket{p.src, p.dst, p.class, p.length, slices.Clone(esp)})
+				w.held = append(w.held, heldPacket{p.src, p.dst, p.class, p.seen, slices.Clone(esp)})
 			}
 			return unsure
 		case espNull:
@@ -75,14 +75,13 @@ func (n *Inspector) readESP(now time.Duration, p *packet, key espKey, esp []byte
 		held := w.held
 		for _, h := range held {
 			if w.state == espNull {
-				q := packet{src: h.src, dst: h.dst, class: h.class, length: h.length}
-				one := Count{1, uint64(h.length)}
+				q := packet{src: h.src, dst: h.dst, class: h.class, seen: h.seen}
 				switch n.within(now, w, &q, h.esp, under, depth) {
 				case read:
-					w.unsure, n.notes.Unsure = w.unsure.sub(one), n.notes.Unsure.sub(one)
-					n.notes.Read.add(h.length)
+					w.unsure, n.notes.Unsure = w.unsure.sub(h.seen), n.notes.Unsure.sub(h.seen)
+					n.notes.Read = n.notes.Read.plus(h.seen)
 				case unsure: // of another flow inside, which counts it now
-					w.unsure = w.unsure.sub(one)
+					w.unsure = w.unsure.sub(h.seen)
 				}
 			}
 		}
@@ -100,8 +99,7 @@ func (n *Inspector) letGo(w *espWatch) {
 		n.held -= len(h.esp)
 	}
 	n.notes.Unsure = n.notes.Unsure.sub(w.unsure)
-	n.notes.Opaque.Packets += w.unsure.Packets
-	n.notes.Opaque.Bytes += w.unsure.Bytes
+	n.notes.Opaque = n.notes.Opaque.plus(w.unsure)
 	w.held, w.unsure = nil, Count{}
 }
 

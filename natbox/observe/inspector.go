@@ -28,15 +28,16 @@ type InspectorConfig struct {
 // what stands behind AH (RFC 4302 hides nothing), and what is in ESP without encryption if
 // it can tell.
 type Inspector struct {
-	c       InspectorConfig
-	longest int // of the patterns
-	kinds   kinds
-	notes   Notes
-	streams lru[streamKey, stream]
-	waiting int // bytes of all streams
-	alerted map[alertKey]bool
-	esp     lru[espKey, espWatch]
-	held    int // bytes of packets that wait until it is known whether they are encrypted
+	c         InspectorConfig
+	longest   int // of the patterns
+	kinds     kinds
+	notes     Notes
+	streams   lru[streamKey, stream]
+	waiting   int // bytes of all streams
+	alerted   map[alertKey]bool
+	esp       lru[espKey, espWatch]
+	fragments datagrams
+	held      int // bytes of packets that wait until it is known whether they are encrypted
 }
 
 // kinds counts packets by what they are from outside.
@@ -108,7 +109,7 @@ const (
 
 // NewInspector makes one. It refuses a pattern that it could not find.
 func NewInspector(c InspectorConfig) (*Inspector, error) {
-	n := &Inspector{c: c, streams: newLRU[streamKey, stream](maxStreams), alerted: map[alertKey]bool{}, esp: newLRU[espKey, espWatch](maxESPFlows)}
+	n := &Inspector{c: c, streams: newLRU[streamKey, stream](maxStreams), alerted: map[alertKey]bool{}, esp: newLRU[espKey, espWatch](maxESPFlows), fragments: newDatagrams()}
 	for _, p := range c.Patterns {
 		if len(p.Bytes) == 0 || len(p.Bytes) > MaxPattern {
 			return nil, fmt.Errorf("observe: inspector %s: pattern %s has %d bytes: want 1 to %d", c.Name, p.Name, len(p.Bytes), MaxPattern)
@@ -130,14 +131,31 @@ func (n *Inspector) Observe(now time.Duration, b []byte) {
 	}
 	f := p.flow()
 	n.kinds[kindOf(&f)].add(p.length)
+	p.seen = Count{1, uint64(p.length)}
+	if p.fragment {
+		var ok bool
+		if p, ok = n.together(now, &p); !ok {
+			return
+		}
+	}
 	switch n.inspect(now, &p, "", 0) {
 	case read:
-		n.notes.Read.add(p.length)
+		n.notes.Read = n.notes.Read.plus(p.seen)
 	case opaque:
-		n.notes.Opaque.add(p.length)
+		n.notes.Opaque = n.notes.Opaque.plus(p.seen)
 	case unsure:
-		n.notes.Unsure.add(p.length)
+		n.notes.Unsure = n.notes.Unsure.plus(p.seen)
 	}
+}
+
+// together puts a fragment to the others; false while some are missing.
+func (n *Inspector) together(now time.Duration, p *packet) (whole packet, ok bool) {
+	n.notes.Unsure = n.notes.Unsure.plus(p.seen)
+	whole, seen, givenUp, ok := n.fragments.add(now, p)
+	n.notes.Unsure, n.notes.Opaque = n.notes.Unsure.sub(givenUp.plus(seen)), n.notes.Opaque.plus(givenUp)
+	n.notes.Dropped += givenUp.Packets
+	whole.seen = seen
+	return whole, ok
 }
 
 // reading is what became of a packet.
@@ -155,6 +173,10 @@ func (n *Inspector) inspect(now time.Duration, p *packet, under string, depth in
 		return opaque
 	}
 	f := p.flow()
+	if p.fragment { // in a tunnel: searched for itself
+		n.search(&f, under, p.body, 0)
+		return read
+	}
 	switch p.proto {
 	case ipsec.ProtoTCP:
 		n.tcp(p, &f, under)
@@ -182,7 +204,7 @@ func (n *Inspector) inspect(now time.Duration, p *packet, under string, depth in
 		if !ok {
 			return opaque
 		}
-		inner.length = p.length // what is counted is the packet that came by
+		inner.seen = p.seen
 		return n.inspect(now, &inner, join(under, "tunnel"), depth+1)
 	case ipsec.ProtoESP:
 		return n.readESP(now, p, espKey{src: f.Src, dst: f.Dst}, p.body, under, depth)

@@ -5,11 +5,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/natbox/observe"
 )
@@ -164,4 +166,52 @@ func TestInspectorReads(t *testing.T) {
 			}
 		})
 	}
+}
+
+// fragments cuts an IPv4 datagram into pieces of size bytes.
+func fragments(packet []byte, size int) (all [][]byte) {
+	for at := 20; at < len(packet); at += size {
+		end := min(at+size, len(packet))
+		f := append(append([]byte(nil), packet[:20]...), packet[at:end]...)
+		binary.BigEndian.PutUint16(f[2:], uint16(len(f)))
+		offset := uint16(at-20) / 8
+		if end < len(packet) {
+			offset |= 0x2000
+		}
+		binary.BigEndian.PutUint16(f[6:], offset)
+		all = append(all, f)
+	}
+	return all
+}
+
+// Datagrams in fragments are put together, in any order, and also ESP is before anybody looks
+// at it. What stays incomplete is counted as unread.
+func TestInspectorPutsFragmentsTogether(t *testing.T) {
+	long := strings.Repeat("x", 50) + "secret" + strings.Repeat("y", 100)
+	a, b := families[0].addrs()
+	seal := sealer(t, ipsec.Transform{Protocol: ipsec.ESP, Cipher: "null", Auth: "hmac-sha1-96"}, ipsec.Transport, a, b, 0x4711)
+	for name, packet := range map[string][]byte{
+		"in the clear": families[0].udp(t, 1000, 53, long), "ESP": seal(families[0].udp(t, 1000, 53, long)),
+	} {
+		for _, order := range [][]int{{0, 1, 2, 3}, {3, 2, 1, 0}, {2, 0, 0, 3, 1}} {
+			d := newDesk(t, observe.InspectorConfig{Patterns: secret(), ESPNull: true, CheckBits: 16})
+			all := fragments(packet, 48)
+			for _, i := range order {
+				d.Observe(0, all[i])
+			}
+			n := d.Notes(0)
+			require.Equal(t, uint64(1), d.found(), "%s %v", name, order)
+			require.Equal(t, []uint64{uint64(len(order)), 0, 0}, []uint64{n.Read.Packets, n.Unsure.Packets, n.Opaque.Packets}, "%s %v", name, order)
+		}
+	}
+	d := newDesk(t, observe.InspectorConfig{Patterns: secret()})
+	all := fragments(families[0].udp(t, 1000, 53, long), 56)
+	d.Observe(0, all[0])
+	d.Observe(time.Second, all[1])
+	other := fragments(families[0].udp(t, 1001, 53, long), 56)
+	other[0][4] = 9 // another identification
+	require.Equal(t, uint64(2), d.Notes(0).Unsure.Packets)
+	d.Observe(time.Minute, other[0])
+	n := d.Notes(time.Minute)
+	require.Equal(t, []uint64{1, 2, 2}, []uint64{n.Unsure.Packets, n.Opaque.Packets, n.Dropped})
 }

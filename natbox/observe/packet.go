@@ -22,6 +22,8 @@ type packet struct {
 	id       uint32
 	bytes    []byte
 	v6       ipv6.Packet
+
+	seen Count // what is counted for it: itself, what it was in, or its fragments
 }
 
 // Sizes in bytes. RFC 791, RFC 768, RFC 9293, RFC 4302, RFC 4303, RFC 792.
@@ -95,7 +97,7 @@ func (p *packet) flow() ipsec.Flow {
 
 // within is a packet with the same addresses, for what stands behind AH or in ESP.
 func (p *packet) within(proto uint8, body []byte) packet {
-	return packet{src: p.src, dst: p.dst, proto: proto, class: p.class, length: p.length, body: body}
+	return packet{src: p.src, dst: p.dst, proto: proto, class: p.class, length: p.length, body: body, seen: p.seen}
 }
 
 // ah takes the Authentication Header off: RFC 4302, Section 2. Its length is in words

@@ -146,6 +146,11 @@ func (c *checker) flowRecords(path string, v *FlowRecords) {
 			c.at(child(path, key), "%s: %s", key, err)
 		}
 	}
+	for i, port := range []*int{v.FromPort, v.ToPort} {
+		if port != nil {
+			c.between(path, []string{"from-port", "to-port"}[i], *port, 0, 65535)
+		}
+	}
 	if words := []string{"inactive", "active timeout", "closed", "cache full"}; v.End != "" && !slices.Contains(words, v.End) {
 		c.at(child(path, "end"), "end: want %s, got %q", strings.Join(words, ", "), shorten(v.End))
 	}

@@ -341,6 +341,8 @@ func (c *checker) observedBy(path string, v *ObservedBy) {
 		c.defined(path, "observer", v.Observer, "observer", "$.nodes", names)
 		return
 	}
-	c.limited(path, v, "packets, share, alerts or another of what it notes", "observer")
+	if c.limited(path, v, "packets, share, alerts or another of what it notes", "observer"); len(present(v.Observed)) == 0 {
+		return
+	}
 	c.observation(path, v.Observer, all[i], &v.Observed)
 }
