@@ -2,6 +2,7 @@ package esp
 
 import (
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
@@ -31,4 +32,11 @@ func (p *Pipeline) Sent(local, remote netip.AddrPort) (at time.Time) {
 		}
 	}
 	return at
+}
+
+// Encapsulates reports whether an outbound SA with an SPI, or with 0 any, sends from one end to another in UDP.
+func (p *Pipeline) Encapsulates(local, remote netip.AddrPort, spi uint32) bool {
+	return slices.ContainsFunc(p.sad.byPeer[remote], func(s *sa) bool {
+		return s.encapsulation > 0 && s.Src == local.Addr() && s.UDP.Src == local.Port() && (spi == 0 || s.SPI == spi)
+	})
 }

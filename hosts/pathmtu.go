@@ -8,9 +8,12 @@ import (
 	"slices"
 	"time"
 
+	"gvisor.dev/gvisor/pkg/tcpip/header"
+
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/ipv6"
+	"github.com/ipseclab/ipseclab/internal/natt"
 )
 
 // pathMTUs remembers what routers said about protected packets that were too
@@ -77,7 +80,7 @@ func plateauBelow(length int) int {
 // learnPathMTU takes a message that a packet of this host was too big for a link.
 // Policy has admitted it: whether unauthenticated messages are processed is a
 // setting in RFC 4301, Section 8.2.1, and a filter here. It reports whether the
-// message ends here, which it does when it is about an ESP or AH packet, that no
+// message ends here, which it does when it is about an ESP packet, alone or in UDP, or an AH packet, that no
 // transport has sent. What it quotes then must be of an SA that this host sends
 // with, or anybody could lower any estimate.
 //
@@ -94,13 +97,18 @@ func (d *driver) learnPathMTU(in datagram) (ends bool) {
 		d.dropped("ipsec inbound", in.bytes, fmt.Sprintf("an ICMPv6 error that gives an MTU of %d, less than any link has", e.mtu))
 		return true
 	}
-	if !e.quoted.protected() {
+	udp, wrapped := d.quotedESP(e.quoted)
+	if !e.quoted.protected() && !wrapped {
 		if in.family == ip6 && slices.Contains(d.host.Addrs(), e.quoted.src) {
 			d.paths.learn(d.host.world.Time(), e.quoted.dst, e.mtu)
 		}
 		return false
 	}
-	if reason := d.genuine(e.quoted); reason != "" {
+	reason := udp
+	if !wrapped {
+		reason = d.genuine(e.quoted)
+	}
+	if reason != "" {
 		d.dropped("ipsec inbound", in.bytes, reason)
 		return true
 	}
@@ -122,6 +130,33 @@ func (d *driver) genuine(quoted datagram) (why string) {
 		return fmt.Sprintf("an ICMP error about an %v packet with SPI 0x%08x, which is not of this host", protocol, spi)
 	}
 	return ""
+}
+
+// quotedESP reports whether what an ICMP error quotes may be ESP in UDP, and why it is none of this host's. Of
+// many a packet no more is quoted than the UDP header (RFC 792), so that the ports have to do for an SPI.
+func (d *driver) quotedESP(quoted datagram) (why string, ok bool) {
+	h := header.UDP(quoted.payload())
+	if quoted.proto != ipsec.ProtoUDP || !quoted.first || len(h) < header.UDPMinimumSize {
+		return "", false
+	}
+	local, remote := netip.AddrPortFrom(quoted.src, h.SourcePort()), netip.AddrPortFrom(quoted.dst, h.DestinationPort())
+	form := d.host.keying.form(local)
+	if form == natt.Plain {
+		return "", false
+	}
+	rest := h[header.UDPMinimumSize:]
+	if kind, esp := natt.Read(form, rest); len(rest) >= form.Overhead() && kind == natt.ESP && len(esp) >= 4 {
+		if spi := binary.BigEndian.Uint32(esp); !d.esp.Encapsulates(local, remote, spi) {
+			return fmt.Sprintf("an ICMP error about ESP in UDP with SPI 0x%08x, which is not of this host", spi), true
+		}
+		return "", true
+	} else if len(rest) >= form.Overhead() {
+		return "", false // IKE
+	}
+	if !d.esp.Encapsulates(local, remote, 0) {
+		return fmt.Sprintf("an ICMP error about a packet from port %d to %v, with which there is no SA", local.Port(), remote), true
+	}
+	return "", true
 }
 
 // sendsWith reports whether the SAD has an outbound SA.

@@ -102,7 +102,9 @@ func between(s ipsec.Selector, src, dst netip.Addr) bool {
 // selector: a proposal equal to a filter or narrower is judged by that filter,
 // one wider than a filter is not, even though some of its packets would be.
 // SAs come in pairs, so that a filter which negotiates in one direction only is
-// enough; outbound is asked first. A tunnel is for its far end alone. Where no entry
+// enough; outbound is asked first. A tunnel is for its far end alone; of tunnels for the same
+// traffic, as where two NATs have the same addresses behind them (RFC 3948, Section 5.1), the one
+// to the peer decides. Where no entry
 // decides, the default response rule does, if it is active. false: no rule negotiates
 // for the selector with that peer.
 func (c *Compiled) QuickMode(remote netip.Addr, outbound ipsec.Selector) (ike.QuickMode, bool) {
@@ -111,6 +113,9 @@ func (c *Compiled) QuickMode(remote netip.Addr, outbound ipsec.Selector) (ike.Qu
 		if back := c.deciding(ipsec.Inbound, outbound.Reverse()); back != nil {
 			e = back
 		}
+	}
+	if e != nil && e.Peer.IsValid() && e.Peer != remote {
+		e = c.tunnelTo(remote, e)
 	}
 	switch {
 	case e == nil && c.responds(outbound.Src.Addr(), outbound.Dst.Addr()):
@@ -121,4 +126,16 @@ func (c *Compiled) QuickMode(remote netip.Addr, outbound ipsec.Selector) (ike.Qu
 		return c.responseQuickMode(), true
 	}
 	return ike.QuickMode{Proposals: e.Proposals, PFS: e.PFS, PFSGroup: e.PFSGroup, PolicyID: e.ID, Rule: e.Rule}, true
+}
+
+// tunnelTo is the entry for the same traffic as another one whose tunnel ends at a peer; that one
+// itself where there is none.
+func (c *Compiled) tunnelTo(peer netip.Addr, like *ipsec.Policy) *ipsec.Policy {
+	entries := c.entries(like.Direction)
+	for i := range entries {
+		if e := &entries[i]; e.Peer == peer && e.Selector == like.Selector && e.Action == like.Action {
+			return e
+		}
+	}
+	return like
 }
