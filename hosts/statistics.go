@@ -12,6 +12,13 @@ import (
 // Counters are the driver's statistics.
 func (h *Host) Counters() esp.Counters { return h.driver.esp.Counters() }
 
+// ChecksumErrors are the TCP segments and UDP datagrams that reached the host's transport
+// protocols with a wrong checksum, and ended there.
+func (h *Host) ChecksumErrors() uint64 {
+	s := h.stack.Stats()
+	return s.TCP.ChecksumErrors.Value() + s.UDP.ChecksumErrors.Value()
+}
+
 // IKEStatistics are those of IKE: what the engine counts, and what is counted where
 // it meets the sockets and the driver.
 func (h *Host) IKEStatistics() ike.Statistics {

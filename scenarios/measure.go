@@ -3,6 +3,7 @@ package scenarios
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,19 @@ func (l *lab) measure(s *stepRun) (*result.Measured, []result.Check) {
 	j := &judgement{lab: l, path: fmt.Sprintf("$.grid.expect[%d]", i)}
 	j.measured(want, m)
 	return m, j.checks
+}
+
+// wrongSums are how many wrong checksums each host has found since it had found those before,
+// if the step is the one that the scenario's grid measures.
+func (s *stepRun) wrongSums(before map[string]uint64) map[string]uint64 {
+	if s.lab.spec.Grid == nil || s.index != s.lab.spec.Measured() {
+		return nil
+	}
+	now := map[string]uint64{}
+	for _, name := range slices.Sorted(maps.Keys(s.lab.hosts)) {
+		now[name] = s.lab.hosts[name].ChecksumErrors() - before[name]
+	}
+	return now
 }
 
 // measured judges a cell of a grid.
@@ -180,7 +194,7 @@ func (q *inquiry) answer() (outcome, explanation string) {
 		case f.node == q.from:
 			return spec.OutcomeInitiator, fmt.Sprintf("%s gave up its %s: %s.%s", q.from, f.n.Exchange, f.n.Reason, q.onTheWay())
 		case !f.byPeer:
-			return spec.OutcomeResponder, fmt.Sprintf("%s refused the %s of %s: %s.%s", f.node, f.n.Exchange, q.from, f.n.Reason, q.onTheWay())
+			return outcomeOf(f.n.Reason, spec.OutcomeResponder), fmt.Sprintf("%s refused the %s of %s: %s.%s", f.node, f.n.Exchange, q.from, f.n.Reason, q.onTheWay())
 		}
 	}
 	if i, ok := q.sends(); ok {
@@ -293,7 +307,7 @@ func (q *inquiry) whyNoAnswer() (string, bool) {
 	}
 	back := q.sightingOf(func(s *sighting) bool { return s.node == t.end && s.isIKE() && s.at >= t.last().at })
 	if back < 0 {
-		if note := q.noted(t.end); note != "" {
+		if note := q.said(t.end); note != "" {
 			return fmt.Sprintf("%s%s, which %s.", text, t.fate(), note), true
 		}
 		return fmt.Sprintf("%s%s, which did not answer.", text, t.fate()), true
@@ -301,8 +315,8 @@ func (q *inquiry) whyNoAnswer() (string, bool) {
 	return fmt.Sprintf("%s%s; of the answer: %s.", text, t.fate(), q.lab.trail(back).fate()), true
 }
 
-// noted is what a host says of a message of the negotiation that it left unanswered.
-func (q *inquiry) noted(host string) string {
+// said is what a host says of a message of the negotiation that it left unanswered.
+func (q *inquiry) said(host string) string {
 	for _, e := range q.events {
 		if m, ok := e.Body.(trace.IKEMessage); ok && e.Node == host && !m.Sent && m.Note != "" && q.talk[m.CookieI.String()] {
 			if why, ok := strings.CutPrefix(m.Note, "ignored: "); ok {
@@ -340,16 +354,22 @@ func (q *inquiry) whyItWasLost(i int) (outcome, explanation string) {
 		return spec.OutcomeLost, text + t.fate() + "."
 	}
 	if why := q.stopped(t.end, t.last().at); why != "" {
-		return outcomeOf(why, spec.OutcomeBlocked), fmt.Sprintf("%sit reached %s, which dropped it: %s.", text, t.end, why)
+		return spec.OutcomeBlocked, fmt.Sprintf("%sit reached %s, which dropped it: %s.", text, t.end, why)
 	}
 	back := q.sightingOf(func(s *sighting) bool { return s.node == t.end && !s.keying() && s.at >= t.last().at })
-	if back < 0 {
+	switch {
+	case q.sums[t.end] > 0:
+		return spec.OutcomeChecksum, fmt.Sprintf("%s%s, where its checksum is wrong.", text, t.fate())
+	case back < 0:
 		return spec.OutcomeLost, fmt.Sprintf("%s%s, and nothing came of it: %s.", text, t.fate(), describe(*q.report))
 	}
 	r := q.lab.trail(back)
 	if r.end == q.from {
+		if q.sums[q.from] > 0 {
+			return spec.OutcomeChecksum, fmt.Sprintf("%s%s; the answer came back to %s, where its checksum is wrong.", text, t.fate(), q.from)
+		}
 		if why := q.stopped(q.from, r.last().at); why != "" {
-			return outcomeOf(why, spec.OutcomeBlocked), fmt.Sprintf("%s%s; the answer came back to %s, which dropped it: %s.", text, t.fate(), q.from, why)
+			return spec.OutcomeBlocked, fmt.Sprintf("%s%s; the answer came back to %s, which dropped it: %s.", text, t.fate(), q.from, why)
 		}
 	}
 	return spec.OutcomeLost, fmt.Sprintf("%s%s; of the answer: %s (%s).", text, t.fate(), r.fate(), describe(*q.report))
@@ -373,10 +393,10 @@ func (q *inquiry) stopped(host string, since time.Duration) string {
 	return ""
 }
 
-// outcomeOf is the outcome that the reason of a drop tells of.
+// outcomeOf is the outcome that the reason of a failed negotiation tells of.
 func outcomeOf(reason, otherwise string) string {
-	if strings.Contains(reason, "checksum") {
-		return spec.OutcomeChecksum
+	if strings.Contains(reason, "cannot be told apart") { // RFC 3948, Section 5
+		return spec.OutcomeConflict
 	}
 	return otherwise
 }

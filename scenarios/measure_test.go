@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path"
 	"strings"
 	"testing"
 
@@ -21,14 +22,28 @@ const whoReachesWhom = "testdata/grid/who_reaches_whom.yaml"
 // Each cell of a grid says what came of it and why, in words that name the node, the rule or
 // the link that decided.
 func TestGridIsMeasured(t *testing.T) {
-	all, err := scenarios.LoadAll(whoReachesWhom)
+	seen := map[string]bool{}
+	for name, axes := range map[string]result.Place{
+		whoReachesWhom:                    {Rows: "client", Columns: "server"},
+		"testdata/grid/behind_a_box.yaml": {Rows: "traffic", Columns: "trouble"},
+	} {
+		t.Run(path.Base(name), func(t *testing.T) { gridIsMeasured(t, name, axes, seen) })
+	}
+	for _, outcome := range spec.GridOutcomes() {
+		require.True(t, seen[outcome] || outcome == spec.OutcomeInitiator, "no cell is %s", outcome) // that one is for nat_grid
+	}
+}
+
+func gridIsMeasured(t *testing.T, name string, axes result.Place, seen map[string]bool) {
+	all, err := scenarios.LoadAll(name)
 	require.NoError(t, err)
 	var b strings.Builder
 	for _, s := range all {
 		r := scenarios.Check(t, s, scenarios.Options{})
 		m := r.Measured
 		require.NotNil(t, m)
-		require.Equal(t, &result.Place{Rows: "client", Columns: "server"}, r.Grid)
+		require.Equal(t, &axes, r.Grid)
+		seen[m.Outcome] = true
 		if m.Outcome == spec.OutcomeWorks {
 			require.Positive(t, m.FirstByte)
 		} else {
@@ -37,7 +52,7 @@ func TestGridIsMeasured(t *testing.T) {
 		_, cell, _ := strings.Cut(s.Name, "/")
 		fmt.Fprintf(&b, "%s: %s, %s, port %d, NAT %s, %s\n  %s\n", cell, m.Outcome, m.Protection, m.Port, m.NAT, m.FirstByte, m.Explanation)
 	}
-	const golden = "testdata/grid/who_reaches_whom.txt"
+	golden := strings.TrimSuffix(name, ".yaml") + ".txt"
 	if *update {
 		require.NoError(t, os.WriteFile(golden, []byte(b.String()), 0o644))
 	}

@@ -35,6 +35,8 @@ type stepRun struct {
 
 	notes map[string]noted // by observer: before and at the end, where it is judged
 
+	sums map[string]uint64 // by host: wrong checksums before the step, and at the end during it, where a grid measures it
+
 	heard      map[string]int       // by host: datagrams of an announcement
 	scanned    *hosts.Scanned       // by a scan
 	discovered *discovered          // by a discovery
@@ -65,7 +67,7 @@ func (s *stepRun) path() string { return fmt.Sprintf("$.steps[%d]", s.index) }
 func (s *stepRun) start(done func()) {
 	l := s.lab
 	s.begin, s.before, s.walls, s.nats = l.moment(), s.statistics(), s.firewalls(), s.natStates()
-	s.notes = s.noted(nil)
+	s.notes, s.sums = s.noted(nil), s.wrongSums(nil)
 	l.world.Record("", s.event("started", ""))
 	from, to, traffic := s.spec.Ends()
 	var owner sim.Owner
@@ -83,7 +85,7 @@ func (s *stepRun) start(done func()) {
 		if s.listener != nil {
 			s.seen = s.listener.Seen().Sub(s.seen)
 		}
-		s.notes = s.noted(s.notes)
+		s.notes, s.sums = s.noted(s.notes), s.wrongSums(s.sums)
 		s.ended = true
 		done()
 	})

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +19,7 @@ type runCmd struct {
 	Out      string   `default:"ipseclab-results" type:"path" placeholder:"DIR" help:"Results folder. Default: ./ipseclab-results."`
 	Force    bool     `help:"Replace what an earlier run wrote to the results folder, and nothing else."`
 	Seed     uint64   `placeholder:"N" help:"Seed of every scenario. None: the file's, or 1."`
-	Evidence string   `enum:"auto,full,failed" default:"auto" placeholder:"HOW" help:"full: of every scenario; failed: of those that do not pass; auto: full, but of grids that are not named failed. Default: auto."`
+	Evidence string   `enum:"auto,full,failed" default:"auto" placeholder:"HOW" help:"full: of every scenario; failed: of those that do not pass; auto: full, but of the cells of a grid those that do not pass or are named one by one. Default: auto."`
 	Jobs     int      `placeholder:"N" help:"Scenarios that run at the same time. None: one per processor."`
 	Format   string   `enum:"text,json" default:"text" help:"text, or json: what results.json has, on standard output."`
 }
@@ -37,9 +38,10 @@ One cell of a file that has several
 
   ipseclab run --out one h2h_encrypt_or_authenticate/esp
 
-Many cells, and no folders but of those that do not pass
+The tables of a grid, and the evidence of one of its cells
 
-  ipseclab run --evidence failed suite_esp_grid`
+  ipseclab run --out grid nat_grid
+  ipseclab run --out cell nat_grid/2003-1_none_home-router`
 }
 
 // Validate is called by kong when the command line has been read.
@@ -104,16 +106,18 @@ func (c runCmd) Run(ctx context.Context, s streams) error {
 
 // kept reports whether a scenario leaves its evidence even if it passes.
 func (c runCmd) kept(s *spec.Scenario) bool {
-	if c.Evidence == evidenceAuto {
-		return s.Grid == nil || namesFiles(c.What)
+	if c.Evidence != evidenceAuto || s.Grid == nil {
+		return c.Evidence != evidenceFailed
 	}
-	return c.Evidence == evidenceFull
+	_, cell, _ := strings.Cut(s.Name, "/")
+	return slices.ContainsFunc(c.What, func(word string) bool { return strings.HasSuffix(filepath.ToSlash(word), "/"+cell) })
 }
 
 // Words of --evidence.
 const (
-	evidenceAuto = "auto"
-	evidenceFull = "full"
+	evidenceAuto   = "auto" // full, but of grids only what is named cell by cell, and what does not pass
+	evidenceFull   = "full"
+	evidenceFailed = "failed"
 )
 
 // outcome is how the program ends.
