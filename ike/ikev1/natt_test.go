@@ -119,3 +119,36 @@ func TestReadOriginals(t *testing.T) {
 		require.Equal(t, original{}, q.told, "without traversal they mean nothing")
 	}
 }
+
+// NAT-D payloads stand behind KE, nonce and what the method has there, as the token of a GSS-API mechanism.
+func TestNATDStandsBehindTheOthers(t *testing.T) {
+	i, r, _, _ := byGSS(t)
+	for _, s := range []*side{i, r} {
+		s.config.NAT = ike.NATTraversal{Dialects: []ike.NATDialect{ike.NATDraft02Newline}}
+	}
+	beginWith(i, r)
+	i.give(r.take())
+	names := func(b []byte) (all []string) {
+		h, err := payload.ParseHeader(b)
+		require.NoError(t, err)
+		chain, _, err := payload.Parse(h.Next, b[payload.HeaderLen:])
+		require.NoError(t, err)
+		for _, item := range chain {
+			all = append(all, item.Payload.Type().String())
+		}
+		return all
+	}
+	three := i.take()
+	require.Equal(t, []string{"Key Exchange", "Nonce", "GSS-API Token", "NAT-D (draft)", "NAT-D (draft)"}, names(three))
+	r.give(three)
+	four := r.take()
+	require.Equal(t, names(three), names(four))
+	i.give(four)
+	r.give(i.take())
+	i.give(r.take())
+	for _, s := range []*side{i, r} {
+		require.True(t, s.sa.Established())
+		require.Equal(t, ike.NATDraft02Newline, s.sa.Dialect())
+		require.True(t, s.sa.Unshared())
+	}
+}
