@@ -2,6 +2,8 @@ package reports
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
@@ -88,9 +90,17 @@ func (a *account) wordsAt(m *message) (w words) {
 		if aggressive {
 			w.proof(a.responder, a.initiator)
 		}
+		if quick || aggressive {
+			w.nat(a.initiator)
+		}
 	case 3:
 		if aggressive {
 			w.proof(a.initiator, a.responder)
+		}
+		w.nat(a.responder)
+	case 4:
+		if !quick {
+			w.nat(a.initiator)
 		}
 	case 5:
 		if !quick {
@@ -150,6 +160,26 @@ func (w *words) choice(a *account) {
 	}
 	d.lifetime(by)
 	w.Decision = d
+}
+
+// nat is what one side makes of the peer's NAT-D payloads, or of the addresses in a quick mode.
+func (w *words) nat(by testimony) {
+	n := by.NAT
+	if len(n.Explanation) == 0 {
+		return
+	}
+	if w.Decision == nil {
+		w.Decision = &decisionView{Heading: fmt.Sprintf("NAT traversal, as %s has it", by.node)}
+	}
+	if len(n.Own) > 0 {
+		w.Decision.fact("NAT traversal of "+by.node, strings.Join(n.Own, ", "))
+		w.Decision.fact("NAT traversal of its peer", first(strings.Join(n.Peer, ", "), "none"))
+	}
+	for _, sentence := range append(slices.Clone(n.Explanation), n.Why) {
+		if sentence != "" {
+			w.Decision.fact("NAT", sentence)
+		}
+	}
 }
 
 func (d *decisionView) fact(name, value string) { d.Facts = append(d.Facts, detail{name, value}) }

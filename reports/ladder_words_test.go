@@ -97,3 +97,24 @@ func TestWordsAreEscaped(t *testing.T) {
 		require.Contains(t, b.String(), good)
 	}
 }
+
+// What each side has made of NATs stands at the message that told it.
+func TestWordsAboutNAT(t *testing.T) {
+	nat := func(who string) trace.Negotiation {
+		return trace.Negotiation{State: "established", NAT: trace.NATTraversal{Own: []string{"RFC 3947", "-02"}, Explanation: []string{who + " is <behind> a NAT"}, Why: "odd"}}
+	}
+	at := messagesByNumber(negotiated("main mode", [2]int{3, 4}, nat("a"), nat("b")))
+	want := func(by, peer, who string) *decisionView {
+		return &decisionView{Heading: "NAT traversal, as " + by + " has it", Facts: []detail{
+			{"NAT traversal of " + by, "RFC 3947, -02"}, {"NAT traversal of its peer", peer}, {"NAT", who + " is <behind> a NAT"}, {"NAT", "odd"},
+		}}
+	}
+	require.Equal(t, want("b", "none", "b"), at[3].words.Decision)
+	require.Equal(t, want("a", "none", "a"), at[4].words.Decision)
+	at = messagesByNumber(negotiated("aggressive mode", [2]int{3, 2}, nat("a"), nat("b")))
+	require.Equal(t, want("a", "none", "a"), at[2].words.Decision)
+	require.Equal(t, want("b", "none", "b"), at[3].words.Decision)
+	at = messagesByNumber(negotiated("quick mode", [2]int{3, 4}, nat("a"), nat("b")))
+	require.Equal(t, want("b", "none", "b"), at[3].words.Decision)
+	require.Nil(t, at[4].words.Decision)
+}

@@ -189,6 +189,24 @@
 // host, and goes after 70 s. A message that was put together is treated as one that
 // came whole.
 //
+// # NAT traversal
+//
+// With ike.Config.NAT both sides announce versions of NAT traversal and look for NATs (RFC 3947, and the drafts
+// before it). With a NAT, and from draft 02 on, the initiator sends message 5, or message 3 of aggressive
+// mode, from and to port 4500; the responder goes along when that message proves who it is, and what came to port
+// 500 after that is old. Of an ISAKMP SA for which a version was agreed on, the table above is
+// of messages between the two ends where it lives; further, and with the same effect in each state:
+//
+//   - From another address: what is not encrypted is ignored, and all where the peer is known to be behind no NAT.
+//   - To port 500, when it lives on port 4500: ignored, but for informational exchanges.
+//   - A copy gets the stored answer where it came from, and the SA stays where it is: so that a mapping that was lost
+//     between two copies costs nothing. A side behind a NAT answers where its peer is.
+//   - The genuine message that is awaited, or that begins an exchange with a message ID new in any exchange,
+//     from elsewhere: the SA follows, where the peer is behind a NAT and we are not. A genuine message that is refused before
+//     its ID is used up does not count.
+//   - Whoever holds back a genuine message and sends it from elsewhere first is followed, until the next one of the peer
+//     (RFC 3947, Section 8). A responder behind a NAT follows nobody after phase 1: what message 5 says is where it stays.
+//
 // # Dead peers
 //
 // With ike.Config.DPD the peer is asked whether it is there when there was traffic to it

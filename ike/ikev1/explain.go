@@ -51,7 +51,7 @@ func (sa *SA) explain(n *trace.Negotiation, err error) {
 	if err == nil {
 		n.Lifetime = sa.explainLifetime()
 	}
-	n.NAT = sa.natt.explain()
+	n.NAT = sa.explainNAT()
 	a := &n.Authentication
 	if sa.method == nil || sa.choice.Number == 0 {
 		return
@@ -173,5 +173,6 @@ func (q *quick) explain(n *trace.Negotiation, err error) {
 	if err == nil {
 		n.Lifetime = ike.ExplainQuickModeLifetime(q.choice, q.lifetime, q.initiator)
 		n.Reason = q.note
+		n.NAT = q.explainNAT()
 	}
 }

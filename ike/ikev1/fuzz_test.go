@@ -90,6 +90,8 @@ func peerScripts() [][]byte {
 		program(34, exchange(1), []byte{0, 0, 0, 0, 0, 4, 0, 2, 4, 5}, message3),                                      // an answer in fragments
 		program(48, victim, []byte{wait, 10}),
 		program(0, exchange(1), []byte{0, 9, 5, 0, 0, 1, 18, 0, 1, 7, 2, 2, 0, 6, 0}, exchange(2), []byte{0, 9, 5, 0, 0, 1, 18, 0, 3, 7, 1, 2, 4, 10, 0, 0, 9}), // mode config
+		program(64, exchange(1), []byte{0, 0, 0, 0, 0, 5, 0, 2, 5, 17, 17, 0, 9, 0, 2}, []byte{1, 7}, message3, []byte{1, 9}),                                   // NAT-OA, from another port
+		program(64, exchange(1), []byte{0, 0, 0, 0, 0, 6, 0, 2, 5, 17, 17, 17, 0, 9, 0, 2, 0, 1}),                                                               // and too many of them
 		program(2, exchange(1), []byte{0, 9, 6, 0, 0, 1, 19, 5, 1, 2}, exchange(2), []byte{0, 9, 6, 0, 0, 1, 19, 6, 1, 2}),                                      // new groups
 	}
 }

@@ -9,7 +9,6 @@ import (
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
-	"github.com/ipseclab/ipseclab/internal/trace"
 )
 
 // NAT traversal in phase 1, RFC 3947, Sections 3 and 4, and the drafts before it:
@@ -32,6 +31,10 @@ type traversal struct {
 	found   bool             // both sides have looked for NATs, as far as we know
 	where   ike.NATPlacement // of those that we have found
 	why     string           // there is no traversal though both speak a dialect
+
+	// for the trace: what was compared
+	at, from netip.AddrPort // where the peer's NAT-D payloads came to, and from
+	hashes   int
 }
 
 // agreeDialect follows the exchange of vendor IDs in messages 1 and 2.
@@ -49,17 +52,6 @@ func (sa *SA) behind() (own, peer bool) {
 		return w.Initiator, w.Responder
 	}
 	return w.Responder, w.Initiator
-}
-
-// explain is what is known of NATs, for the trace.
-func (t traversal) explain() (n trace.NATTraversal) {
-	if n.Why = t.why; t.dialect != 0 {
-		n.Dialect = t.dialect.String()
-	}
-	if t.found {
-		n.Found = t.where.Word()
-	}
-	return n
 }
 
 // addressHash is the content of a NAT-D payload.
@@ -115,11 +107,12 @@ func (sa *SA) discover(m *message) {
 		t.dialect = 0
 		return
 	}
-	own := n.Force || !slices.ContainsFunc(n.Own(m.local.Addr()), func(a netip.Addr) bool {
+	own := n.Force || !slices.ContainsFunc(n.Own(sa.local.Addr()), func(a netip.Addr) bool {
 		return hmac.Equal(hashes[0], sa.addressHash(netip.AddrPortFrom(a, m.local.Port())))
 	})
 	from := sa.addressHash(m.remote)
 	peer := !slices.ContainsFunc(hashes[1:], func(h []byte) bool { return hmac.Equal(h, from) })
+	t.at, t.from, t.hashes = m.local, m.remote, len(hashes)
 	t.found, t.where = true, ike.NATPlacement{Initiator: own, Responder: peer}
 	if !sa.initiator {
 		t.where = ike.NATPlacement{Initiator: peer, Responder: own}

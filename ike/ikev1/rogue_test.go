@@ -60,6 +60,12 @@ func (p *rogue) extend(flags byte) {
 			x.sa.vendors = append(x.sa.vendors, payload.VendorID{Data: microsoft4}, payload.VendorID{Data: deadPeer})
 			x.sa.watch(now)
 		}
+		if flags&64 != 0 { // the peer is behind a NAT
+			x.config.NAT = ike.NATTraversal{Dialects: []ike.NATDialect{ike.NATRFC3947}}
+			x.sa.natt = traversal{dialect: ike.NATRFC3947, found: true, where: ike.NATPlacement{Initiator: true}}
+			x.sa.local, x.sa.remote = netip.AddrPortFrom(x.sa.local.Addr(), ike.NATPort), netip.AddrPortFrom(x.sa.remote.Addr(), ike.NATPort)
+			x.quick.UDP = x.sa.encapsulation()
+		}
 		if flags&32 != 0 {
 			x.config.Fragmentation = ike.Fragmentation{Form: ike.CiscoFragments, Size: 360}
 			x.sa.vendors = append(x.sa.vendors, payload.VendorID{Data: fragmenting})
@@ -193,6 +199,8 @@ func (p *rogue) payloads() (chain []byte, first payload.Type) {
 			ps = append(ps, payload.Delete{DOI: 1, Protocol: payload.ProtocolESP, SPISize: 4, SPIs: [][]byte{{0xab, 0xcd, 0xef, 0x01}}})
 		case 16:
 			ps = append(ps, payload.Notify{DOI: 1, Protocol: payload.ProtocolISAKMP, NotifyType: payload.NotifyInitialContact, SPI: p.i.sa.spi()})
+		case 17:
+			ps = append(ps, payload.NATOA{Draft: s.byte()&1 != 0, Addr: endpoint(s.byte()).Addr()})
 		case 18: // of mode config and XAUTH
 			kinds := []uint16{payload.XAUTHUserName, payload.XAUTHStatus, payload.ConfigIP4Address, payload.ConfigIP4Netmask, payload.ConfigIP4Subnet, payload.UnitySplitInclude, payload.ConfigVersion, uint16(s.byte())}
 			a := payload.Attributes{Config: payload.ConfigType(s.byte() % 6), Identifier: uint16(s.byte())}
@@ -232,6 +240,13 @@ func (p *rogue) give(b []byte) {
 	}
 	payload.SetLength(b)
 	p.given++
+	if p.r.config.NAT.On() && p.s.byte()%4 == 1 { // from another port
+		h, err := payload.ParseHeader(b)
+		require.NoError(p.t, err)
+		p.r.sa.HandleDatagram(p.at, ike.Datagram{Local: p.r.sa.local, Remote: netip.AddrPortFrom(p.r.sa.remote.Addr(), 1024+uint16(p.s.byte())), Payload: bytes.Clone(b)}, h)
+		p.r.drain()
+		return
+	}
 	p.r.handle(p.at, b)
 }
 

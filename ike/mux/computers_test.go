@@ -47,9 +47,19 @@ func newShared(t testing.TB, ports bool) (n *network, server, one, two *host) {
 }
 
 func eachTranslator(t *testing.T, f func(t *testing.T, n *network, server, one, two *host)) {
-	for name, ports := range map[string]bool{"ports": true, "cookies": false} {
+	for name, build := range map[string]func(testing.TB) (n *network, server, one, two *host){
+		"ports":   func(t testing.TB) (n *network, server, one, two *host) { return newShared(t, true) },
+		"cookies": func(t testing.TB) (n *network, server, one, two *host) { return newShared(t, false) },
+		"NAT traversal": func(t testing.TB) (n *network, server, one, two *host) {
+			n, server, one, two = newSharedNAT(t)
+			for _, h := range n.hosts {
+				h.quickMode.Proposals[0].Mode = ipsec.Tunnel
+			}
+			return n, server, one, two
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
-			n, server, one, two := newShared(t, ports)
+			n, server, one, two := build(t)
 			one.request(server)
 			n.run(time.Second)
 			two.request(server)

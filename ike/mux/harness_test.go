@@ -30,12 +30,16 @@ type network struct {
 	sent    []ike.Datagram
 	taken   bool           // in runs that look for it: the receiver has not ignored the latest datagram
 	arrived []ike.Datagram // that were not ignored, as the receiver saw them
+	listens bool           // heard is kept
+	heard   []ike.Datagram // all that has arrived, as the receivers saw it
 	latency time.Duration
 	// fate says when copies of the nth datagram (from 1) arrive, after its sending; empty: lost. nil: once, after latency.
 	fate func(n int, d ike.Datagram) []time.Duration
 	// translate is a translator of addresses on the way; nil: there is none.
 	translate func(d ike.Datagram) ike.Datagram
 	boxes     []*box // NATs, each before the hosts that it has inside
+	// rewrite may change what a host sends; nil: nothing.
+	rewrite func(d ike.Datagram) []byte
 	// alter may change what arrives; nil: nothing.
 	alter func(n int, b []byte) []byte
 }
@@ -257,6 +261,9 @@ func (h *host) drain() {
 }
 
 func (n *network) send(d ike.Datagram) {
+	if n.rewrite != nil {
+		d.Payload = n.rewrite(d)
+	}
 	n.sent = append(n.sent, d)
 	number := len(n.sent)
 	delays := []time.Duration{n.latency}
@@ -342,6 +349,9 @@ func (n *network) arrive(i int) {
 	f := n.flying[i]
 	n.flying = slices.Delete(n.flying, i, i+1)
 	n.taken = false
+	if n.listens {
+		n.heard = append(n.heard, f.d)
+	}
 	n.deliver(f.d)
 	if n.taken {
 		n.arrived = append(n.arrived, f.d)

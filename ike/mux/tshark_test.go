@@ -20,6 +20,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/natt"
 	"github.com/ipseclab/ipseclab/internal/needs"
 	"github.com/ipseclab/ipseclab/internal/trace"
 )
@@ -187,6 +188,9 @@ func writeCapture(t *testing.T, file string, ds []ike.Datagram) {
 	w := pcapgo.NewWriter(&b)
 	require.NoError(t, w.WriteFileHeader(65536, layers.LinkTypeEthernet))
 	for i, d := range ds {
+		if d.Local.Port() == ike.NATPort {
+			d.Payload = natt.NonESP.AppendIKE(nil, d.Payload)
+		}
 		from, to := net.IP(d.Local.Addr().AsSlice()), net.IP(d.Remote.Addr().AsSlice())
 		eth := &layers.Ethernet{SrcMAC: net.HardwareAddr{2, 0, 0, 0, 0, 1}, DstMAC: net.HardwareAddr{2, 0, 0, 0, 0, 2}, EthernetType: layers.EthernetTypeIPv4}
 		udp := &layers.UDP{SrcPort: layers.UDPPort(d.Local.Port()), DstPort: layers.UDPPort(d.Remote.Port())}

@@ -27,14 +27,19 @@ type Negotiation struct {
 
 	// Phase 1.
 	Authentication Authentication `json:"authentication,omitzero"`
-	NAT            NATTraversal   `json:"nat,omitzero"`
+	NAT            NATTraversal   `json:"nat,omitzero"` // of a quick mode: the explanation alone
 }
 
 // NATTraversal is what phase 1 has agreed on and found of NATs (RFC 3947).
 type NATTraversal struct {
-	Dialect string `json:"dialect,omitempty"` // which version both sides speak
-	Found   string `json:"found,omitempty"`   // behind which ends there is a NAT: none, initiator, responder, both; left out: nobody has looked
-	Why     string `json:"why,omitempty"`     // why there is no traversal though both sides announced it
+	Own     []string `json:"own,omitempty"`     // the versions that this side announces, in its order
+	Peer    []string `json:"peer,omitempty"`    // those that the peer has announced
+	Dialect string   `json:"dialect,omitempty"` // which version both sides speak
+	Found   string   `json:"found,omitempty"`   // behind which ends there is a NAT: none, initiator, responder, both; left out: nobody has looked
+	Why     string   `json:"why,omitempty"`     // why there is no traversal though both sides announced it
+	// Explanation says in sentences why this version was chosen, by what a NAT was found, and what followed from
+	// it; of a quick mode, which addresses a NAT has changed.
+	Explanation []string `json:"explanation,omitempty"`
 }
 
 // Alternative is one way of protection that an offer leaves open, and what became of it.
