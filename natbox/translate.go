@@ -174,11 +174,15 @@ func (r *Router) translate(how func(time.Duration, []byte) nat.Result, p packet,
 	return packets, own, why
 }
 
-// answer sends what the NAT has to say to the sender of a packet.
+// answer sends what the NAT has to say to the sender of a packet; not outside, in the name of
+// an address that means nothing there, when the sender has lied about where it is.
 func (r *Router) answer(o outgoing) {
-	if rt, ok := r.routes.lookup(o.dst()); ok {
-		r.originate(rt, o.datagram, o.frame, fmt.Sprintf("router %s: answer of its NAT", r.name))
+	rt, ok := r.routes.lookup(o.dst())
+	if !ok || r.nat.faces(rt.out) && !r.nat.holds(o.datagram.(packet).src()) {
+		r.counters.ICMPSuppressed++
+		return
 	}
+	r.originate(rt, o.datagram, o.frame, fmt.Sprintf("router %s: answer of its NAT", r.name))
 }
 
 // as is the outgoing of a packet that the NAT made of this one, or of fragments that

@@ -256,6 +256,9 @@ func (b *builder) message(e trace.Event, m trace.IKEMessage, p pairing, a *accou
 // frame adds a frame to the run of its kind since the last other row.
 func (b *builder) frame(f dataFrame) {
 	from, to := b.at(f.from), b.at(f.to)
+	if f.node != "" {
+		from = b.of(f.node)
+	}
 	for i := len(b.rows) - 1; i >= 0 && b.rows[i].traffic != nil; i-- {
 		t := b.rows[i].traffic
 		if t.class != f.class {

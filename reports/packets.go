@@ -2,6 +2,7 @@ package reports
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,6 +49,7 @@ type classCount struct {
 type dataFrame struct {
 	at       time.Duration
 	from, to string // IP addresses
+	node     string // the sender; "": whoever has the address
 	class    string
 	length   int // bytes of the IP packet
 }
@@ -62,7 +64,7 @@ type wire struct {
 // the listed ones keep their text.
 func readWire(ev *evidence) wire {
 	var w wire
-	names, owners := nodesByMAC(ev), nodesByAddress(ev)
+	names, owners := nodesByMAC(ev), ownersOf(ev)
 	inner := innerPackets(ev.events)
 	kind := classifier{map[uint32]string{}, map[fragmentKey]string{}, map[fragmentKey]string{}}
 	violations := map[int]string{}
@@ -95,8 +97,8 @@ func readWire(ev *evidence) wire {
 		}
 		hidden, found := inner.of(p.Number, d)
 		at := p.At.Sub(ev.Start)
-		if f, ok := kind.frame(d, hidden, found, owners[d.src] == sender); ok {
-			f.at = at
+		if f, ok := kind.frame(d, hidden, found, slices.Contains(owners[d.src], sender)); ok {
+			f.at, f.node = at, sender
 			w.data = append(w.data, f)
 		}
 		fromEnd := len(ev.packets) - i
@@ -230,17 +232,27 @@ func nodesByMAC(ev *evidence) map[string]string {
 	return m
 }
 
-// nodesByAddress maps addresses without prefix length to nodes.
-func nodesByAddress(ev *evidence) map[string]string {
-	m := map[string]string{}
+// ownersOf are the nodes that have an address, without its prefix length: several where it
+// means another one on each side of a NAT box.
+func ownersOf(ev *evidence) map[string][]string {
+	m := map[string][]string{}
 	for _, n := range ev.Nodes {
 		for _, i := range n.Interfaces {
 			for _, a := range append([]string{i.Address}, i.Also...) {
 				if a != "" { // an attacker has none
-					m[bare(a)] = n.Name
+					m[bare(a)] = append(m[bare(a)], n.Name)
 				}
 			}
 		}
+	}
+	return m
+}
+
+// nodesByAddress maps addresses to nodes, of several to the first.
+func nodesByAddress(ev *evidence) map[string]string {
+	m := map[string]string{}
+	for a, nodes := range ownersOf(ev) {
+		m[a] = nodes[0]
 	}
 	return m
 }

@@ -80,3 +80,20 @@ func TestFramesOfAttackers(t *testing.T) {
 	require.Equal(t, "mallory", ladder.columns[ladder.rows[i].notes[0].column])
 	require.Equal(t, noteBad, ladder.rows[i].notes[0].kind)
 }
+
+// Two computers with one address, each behind a NAT box, are two senders.
+func TestOneAddressTwice(t *testing.T) {
+	ev := &evidence{Scenario: &result.Scenario{Nodes: []result.Node{
+		{Name: "a", Interfaces: []result.Interface{{Segment: "home1", Address: "192.168.1.2/24"}}},
+		{Name: "b", Interfaces: []result.Interface{{Segment: "home2", Address: "192.168.1.2/24"}}},
+		{Name: "s", Interfaces: []result.Interface{{Segment: "internet", Address: "203.0.113.9/24"}}},
+	}}}
+	require.Equal(t, []string{"a", "b"}, ownersOf(ev)["192.168.1.2"])
+	l := newLadder(nil, []string{"a", "b", "s"}, nodesByAddress(ev), []dataFrame{
+		{at: 1, from: "192.168.1.2", to: "203.0.113.9", node: "a", class: "clear udp", length: 60},
+		{at: 2, from: "192.168.1.2", to: "203.0.113.9", node: "b", class: "clear udp", length: 60},
+	})
+	require.Equal(t, []string{"a", "b", "s"}, l.columns)
+	require.Len(t, l.rows, 2)
+	require.Equal(t, []int{0, 1}, []int{l.rows[0].traffic.from, l.rows[1].traffic.from})
+}

@@ -165,6 +165,11 @@ func (l *lab) drawnNodes() (drawn []result.Node) {
 					drawn.Also = append(drawn.Also, p.String())
 				}
 			}
+			if n.NAT != nil && ifc.Segment == n.NAT.Outside {
+				for _, h := range l.spec.Holdings(name)[len(n.Prefixes()):] { // what it answers to besides
+					drawn.Also = append(drawn.Also, h.Addr.String())
+				}
+			}
 			node.Interfaces = append(node.Interfaces, drawn)
 		}
 		drawn = append(drawn, node)
