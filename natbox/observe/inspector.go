@@ -35,6 +35,7 @@ type Inspector struct {
 	streams   lru[streamKey, stream]
 	waiting   int // bytes of all streams
 	alerted   map[alertKey]bool
+	border    []byte // room for search
 	esp       lru[espKey, espWatch]
 	fragments datagrams
 	held      int // bytes of packets that wait until it is known whether they are encrypted
@@ -174,7 +175,7 @@ func (n *Inspector) inspect(now time.Duration, p *packet, under string, depth in
 	}
 	f := p.flow()
 	if p.fragment { // in a tunnel: searched for itself
-		n.search(&f, under, p.body, 0)
+		n.search(&f, under, nil, p.body)
 		return read
 	}
 	switch p.proto {
@@ -188,10 +189,10 @@ func (n *Inspector) inspect(now time.Duration, p *packet, under string, depth in
 		if kind, rest := natt.Read(formOn(&f), data); kind == natt.ESP {
 			return n.readESP(now, p, espKey{f.Src, f.Dst, f.SrcPort, f.DstPort, 0}, rest, join(under, "udp"), depth)
 		}
-		n.search(&f, under, data, 0)
+		n.search(&f, under, nil, data)
 	case ipsec.ProtoICMP, ipsec.ProtoICMPv6:
 		if len(p.body) >= icmpHeader {
-			n.search(&f, under, p.body[icmpHeader:], 0)
+			n.search(&f, under, nil, p.body[icmpHeader:])
 		}
 	case ipsec.ProtoAH:
 		inner, ok := p.ah()
@@ -246,8 +247,7 @@ func (n *Inspector) tcp(p *packet, f *ipsec.Flow, under string) {
 	s.total = &n.waiting
 	before := s.skipped
 	s.add(binary.BigEndian.Uint32(p.body[4:]), flags&syn != 0, data, func(data []byte) {
-		old := len(s.tail)
-		n.search(f, under, append(s.tail, data...), old)
+		n.search(f, under, s.tail, data)
 		s.remember(data, n.longest-1)
 	})
 	n.notes.Dropped += s.skipped - before
@@ -259,14 +259,20 @@ func (n *Inspector) end(k streamKey) {
 	}
 }
 
-// search looks for patterns that end behind the first old bytes of b.
-func (n *Inspector) search(f *ipsec.Flow, under string, b []byte, old int) {
+// search looks for patterns in data, and across the end of what came before it.
+func (n *Inspector) search(f *ipsec.Flow, under string, before, data []byte) {
+	if len(before) > 0 {
+		n.border = append(append(n.border[:0], before...), data[:min(len(data), n.longest)]...)
+	}
 	for i := range n.c.Patterns {
 		p := &n.c.Patterns[i]
 		if !p.meant(f) {
 			continue
 		}
-		found := p.count(b, old)
+		found := p.count(data)
+		if len(before) > 0 {
+			found += p.across(n.border, len(before))
+		}
 		if found == 0 {
 			continue
 		}
