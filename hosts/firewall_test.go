@@ -316,3 +316,27 @@ func TestFirewallMistakes(t *testing.T) {
 	require.EqualError(t, b.bob.SetFirewall(hosts.Firewall{Kind: hosts.ICF, UDPTimeout: -1}), "hosts: bob: firewall: the timeout of UDP is negative")
 	require.Zero(t, b.bob.Firewall())
 }
+
+// ESP in UDP is the driver's, in one packet as well as in fragments: port 4500 is closed to all else.
+func TestFirewallAndESPInUDP(t *testing.T) {
+	for _, kind := range []hosts.FirewallKind{hosts.ICF, hosts.WindowsFirewall} {
+		b := newBehind(t, 1, func(c *hosts.Config) {})
+		b.natSAs(0, ipsec.Encapsulation{Src: 4500, Dst: 4500}, 40001, true)
+		udp, err := b.server.ServeUDP(7)
+		require.NoError(t, err)
+		require.NoError(t, b.server.SetFirewall(hosts.Firewall{Kind: kind, Exceptions: []hosts.Exception{exception(ipsec.ProtoUDP, 7)}}))
+		ari := b.clients[0]
+		send := func(port uint16, size int) (result string) {
+			b.on(ari, func(p *sim.Proc) {
+				r := ari.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(serverAddr, port), Count: 1, Size: size, Timeout: time.Second})
+				result = r.Result()
+			})
+			return result
+		}
+		require.Equal(t, "ok", send(7, 100))
+		require.Equal(t, "ok", send(7, 20_000))
+		require.Equal(t, "timeout", send(9, 100), "what was inside has no exception")
+		require.Equal(t, hosts.Seen{Datagrams: 2, Bytes: 20_100}, udp.Seen())
+		require.Equal(t, uint64(1), b.server.FirewallCounters().Dropped)
+	}
+}
