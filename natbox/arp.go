@@ -42,16 +42,17 @@ func (i *iface) receiveARP(b []byte) {
 	}
 	if i.own(target) && op == arpRequest {
 		i.r.counters.ARPReplies++
-		i.sendARP(from, arpReply, from, sender)
+		i.sendARP(from, arpReply, target, from, sender)
 	}
 }
 
-func (i *iface) sendARP(to mac, op uint16, targetMAC mac, target netip.Addr) {
+// sendARP sends a packet in the name of sender, one of the interface's addresses.
+func (i *iface) sendARP(to mac, op uint16, sender netip.Addr, targetMAC mac, target netip.Addr) {
 	from := i.port.MAC()
 	frame := make([]byte, etherHeader, etherHeader+arpLen)
 	frame = append(frame, 0, 1, etherTypeIPv4>>8, etherTypeIPv4&0xff, 6, 4)
 	frame = binary.BigEndian.AppendUint16(frame, op)
-	frame = append(append(frame, from[:]...), i.source(target).AsSlice()...)
+	frame = append(append(frame, from[:]...), sender.AsSlice()...)
 	frame = append(append(frame, targetMAC[:]...), target.AsSlice()...)
 	i.sendEther(to, etherTypeARP, frame, "")
 }

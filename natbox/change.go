@@ -85,7 +85,7 @@ func (r *Router) SetAddress(c Renumbering) error {
 	}
 	r.w.Record(r.name, trace.AddressChanged{Segment: c.Segment, Added: []string{c.Address.String()}, Removed: []string{old.String()}, Reason: c.Reason})
 	if !i.line() {
-		i.sendARP(broadcastMAC, arpRequest, mac{}, c.Address.Addr())
+		i.sendARP(broadcastMAC, arpRequest, c.Address.Addr(), mac{}, c.Address.Addr())
 	}
 	return nil
 }

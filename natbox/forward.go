@@ -68,7 +68,7 @@ func (r *Router) forward(o outgoing) {
 	if !r.crosses(o, rt.out) {
 		return
 	}
-	if p, ok := o.datagram.(packet); ok && r.nat.faces(rt.out) && !r.nat.faces(o.in) {
+	if p, ok := o.datagram.(packet); ok && r.nat.faces(rt.out) && !r.nat.faces(o.in) && o.sent == nil {
 		r.leave(p, rt, o)
 		return
 	}

@@ -90,7 +90,7 @@ func (i *iface) ask(n *neighbour) {
 	n.tries++
 	if n.addr.Is4() {
 		i.r.counters.ARPRequests++
-		i.sendARP(broadcastMAC, arpRequest, mac{}, n.addr)
+		i.sendARP(broadcastMAC, arpRequest, i.source(n.addr), mac{}, n.addr)
 	} else {
 		i.r.counters.Solicitations++
 		i.solicit(n.addr)

@@ -27,6 +27,10 @@ type NAT struct {
 	// outside or not. nil: nobody wants to know.
 	Crossed func(from string, outside bool, before, after []byte)
 
+	// Inside is the box's own address inside in whose name the table has outsiders ask published
+	// servers: it takes back what these answer. Invalid: it has none ask in the box's name.
+	Inside netip.Addr
+
 	// Silent has the box tell nobody outside that it has no use for a packet. It answers
 	// echo requests all the same.
 	Silent bool
@@ -38,7 +42,7 @@ type NAT struct {
 type Translator interface {
 	Outbound(now time.Duration, packet []byte) nat.Result // from inside, about to leave by the outside
 	Inbound(now time.Duration, packet []byte) nat.Result  // from outside, to one of Addresses
-	Hairpin(now time.Duration, packet []byte) nat.Result  // from inside, to one of Addresses
+	Hairpin(now time.Duration, packet []byte) nat.Result  // from inside, to one of Addresses or to NAT.Inside
 	Addresses() []netip.Addr                              // that it answers to outside
 
 	Reboot(now time.Duration) // forgets all mappings
@@ -55,6 +59,7 @@ type translator struct {
 	Translator
 	outside *iface
 	addrs   []netip.Addr // that it answers to outside
+	inside  netip.Addr   // in whose name it asks published servers
 	silent  bool
 	crossed func(from string, outside bool, before, after []byte)
 	timer   *sim.Timer    // of the next deadline; nil: none is near
@@ -84,7 +89,7 @@ func (r *Router) addNAT(c RouterConfig) error {
 			}
 		}
 	}
-	r.nat = &translator{outside: outside, Translator: c.NAT.Table, addrs: c.NAT.Table.Addresses(), silent: c.NAT.Silent, crossed: c.NAT.Crossed}
+	r.nat = &translator{outside: outside, Translator: c.NAT.Table, addrs: c.NAT.Table.Addresses(), inside: c.NAT.Inside, silent: c.NAT.Silent, crossed: c.NAT.Crossed}
 	return nil
 }
 
@@ -102,7 +107,7 @@ func (r *Router) arrive(p packet, o outgoing) {
 	case n.holds(p.dst()) && n.faces(o.in):
 		r.translated(n.Inbound, p, o)
 		return
-	case n.holds(p.dst()):
+	case n.holds(p.dst()), p.dst() == n.inside:
 		r.translated(n.Hairpin, p, o)
 		return
 	case n.faces(o.in) && r.leadsInside(p.dst()):

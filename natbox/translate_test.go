@@ -141,6 +141,13 @@ func TestNATAnswersARP(t *testing.T) {
 		h.b.ask(target)
 		h.wait(time.Second)
 		require.Equal(t, answers, h.r.Counters().ARPReplies > before, target)
+		for _, p := range h.b.got {
+			if arp, ok := p.Layer(layers.LayerTypeARP).(*layers.ARP); ok && arp.Operation == layers.ARPReply {
+				require.Equal(t, netip.MustParseAddr(target).AsSlice(), arp.SourceProtAddress)
+				require.Equal(t, h.b.router[:], arp.SourceHwAddress)
+			}
+		}
+		h.b.got = nil
 	}
 	before := h.r.Counters().ARPReplies
 	h.a.ask("203.0.113.77")

@@ -33,7 +33,11 @@ func (l *lab) natOf(name string, n spec.Node) (*natbox.NAT, error) {
 		}
 	}
 	l.tables[name], l.pools[name] = table, c.Outside
-	return &natbox.NAT{Outside: l.segments[n.NAT.Outside], Table: table, Silent: c.ICMP.Silent, Crossed: l.crossingOf(n)}, nil
+	box := &natbox.NAT{Outside: l.segments[n.NAT.Outside], Table: table, Silent: c.ICMP.Silent, Crossed: l.crossingOf(n)}
+	if slices.ContainsFunc(c.Forwards, func(f nat.Forward) bool { return f.RewriteSource }) {
+		box.Inside = c.Inside
+	}
+	return box, nil
 }
 
 // natEvent is what became of a mapping, for the trace.

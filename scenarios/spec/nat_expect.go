@@ -69,8 +69,9 @@ type NATCounters struct {
 	Refused    *Range `yaml:"refused"` // were not made
 }
 
-// MappingExpect is what a mapping must look like. What is left out fits all. Endpoints are written
-// as ADDRESS, ADDRESS:PORT or :PORT, and the name of a node may stand for its address.
+// MappingExpect is what a mapping must look like. What is left out fits all. Endpoints are
+// written as ADDRESS, ADDRESS:PORT, ADDRESS:FIRST-LAST or :PORT, and the name of a node may stand
+// for its address.
 type MappingExpect struct {
 	Protocol string         `yaml:"protocol" jsonschema:"oneof_type=string;integer"` // udp, tcp, icmp, esp, ah or a number
 	Inside   string         `yaml:"inside"`
@@ -89,13 +90,13 @@ type NATOn struct {
 
 // Endpoint is an end of a mapping as a scenario writes it, for a box.
 type Endpoint struct {
-	Addr netip.Addr // invalid: any
-	Port int        // 0: any
+	Addr        netip.Addr // invalid: any
+	First, Last int        // ports; 0: any
 }
 
 // Fits reports whether an endpoint is one that is wanted.
 func (e Endpoint) Fits(a netip.AddrPort) bool {
-	return (!e.Addr.IsValid() || e.Addr == a.Addr()) && (e.Port == 0 || e.Port == int(a.Port()))
+	return (!e.Addr.IsValid() || e.Addr == a.Addr()) && (e.First == 0 || e.First <= int(a.Port()) && int(a.Port()) <= e.Last)
 }
 
 // Endpoint reads an end of a mapping. Names mean the address that the node has for a box, or inside of it.
@@ -103,8 +104,13 @@ func (s *Scenario) Endpoint(box, text string, inside bool) (e Endpoint, err erro
 	word := text
 	if at := strings.LastIndexByte(text, ':'); at >= 0 {
 		word = text[:at]
-		if e.Port, err = strconv.Atoi(text[at+1:]); err != nil || e.Port < 1 || e.Port > 65535 {
-			return e, fmt.Errorf("want ADDRESS, ADDRESS:PORT or :PORT, got %q", shorten(text))
+		first, last, several := strings.Cut(text[at+1:], "-")
+		e.First, err = strconv.Atoi(first)
+		if e.Last = e.First; several && err == nil {
+			e.Last, err = strconv.Atoi(last)
+		}
+		if err != nil || e.First < 1 || e.Last < e.First || e.Last > 65535 {
+			return e, fmt.Errorf("want ADDRESS, ADDRESS:PORT, ADDRESS:FIRST-LAST or a port alone, :PORT, got %q", shorten(text))
 		}
 	}
 	if word == "" {
