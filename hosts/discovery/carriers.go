@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/stun"
+	"github.com/ipseclab/ipseclab/natbox/nat"
 )
 
 // sa is an inside host's SA with a server, as far as a box can see it: a number.
@@ -60,7 +61,7 @@ func (a *sa) ask(server int, patience time.Duration, edit ...func(*stun.Message)
 func (c *Client) portless(proto uint8, key, keepKey string) {
 	first := c.sa(0, proto)
 	if !first.ask(0, patience) {
-		c.saw(key, "dropped", "no answer of the server arrives")
+		c.saw(key, nat.DropPortless, "no answer of the server arrives")
 		return
 	}
 	if !c.two() {
@@ -82,13 +83,13 @@ func (c *Client) portless(proto uint8, key, keepKey string) {
 	late := c.lands(first, a0)
 	switch {
 	case ok && place == 1 && late == 0:
-		c.saw(key, "by-spi", "two inside hosts get their answers from one server")
+		c.saw(key, nat.BySPI, "two inside hosts get their answers from one server")
 	case ok && place == 1:
-		c.saw(key, "one-client", "what the server sends goes to the last inside host that has sent")
-		c.saw(keepKey, "last", "what it sends to the first inside host arrives at the second")
+		c.saw(key, nat.OneClient, "what the server sends goes to the last inside host that has sent")
+		c.saw(keepKey, nat.KeepLast, "what it sends to the first inside host arrives at the second")
 	default:
-		c.saw(key, "one-client", "a second inside host gets no answer")
-		c.saw(keepKey, "first", "the second inside host gets no answer")
+		c.saw(key, nat.OneClient, "a second inside host gets no answer")
+		c.saw(keepKey, nat.KeepFirst, "the second inside host gets no answer")
 	}
 }
 
@@ -114,7 +115,7 @@ func (c *Client) ipsec() {
 // atOnce has two inside hosts begin ESP with one server before it has answered either: a
 // box knows the number of the server's SA from nothing but the order.
 func (c *Client) atOnce() {
-	if c.word("esp") != "by-spi" {
+	if c.word("esp") != nat.BySPI.String() {
 		c.unknown("esp-serial", "ESP is not followed by SPI")
 		c.unknown(KeyAtOnce, "ESP is not followed by SPI")
 		return
@@ -138,7 +139,7 @@ func (c *Client) atOnce() {
 
 // spiLifetime is how long ESP passes without a packet.
 func (c *Client) spiLifetime() {
-	if word := c.word("esp"); word == "dropped" {
+	if c.word("esp") == nat.DropPortless.String() {
 		c.unknown("esp-timeout", "ESP is dropped")
 		c.unknown("spi-timeout", "ESP is dropped")
 		return

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"slices"
 	"strings"
 
 	"gvisor.dev/gvisor/pkg/tcpip/header"
@@ -11,10 +12,22 @@ import (
 // keyFaults is the setting that holds the mistakes of a box, all in one.
 const keyFaults = "faults"
 
+// Its words.
+const (
+	faultUDP   = "no-udp-checksum"
+	faultTCP   = "no-tcp-checksum"
+	faultCarry = "lost-carry"
+	faultZero  = "zero-filled"
+	faultQuote = "stale-quote"
+)
+
 // fault notes a mistake of the box.
 func (c *Client) fault(word, detail string) {
-	c.faults = append(c.faults, word)
-	c.faultDetails = append(c.faultDetails, detail)
+	if !slices.Contains(c.faults, word) {
+		c.faults = append(c.faults, word)
+		c.faultDetails = append(c.faultDetails, detail)
+	}
+	slices.Sort(c.faults)
 	c.tellFaults()
 }
 
@@ -34,13 +47,13 @@ func (c *Client) checksums() {
 		c.unknown(keyFaults, unreachable)
 		return
 	case c.zero:
-		c.fault("no-udp-checksum", "datagrams with a checksum do not arrive, those without do")
+		c.fault(faultUDP, "datagrams with a checksum do not arrive, those without do")
 	default:
 		if !c.unsummed() {
-			c.fault("zero-filled", "datagrams without a checksum do not arrive")
+			c.fault(faultZero, "datagrams without a checksum do not arrive")
 		}
 		if lost := c.carries(); lost > 0 {
-			c.fault("lost-carry", "of 256 contents of a datagram some never arrive or come back with a wrong checksum")
+			c.fault(faultCarry, "of 256 contents of a datagram some never arrive or come back with a wrong checksum")
 		}
 	}
 	t := c.tcpPort(0)
@@ -48,7 +61,7 @@ func (c *Client) checksums() {
 		s := tcpSegment(t.at(), c.server(0, Silent), segment{seq: c.random32(), flags: header.TCPFlagSyn})
 		c.send(0, c.config.Servers[0], protoTCP, s)
 		if p, ok := c.sighted(c.config.Servers[0], header.TCP(s).SequenceNumber()); ok && p.from() != t.at() && header.TCP(p.payload).Checksum() == header.TCP(s).Checksum() {
-			c.fault("no-tcp-checksum", "a segment arrives with its ports or addresses altered and its checksum as it was")
+			c.fault(faultTCP, "a segment arrives with its ports or addresses altered and its checksum as it was")
 		}
 	}
 	c.tellFaults()

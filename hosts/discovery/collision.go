@@ -1,5 +1,7 @@
 package discovery
 
+import "github.com/ipseclab/ipseclab/natbox/nat"
+
 // collision is what happens when two inside hosts use one port: RFC 4787, Section 4.2.1.
 func (c *Client) collision() {
 	switch {
@@ -12,7 +14,7 @@ func (c *Client) collision() {
 		c.unknown("port-range", unreachable)
 		return
 	}
-	if c.word("port-assignment") != "preserve" {
+	if c.word("port-assignment") != nat.Preserve.String() {
 		c.unknown("port-collision", "ports are not preserved")
 		c.portRange()
 		return
@@ -44,7 +46,7 @@ func (c *Client) collide() {
 			c.unknown(key, "the inside hosts have outside addresses of their own")
 			return
 		case second.mapped == first.mapped:
-			c.saw(key, "overload", "both inside hosts are seen as %v", first.mapped)
+			c.saw(key, nat.Overload, "both inside hosts are seen as %v", first.mapped)
 			return
 		case c.shares(b, first):
 			return
@@ -54,7 +56,7 @@ func (c *Client) collide() {
 	}
 	switch {
 	case refused > len(others):
-		c.saw(key, "refuse", "the second inside host gets no port, and no answer")
+		c.saw(key, nat.Refuse, "the second inside host gets no port, and no answer")
 	case len(others) == 0:
 		c.unknown(key, "no port of the first inside host is preserved any more")
 	default:
@@ -64,9 +66,9 @@ func (c *Client) collide() {
 				near++
 			}
 		}
-		word := "another-random"
+		word := nat.AnotherRandom
 		if 2*near > len(others) {
-			word = "another"
+			word = nat.Another
 		}
 		c.saw(key, word, "of the second inside host, %s", describe(others))
 		if c.report.known("port-parity") {
@@ -90,8 +92,8 @@ func (c *Client) shares(b udpSocket, first reply) bool {
 	if !ok || r.mapped != first.mapped {
 		return false
 	}
-	c.saw("port-collision", "share", "%v is the first inside host's for one server, and the second one's for the other", first.mapped)
-	c.saw("udp-mapping", addressAndPort, "%v is another inside host's for another server", first.mapped)
+	c.saw("port-collision", nat.Share, "%v is the first inside host's for one server, and the second one's for the other", first.mapped)
+	c.saw("udp-mapping", nat.AddressAndPortDependent, "%v is another inside host's for another server", first.mapped)
 	return true
 }
 
@@ -100,10 +102,10 @@ func (c *Client) shares(b udpSocket, first reply) bool {
 func (c *Client) portRange() {
 	const key = "port-range"
 	var pairs []pair
-	for _, low := range []uint16{300, 600} {
+	for _, low := range []uint16{511, 601} {
 		for place := range c.config.Places {
 			for k := range uint16(2) {
-				s := c.udpAt(place, low+2*k)
+				s := c.udpAt(place, low-2*k)
 				r, ok := s.ask(c.server(0, Primary))
 				if ok && r.mapped.Port() != s.port {
 					pairs = append(pairs, pair{s.port, r.mapped})
@@ -120,12 +122,12 @@ func (c *Client) portRange() {
 		low = low && p.out.Port() < 1024
 		halves = halves && p.out.Port() < 1024 && (p.out.Port() < 512) == (p.port < 512)
 	}
-	word := "any"
+	word := nat.NoRange
 	switch {
 	case halves && distinct(pairs):
-		word = "well-known-halves"
+		word = nat.WellKnownHalves
 	case low:
-		word = "well-known"
+		word = nat.WellKnown
 	}
 	c.saw(key, word, "%s", describe(pairs))
 }

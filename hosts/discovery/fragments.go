@@ -4,6 +4,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 
 	"github.com/ipseclab/ipseclab/internal/stun"
+	"github.com/ipseclab/ipseclab/natbox/nat"
 )
 
 // fragments is RFC 5780, Section 3.5, with fragments that overtake each other as well (RFC 4787,
@@ -20,12 +21,12 @@ func (c *Client) fragments() {
 	outBackwards := out && c.outbound(s, true)
 	_, in := s.ask(c.server(0, Primary), withPadding)
 	inBackwards := in && c.inbound(s, first)
-	word := "dropped"
+	word := nat.NoFragments
 	switch {
 	case outBackwards && inBackwards:
-		word = "out-of-order"
+		word = nat.OutOfOrder
 	case out && in:
-		word = "in-order"
+		word = nat.InOrder
 	}
 	c.saw(key, word, "to a server in order: %v, the last one first: %v; from it: %v, %v", out, outBackwards, in, inBackwards)
 	c.identification()

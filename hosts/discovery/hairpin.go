@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"github.com/ipseclab/ipseclab/internal/stun"
+	"github.com/ipseclab/ipseclab/natbox/nat"
 )
 
 // hairpin is RFC 5780, Section 3.4, with two inside hosts where there are two: a request from
@@ -37,16 +38,16 @@ func (c *Client) hairpin() {
 		case !ok:
 			x.knock(ry.mapped)
 		case in.from() == y.local():
-			c.saw(key, "internal-source", "what %v sends to %v arrives from %v", y.local(), rx.mapped, in.from())
+			c.saw(key, nat.InternalSource, "what %v sends to %v arrives from %v", y.local(), rx.mapped, in.from())
 			return
 		default:
-			c.saw(key, "external-source", "what %v sends to %v arrives from %v", y.local(), rx.mapped, in.from())
+			c.saw(key, nat.ExternalSource, "what %v sends to %v arrives from %v", y.local(), rx.mapped, in.from())
 			return
 		}
 	}
-	if c.word("udp-mapping") != independent && c.word("udp-filtering") != independent {
+	if c.word("udp-mapping") != nat.EndpointIndependent.String() && c.word("udp-filtering") != nat.EndpointIndependent.String() {
 		c.unknown(key, "the outside endpoint from which an inside host would send is not known to the other one")
 		return
 	}
-	c.saw(key, "none", "what %v sends to %v does not arrive", y.local(), rx.mapped)
+	c.saw(key, nat.NoHairpin, "what %v sends to %v does not arrive", y.local(), rx.mapped)
 }

@@ -8,6 +8,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 
 	"github.com/ipseclab/ipseclab/internal/stun"
+	"github.com/ipseclab/ipseclab/natbox/nat"
 )
 
 // query is an identifier of ICMP queries of the client.
@@ -65,9 +66,9 @@ func (c *Client) queries() {
 	if second, ok := q.ask(1, patience); !ok {
 		c.unknown(keys[0], "the second server does not answer")
 	} else if second.mapped == first.mapped {
-		c.saw(keys[0], independent, "identifier %d is seen as %v by both servers", q.id, first.mapped)
+		c.saw(keys[0], nat.EndpointIndependent, "identifier %d is seen as %v by both servers", q.id, first.mapped)
 	} else {
-		c.saw(keys[0], addressOnly, "identifier %d is seen as %v and %v", q.id, first.mapped, second.mapped)
+		c.saw(keys[0], nat.AddressDependent, "identifier %d is seen as %v and %v", q.id, first.mapped, second.mapped)
 	}
 	c.queryFiltering(keys[1])
 }
@@ -94,9 +95,9 @@ func (c *Client) queryFiltering(key string) {
 		_, ok := responseTo(m, payload)
 		return ok
 	})
-	word := addressOnly
+	word := nat.AddressDependent
 	if ok {
-		word = independent
+		word = nat.EndpointIndependent
 	}
 	c.saw(key, word, "an echo reply of the second server arrives, to which nothing was sent: %v", ok)
 }
@@ -123,17 +124,17 @@ func (c *Client) errors() {
 		return ok && about.proto == protoUDP && about.dst == to.Addr() && dst == nobody
 	})
 	if !ok {
-		c.saw(key, "dropped", "%v does not answer, which has nobody listening", to)
+		c.saw(key, nat.ErrorsDropped, "%v does not answer, which has nobody listening", to)
 		return
 	}
 	if about.from() != s.local() {
-		c.saw(key, "outer-only", "the error is about %v, which %v does not know", about.from(), s.local())
+		c.saw(key, nat.ErrorsOuterOnly, "the error is about %v, which %v does not know", about.from(), s.local())
 		return
 	}
-	c.saw(key, "translated", "an error of %v is about %v", in.src, about.from())
+	c.saw(key, nat.ErrorsTranslated, "an error of %v is about %v", in.src, about.from())
 	m, _ := in.icmp()
 	if !quoteOK(m[header.ICMPv4MinimumSize:]) {
-		c.fault("stale-quote", "checksums in the packet that an ICMP error quotes are wrong")
+		c.fault(faultQuote, "checksums in the packet that an ICMP error quotes are wrong")
 	}
 }
 

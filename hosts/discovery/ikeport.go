@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/stun"
+	"github.com/ipseclab/ipseclab/natbox/nat"
 )
 
 // exchange is a key exchange of an inside host's from source port 500, as far as a box can see
@@ -78,10 +79,10 @@ func (c *Client) ike() {
 		c.unknown(key, "the inside hosts have outside addresses of their own")
 		return
 	case ok && place == 1 && (first.Port() != IKE || second.mapped.Port() != IKE):
-		c.saw(key, "plain", "port 500 of the inside hosts is seen as %v and %v", first, second.mapped)
+		c.saw(key, nat.IKEPlain, "port 500 of the inside hosts is seen as %v and %v", first, second.mapped)
 		return
 	case ok && place == 0:
-		c.saw(key, "one-host", "the answer to the second inside host arrives at the first")
+		c.saw(key, nat.IKEOneHost, "the answer to the second inside host arrives at the first")
 		return
 	case !ok:
 		c.unknown(key, "the second inside host gets no answer")
@@ -92,9 +93,9 @@ func (c *Client) ike() {
 	b.request()
 	switch place, _, ok = a.answer(m, c.now()+patience); {
 	case ok && place == 0:
-		c.saw(key, "cookies", "both inside hosts are seen as %v, and each gets its answers", first)
+		c.saw(key, nat.IKECookies, "both inside hosts are seen as %v, and each gets its answers", first)
 	case ok:
-		c.saw(key, "keep-port", "both inside hosts are seen as %v, and an answer to the first arrives at the second", first)
+		c.saw(key, nat.IKEKeepPort, "both inside hosts are seen as %v, and an answer to the first arrives at the second", first)
 	default:
 		c.unknown(key, "an answer to the first inside host is lost")
 	}

@@ -3,6 +3,8 @@ package discovery
 import (
 	"fmt"
 	"time"
+
+	"github.com/ipseclab/ipseclab/natbox/nat"
 )
 
 // span is what is known of a time: alive is the longest silence that left something as it
@@ -127,11 +129,11 @@ func (c *Client) refresh(s span) {
 	detail := fmt.Sprintf("after %v a packet, after %v more: sent from inside, open: %v; from outside, open: %v", early, late, out, in)
 	switch {
 	case out && in:
-		c.saw("refresh", "both", "%s", detail)
+		c.saw("refresh", nat.RefreshBoth, "%s", detail)
 	case out:
-		c.saw("refresh", "outbound", "%s", detail)
+		c.saw("refresh", nat.RefreshOutbound, "%s", detail)
 	case in:
-		c.saw("refresh", "inbound", "%s", detail)
+		c.saw("refresh", nat.RefreshInbound, "%s", detail)
 	default:
 		c.unknown("refresh", "no packet keeps a mapping")
 	}
@@ -141,10 +143,10 @@ func (c *Client) refresh(s span) {
 func (c *Client) scope(s span) {
 	const key = "timeout-scope"
 	switch {
-	case c.word("udp-mapping") != independent:
+	case c.word("udp-mapping") != nat.EndpointIndependent.String():
 		c.unknown(key, "each mapping is for one remote endpoint or address")
 		return
-	case c.word("udp-filtering") == independent:
+	case c.word("udp-filtering") == nat.EndpointIndependent.String():
 		c.unknown(key, "any remote endpoint may send, as long as there is a mapping")
 		return
 	}
@@ -158,9 +160,9 @@ func (c *Client) scope(s span) {
 	c.sleep(early)
 	x.ask(c.server(1, Primary))
 	c.sleep(late)
-	word := "session"
+	word := nat.PerSession
 	if c.open(x, r, Primary) {
-		word = "mapping"
+		word = nat.PerMapping
 	}
 	c.saw(key, word, "after %v a request to the second server, and after %v more a packet from the first", early, late)
 }

@@ -4,13 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/ipseclab/ipseclab/internal/stun"
-)
-
-// The words for which part of a remote endpoint matters: RFC 4787, Sections 4.1 and 5.
-const (
-	independent    = "endpoint-independent"
-	addressOnly    = "address-dependent"
-	addressAndPort = "address-and-port-dependent"
+	"github.com/ipseclab/ipseclab/natbox/nat"
 )
 
 func yesNo(b bool) string {
@@ -80,7 +74,7 @@ func (c *Client) dependence(key string, first netip.AddrPort, ask func(server in
 		return
 	}
 	if second == first {
-		c.saw(key, independent, "%v for both servers", first)
+		c.saw(key, nat.EndpointIndependent, "%v for both servers", first)
 		return
 	}
 	third, ok := ask(1, Alternate)
@@ -88,9 +82,9 @@ func (c *Client) dependence(key string, first netip.AddrPort, ask func(server in
 	case !ok:
 		c.unknown(key, "the second server's other port does not answer")
 	case third == second:
-		c.saw(key, addressOnly, "%v for the first server, %v for both ports of the second", first, second)
+		c.saw(key, nat.AddressDependent, "%v for the first server, %v for both ports of the second", first, second)
 	default:
-		c.saw(key, addressAndPort, "%v for the first server, %v and %v for the second", first, second, third)
+		c.saw(key, nat.AddressAndPortDependent, "%v for the first server, %v and %v for the second", first, second, third)
 	}
 }
 
@@ -108,12 +102,12 @@ func (c *Client) filtering() {
 		return
 	}
 	if r, ok := s.ask(c.server(0, Primary), change(true, true)); ok {
-		c.saw(key, independent, "%v answers, to which nothing was sent", r.from())
+		c.saw(key, nat.EndpointIndependent, "%v answers, to which nothing was sent", r.from())
 		return
 	}
 	if r, ok := s.ask(c.server(0, Primary), change(false, true)); ok {
-		c.saw(key, addressOnly, "%v answers, and another address does not", r.from())
+		c.saw(key, nat.AddressDependent, "%v answers, and another address does not", r.from())
 		return
 	}
-	c.saw(key, addressAndPort, "another port than that to which was sent does not answer")
+	c.saw(key, nat.AddressAndPortDependent, "another port than that to which was sent does not answer")
 }

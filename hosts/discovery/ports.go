@@ -2,8 +2,11 @@ package discovery
 
 import (
 	"fmt"
+	"math/bits"
 	"net/netip"
 	"slices"
+
+	"github.com/ipseclab/ipseclab/natbox/nat"
 )
 
 // pair is an inside port and the outside endpoint that it has got.
@@ -27,7 +30,7 @@ func (c *Client) assignment() {
 	}
 	detail := describe(pairs)
 	if c.preserved(pairs) {
-		c.saw("port-assignment", "preserve", "%s", detail)
+		c.saw("port-assignment", nat.Preserve, "%s", detail)
 		c.unknown("port-parity", "ports are preserved")
 		return
 	}
@@ -44,7 +47,7 @@ func (c *Client) assignment() {
 func (c *Client) pairs(place int) (pairs []pair, ok bool) {
 	for i := range probe {
 		s := c.udp(place)
-		if i%2 == 1 {
+		if bits.OnesCount(uint(i))%2 == 1 { // an order that ports which are counted up do not have by themselves
 			s = c.udpAt(place, s.port+1)
 		}
 		r, ok := s.ask(c.server(0, Primary))
@@ -132,10 +135,10 @@ func (c *Client) pooling() {
 	switch {
 	case len(own) > 1:
 		c.saw(KeyOutside, "several", "%v", all)
-		c.saw("pooling", "arbitrary", "one inside host is seen as %v", own)
+		c.saw("pooling", nat.Arbitrary, "one inside host is seen as %v", own)
 	case len(all) > 1:
 		c.saw(KeyOutside, "several", "%v", all)
-		c.saw("pooling", "paired", "each inside host has one address: %v", all)
+		c.saw("pooling", nat.Paired, "each inside host has one address: %v", all)
 	default:
 		c.saw(KeyOutside, "one", "%v", all)
 		c.unknown("pooling", "all is seen from one address")

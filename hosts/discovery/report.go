@@ -66,8 +66,9 @@ func (c *Client) found(f Finding) {
 	}
 }
 
-func (c *Client) saw(key, word, detail string, args ...any) {
-	c.found(Finding{Key: key, Word: word, Detail: fmt.Sprintf(detail, args...)})
+// saw notes a word, or a value that has one.
+func (c *Client) saw(key string, word any, detail string, args ...any) {
+	c.found(Finding{Key: key, Word: fmt.Sprint(word), Detail: fmt.Sprintf(detail, args...)})
 }
 
 func (c *Client) unknown(key, why string) { c.found(Finding{Key: key, Unknown: why}) }

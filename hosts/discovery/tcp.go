@@ -7,6 +7,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 
 	"github.com/ipseclab/ipseclab/internal/stun"
+	"github.com/ipseclab/ipseclab/natbox/nat"
 )
 
 // tcpPort is a port of TCP of the client, which makes each segment itself: boxes are told
@@ -153,11 +154,11 @@ func (c *Client) tcpFiltering() {
 	syn := segment{seq: c.random32(), flags: header.TCPFlagSyn}
 	switch {
 	case t.arrives(1, Silent, mapped, syn):
-		c.saw(key, independent, "a SYN of %v arrives, to which nothing was sent", c.server(1, Silent))
+		c.saw(key, nat.EndpointIndependent, "a SYN of %v arrives, to which nothing was sent", c.server(1, Silent))
 	case t.arrives(0, Silent, mapped, syn):
-		c.saw(key, addressOnly, "a SYN of %v arrives, and one of another address does not", c.server(0, Silent))
+		c.saw(key, nat.AddressDependent, "a SYN of %v arrives, and one of another address does not", c.server(0, Silent))
 	default:
-		c.saw(key, addressAndPort, "no SYN of another port than that to which was sent arrives")
+		c.saw(key, nat.AddressAndPortDependent, "no SYN of another port than that to which was sent arrives")
 	}
 }
 
@@ -185,21 +186,21 @@ func (c *Client) unsolicited() {
 		took := 2*unsolicitedWait + patience - s.age
 		switch h, isTCP := p.tcp(); {
 		case isTCP && p.from() == to && p.to() == src && flagged(h, header.TCPFlagRst):
-			c.saw(key, "reset", "%v gets a RST", src)
+			c.saw(key, nat.UnsolicitedReset, "%v gets a RST", src)
 			return
 		case p.proto == protoICMP:
 			m, ok := p.icmp()
 			if q, isError := quoted(m); ok && isError && q.dst == mapped.Addr() {
-				word := "icmp"
+				word := nat.UnsolicitedICMP
 				if took > unsolicitedWait/2+patience {
-					word = "later"
+					word = nat.UnsolicitedLater
 				}
 				c.saw(key, word, "%v gets ICMP, type %d, code %d, after about %v", src, m.Type(), m.Code(), took.Round(time.Second))
 				return
 			}
 		}
 	}
-	c.saw(key, "silent", "%v gets no answer", src)
+	c.saw(key, nat.UnsolicitedSilent, "%v gets no answer", src)
 }
 
 // unsolicitedWait is how long a box waits for a SYN from inside before it answers: RFC 5382, REQ-4.
@@ -251,11 +252,11 @@ func (c *Client) midStream() {
 	h, ok := t.receive(k.to, c.now()+patience, func(header.TCP) bool { return true })
 	switch {
 	case !ok:
-		c.saw(key, "drop", "no answer")
+		c.saw(key, nat.MidStreamDrop, "no answer")
 	case flagged(h, header.TCPFlagRst):
-		c.saw(key, "reset", "a RST comes back")
+		c.saw(key, nat.MidStreamReset, "a RST comes back")
 	default:
-		c.saw(key, "adopt", "the server's answer comes back")
+		c.saw(key, nat.MidStreamAdopt, "the server's answer comes back")
 	}
 }
 
@@ -269,11 +270,11 @@ func (c *Client) reset() {
 	}
 	k.send(segment{flags: header.TCPFlagRst})
 	c.sleep(time.Second)
-	word := "ends"
+	word := nat.ResetEnds
 	if k.arrives(0, Primary, mapped, segment{seq: k.ack, ack: k.seq, flags: header.TCPFlagAck}) {
-		word = "waits"
+		word = nat.ResetWaits
 	}
-	c.saw(key, word, "a second later a segment of the server arrives: %v", word == "waits")
+	c.saw(key, word, "a second later a segment of the server arrives: %v", word == nat.ResetWaits)
 }
 
 // windows looks which segments from outside pass that lie outside of the window.
@@ -291,12 +292,12 @@ func (c *Client) windows() {
 	}
 	data := k.arrives(0, Primary, mapped, segment{seq: far, ack: k.seq, flags: header.TCPFlagAck | header.TCPFlagPsh, data: []byte("x")})
 	rst := k.arrives(0, Primary, mapped, segment{seq: far, flags: header.TCPFlagRst})
-	word := "ignored"
+	word := nat.WindowIgnored
 	switch {
 	case !data && !rst:
-		word = "of-all"
+		word = nat.WindowOfAll
 	case !rst:
-		word = "of-reset"
+		word = nat.WindowOfReset
 	}
 	c.saw(key, word, "far outside of the window, a RST of the server arrives: %v, data: %v", rst, data)
 }
