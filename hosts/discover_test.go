@@ -44,12 +44,12 @@ func TestDiscoverNoNAT(t *testing.T) {
 			}
 		}
 		require.Equal(t, map[string]string{
-			"nat": "none", "rewrites-payload": "false", "outside-addresses": "one", "port-assignment": "preserve",
+			"nat": "none", "rewrites-payload": "false", "one-to-one": "true", "outside-addresses": "one", "port-assignment": "preserve",
 			"udp-mapping": "endpoint-independent", "udp-filtering": "endpoint-independent",
 			"tcp-mapping": "endpoint-independent", "tcp-filtering": "endpoint-independent",
 			"tcp-simultaneous-open": "true", "mid-stream": "adopt", "tcp-reset": "waits", "tcp-window": "ignored",
 			"drop-icmp-queries": "false", "icmp-mapping": "endpoint-independent", "icmp-filtering": "endpoint-independent",
-			"icmp-errors": "translated", "faults": "none", "fragments": "out-of-order", "rewrite-id": "false",
+			"icmp-errors": "translate", "faults": "none", "fragments": "out-of-order", "rewrite-id": "false",
 			"udp-timeout": "more than 1h0m0s", "udp-unreplied-timeout": "more than 1h0m0s", "udp-well-known-timeout": "more than 1h0m0s",
 			"icmp-timeout": "more than 1h0m0s", "esp-timeout": "more than 1h0m0s", "spi-timeout": "more than 1h0m0s",
 			"tcp-established-timeout": "more than 1h0m0s", "tcp-opening-timeout": "more than 1h0m0s", "tcp-closing-timeout": "more than 1h0m0s",

@@ -58,6 +58,9 @@ func (s *stepRun) judge() []result.Check {
 	if e.Ports != nil {
 		j.ports(e.Ports)
 	}
+	if e.Discovered != nil {
+		j.discovered(e.Discovered)
+	}
 	if e.Throughput != nil {
 		j.throughput(e.Throughput)
 	}

@@ -196,6 +196,8 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 			err = l.serveHTTP(name, s)
 		case s.DHCP != nil:
 			err = l.serveDHCP(h, n, *s.DHCP)
+		case s.STUN != nil:
+			err = l.serveSTUN(h, n, *s.STUN)
 		case s.TCP != 0:
 			_, err = h.ServeTCP(uint16(s.TCP))
 		case s.UDP != 0:

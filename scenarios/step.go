@@ -41,6 +41,8 @@ type stepRun struct {
 	got     []string
 	broken  error
 	to      netip.Addr // of a step that sends traffic: where it goes; invalid when there is no address
+
+	discovered *discovered // by a discovery
 }
 
 // window is a moment of the run.
@@ -153,6 +155,8 @@ func (s *stepRun) perform(p *sim.Proc) {
 		s.announce(p)
 	case v.Scan != nil:
 		s.scan(p)
+	case v.Discover != nil:
+		s.discover(p)
 	case v.Enrol != nil:
 		s.enrol(p, v.Enrol)
 	case v.FetchList != nil:

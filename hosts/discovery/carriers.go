@@ -60,11 +60,14 @@ func (a *sa) ask(server int, patience time.Duration, edit ...func(*stun.Message)
 // with another that has SAs with the same server.
 func (c *Client) portless(proto uint8, key, keepKey string) {
 	first := c.sa(0, proto)
-	if !first.ask(0, patience) {
+	switch ok := first.ask(0, patience); {
+	case !ok && !c.reached:
+		c.unknown(key, nothing)
+		return
+	case !ok:
 		c.saw(key, nat.DropPortless, "no answer of the server arrives")
 		return
-	}
-	if !c.two() {
+	case !c.two():
 		c.unknown(key, "one inside host gets answers, and it takes two to tell how")
 		return
 	}

@@ -162,11 +162,9 @@ func (e expectations) ports(c nat.Config) {
 		e.word("port-collision", p.Collision)
 	}
 	e.word("port-range", p.Range)
-	if len(c.Outside) > 1 {
-		e.word("pooling", c.Pooling)
-		if c.Pooling == nat.PairedSoft { // as long as there are ports
-			e.word("pooling", nat.Paired)
-		}
+	e.word("pooling", c.Pooling)
+	if c.Pooling == nat.PairedSoft { // as long as there are ports
+		e.word("pooling", nat.Paired)
 	}
 }
 

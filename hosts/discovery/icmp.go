@@ -55,7 +55,11 @@ func (c *Client) queries() {
 	keys := []string{"icmp-mapping", "icmp-filtering"}
 	q := c.query(0)
 	first, ok := q.ask(0, patience)
-	c.saw("drop-icmp-queries", yesNo(!ok), "the server answers: %v", ok)
+	if ok || c.reached {
+		c.saw("drop-icmp-queries", yesNo(!ok), "the server answers: %v", ok)
+	} else {
+		c.unknown("drop-icmp-queries", nothing)
+	}
 	if !ok {
 		for _, key := range keys {
 			c.unknown(key, noQuery)

@@ -58,21 +58,19 @@ func (c *Client) lifetime() {
 		return
 	}
 	s := c.timed("udp-timeout", func(silence time.Duration) bool {
-		x := c.udp(0)
-		r, ok := x.ask(c.server(0, Primary))
+		x, r, ok := c.talked(Primary)
 		if !ok {
 			return false
 		}
 		c.sleep(silence)
 		return c.open(x, r, Primary)
-	}, "after a request and its answer")
+	}, "after two requests and their answers")
 	c.timed("udp-unreplied-timeout", func(silence time.Duration) bool {
 		_, ok := c.udp(0).once(c.server(0, Primary), silence+patience, after(silence))
 		return ok
 	}, "between a request and its answer")
 	c.timed("udp-well-known-timeout", func(silence time.Duration) bool {
-		x := c.udp(0)
-		r, ok := x.ask(c.server(0, WellKnown))
+		x, r, ok := c.talked(WellKnown)
 		if !ok {
 			return false
 		}
@@ -87,6 +85,18 @@ func (c *Client) lifetime() {
 	}
 	c.refresh(s)
 	c.scope(s)
+	c.contiguity(s)
+}
+
+// talked is a new socket that has had answers from the first server, twice: then the box has
+// seen packets both ways, and one from inside last but one, which is what starts a time anew.
+func (c *Client) talked(port uint16) (udpSocket, reply, bool) {
+	x := c.udp(0)
+	if _, ok := x.ask(c.server(0, port)); !ok {
+		return x, reply{}, false
+	}
+	r, ok := x.ask(c.server(0, port))
+	return x, r, ok
 }
 
 // open reports whether what the first server sends to the outside endpoint of a socket still
@@ -112,8 +122,7 @@ func (c *Client) open(x udpSocket, r reply, port uint16) bool {
 func (c *Client) refresh(s span) {
 	early, late := s.alive*6/10, max(s.dead*2/10+s.dead-s.alive, s.alive*6/10)
 	try := func(touch func(x udpSocket, r reply) bool) bool {
-		x := c.udp(0)
-		r, ok := x.ask(c.server(0, Primary))
+		x, r, ok := c.talked(Primary)
 		if !ok {
 			return false
 		}
@@ -151,8 +160,7 @@ func (c *Client) scope(s span) {
 		return
 	}
 	early, late := s.alive*6/10, max(s.dead*2/10+s.dead-s.alive, s.alive*6/10)
-	x := c.udp(0)
-	r, ok := x.ask(c.server(0, Primary))
+	x, r, ok := c.talked(Primary)
 	if !ok {
 		c.unknown(key, "the answers of the first server have ceased")
 		return
@@ -165,4 +173,32 @@ func (c *Client) scope(s span) {
 		word = nat.PerMapping
 	}
 	c.saw(key, word, "after %v a request to the second server, and after %v more a packet from the first", early, late)
+}
+
+// contiguity tells ports that are counted up from those that lie beside the ports of neighbours
+// (RFC 4787, Section 4.2.3): one port, then one far away, whose mapping ends while the first is
+// kept; a neighbour of the first then gets the port in between, or the next one that was not used.
+func (c *Client) contiguity(s span) {
+	const key = "port-assignment"
+	if c.word(key) != nat.Sequential.String() {
+		return
+	}
+	x := c.udp(0)
+	first, ok1 := x.ask(c.server(0, Primary))
+	far, ok2 := c.udp(0).ask(c.server(0, Primary))
+	if !ok1 || !ok2 {
+		return
+	}
+	for range 4 {
+		c.sleep(s.dead * 4 / 10)
+		x.ask(c.server(0, Primary))
+	}
+	next, ok := c.udpAt(0, x.port+1).ask(c.server(0, Primary))
+	if !ok || next.mapped.Addr() != first.mapped.Addr() {
+		return
+	}
+	if next.mapped.Port() == first.mapped.Port()+1 && far.mapped.Port() == next.mapped.Port() {
+		c.saw(key, nat.Contiguous, "%d is seen as %d, and its neighbour, after a mapping in between has ended, as %d",
+			x.port, first.mapped.Port(), next.mapped.Port())
+	}
 }

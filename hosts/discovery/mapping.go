@@ -38,6 +38,9 @@ func (c *Client) connect() {
 // unreachable is why nothing of UDP can be said.
 const unreachable = "no server answers over UDP"
 
+// nothing is why nothing can be said at all.
+const nothing = "no server answers"
+
 // mapping is RFC 5780, Section 4.3, with Section 3.6 on the way.
 func (c *Client) mapping() {
 	if !c.reached {

@@ -35,12 +35,8 @@ func (c *Client) assignment() {
 		return
 	}
 	c.saw("port-parity", yesNo(!slices.ContainsFunc(pairs, func(p pair) bool { return (p.port^p.out.Port())&1 != 0 })), "%s", detail)
-	switch word, why := c.order(pairs); word {
-	case "":
-		c.unknown("port-assignment", why)
-	default:
-		c.saw("port-assignment", word, "%s", why)
-	}
+	word, why := c.order(pairs)
+	c.saw("port-assignment", word, "%s", why)
 }
 
 // pairs are some ports, even and odd, with their outside endpoints.
@@ -70,9 +66,8 @@ func (c *Client) preserved(pairs []pair) bool {
 	return 2*n > len(pairs)
 }
 
-// order tells sequential ports, which follow one another in the order in which they were
-// assigned, contiguous ones, which lie beside those of neighbouring inside ports whenever
-// they are assigned, and random ones. With several outside addresses it looks at one.
+// order tells ports that follow one another in the order in which they were assigned from
+// random ones. Which of the former are contiguous, see contiguity.
 func (c *Client) order(pairs []pair) (word, why string) {
 	detail := describe(pairs)
 	near := 0
@@ -85,21 +80,9 @@ func (c *Client) order(pairs []pair) (word, why string) {
 		}
 	}
 	if 2*near < len(pairs)-1 {
-		return "random", detail
+		return nat.Random.String(), detail
 	}
-	// One port, another far from it, and then the neighbour of the first: that lies below
-	// the first only if it was put there (RFC 4787, Section 4.2.3).
-	even := c.port()
-	first, ok1 := c.udpAt(0, even+1).ask(c.server(0, Primary))
-	_, ok2 := c.udp(0).ask(c.server(0, Primary))
-	last, ok3 := c.udpAt(0, even).ask(c.server(0, Primary))
-	if !ok1 || !ok2 || !ok3 {
-		return "", "the answers of the first server have ceased"
-	}
-	if first.mapped.Port()-last.mapped.Port() == 1 {
-		return "contiguous", fmt.Sprintf("%d is seen as %d, and later %d as %d", even+1, first.mapped.Port(), even, last.mapped.Port())
-	}
-	return "sequential", detail
+	return nat.Sequential.String(), detail
 }
 
 func describe(pairs []pair) string {

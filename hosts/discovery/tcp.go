@@ -190,7 +190,7 @@ func (c *Client) unsolicited() {
 			return
 		case p.proto == protoICMP:
 			m, ok := p.icmp()
-			if q, isError := quoted(m); ok && isError && q.dst == mapped.Addr() {
+			if q, isError := quoted(m); ok && isError && q.from() == src && q.to() == to {
 				word := nat.UnsolicitedICMP
 				if took > unsolicitedWait/2+patience {
 					word = nat.UnsolicitedLater
@@ -245,6 +245,10 @@ func (c *Client) sighted(server netip.Addr, seq uint32) (packet, bool) {
 // midStream is what becomes of a segment from inside that belongs to no connection: the server would answer it.
 func (c *Client) midStream() {
 	const key = "mid-stream"
+	if !c.report.known("tcp-mapping") {
+		c.unknown(key, noTCP)
+		return
+	}
 	t := c.tcpPort(0)
 	k := &connection{t, c.server(0, Primary), c.random32(), c.random32()}
 	m := c.transaction()

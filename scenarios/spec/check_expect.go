@@ -34,6 +34,7 @@ var fitting = map[string]struct{ keys, results []string }{
 	},
 	"raw":      {[]string{"wire", "sa", "rule", "application", "ike", "overhead"}, nil}, // nobody answers
 	"scan":     {[]string{"ports", "wire", "ike", "overhead"}, nil},                     // each port answers for itself
+	"discover": {[]string{"discovered"}, nil},                                           // each finding stands for itself
 	"announce": {[]string{"heard", "wire", "rule", "ike"}, nil},                         // nobody answers, and no one listener is meant
 }
 
@@ -97,6 +98,9 @@ func (c *checker) expect(path string, s *Step) {
 	}
 	if s.Scan != nil && e.Ports != nil {
 		c.ports(child(path, "ports"), s.Scan, e.Ports)
+	}
+	if s.Discover != nil && e.Discovered != nil {
+		c.discovered(child(path, "discovered"), e.Discovered)
 	}
 	if s.Announce != nil && e.Heard != nil {
 		c.heard(child(path, "heard"), s)

@@ -244,7 +244,7 @@ func (c *checker) services(path, name string, n Node) {
 		case n.Router():
 			c.at(path, "serves: %s is a router, and routers have no applications", name)
 		case s.kinds() > 1:
-			c.at(path, "serves: a service is one of tcp, udp, protocol and dhcp: make two of this one")
+			c.at(path, "serves: a service is one of tcp, udp, protocol, dhcp and stun: make two of this one")
 		case s.kinds() == 0:
 			c.missing(path, "tcp", "serves: a service needs a port, tcp: 80 or udp: 53, or a protocol of IP")
 		case s.Protocol != 0 && seen[s.sort()]:
@@ -261,6 +261,7 @@ func (c *checker) services(path, name string, n Node) {
 		if s.DHCP != nil {
 			c.dhcpServer(path, n, *s.DHCP)
 		}
+		c.stunService(path, name, n, s)
 		c.group(path, n, s)
 		c.policyServer(path, name, s)
 		c.scepService(path, s)
@@ -278,11 +279,11 @@ func (c *checker) services(path, name string, n Node) {
 }
 
 // serviceKinds are the keys of which a service has one.
-var serviceKinds = []string{"tcp", "udp", "protocol", "dhcp"}
+var serviceKinds = []string{"tcp", "udp", "protocol", "dhcp", "stun"}
 
 // kinds is how many of serviceKinds it is; one of them is right.
 func (s Service) kinds() (n int) {
-	for _, is := range []bool{s.TCP != 0, s.UDP != 0, s.Protocol != 0, s.DHCP != nil} {
+	for _, is := range []bool{s.TCP != 0, s.UDP != 0, s.Protocol != 0, s.DHCP != nil, s.STUN != nil} {
 		if is {
 			n++
 		}
@@ -295,6 +296,9 @@ func (s Service) sort() [3]int {
 	const dhcpServer = 67 // RFC 2131, Section 4.1
 	if s.DHCP != nil {
 		return [3]int{0, dhcpServer, 0}
+	}
+	if s.STUN != nil {
+		return [3]int{STUNPorts[0], STUNPorts[0], 0}
 	}
 	return [3]int{s.TCP, s.UDP, s.Protocol}
 }

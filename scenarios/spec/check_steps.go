@@ -85,6 +85,8 @@ func (c *checker) step(path string, s *Step) {
 		c.announce(child(path, "announce"), s.Announce)
 	case s.Scan != nil:
 		c.scan(child(path, "scan"), s.Scan)
+	case s.Discover != nil:
+		c.discover(child(path, "discover"), s.Discover)
 	case s.Enrol != nil:
 		c.enrol(child(path, "enrol"), s.Enrol)
 	case s.FetchList != nil:

@@ -74,6 +74,7 @@ func TestSteps(t *testing.T) {
 		{Step{Raw: &Raw{From: "a", To: "b", Protocol: 46}}, "raw", "raw a → b, protocol 46", "a", "b"},
 		{Step{Announce: &Announce{From: "a", To: "224.0.0.251", Port: 53}}, "announce", "announce a → 224.0.0.251, port 53", "a", "224.0.0.251"},
 		{Step{Scan: &Scan{From: "a", To: "b", Ports: Range{1, 1024}}}, "scan", "scan a → b, TCP ports 1..1024", "a", "b"},
+		{Step{Discover: &Discover{From: "a", Servers: []string{"b", "c"}}}, "discover", "discover what is between a and b, c", "a", "b"},
 		{Step{Enrol: &Enrol{SCEPServer: SCEPServer{From: "a", To: "b"}}}, "enrol", "a enrols at b", "a", "b"},
 		{Step{Enrol: &Enrol{SCEPServer: SCEPServer{From: "a", To: "b"}, Renew: true}}, "enrol", "a renews its certificate at b", "a", "b"},
 		{Step{FetchList: &FetchList{SCEPServer: SCEPServer{From: "a", To: "b"}}}, "fetch-list", "a fetches a revocation list from b", "a", "b"},
@@ -107,7 +108,7 @@ func TestSteps(t *testing.T) {
 		require.Equal(t, tc.from != "", ok)
 	}
 	var verbs []string
-	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Scan: &Scan{}}, {Enrol: &Enrol{}}, {FetchList: &FetchList{}}, {Wait: 1}, {SetLink: &SetLink{}}, {SetFirewall: &SetFirewall{}}, {NAT: &NATStep{}}, {SetHostFirewall: &SetHostFirewall{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
+	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Scan: &Scan{}}, {Discover: &Discover{}}, {Enrol: &Enrol{}}, {FetchList: &FetchList{}}, {Wait: 1}, {SetLink: &SetLink{}}, {SetFirewall: &SetFirewall{}}, {NAT: &NATStep{}}, {SetHostFirewall: &SetHostFirewall{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
 		{PolicyAgent: &PolicyAgent{}}, {StorePolicy: &StorePolicy{}}, {Netsh: &Netsh{}}, {SetAddress: &SetAddress{}}, {IPConfig: &IPConfig{}}, {SetServers: &SetServers{}}, {SetName: &SetName{}},
 		{Tamper: &Tamper{}}, {Replay: &Replay{}}, {Inject: &Inject{}}, {Spoof: &Spoof{}}} {
 		verbs = append(verbs, s.Verb())

@@ -15,6 +15,7 @@ type Expect struct {
 	IKE      *IKE           `yaml:"ike"`         // negotiations between the two nodes during the step
 
 	Ports      *Ports              `yaml:"ports"`      // what a scan found
+	Discovered map[string]Word     `yaml:"discovered"` // what a discovery finds: words and times by the keys of nat, and box, which is the only one of the named boxes that fits
 	Heard      map[string]Range    `yaml:"heard"`      // by host: how many datagrams of an announcement reached the application that listens on its port
 	Throughput *Range              `yaml:"throughput"` // of a transfer: bytes per second of virtual time, from the beginning of the step to its end
 	Overhead   *Overhead           `yaml:"overhead"`   // of the protected packets between the two nodes, both directions, the first 256 of each SA

@@ -145,6 +145,8 @@ type Service struct {
 
 	DHCP *DHCPService `yaml:"dhcp"` // a DHCP server, on UDP port 67
 
+	STUN *STUNService `yaml:"stun"` // a server for discoveries of NAT behaviour
+
 	Group string `yaml:"group"` // with udp: a multicast group whose datagrams are received as well
 
 	Policies []string `yaml:"policies" jsonschema:"uniqueItems=true"` // with tcp: it is a policy server, with these policies in its store
@@ -454,6 +456,7 @@ type Step struct {
 	Raw         *Raw         `yaml:"raw"`
 	Announce    *Announce    `yaml:"announce"`
 	Scan        *Scan        `yaml:"scan"`
+	Discover    *Discover    `yaml:"discover"`
 	Enrol       *Enrol       `yaml:"enrol"`
 	FetchList   *FetchList   `yaml:"fetch-list"`
 	Wait        Duration     `yaml:"wait"`

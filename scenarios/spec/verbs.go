@@ -16,7 +16,7 @@ func (s Step) Verb() string {
 
 // verbNames are the YAML keys of all verbs.
 var verbNames = []string{
-	"ping", "connect", "transfer", "udp", "raw", "announce", "scan", "enrol", "fetch-list", "wait", "set-link", "set-firewall", "nat", "set-host-firewall", "assign-policy", "restart-host", "policy-agent", "store-policy", "netsh", "set-address", "ipconfig", "set-servers", "set-name", "tamper", "replay", "inject", "spoof",
+	"ping", "connect", "transfer", "udp", "raw", "announce", "scan", "discover", "enrol", "fetch-list", "wait", "set-link", "set-firewall", "nat", "set-host-firewall", "assign-policy", "restart-host", "policy-agent", "store-policy", "netsh", "set-address", "ipconfig", "set-servers", "set-name", "tamper", "replay", "inject", "spoof",
 }
 
 // verbs are all that the step sets, in the order of the type.
@@ -26,7 +26,7 @@ func (s Step) verbs() (set []string) {
 		set  bool
 	}{
 		{"ping", s.Ping != nil}, {"connect", s.Connect != nil}, {"transfer", s.Transfer != nil}, {"udp", s.UDP != nil},
-		{"raw", s.Raw != nil}, {"announce", s.Announce != nil}, {"scan", s.Scan != nil},
+		{"raw", s.Raw != nil}, {"announce", s.Announce != nil}, {"scan", s.Scan != nil}, {"discover", s.Discover != nil},
 		{"enrol", s.Enrol != nil}, {"fetch-list", s.FetchList != nil},
 		{"wait", s.Wait != 0}, {"set-link", s.SetLink != nil}, {"set-firewall", s.SetFirewall != nil}, {"nat", s.NAT != nil}, {"set-host-firewall", s.SetHostFirewall != nil}, {"assign-policy", s.AssignPolicy != nil},
 		{"restart-host", s.RestartHost != nil}, {"policy-agent", s.PolicyAgent != nil}, {"store-policy", s.StorePolicy != nil}, {"netsh", s.Netsh != nil}, {"set-address", s.SetAddress != nil},
@@ -57,6 +57,8 @@ func (s Step) Ends() (from, to string, ok bool) {
 		return s.Announce.From, s.Announce.To, true
 	case s.Scan != nil:
 		return s.Scan.From, s.Scan.To, true
+	case s.Discover != nil && len(s.Discover.Servers) > 0:
+		return s.Discover.From, s.Discover.Servers[0], true
 	case s.scep() != nil:
 		return s.scep().From, s.scep().To, true
 	}
@@ -83,6 +85,8 @@ func (s Step) Words() string {
 		return fmt.Sprintf("announce %s → %s, port %d", from, to, s.Announce.Port)
 	case s.Scan != nil:
 		return fmt.Sprintf("scan %s → %s, %s", from, to, s.Scan.words())
+	case s.Discover != nil:
+		return fmt.Sprintf("discover what is between %s and %s", s.Discover.From, strings.Join(s.Discover.Servers, ", "))
 	case s.Enrol != nil && s.Enrol.Renew:
 		return fmt.Sprintf("%s renews its certificate at %s", from, to)
 	case s.Enrol != nil:
