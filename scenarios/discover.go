@@ -10,6 +10,7 @@ import (
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/discovery"
 	"github.com/ipseclab/ipseclab/natbox/boxes"
+	"github.com/ipseclab/ipseclab/natbox/nat"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -75,11 +76,23 @@ func newDiscovered(r discovery.Report, from ...*hosts.Host) *discovered {
 	return d
 }
 
+const boxOneToOne = "one-to-one"
+
 // namedBoxes are those that a discovery may meet.
 func namedBoxes(inside []netip.Addr) (all []discovery.Box) {
 	for i := range boxes.All() {
 		b := &boxes.All()[i]
 		all = append(all, discovery.NewBox(b.Name, boxes.Config(b), inside))
+	}
+	// The box that has addresses of one inside host each is met by such a host, or by others.
+	if b, ok := boxes.Named(boxOneToOne); ok {
+		for _, filtered := range []bool{false, true} {
+			c := boxes.Config(b)
+			for _, a := range inside {
+				c.Static = append(c.Static, nat.Static{Inside: a, Filtered: filtered})
+			}
+			all = append(all, discovery.NewBox(b.Name, c, inside))
+		}
 	}
 	return append(all, discovery.Box{Name: spec.BoxNone, Expect: discovery.None()})
 }

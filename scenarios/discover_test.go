@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"net/netip"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -18,7 +19,7 @@ func TestDiscoveryWords(t *testing.T) {
 	require.Equal(t, discovery.TestNames(), spec.DiscoveryTests)
 	require.Equal(t, discovery.Keys(), spec.DiscoveryKeys)
 	own := []string{
-		discovery.KeyNAT, discovery.KeyALG, discovery.KeyOneToOne, discovery.KeyOutside, discovery.KeySimultaneous, discovery.KeyPublished, discovery.KeyAtOnce,
+		discovery.KeyNAT, discovery.KeyALG, discovery.KeyOneToOne, discovery.KeyOutside, discovery.KeySimultaneous, discovery.KeyPublished, discovery.KeyAtOnce, discovery.KeyBlocks,
 	}
 	for _, key := range discovery.Keys() {
 		_, setting := boxes.KeyOf(key)
@@ -31,18 +32,44 @@ func TestDiscoveryWords(t *testing.T) {
 	}
 }
 
-// A discovery tells any two boxes that have names apart, by one key at least.
+// A discovery tells any two boxes that have names apart, by one key at least, but for those
+// whose settings are the same.
 func TestNamedBoxesAreApart(t *testing.T) {
-	all := namedBoxes([]netip.Addr{netip.MustParseAddr("192.168.1.2"), netip.MustParseAddr("192.168.1.3")})
-	for i, a := range all {
-		for _, b := range all[:i] {
-			require.NotEmpty(t, discovery.Apart(a, b), "%s and %s", a.Name, b.Name)
+	inside := []netip.Addr{netip.MustParseAddr("192.168.1.2"), netip.MustParseAddr("192.168.1.3")}
+	for i := range boxes.All() {
+		for k := range i {
+			a, b := &boxes.All()[i], &boxes.All()[k]
+			keys := discovery.Apart(discovery.NewBox(a.Name, boxes.Config(a), inside), discovery.NewBox(b.Name, boxes.Config(b), inside))
+			if reflect.DeepEqual(boxes.Config(a), boxes.Config(b)) {
+				require.Empty(t, keys, "%s and %s", a.Name, b.Name)
+				continue
+			}
+			require.NotEmpty(t, keys, "%s and %s", a.Name, b.Name)
+		}
+	}
+}
+
+// The catalogue has a discovery behind each box that has a name.
+func TestEachNamedBoxIsDiscovered(t *testing.T) {
+	var cells []string
+	for _, file := range []string{"nat_discovery"} {
+		all, err := spec.ParseAllFS(Catalogue(), file+".yaml")
+		require.NoError(t, err)
+		for _, s := range all {
+			cells = append(cells, s.Nodes["box"].NAT.Box)
+		}
+	}
+	for _, name := range boxes.Names() {
+		if name != boxOneToOne { // hosts with addresses of their own are another matter
+			require.Contains(t, cells, name)
 		}
 	}
 }
 
 func TestFindingMeetsExpectation(t *testing.T) {
-	timed := func(from, to time.Duration) discovery.Finding { return discovery.Finding{Key: "udp-timeout", Min: from, Max: to} }
+	timed := func(from, to time.Duration) discovery.Finding {
+		return discovery.Finding{Key: "udp-timeout", Min: from, Max: to}
+	}
 	for _, c := range []struct {
 		found discovery.Finding
 		want  spec.Word

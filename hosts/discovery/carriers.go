@@ -68,13 +68,13 @@ func (c *Client) portless(proto uint8, key, keepKey string) {
 		c.saw(key, nat.DropPortless, "no answer of the server arrives")
 		return
 	case !c.two():
-		c.unknown(key, "one inside host gets answers, and it takes two to tell how")
+		c.passes(key, "one inside host gets answers, and it takes two to tell how")
 		return
 	}
 	a0, ok0 := c.outside(0)
 	a1, ok1 := c.outside(1)
 	if !ok0 || !ok1 || a0 != a1 {
-		c.unknown(key, "the inside hosts have outside addresses of their own")
+		c.passes(key, "the inside hosts have outside addresses of their own")
 		return
 	}
 	second := c.sa(1, proto)
@@ -94,6 +94,11 @@ func (c *Client) portless(proto uint8, key, keepKey string) {
 		c.saw(key, nat.OneClient, "a second inside host gets no answer")
 		c.saw(keepKey, nat.KeepFirst, "the second inside host gets no answer")
 	}
+}
+
+// passes notes that a protocol gets through, and why it cannot be said how.
+func (c *Client) passes(key, why string) {
+	c.found(Finding{Key: key, Unknown: why, Not: nat.DropPortless.String()})
 }
 
 // lands has the first server send under its SA with an inside host, and says at which of

@@ -10,7 +10,8 @@ import (
 	"github.com/ipseclab/ipseclab/natbox/nat"
 )
 
-// Expectation is what a discovery finds of a key behind a box that is known.
+// Expectation is what a discovery finds of a key behind a box that is known. The zero value
+// is that nothing can be observed.
 type Expectation struct {
 	Words   []string      // one of these
 	Time    time.Duration // how long something lasts, of a key that is a time
@@ -23,6 +24,8 @@ func (e Expectation) String() string {
 		return "without end"
 	case e.Time > 0:
 		return e.Time.String()
+	case len(e.Words) == 0:
+		return "not to be observed"
 	}
 	return strings.Join(e.Words, " or ")
 }
@@ -34,6 +37,8 @@ const slack = time.Second
 // unknown does not.
 func (e Expectation) Fits(f Finding) bool {
 	switch {
+	case f.Not != "":
+		return len(e.Words) != 1 || e.Words[0] != f.Not
 	case f.Unknown != "":
 		return true
 	case f.Word != "":
@@ -43,7 +48,7 @@ func (e Expectation) Fits(f Finding) bool {
 	case f.Max == 0: // it has not ended yet
 		return e.Time > f.Min-slack
 	}
-	return f.Min-slack < e.Time && e.Time <= f.Max+slack
+	return e.Time > 0 && f.Min-slack < e.Time && e.Time <= f.Max+slack
 }
 
 // excludes reports whether nothing fits both.
@@ -51,6 +56,8 @@ func (e Expectation) excludes(o Expectation) bool {
 	switch {
 	case len(e.Words) > 0 && len(o.Words) > 0:
 		return !slices.ContainsFunc(e.Words, func(w string) bool { return slices.Contains(o.Words, w) })
+	case e.Time == 0 && !e.Forever || o.Time == 0 && !o.Forever:
+		return false
 	case e.Forever || o.Forever:
 		return e.Forever != o.Forever && max(e.Time, o.Time) < DefaultLongest
 	}
@@ -108,21 +115,38 @@ func None() map[string]Expectation {
 }
 
 // static is of an inside host with an outside address of its own (RFC 2663, Section 4.1.1).
+// What two inside hosts do to each other does not happen there.
 func (e expectations) static(s nat.Static, c nat.Config) {
+	e.transports(c)
+	e.tcp(c)
+	e.icmp(c)
+	e.times(c)
+	e.rest(c)
+	e.word("port-assignment", nat.Preserve)
+	e.word("pooling", nat.Paired)
 	for _, key := range []string{"udp-mapping", "tcp-mapping", "icmp-mapping"} {
 		e.word(key, nat.EndpointIndependent)
 	}
-	e.word("port-assignment", nat.Preserve)
-	e.is(KeyOneToOne, !s.Filtered)
-	if !s.Filtered {
-		for _, key := range []string{"udp-filtering", "tcp-filtering", "icmp-filtering"} {
-			e.word(key, nat.EndpointIndependent)
-		}
-		for _, key := range timeKeys {
-			e[key] = Expectation{Forever: true}
-		}
+	for _, key := range []string{
+		"port-collision", "port-parity", KeyBlocks, "esp", "esp-keep", "esp-serial", KeyAtOnce, "ah", "ah-keep", "other-protocols", "other-keep", "ike",
+	} {
+		e[key] = Expectation{} // not to be observed
 	}
-	e.rest(c)
+	e.is(KeyOneToOne, !s.Filtered)
+	if s.Filtered {
+		return
+	}
+	for _, key := range []string{"udp-filtering", "tcp-filtering", "icmp-filtering"} {
+		e.word(key, nat.EndpointIndependent)
+	}
+	for _, key := range timeKeys {
+		e[key] = Expectation{Forever: true}
+	}
+	e["refresh"], e["timeout-scope"], e["unsolicited-syn"] = Expectation{}, Expectation{}, Expectation{}
+	e.word("mid-stream", nat.MidStreamAdopt)
+	e.word("tcp-reset", nat.ResetWaits)
+	e.word("tcp-window", nat.WindowIgnored)
+	e.is("drop-icmp-queries", false)
 }
 
 var timeKeys = []string{
@@ -144,6 +168,9 @@ func (e expectations) transports(c nat.Config) {
 		e.word(p.key+"-filtering", p.Filtering)
 	}
 	e.word("hairpinning", c.Hairpin)
+	if c.Hairpin == nat.InternalSource && c.UDP.Filtering != nat.EndpointIndependent { // nobody has sent to an inside endpoint by the box
+		e.word("hairpinning", c.Hairpin, nat.NoHairpin)
+	}
 }
 
 func (e expectations) ports(c nat.Config) {
@@ -158,6 +185,9 @@ func (e expectations) ports(c nat.Config) {
 		e.word("port-assignment", nat.Preserve, nat.Sequential, nat.Random)
 	}
 	e.is("port-parity", p.Parity)
+	if p.Assignment == nat.Random {
+		e.is(KeyBlocks, c.Blocks.Size > 0)
+	}
 	if p.Assignment == nat.Preserve {
 		e.word("port-collision", p.Collision)
 	}
@@ -184,6 +214,9 @@ func (e expectations) icmp(c nat.Config) {
 	// A server has an address and no port.
 	of := func(d nat.Dependence) nat.Dependence { return min(d, nat.AddressDependent) }
 	e.word("icmp-mapping", of(c.ICMP.Mapping))
+	if c.Ports.Assignment == nat.Preserve && c.Ports.Collision == nat.Share {
+		e.word("icmp-mapping", nat.EndpointIndependent, of(c.ICMP.Mapping))
+	}
 	e.word("icmp-filtering", of(c.ICMP.Filtering))
 	e.word("icmp-errors", c.ICMP.Errors)
 }

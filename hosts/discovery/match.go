@@ -35,10 +35,14 @@ func (b Box) Against(r Report) (all []Contradiction) {
 	return all
 }
 
-// Fitting are the names of the boxes that no finding speaks against.
+// Fitting are the names of the boxes that no finding speaks against. A box may be there
+// several times, as it shows itself to one inside host and to another.
 func Fitting(r Report, boxes []Box) (names []string) {
+	if !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Unknown == "" }) {
+		return nil // nothing was observed
+	}
 	for _, b := range boxes {
-		if len(b.Against(r)) == 0 {
+		if len(b.Against(r)) == 0 && !slices.Contains(names, b.Name) {
 			names = append(names, b.Name)
 		}
 	}

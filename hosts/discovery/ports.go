@@ -15,6 +15,9 @@ type pair struct {
 	out  netip.AddrPort
 }
 
+// widestBlock is more than the ports that a subscriber has in practice: RFC 7422, Section 2.
+const widestBlock = 8192
+
 // probe is how many ports of one computer are looked at.
 const probe = 16
 
@@ -23,7 +26,7 @@ const probe = 16
 func (c *Client) assignment() {
 	pairs, ok := c.pairs(0)
 	if !ok {
-		for _, key := range []string{"port-assignment", "port-parity"} {
+		for _, key := range []string{"port-assignment", "port-parity", KeyBlocks} {
 			c.unknown(key, unreachable)
 		}
 		return
@@ -32,11 +35,22 @@ func (c *Client) assignment() {
 	if c.preserved(pairs) {
 		c.saw("port-assignment", nat.Preserve, "%s", detail)
 		c.unknown("port-parity", "ports are preserved")
+		c.unknown(KeyBlocks, "ports are preserved")
 		return
 	}
 	c.saw("port-parity", yesNo(!slices.ContainsFunc(pairs, func(p pair) bool { return (p.port^p.out.Port())&1 != 0 })), "%s", detail)
 	word, why := c.order(pairs)
 	c.saw("port-assignment", word, "%s", why)
+	if word != nat.Random.String() {
+		c.unknown(KeyBlocks, "ports are counted up")
+		return
+	}
+	low, high := uint16(65535), uint16(0)
+	for _, p := range pairs {
+		low, high = min(low, p.out.Port()), max(high, p.out.Port())
+	}
+	// Of so many random ports of all, the lowest and the highest are never as near as in a block.
+	c.saw(KeyBlocks, yesNo(high-low < widestBlock), "%d ports from %d to %d", len(pairs), low, high)
 }
 
 // pairs are some ports, even and odd, with their outside endpoints.

@@ -17,12 +17,15 @@ type Finding struct {
 	// Max 0: it had not after the longest that the client waits, which is Min.
 	Min, Max time.Duration
 	Unknown  string // why nothing could be observed
+	Not      string // of an unknown one: a word that it is not
 	Detail   string // what was seen, for a reader
 }
 
 // Value is the finding in a few words.
 func (f Finding) Value() string {
 	switch {
+	case f.Not != "":
+		return "not " + f.Not + ": " + f.Unknown
 	case f.Unknown != "":
 		return "not observed: " + f.Unknown
 	case f.Word != "":

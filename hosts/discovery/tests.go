@@ -18,6 +18,7 @@ const (
 	KeyOutside      = "outside-addresses"     // one, or several, as far as was seen
 	KeySimultaneous = "tcp-simultaneous-open" // true: two SYNs that cross make a connection (RFC 5382, REQ-2)
 	KeyPublished    = "published"             // ports at which somebody inside answers from outside, as "tcp 80, tcp 443"; none
+	KeyBlocks       = "port-blocks"           // true: the random ports of an inside host are of one block (RFC 7422)
 	KeyAtOnce       = "esp-two-at-once"       // both, mixed-up or one: what becomes of two inside hosts that begin ESP with one peer at the same time
 )
 
@@ -25,7 +26,7 @@ var tests = []test{
 	{"mapping", []string{KeyNAT, KeyALG, "udp-mapping"}, (*Client).mapping},
 	{"filtering", []string{"udp-filtering"}, (*Client).filtering},
 	{"reach", []string{KeyOneToOne, KeyPublished}, (*Client).reach},
-	{"ports", []string{"port-assignment", "port-parity"}, (*Client).assignment},
+	{"ports", []string{"port-assignment", "port-parity", KeyBlocks}, (*Client).assignment},
 	{"pooling", []string{KeyOutside, "pooling"}, (*Client).pooling},
 	{"collision", []string{"port-collision", "port-range"}, (*Client).collision},
 	{"hairpinning", []string{"hairpinning"}, (*Client).hairpin},

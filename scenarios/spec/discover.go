@@ -53,14 +53,14 @@ const (
 // discoveryWords are what a discovery may find of what is no setting of a box; nil is any text.
 var discoveryWords = map[string][]string{
 	"nat": {"none", "yes"}, "rewrites-payload": yesAndNo, "one-to-one": yesAndNo, "outside-addresses": {"one", "several"},
-	"tcp-simultaneous-open": yesAndNo, "published": nil, "esp-two-at-once": {"both", "mixed-up", "one"}, "faults": nil,
+	"port-blocks": yesAndNo, "tcp-simultaneous-open": yesAndNo, "published": nil, "esp-two-at-once": {"both", "mixed-up", "one"}, "faults": nil,
 }
 
 var yesAndNo = []string{"true", "false"}
 
 // DiscoveryKeys are what may be expected of a discovery, besides box, in the order of the tests.
 var DiscoveryKeys = []string{
-	"nat", "rewrites-payload", "udp-mapping", "udp-filtering", "one-to-one", "published", "port-assignment", "port-parity",
+	"nat", "rewrites-payload", "udp-mapping", "udp-filtering", "one-to-one", "published", "port-assignment", "port-parity", "port-blocks",
 	"outside-addresses", "pooling", "port-collision", "port-range", "hairpinning", "fragments", "rewrite-id",
 	"tcp-mapping", "tcp-filtering", "tcp-simultaneous-open", "mid-stream", "tcp-reset", "tcp-window", "unsolicited-syn",
 	"drop-icmp-queries", "icmp-mapping", "icmp-filtering", "icmp-errors", "faults",
@@ -202,8 +202,10 @@ func (c *checker) discovered(path string, want map[string]Word) {
 	for _, key := range sorted(want) {
 		at, value := child(path, key), string(want[key])
 		if key == "box" {
-			if !slices.Contains(BoxesByName(), value) {
-				c.at(at, "box: no box is called %q%s", shorten(value), Suggest(value, BoxesByName()))
+			for _, name := range strings.Split(value, " or ") {
+				if !slices.Contains(BoxesByName(), name) {
+					c.at(at, "box: no box is called %q%s", shorten(name), Suggest(name, BoxesByName()))
+				}
 			}
 			continue
 		}
