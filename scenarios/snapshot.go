@@ -23,7 +23,8 @@ type Snapshot struct {
 	MainModes  *[]MainModeSA    `json:"main_mode_sas,omitempty"`
 	QuickModes *QuickModeSAs    `json:"quick_mode_sas,omitempty"`
 	Statistics *StatisticsTable `json:"statistics,omitempty"`
-	Firewall   *FirewallView    `json:"firewall,omitempty"` // of a router it is all that there is
+	Discovery  []Line           `json:"discovery,omitempty"` // what the host has found out about the NAT box that it is behind
+	Firewall   *FirewallView    `json:"firewall,omitempty"`  // of a router it is all that there is
 }
 
 // The parts of a policy as they are in force.
