@@ -53,7 +53,7 @@ func discoverBehind(t *testing.T, c nat.Config, tests ...string) discovery.Repor
 	table, err := nat.New(c, w.Rand("box", "nat"))
 	require.NoError(t, err)
 	_, err = natbox.NewRouter(w, natbox.RouterConfig{
-		Name: "box", NAT: &natbox.NAT{Outside: net, Table: table},
+		Name: "box", NAT: &natbox.NAT{Outside: net, Table: table, Silent: c.ICMP.Silent},
 		Interfaces: []natbox.Interface{
 			{Segment: lan, Prefixes: []netip.Prefix{netip.MustParsePrefix("192.168.1.1/24")}},
 			{Segment: net, Prefixes: []netip.Prefix{netip.MustParsePrefix("203.0.113.1/24")}},
@@ -83,6 +83,7 @@ var insiders = []netip.Addr{netip.MustParseAddr("192.168.1.2"), netip.MustParseA
 // without it. Where two deviations are needed, both are named.
 func TestDiscoverEachBehaviour(t *testing.T) {
 	type config = nat.Config
+	pool := []netip.Addr{netip.MustParseAddr("203.0.113.1"), netip.MustParseAddr("203.0.113.2"), netip.MustParseAddr("203.0.113.3")}
 	ordinary := discovery.NewBox("ordinary", config{Outside: []netip.Addr{netip.MustParseAddr("203.0.113.1")}}, insiders)
 	for _, c := range []struct {
 		source  string // of what is deviated from
@@ -140,6 +141,15 @@ func TestDiscoverEachBehaviour(t *testing.T) {
 			map[string]string{"port-parity": "true"}, []string{"port-parity"}},
 		{"RFC 4787, REQ-4", func(c *config) { c.Ports.Parity, c.Ports.Assignment = true, nat.Random },
 			map[string]string{"port-parity": "true"}, []string{"port-parity", "port-assignment"}},
+
+		{"RFC 7422, Section 2", func(c *config) { c.Ports.Assignment, c.Blocks.Size = nat.Random, 512 },
+			map[string]string{"port-blocks": "true", "port-assignment": "random"}, []string{"port-assignment"}},
+		{"RFC 4787, REQ-2", func(c *config) { c.Pooling, c.Outside = nat.Paired, pool },
+			map[string]string{"outside-addresses": "several", "pooling": "paired", "esp": "drop"}, nil},
+		{"RFC 4787, REQ-2", func(c *config) { c.Pooling, c.Outside = nat.Arbitrary, pool },
+			map[string]string{"outside-addresses": "several", "pooling": "arbitrary"}, []string{"pooling"}},
+		{"RFC 5508, REQ-9", func(c *config) { c.ICMP.Silent = true },
+			map[string]string{"silent": "true"}, []string{"silent", "unsolicited-syn"}},
 
 		{"RFC 4787, REQ-9", func(c *config) { c.Hairpin = nat.NoHairpin },
 			map[string]string{"hairpinning": "none"}, []string{"hairpinning"}},
@@ -200,6 +210,8 @@ func TestDiscoverEachBehaviour(t *testing.T) {
 			map[string]string{"esp": "by-spi", "esp-serial": "false", "esp-two-at-once": "mixed-up", "spi-timeout": "29s..30s"}, []string{"esp"}},
 		{"IPsec pass-through", func(c *config) { c.ESP.Mode, c.ESP.Serial = nat.BySPI, true },
 			map[string]string{"esp": "by-spi", "esp-serial": "true", "esp-two-at-once": "one"}, []string{"esp"}},
+		{"IPsec pass-through", func(c *config) { c.ESP.Mode, c.Timeouts.ESP, c.Timeouts.SPI = nat.BySPI, time.Minute, 10*time.Second },
+			map[string]string{"esp-timeout": "59s..1m0s", "spi-timeout": "9s..10s"}, []string{"esp"}},
 		{"IPsec pass-through", func(c *config) { c.AH.Mode = nat.BySPI },
 			map[string]string{"ah": "by-spi"}, []string{"ah"}},
 		{"other protocols", func(c *config) { c.Other.Mode = nat.OneClient },

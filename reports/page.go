@@ -13,6 +13,7 @@ import (
 const (
 	maxVerdicts     = 300
 	maxApplications = 300
+	maxDiscovered   = 300
 	maxLogs         = 300
 	maxNodes        = 300
 	maxGot          = 50 // lines of what happened in a step
@@ -33,6 +34,7 @@ type page struct {
 	Verdicts     limited[verdictView]
 	Logs         limited[logView]
 	Applications limited[applicationView]
+	Discovered   limited[discoveredView]
 	SAs          saTable
 	Packets      packetTable
 	Artefacts    []result.Artefact
@@ -109,6 +111,12 @@ func details(fields []trace.Field) (lines []string) {
 		lines = append(lines, line)
 	}
 	return lines
+}
+
+// discoveredView is what a host found out about a NAT box.
+type discoveredView struct {
+	At, Node string
+	trace.Discovered
 }
 
 type applicationView struct {
@@ -240,6 +248,8 @@ func (p *page) readEvents(ev *evidence) {
 			p.Logs.add(logView{clock(e.At), e.Node, b, details(b.Fields)}, maxLogs)
 		case trace.Application:
 			p.Applications.add(applicationView{clock(e.At), e.Node, b}, maxApplications)
+		case trace.Discovered:
+			p.Discovered.add(discoveredView{clock(e.At), e.Node, b}, maxDiscovered)
 		}
 	}
 }

@@ -271,3 +271,19 @@ func TestBrowserRunsTheScript(t *testing.T) {
 	require.Contains(t, string(dom), `<p class="filter needs-script">`, "the script has shown what needs it")
 	require.NotContains(t, string(dom), `needs-script" hidden`)
 }
+
+// What a host has found out about a NAT box is a table of its own, where there is any.
+func TestReportShowsDiscoveries(t *testing.T) {
+	w := newWorld(t)
+	require.NotContains(t, sqlWorld(t).report(), `id="discovered"`)
+	w.step("discover", "client asks", nil, func() {
+		w.record("client", trace.Discovered{Key: "udp-mapping", Value: "endpoint-independent", Detail: "<203.0.113.1:4000> for both servers"})
+		w.record("client", trace.Discovered{Key: "udp-timeout", Value: "29s..30s"})
+	})
+	html := w.report()
+	elements(t, html)
+	table := section(t, html, "discovered")
+	for _, text := range []string{"<code>udp-mapping</code>", "endpoint-independent", "&lt;203.0.113.1:4000&gt; for both servers", "29s..30s"} {
+		require.Contains(t, table, text)
+	}
+}

@@ -4,11 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/discovery"
+	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/natbox/boxes"
 	"github.com/ipseclab/ipseclab/natbox/nat"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -53,6 +55,7 @@ func (s *stepRun) discover(p *sim.Proc) {
 		return
 	}
 	s.discovered = newDiscovered(r, h, second)
+	l.boxesFound[v.From] = s.discovered.box()
 	for _, f := range r.Findings {
 		line := f.Key + ": " + f.Value()
 		if f.Detail != "" {
@@ -61,6 +64,26 @@ func (s *stepRun) discover(p *sim.Proc) {
 		s.got = append(s.got, line)
 	}
 	s.got = append(s.got, "box: "+s.discovered.box())
+}
+
+// discoveryOf is what a host has found out so far, by key the latest.
+func (l *lab) discoveryOf(host string) (lines []Line) {
+	for _, e := range l.log.Events() {
+		d, ok := e.Body.(trace.Discovered)
+		if !ok || e.Node != host {
+			continue
+		}
+		line := Line{d.Key, d.Value}
+		if i := slices.IndexFunc(lines, func(o Line) bool { return o.Name == d.Key }); i >= 0 {
+			lines[i] = line
+		} else {
+			lines = append(lines, line)
+		}
+	}
+	if box, ok := l.boxesFound[host]; ok {
+		lines = append(lines, Line{"box", box})
+	}
+	return lines
 }
 
 // newDiscovered compares a report with all boxes that have a name.

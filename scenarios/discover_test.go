@@ -52,7 +52,7 @@ func TestNamedBoxesAreApart(t *testing.T) {
 // The catalogue has a discovery behind each box that has a name.
 func TestEachNamedBoxIsDiscovered(t *testing.T) {
 	var cells []string
-	for _, file := range []string{"nat_discovery"} {
+	for _, file := range []string{"nat_discovery", "nat_discovery_one_to_one"} {
 		all, err := spec.ParseAllFS(Catalogue(), file+".yaml")
 		require.NoError(t, err)
 		for _, s := range all {
@@ -60,9 +60,7 @@ func TestEachNamedBoxIsDiscovered(t *testing.T) {
 		}
 	}
 	for _, name := range boxes.Names() {
-		if name != boxOneToOne { // hosts with addresses of their own are another matter
-			require.Contains(t, cells, name)
-		}
+		require.Contains(t, cells, name)
 	}
 }
 
@@ -93,4 +91,27 @@ func TestFindingMeetsExpectation(t *testing.T) {
 	} {
 		require.Equal(t, c.meets, meets(c.found, c.found.Key, c.want), "%s, want %s", c.found.Value(), c.want)
 	}
+}
+
+// A snapshot of the host shows what it has found out up to then, and the box at the end.
+func TestShowDiscovery(t *testing.T) {
+	s, err := spec.ParseAllFS(Catalogue(), "nat_discovery.yaml")
+	require.NoError(t, err)
+	i := slices.IndexFunc(s, func(s *spec.Scenario) bool { return s.Nodes["box"].NAT.Box == "symmetric" })
+	values := func(at time.Duration) map[string]string {
+		v, err := Show(t.Context(), s[i], Moment{Host: "alice", At: at})
+		require.NoError(t, err)
+		v, err = v.Only("discovery", "")
+		require.NoError(t, err)
+		require.Nil(t, v.Policy)
+		found := map[string]string{}
+		for _, l := range v.Discovery {
+			found[l.Name] = l.Value
+		}
+		return found
+	}
+	early, late := values(time.Second), values(0)
+	require.Equal(t, map[string]string{"nat": "yes", "rewrites-payload": "false", "udp-mapping": "address-and-port-dependent"}, early)
+	require.Equal(t, "symmetric", late["box"])
+	require.Len(t, late, len(spec.DiscoveryKeys)-3+1, "all but esp-keep, ah-keep and other-keep, and the box")
 }

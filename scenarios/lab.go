@@ -44,6 +44,8 @@ type lab struct {
 	wire       *observer
 	oracle     *oracle
 	pki        *authorities
+
+	boxesFound map[string]string // by host: which boxes its last discovery found
 }
 
 // build makes the world of a scenario. Everything is made in the order of
@@ -57,7 +59,7 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 		spec: s, seed: seed, log: trace.New(traceTo), realms: s.Realms(),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
 		firewalls: map[string]*routerFirewall{}, tables: map[string]*nat.Table{}, pools: map[string][]netip.Addr{},
-		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, stored: map[storedPolicy]bool{}, watches: map[string]*watch{}, registries: map[string]*registry{},
+		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, stored: map[storedPolicy]bool{}, watches: map[string]*watch{}, registries: map[string]*registry{}, boxesFound: map[string]string{},
 	}
 	var err error
 	if l.policies, err = policiesOf(s); err != nil {

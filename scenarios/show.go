@@ -110,6 +110,7 @@ func (l *lab) snapshot(name string) *Snapshot {
 	v.MainModes = mainModes(h.MainModes(), v.Time)
 	v.QuickModes = &QuickModeSAs{Pairs: pairs(h.SAs(), v.Time), Soft: softs(h.Softs(), v.Time)}
 	v.Statistics = statisticsTable(h)
+	v.Discovery = l.discoveryOf(name)
 	v.Firewall = l.firewallView(name)
 	return v
 }

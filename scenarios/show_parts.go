@@ -10,7 +10,7 @@ import (
 
 // Parts are what Only can be asked for.
 func Parts() []string {
-	return []string{"mmsas", "qmsas", "mmfilters", "qmfilters", "filters", "policy", "rules", "config", "stats", "firewall", "nat", "observers", "all"}
+	return []string{"mmsas", "qmsas", "mmfilters", "qmfilters", "filters", "policy", "rules", "config", "stats", "discovery", "firewall", "nat", "observers", "all"}
 }
 
 // Only leaves of a snapshot the parts of that name, one of Parts, and of filters those
@@ -46,6 +46,9 @@ func (v Snapshot) Only(part, kind string) (*Snapshot, error) {
 	}
 	if !keep["qmsas"] {
 		v.QuickModes = nil
+	}
+	if !keep["discovery"] {
+		v.Discovery = nil
 	}
 	if !keep["stats"] {
 		v.Statistics = nil

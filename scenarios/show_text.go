@@ -51,6 +51,12 @@ func (v *Snapshot) String() string {
 			}
 		}
 	}
+	if v.Discovery != nil {
+		t.title("Discovery Of The NAT Box")
+		for _, l := range v.Discovery {
+			t.line(l.Name, l.Value)
+		}
+	}
 	if v.Firewall != nil {
 		t.firewall(v.Firewall)
 	}

@@ -24,7 +24,8 @@ type Snapshot struct {
 	MainModes  *[]MainModeSA    `json:"main_mode_sas,omitempty"`
 	QuickModes *QuickModeSAs    `json:"quick_mode_sas,omitempty"`
 	Statistics *StatisticsTable `json:"statistics,omitempty"`
-	Firewall   *FirewallView    `json:"firewall,omitempty"` // of a router there are but these three
+	Discovery  []Line           `json:"discovery,omitempty"` // what the host has found out about the NAT box that it is behind
+	Firewall   *FirewallView    `json:"firewall,omitempty"`  // of a router there are but these three
 	NAT        *NATView         `json:"nat,omitempty"`
 
 	Observers []result.Observer `json:"observers,omitempty"` // of a router or a segment

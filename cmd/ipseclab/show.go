@@ -12,7 +12,7 @@ import (
 
 type showCmd struct {
 	What   string  `arg:"" name:"file|name" help:"A scenario file, or a name of the catalogue; behind it /CELL, where there are several."`
-	Part   string  `arg:"" optional:"" default:"all" name:"part" help:"mmsas, qmsas (soft ones too), mmfilters, qmfilters, filters, policy, rules, config, stats, firewall, nat, observers or all."`
+	Part   string  `arg:"" optional:"" default:"all" name:"part" help:"mmsas, qmsas (soft ones too), mmfilters, qmfilters, filters, policy, rules, config, stats, discovery, firewall, nat, observers or all."`
 	Host   string  `required:"" placeholder:"HOST" help:"The host whose monitor it is, or a router with a firewall, a NAT or observers, or a segment with observers."`
 	At     *moment `placeholder:"TIME" help:"Virtual time of the run, as in 10m. None: the end of the run."`
 	Type   string  `enum:"generic,specific,both" default:"both" help:"Of filters: generic, specific or both."`

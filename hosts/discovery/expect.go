@@ -133,6 +133,7 @@ func (e expectations) static(s nat.Static, c nat.Config) {
 		e[key] = Expectation{} // not to be observed
 	}
 	e.is(KeyOneToOne, !s.Filtered)
+	delete(e, "silent") // who asks for an address of an inside host does not ask the box
 	if s.Filtered {
 		return
 	}
@@ -142,7 +143,9 @@ func (e expectations) static(s nat.Static, c nat.Config) {
 	for _, key := range timeKeys {
 		e[key] = Expectation{Forever: true}
 	}
-	e["refresh"], e["timeout-scope"], e["unsolicited-syn"] = Expectation{}, Expectation{}, Expectation{}
+	for _, key := range []string{"refresh", "timeout-scope", "unsolicited-syn", "silent"} {
+		e[key] = Expectation{}
+	}
 	e.word("mid-stream", nat.MidStreamAdopt)
 	e.word("tcp-reset", nat.ResetWaits)
 	e.word("tcp-window", nat.WindowIgnored)
@@ -156,6 +159,7 @@ var timeKeys = []string{
 
 func (e expectations) transports(c nat.Config) {
 	e.is(KeyOneToOne, false)
+	e.is("silent", c.ICMP.Silent)
 	shared := c.Ports.Assignment == nat.Preserve && c.Ports.Collision == nat.Share
 	for _, p := range []struct {
 		key string

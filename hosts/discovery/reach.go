@@ -3,6 +3,7 @@ package discovery
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,30 +14,47 @@ import (
 
 // reach is what gets to the inside without having been sent to.
 func (c *Client) reach() {
-	c.oneToOne()
+	c.stranger()
 	c.published()
 }
 
-// oneToOne looks whether an outside address leads to one inside host whatever the port, as
-// that of basic NAT does (RFC 2663, Section 4.1.1): a datagram of the second server to a port
-// that no mapping has.
-func (c *Client) oneToOne() {
+// stranger has the second server send a datagram to a port of the outside address that no
+// mapping has. An outside address that leads to one inside host whatever the port, as that of
+// basic NAT does (RFC 2663, Section 4.1.1), lets it in. Other boxes may say by ICMP that
+// they have no use for it (RFC 5508, REQ-9).
+func (c *Client) stranger() {
+	const silent = "silent"
 	outside, ok := c.outside(0)
 	if !ok {
 		c.unknown(KeyOneToOne, unreachable)
+		c.unknown(silent, unreachable)
 		return
 	}
 	s := c.udp(0)
+	from, to := c.server(1, Primary), netip.AddrPortFrom(outside, s.port)
 	m := c.transaction()
 	_, ok = c.receiveAfter(func() {
-		to := netip.AddrPortFrom(outside, s.port)
-		c.inject(1, outside, protoUDP, udpSegment(c.server(1, Primary), to, m.Append(nil)))
+		c.inject(1, outside, protoUDP, udpSegment(from, to, m.Append(nil)))
 	}, func(in incoming) bool {
 		payload, _, ok := in.udp()
 		got, err := stun.Parse(payload)
 		return ok && err == nil && got.ID == m.ID && got.Class == stun.Request && in.to() == s.local()
 	})
-	c.saw(KeyOneToOne, yesNo(ok), "a datagram from %v to port %d of %v, from which nothing was sent, arrives: %v", c.server(1, Primary), s.port, outside, ok)
+	c.saw(KeyOneToOne, yesNo(ok), "a datagram from %v to port %d of %v, from which nothing was sent, arrives: %v", from, s.port, outside, ok)
+	if ok {
+		c.unknown(silent, "what nobody has asked for reaches the inside")
+		return
+	}
+	told := slices.ContainsFunc(c.recall(1, outside), func(s sighting) bool {
+		p, _, _, _ := parseStart(s.bytes)
+		icmp, isICMP := p.icmp()
+		if !isICMP {
+			return false
+		}
+		q, isError := quoted(icmp)
+		return isError && q.proto == protoUDP && q.from() == from && q.to() == to
+	})
+	c.saw(silent, yesNo(!told), "%v is told that a datagram of its had no use: %v", from, told)
 }
 
 // published asks TCP ports of the outside address from outside.

@@ -25,7 +25,7 @@ const (
 var tests = []test{
 	{"mapping", []string{KeyNAT, KeyALG, "udp-mapping"}, (*Client).mapping},
 	{"filtering", []string{"udp-filtering"}, (*Client).filtering},
-	{"reach", []string{KeyOneToOne, KeyPublished}, (*Client).reach},
+	{"reach", []string{KeyOneToOne, "silent", KeyPublished}, (*Client).reach},
 	{"ports", []string{"port-assignment", "port-parity", KeyBlocks}, (*Client).assignment},
 	{"pooling", []string{KeyOutside, "pooling"}, (*Client).pooling},
 	{"collision", []string{"port-collision", "port-range"}, (*Client).collision},

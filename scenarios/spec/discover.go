@@ -60,7 +60,7 @@ var yesAndNo = []string{"true", "false"}
 
 // DiscoveryKeys are what may be expected of a discovery, besides box, in the order of the tests.
 var DiscoveryKeys = []string{
-	"nat", "rewrites-payload", "udp-mapping", "udp-filtering", "one-to-one", "published", "port-assignment", "port-parity", "port-blocks",
+	"nat", "rewrites-payload", "udp-mapping", "udp-filtering", "one-to-one", "silent", "published", "port-assignment", "port-parity", "port-blocks",
 	"outside-addresses", "pooling", "port-collision", "port-range", "hairpinning", "fragments", "rewrite-id",
 	"tcp-mapping", "tcp-filtering", "tcp-simultaneous-open", "mid-stream", "tcp-reset", "tcp-window", "unsolicited-syn",
 	"drop-icmp-queries", "icmp-mapping", "icmp-filtering", "icmp-errors", "faults",

@@ -25,6 +25,7 @@ const SchemaID = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/
 //
 //go:embed spec.go expect.go grid.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go discover.go netsh.go firewall.go host_firewall.go nat.go natt.go nat_expect.go
 //go:embed observers.go classes.go queueing.go
+//go:embed discover.go
 var sources embed.FS
 
 // Schema is the JSON Schema of scenario files, indented, draft 2020-12. It
