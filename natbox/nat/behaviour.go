@@ -44,7 +44,8 @@ const (
 	// AnotherRandom port is assigned.
 	AnotherRandom
 	// Share uses the port for both as long as their remote endpoints differ, else another
-	// one: "port overlapping", RFC 7857, Section 3. It needs AddressAndPortDependent mapping.
+	// one: "port overlapping", RFC 7857, Section 3. It needs AddressAndPortDependent mapping
+	// of UDP and TCP. Identifiers of ICMP queries are shared if their mappings depend on the remote address.
 	Share
 	// Overload uses the port for both, and answers go to who sent last: "port overloading",
 	// which RFC 4787, REQ-3 and RFC 5382, REQ-7 forbid.

@@ -44,7 +44,7 @@ type Config struct {
 
 // ICMP is what becomes of ICMP messages.
 type ICMP struct {
-	Behaviour           // of queries: the identifier stands for the port. RFC 5508, REQ-1
+	Behaviour           // of queries: the identifier stands for the port. RFC 5508, REQ-1a
 	NoQueries bool      // queries from the inside are dropped
 	Errors    ErrorMode // errors about translated packets
 	Silent    bool      // the box tells nobody why it has dropped a packet: RFC 5508, REQ-9

@@ -83,6 +83,9 @@ func TestFaults(t *testing.T) {
 
 // Each adjustment is the sum computed anew, whatever changes.
 func TestChange(t *testing.T) {
+	carry := []byte{0, 0} // a carry of a carry
+	change(0x1ffff).to(carry)
+	require.Equal(t, []byte{0xff, 0xfe}, carry)
 	for i := uint32(1); i < 200000; i++ {
 		b := binary.BigEndian.AppendUint64(nil, uint64(i)*0x9e3779b97f4a7c15)
 		sum := binary.BigEndian.AppendUint16(nil, ^ones(b))

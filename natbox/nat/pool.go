@@ -62,7 +62,7 @@ func (t *Table) assign(h *host, m *mapping, f flow) reason {
 				o.blocks[b].used++
 			}
 			m.outAddr, m.outPort, m.flags = o.addr, port, pooled
-			if t.cfg.Ports.Collision == Share || t.cfg.Ports.Collision == Overload {
+			if t.cfg.sharesPorts(f.proto) {
 				m.flags |= takes
 			}
 			return none

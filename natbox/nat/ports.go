@@ -161,10 +161,10 @@ func (t *Table) choose(o *pool, r span, f flow) (port uint16, ok bool) {
 		return p.free(r, random(), mask)
 	case may && c.Collision == Overload && !t.reserved(f.proto, want):
 		return want, true
-	case may && c.Collision == Share && t.apart(o.addr, want, f):
+	case may && t.cfg.shares(f.proto) && t.apart(o.addr, want, f):
 		return want, true
 	}
-	if port, ok = p.free(r, want, mask); !ok && c.Collision == Share {
+	if port, ok = p.free(r, want, mask); !ok && t.cfg.shares(f.proto) {
 		// As many others are looked at as does not take long: a choice of the lab.
 		n, start := int(r.last)-int(r.first)+1, 0
 		if r.has(want) {

@@ -77,6 +77,14 @@ func TestPublishedServer(t *testing.T) {
 		b.path("wait 5m => ", "in udp 198.51.100.3:500 > 203.0.113.1:500 => udp 10.0.0.254:500 > 10.0.0.9:500")
 		consistent(t, b.nat)
 	})
+	t.Run("but not one that is another host's alone", func(t *testing.T) {
+		newBench(t, Config{Forwards: []Forward{server(udp, 500, 0, "10.0.0.9:500")},
+			Static: []Static{{Inside: addrs("10.0.0.8")[0], Outside: addrs("203.0.113.8")[0], Filtered: true}}}).path(
+			"out udp 10.0.0.8:500 > 198.51.100.1:500 => udp 203.0.113.8:500 > 198.51.100.1:500",
+			"in udp 198.51.100.1:500 > 203.0.113.8:500 => udp 198.51.100.1:500 > 10.0.0.8:500",
+			"in udp 198.51.100.2:501 > 203.0.113.8:500 => udp 198.51.100.2:501 > 10.0.0.8:500",
+			"in udp 198.51.100.2:501 > 203.0.113.1:500 => udp 198.51.100.2:501 > 10.0.0.9:500")
+	})
 	t.Run("from the inside", func(t *testing.T) {
 		newBench(t, Config{Forwards: []Forward{server(tcp, 80, 0, "10.0.0.9:8080")}}).path(
 			"hairpin tcp 10.0.0.1:4000 > 203.0.113.1:80 S => tcp 203.0.113.1:4000 > 10.0.0.9:8080 S",

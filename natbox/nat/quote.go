@@ -7,7 +7,8 @@ import (
 )
 
 // quote is what an ICMP error has of the packet that it is about: a header, eight octets
-// or more, and perhaps all (RFC 792; RFC 1812, Section 4.3.2.3). What follows it by RFC 4884 is left alone.
+// or more, and perhaps all (RFC 792; RFC 1812, Section 4.3.2.3). Nothing is changed behind
+// its transport header, so that padding and extensions may follow: RFC 4884; RFC 5508, REQ-3d.
 type quote []byte
 
 // quoteOf finds it. RFC 5508, REQ-3a and REQ-3b.
@@ -17,12 +18,8 @@ func quoteOf(b []byte) (quote, bool) {
 		return nil, false
 	}
 	h, n := q.header(), int(binary.BigEndian.Uint16(q[2:]))
-	if h < ipHeader || h+8 > len(q) || n < h || checksum.Checksum(q[:h], 0) != 0xffff {
+	if h < ipHeader || h+8 > len(q) || n < h+8 || checksum.Checksum(q[:h], 0) != 0xffff {
 		return nil, false
-	}
-	// The length of the quote, in words, when there are extensions: RFC 4884, Section 4. REQ-3d.
-	if words := int(b[5]); words > 0 && b[0] != icmpSourceQuench && icmpHeader+words*4 < len(b) {
-		q = q[:max(words*4, h+8)]
 	}
 	return q[:min(len(q), n)], true
 }

@@ -71,6 +71,15 @@ func TestRFC4787(t *testing.T) {
 				"out udp 10.0.0.1:4000 > 198.51.100.2:7000 => udp 203.0.113.1:1026 > 198.51.100.2:7000",
 				"out udp 10.0.0.1:4000 > 198.51.100.1:7000 => udp 203.0.113.1:1024 > 198.51.100.1:7000")
 		}},
+		{id: "REQ-1", says: "an answer leaves by the mapping that its question came by, though another remote endpoint has another", test: func(t *testing.T) {
+			for _, scope := range []Scope{PerMapping, PerSession} {
+				newBench(t, Config{UDP: Behaviour{Mapping: AddressDependent}, Scope: scope, Ports: Ports{Assignment: Sequential}}).path(
+					"out udp 10.0.0.1:4000 > 198.51.100.1:7000 => udp 203.0.113.1:1024 > 198.51.100.1:7000",
+					"in udp 198.51.100.2:7000 > 203.0.113.1:1024 => udp 198.51.100.2:7000 > 10.0.0.1:4000",
+					"out udp 10.0.0.1:4000 > 198.51.100.2:7000 => udp 203.0.113.1:1024 > 198.51.100.2:7000",
+					"out udp 10.0.0.1:4000 > 198.51.100.2:7001 => udp 203.0.113.1:1025 > 198.51.100.2:7001")
+			}
+		}},
 		{id: "REQ-2", says: "paired pooling", test: func(t *testing.T) {
 			newBench(t, Config{Outside: addrs("203.0.113.1", "203.0.113.2")}).path(
 				"out udp 10.0.0.1:4000 > 198.51.100.1:7000 => udp 203.0.113.1:4000 > 198.51.100.1:7000",

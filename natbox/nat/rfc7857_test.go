@@ -57,6 +57,15 @@ func TestRFC7857(t *testing.T) {
 				"in udp 198.51.100.1:7000 > 203.0.113.1:4001 => udp 198.51.100.1:7000 > 10.0.0.3:4000",
 				"in udp 198.51.100.3:7000 > 203.0.113.1:4000 => "+notLetIn)
 		}},
+		{id: "Section 3", says: "and of queries, when they depend on the remote host", test: func(t *testing.T) {
+			for mapping, second := range map[Dependence]string{EndpointIndependent: "78", AddressDependent: "77"} {
+				c := Config{Ports: Ports{Collision: Share}, ICMP: ICMP{Behaviour: Behaviour{Mapping: mapping}}}
+				c.UDP, c.TCP = Behaviour{AddressAndPortDependent, AddressAndPortDependent}, Behaviour{AddressAndPortDependent, AddressAndPortDependent}
+				newBench(t, c).path(ping, "out echo 10.0.0.2:77 > 198.51.100.2 => echo 203.0.113.1:"+second+" > 198.51.100.2",
+					"in reply 198.51.100.2 > 203.0.113.1:"+second+" => reply 198.51.100.2 > 10.0.0.2:77", pong,
+					"out echo 10.0.0.3:77 > 198.51.100.1 => echo 203.0.113.1:"+map[string]string{"78": "79", "77": "78"}[second]+" > 198.51.100.1")
+			}
+		}},
 		{id: "Section 4", says: "paired pooling: no other address when the ports are used up, unless set", test: func(t *testing.T) {
 			for pooling, want := range map[Pooling]string{
 				Paired:     "no outside port is free; answer error 3/13 203.0.113.1 > 10.0.0.1 about udp 10.0.0.1:4001 > 198.51.100.1:7000",

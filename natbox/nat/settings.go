@@ -77,6 +77,12 @@ func (c Config) settings() settings {
 // sharesPorts says whether several mappings may have one outside port, so that only
 // remote endpoints tell what comes back apart.
 func (s *settings) sharesPorts(proto uint8) bool {
-	return s.Ports.Assignment == Preserve && (s.Ports.Collision == Share || s.Ports.Collision == Overload) ||
+	return s.Ports.Assignment == Preserve && (s.shares(proto) || s.Ports.Collision == Overload) ||
 		proto == udp && (s.IKE == IKEKeepPort || s.IKE == IKEOneHost)
+}
+
+// shares says whether Share is for a protocol: its mappings have one remote endpoint each.
+// Those of ICMP queries have only if they depend on it; else their identifiers are assigned as with Another.
+func (s *settings) shares(proto uint8) bool {
+	return s.Ports.Collision == Share && (proto != icmp || s.behaviour[icmp].Mapping != EndpointIndependent)
 }
