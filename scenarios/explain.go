@@ -37,6 +37,7 @@ const (
 type Explanation struct {
 	Scenario string         `json:"scenario"`
 	At       *time.Duration `json:"at_ns,omitempty"` // virtual time of a running world; nil: nothing was run
+	NAT      []string       `json:"nat,omitempty"`   // what NAT boxes do on the way, in words
 	Views    []View         `json:"views"`
 }
 
@@ -123,7 +124,9 @@ func (q Question) ask(d directory, answer func(name string, d ipsec.Direction, f
 	}
 	s := d.spec
 	x, written := &Explanation{Scenario: s.Name}, sourcesOf(s, d.storedPolicies())
-	for _, p := range passages(d, q, f) {
+	word, far, words := d.beyond(q, f)
+	x.NAT = words
+	for _, p := range passages(d, q, f, word, far) {
 		name, ok := d.nodeOf(q.From, p.word)
 		if !ok || !s.Nodes[name].Host() {
 			continue // nobody there has an IPsec policy
@@ -201,15 +204,16 @@ type passage struct {
 }
 
 // passages are where a packet and its answer meet filters. What is sent to many is
-// answered by nobody; it meets those of all hosts beside the sender.
-func passages(d directory, q Question, f ipsec.Flow) []passage {
+// answered by nobody; it meets those of all hosts beside the sender. far is the packet where it
+// arrives, and to whose that is.
+func passages(d directory, q Question, f ipsec.Flow, to string, far ipsec.Flow) []passage {
 	s := d.spec
 	from, _ := d.nodeOf(q.From, q.From)
 	limited := netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	if f.Dst != limited && !f.Dst.IsMulticast() && !slices.Contains(policy.Broadcasts(s.Nodes[from].Prefixes()...), f.Dst) {
 		return []passage{
-			{q.From, ipsec.Outbound, f}, {q.To, ipsec.Inbound, f},
-			{q.To, ipsec.Outbound, f.Reverse()}, {q.From, ipsec.Inbound, f.Reverse()},
+			{q.From, ipsec.Outbound, f}, {to, ipsec.Inbound, far},
+			{to, ipsec.Outbound, far.Reverse()}, {q.From, ipsec.Inbound, f.Reverse()},
 		}
 	}
 	all := []passage{{q.From, ipsec.Outbound, f}}
@@ -229,6 +233,12 @@ func (x *Explanation) String() string {
 	var b strings.Builder
 	if x.At != nil {
 		fmt.Fprintf(&b, "at %s of virtual time\n\n", spec.Duration(*x.At))
+	}
+	for _, words := range x.NAT {
+		fmt.Fprintf(&b, "NAT: %s\n", words)
+	}
+	if x.NAT != nil {
+		b.WriteByte('\n')
 	}
 	for i, v := range x.Views {
 		if i > 0 {

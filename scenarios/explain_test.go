@@ -178,3 +178,36 @@ func TestExplainSourceOfStoredPolicy(t *testing.T) {
 		}
 	}
 }
+
+// Across NAT boxes the far end is asked about the packet as it arrives there, and behind a
+// published port the server inside is.
+func TestExplainAcrossNAT(t *testing.T) {
+	s := loadAll(t, "nat_without_traversal.yaml")[0]
+	x, err := scenarios.Explain(s, scenarios.Question{From: "alice", To: "203.0.113.80", Protocol: "tcp", Port: 80})
+	require.NoError(t, err)
+	require.Equal(t, []string{"router makes 203.0.113.1 of 192.168.1.2; the port may become another one"}, x.NAT)
+	var seen []string
+	for _, v := range x.Views {
+		seen = append(seen, v.Node+" "+v.Direction+": "+v.Action+" "+v.Rule+" "+v.Packet)
+	}
+	require.Equal(t, []string{
+		"alice outbound: negotiate client-transport/protect tcp 192.168.1.2:1025 > 203.0.113.80:80",
+		"server inbound: negotiate server-transport/protect tcp 203.0.113.1:1025 > 203.0.113.80:80",
+		"server outbound: negotiate server-transport/protect tcp 203.0.113.80:80 > 203.0.113.1:1025",
+		"alice inbound: negotiate client-transport/protect tcp 203.0.113.80:80 > 192.168.1.2:1025",
+	}, seen)
+	require.Contains(t, x.String(), "NAT: router makes 203.0.113.1 of 192.168.1.2")
+
+	x, err = scenarios.Explain(loadAll(t, "nat_publishing.yaml")[0], scenarios.Question{From: "client", To: "router", Protocol: "tcp", Port: 80})
+	require.NoError(t, err)
+	require.Equal(t, []string{"router sends what is for 203.0.113.1:80 to 192.168.10.2:8080"}, x.NAT)
+	require.Equal(t, "web", x.Views[1].Node)
+	require.Equal(t, "tcp 203.0.113.80:1025 > 192.168.10.2:8080", x.Views[1].Packet)
+
+	x, err = scenarios.Explain(loadAll(t, "nat_chains.yaml")[0], scenarios.Question{From: "three", To: "server", Protocol: "udp", Port: 7})
+	require.NoError(t, err)
+	require.Len(t, x.NAT, 3)
+	x, err = scenarios.Explain(loadAll(t, "nat_chains.yaml")[0], scenarios.Question{From: "server", To: "three", Protocol: "icmp"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"192.168.1.2 means nothing where server is: NAT boxes hide it"}, x.NAT)
+}

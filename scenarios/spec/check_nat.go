@@ -142,7 +142,7 @@ func (c *checker) hiddenNode(path, key, name, word string) {
 		c.missing(path, key, "there is no %s: a node or an address inside of %s", key, name)
 	case word == noNAT || c.unknown("$.nodes"):
 	default:
-		if _, err := c.s.hidden(name, word); err != nil {
+		if _, err := c.s.NATAddress(name, word); err != nil {
 			c.at(child(path, key), "%s: %s", key, err)
 		}
 	}

@@ -189,7 +189,7 @@ func (s *Scenario) NATConfig(name string) (c nat.Config, err error) {
 		if f.absent() {
 			continue
 		}
-		to, err := s.hidden(name, f.To)
+		to, err := s.NATAddress(name, f.To)
 		if err != nil {
 			return c, err
 		}
@@ -204,7 +204,7 @@ func (s *Scenario) NATConfig(name string) (c nat.Config, err error) {
 		if o.absent() {
 			continue
 		}
-		inside, err := s.hidden(name, o.Inside)
+		inside, err := s.NATAddress(name, o.Inside)
 		if err != nil {
 			return c, err
 		}
@@ -241,8 +241,8 @@ func (s *Scenario) Published(box string, a netip.Addr, proto uint8, port int) (n
 	return "", 0, false
 }
 
-// hidden is the IPv4 address that a word means inside of a NAT box.
-func (s *Scenario) hidden(box, word string) (netip.Addr, error) {
+// NATAddress is the IPv4 address that a word means inside of a NAT box.
+func (s *Scenario) NATAddress(box, word string) (netip.Addr, error) {
 	inside := s.Nodes[box].Inside()
 	realms := s.Realms()
 	if a, err := netip.ParseAddr(word); err == nil {

@@ -120,7 +120,7 @@ func (s *Scenario) Endpoint(box, text string, inside bool) (e Endpoint, err erro
 		return e, nil
 	}
 	if inside {
-		e.Addr, err = s.hidden(box, word)
+		e.Addr, err = s.NATAddress(box, word)
 		return e, err
 	}
 	if word == box {

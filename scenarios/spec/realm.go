@@ -9,9 +9,12 @@ import (
 // which packets keep their addresses. A NAT box stands between two of them. The same
 // address may mean one node in one realm, and another one in another.
 type Realms struct {
-	of   map[string]string   // by segment: its realm, which is called as the first of its segments; nil: there is one realm
-	outs map[string][]string // by realm: those outside of its NAT boxes
+	of   map[string]string // by segment: its realm, which is called as the first of its segments; nil: there is one realm
+	outs map[string][]exit // by realm: its NAT boxes, by name, and where they lead
 }
+
+// exit is a way out of a realm.
+type exit struct{ box, realm string }
 
 // Realms are the realms of the scenario. Without a NAT box there is one.
 func (s *Scenario) Realms() Realms {
@@ -19,7 +22,7 @@ func (s *Scenario) Realms() Realms {
 	if !slices.ContainsFunc(names, func(n string) bool { return s.Nodes[n].NAT != nil }) {
 		return Realms{}
 	}
-	r := Realms{of: map[string]string{}, outs: map[string][]string{}}
+	r := Realms{of: map[string]string{}, outs: map[string][]exit{}}
 	for _, segment := range sorted(s.Network.Segments) {
 		r.of[segment] = segment
 	}
@@ -31,8 +34,9 @@ func (s *Scenario) Realms() Realms {
 	for _, name := range names {
 		if n := s.Nodes[name]; n.NAT != nil {
 			for _, segment := range n.Inside() {
-				if out, in := r.of[n.NAT.Outside], r.of[segment]; out != "" && out != in && !slices.Contains(r.outs[in], out) {
-					r.outs[in] = append(r.outs[in], out)
+				e, in := exit{name, r.of[n.NAT.Outside]}, r.of[segment]
+				if e.realm != "" && e.realm != in && !slices.Contains(r.outs[in], e) {
+					r.outs[in] = append(r.outs[in], e)
 				}
 			}
 		}
@@ -65,32 +69,45 @@ func (r Realms) join(segments []string) {
 	}
 }
 
-// Distance is through how many NAT boxes a packet from one of some segments has to go,
-// each time from inside, until it is where an address on another segment means something;
-// false: it cannot get there.
-func (r Realms) Distance(from []string, to string) (n int, ok bool) {
+// Way are the NAT boxes that a packet from one of some segments goes through, each time
+// from inside, until it is where an address on another segment means something; ok is
+// false when it cannot get there. Of several ways it is one with the fewest boxes.
+func (r Realms) Way(from []string, to string) (boxes []string, ok bool) {
 	if r.of == nil {
-		return 0, true
+		return nil, true
 	}
-	var reached []string
+	type place struct {
+		realm string
+		boxes []string
+	}
+	var next []place
+	reached := map[string]bool{}
 	for _, segment := range from {
-		reached = append(reached, r.of[segment])
-	}
-	for next := reached; len(next) > 0; n++ {
-		if slices.Contains(next, r.of[to]) {
-			return n, true
+		if realm := r.of[segment]; !reached[realm] {
+			reached[realm] = true
+			next = append(next, place{realm: realm})
 		}
-		var out []string
-		for _, realm := range next {
-			for _, o := range r.outs[realm] {
-				if !slices.Contains(reached, o) {
-					reached, out = append(reached, o), append(out, o)
-				}
+	}
+	for len(next) > 0 {
+		at := next[0]
+		if at.realm == r.of[to] {
+			return at.boxes, true
+		}
+		next = next[1:]
+		for _, e := range r.outs[at.realm] {
+			if !reached[e.realm] {
+				reached[e.realm] = true
+				next = append(next, place{e.realm, append(slices.Clone(at.boxes), e.box)})
 			}
 		}
-		next = out
 	}
-	return 0, false
+	return nil, false
+}
+
+// Distance is how many boxes there are on the Way.
+func (r Realms) Distance(from []string, to string) (n int, ok bool) {
+	boxes, ok := r.Way(from, to)
+	return len(boxes), ok
 }
 
 // Realm is the realm of a segment. Two segments of one have the same.
@@ -147,6 +164,12 @@ func (r Realms) Nearest(from []string, all []Holding) (h Holding, ok bool) {
 
 // NodeFrom is the name of the node that an address means to another node.
 func (s *Scenario) NodeFrom(from string, a netip.Addr) (name string, ok bool) {
+	h, ok := s.HoldingFrom(from, a)
+	return h.Node, ok
+}
+
+// HoldingFrom is whose an address is to another node, and where.
+func (s *Scenario) HoldingFrom(from string, a netip.Addr) (h Holding, ok bool) {
 	var all []Holding
 	for _, name := range sorted(s.Nodes) {
 		for _, h := range s.Holdings(name) {
@@ -155,8 +178,8 @@ func (s *Scenario) NodeFrom(from string, a netip.Addr) (name string, ok bool) {
 			}
 		}
 	}
-	h, _ := s.Realms().Nearest(s.Nodes[from].Segments(), all)
-	return h.Node, len(all) > 0
+	h, _ = s.Realms().Nearest(s.Nodes[from].Segments(), all)
+	return h, len(all) > 0
 }
 
 // Faces are the addresses under which others reach a node: its own, and those at which NAT

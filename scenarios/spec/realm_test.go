@@ -61,6 +61,9 @@ func TestRealms(t *testing.T) {
 		require.Equal(t, c.reaches, ok, "%s to %s", c.from, c.to)
 		require.Equal(t, c.boxes, map[bool]int{true: n}[ok], "%s to %s", c.from, c.to)
 	}
+	boxes, ok := r.Way([]string{"home2"}, "internet")
+	require.True(t, ok)
+	require.Equal(t, []string{"n2", "n3"}, boxes)
 	n, ok := built().Realms().Distance(nil, "anything")
 	require.True(t, ok, "without a box there is one realm")
 	require.Zero(t, n)
