@@ -10,13 +10,15 @@ import (
 
 // Traffic is when a packet last came from a peer and went to it under a pair of SAs
 // that still lives. A new SA counts as used: the peer has just agreed to it. Zero
-// times: there is no SA of that direction. RFC 3706, Section 5.5 wants to know.
-func (p *Pipeline) Traffic(peer netip.Addr) (in, out time.Time) {
+// times: there is no SA of that direction. RFC 3706, Section 5.5 wants to know. With encapsulation in
+// UDP the port tells the peer from others behind its address; without, it says nothing.
+func (p *Pipeline) Traffic(peer netip.AddrPort) (in, out time.Time) {
+	is := func(a netip.Addr, port uint16) bool { return a == peer.Addr() && (port == 0 || port == peer.Port()) }
 	for _, s := range p.sad.list {
 		switch {
-		case s.Direction == ipsec.Inbound && s.Src == peer && s.used.After(in):
+		case s.Direction == ipsec.Inbound && is(s.Src, s.UDP.Src) && s.used.After(in):
 			in = s.used
-		case s.Direction == ipsec.Outbound && s.Dst == peer && s.used.After(out):
+		case s.Direction == ipsec.Outbound && is(s.Dst, s.UDP.Dst) && s.used.After(out):
 			out = s.used
 		}
 	}

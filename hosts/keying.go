@@ -94,7 +94,7 @@ func newKeying(h *Host, c Config) (*keying, error) {
 		DPD:            c.DPD,
 		NAT:            c.NAT,
 		Conflict:       h.driver.conflict,
-		Traffic:        func(remote netip.AddrPort) (in, out time.Time) { return h.driver.esp.Traffic(remote.Addr()) },
+		Traffic:        h.driver.esp.Traffic,
 	})
 	if err != nil {
 		return nil, err

@@ -20,7 +20,7 @@ import (
 // Returned are those whose peer has sent back our cookie: it receives what we send
 // to its address. They are never given up for a newcomer of the other pool. An address
 // has Config.HalfOpenPerSource of them, its oldest going first; where the pool is
-// full, the oldest of the address that has the most goes.
+// full, the oldest of the address that has the most goes. Of an address, it is that of the port that has the most.
 type admission struct {
 	opened, returned pool
 }
@@ -38,9 +38,21 @@ func (p pool) of(source netip.Addr) (n int) {
 	return n
 }
 
-// oldest is the oldest one of an address.
+// oldest is the oldest one of an address, of the port there that has the most: behind a NAT each computer has its own.
 func (p pool) oldest(source netip.Addr) *entry {
-	return p[slices.IndexFunc(p, func(e *entry) bool { return e.source == source })]
+	counts := map[uint16]int{}
+	var first *entry
+	for _, e := range p {
+		if e.source == source {
+			counts[e.sa.Remote().Port()]++
+		}
+	}
+	for _, e := range p {
+		if e.source == source && (first == nil || counts[e.sa.Remote().Port()] > counts[first.sa.Remote().Port()]) {
+			first = e
+		}
+	}
+	return first
 }
 
 // busiest is the address that has the most, of several the one that is there the longest.

@@ -181,3 +181,24 @@ func TestRefusalFlood(t *testing.T) {
 	_, waits := b.mux.NextDeadline()
 	require.False(t, waits, "nothing is kept for ever")
 }
+
+// Whoever floods from one port behind a NAT turns out its own, and not its neighbour, whose answers take their time.
+func TestFloodOfANeighbour(t *testing.T) {
+	for _, returned := range []bool{false, true} {
+		n, _, b := newGuarded(t)
+		begin := n.open
+		if returned {
+			begin = n.returned
+		}
+		begin(b, "192.0.9.9:20001", 1000)
+		for i := range uint64(100) {
+			begin(b, "192.0.9.9:20002", i+1)
+		}
+		require.Equal(t, 8, sources(b)[netipAddr("192.0.9.9")])
+		ports := map[uint16]int{}
+		for _, m := range b.mux.MainModes() {
+			ports[m.RemoteEnd.Port()]++
+		}
+		require.Equal(t, map[uint16]int{20001: 1, 20002: 7}, ports)
+	}
+}
