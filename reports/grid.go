@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/ipseclab/ipseclab/internal/result"
 )
@@ -191,11 +192,22 @@ func newGridCell(g *result.Grid, c result.GridCell) *gridCell {
 	}
 	if m.Outcome == "works" {
 		cell.Short = strings.TrimPrefix(cmp.Or(protectionWords[m.Protection], m.Protection), "in the ")
-		cell.Note = cell.First
+		if m.FirstByte > 0 {
+			cell.Note = span(threeDigits(m.FirstByte))
+		}
 	} else if cell.Note = gridShort[m.Outcome][1]; cell.Note == "" && m.Port != 0 {
 		cell.Note = fmt.Sprintf("port %d", m.Port)
 	}
 	return cell
+}
+
+// threeDigits rounds a length of time, for where there is little room.
+func threeDigits(d time.Duration) time.Duration {
+	unit := time.Duration(1)
+	for d >= 1000*unit {
+		unit *= 10
+	}
+	return d.Round(unit)
 }
 
 func (t *gridTable) add(c *gridCell) {
