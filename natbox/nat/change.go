@@ -1,7 +1,6 @@
 package nat
 
 import (
-	"fmt"
 	"net/netip"
 	"slices"
 	"time"
@@ -50,8 +49,8 @@ func (t *Table) SetAddresses(now time.Duration, addrs []netip.Addr) error {
 	t.enter(now)
 	c := t.config
 	c.Outside = slices.Clone(addrs)
-	if err := c.checkAddresses(); err != nil { // the rest has its defaults filled in
-		return fmt.Errorf("nat: %w", err)
+	if err := c.Check(); err != nil {
+		return err
 	}
 	old := t.cfg.Outside
 	t.config, t.cfg.Outside = c, c.Outside

@@ -83,6 +83,26 @@ func TestOutsideAddressChanges(t *testing.T) {
 			consistent(t, b.nat)
 		})
 	}
+	t.Run("of hosts that have SAs alone", func(t *testing.T) {
+		b := newBench(t, Config{Outside: addrs("203.0.113.1", "203.0.113.2"), ESP: Portless{Mode: BySPI}})
+		b.path("out esp 10.0.0.1 > 198.51.100.1 #1 => esp 203.0.113.1 > 198.51.100.1 #1",
+			"out esp 10.0.0.2 > 198.51.100.1 #2 => esp 203.0.113.2 > 198.51.100.1 #2")
+		require.NoError(t, b.nat.SetAddresses(0, addrs("203.0.113.2")))
+		require.Equal(t, []string{"0s dropped 10.0.0.1:0"}, b.log)
+		b.path("in esp 198.51.100.1 > 203.0.113.2 #3 => esp 198.51.100.1 > 10.0.0.2 #3",
+			"out udp 10.0.0.2:4000 > 198.51.100.1:7000 => udp 203.0.113.2:4000 > 198.51.100.1:7000",
+			"out esp 10.0.0.1 > 198.51.100.1 #1 => esp 203.0.113.2 > 198.51.100.1 #1")
+		consistent(t, b.nat)
+	})
+	t.Run("of several, all, and mappings stay: new ones get what is there", func(t *testing.T) {
+		b := newBench(t, Config{Outside: addrs("203.0.113.1", "203.0.113.2"), Change: ChangeKeeps})
+		b.path("out udp 10.0.0.1:4000 > 198.51.100.1:7000 => udp 203.0.113.1:4000 > 198.51.100.1:7000",
+			"out udp 10.0.0.2:4000 > 198.51.100.1:7000 => udp 203.0.113.2:4000 > 198.51.100.1:7000")
+		require.NoError(t, b.nat.SetAddresses(0, addrs("203.0.113.3")))
+		b.path("out udp 10.0.0.2:4001 > 198.51.100.1:7000 => udp 203.0.113.3:4001 > 198.51.100.1:7000",
+			"out udp 10.0.0.2:4000 > 198.51.100.1:7000 => udp 203.0.113.2:4000 > 198.51.100.1:7000")
+		consistent(t, b.nat)
+	})
 	t.Run("of several, one", func(t *testing.T) {
 		b := newBench(t, Config{Outside: addrs("203.0.113.1", "203.0.113.2"), Change: ChangeMoves})
 		b.path("out udp 10.0.0.1:4000 > 198.51.100.1:7000 => udp 203.0.113.1:4000 > 198.51.100.1:7000",
@@ -118,4 +138,6 @@ func TestDeadline(t *testing.T) {
 	// The time never goes back: a mapping that has gone stays gone.
 	b.now = 0
 	require.Empty(t, b.mappings())
+	b.path("out udp 10.0.0.1:4000 > 198.51.100.1:7000 => udp 203.0.113.1:4000 > 198.51.100.1:7000")
+	require.Equal(t, 10*time.Minute, b.nat.Mappings(0)[0].Expires)
 }
