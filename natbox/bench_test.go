@@ -5,17 +5,24 @@ import (
 	"context"
 	"net/netip"
 	"testing"
+	"time"
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ipseclab/ipseclab/natbox/nat"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
 // BenchmarkForward is what a packet of 1,000 bytes costs from the segment that it comes from to the
-// one that it leaves to, events of the world included.
+// one that it leaves to, events of the world included: as it is, and translated.
 func BenchmarkForward(b *testing.B) {
+	b.Run("router", func(b *testing.B) { benchmarkForward(b, false) })
+	b.Run("NAT box", func(b *testing.B) { benchmarkForward(b, true) })
+}
+
+func benchmarkForward(b *testing.B, translated bool) {
 	w, err := sim.New(sim.Config{Name: "bench", Seed: 1})
 	require.NoError(b, err)
 	var segments []*sim.Segment
@@ -25,9 +32,15 @@ func BenchmarkForward(b *testing.B) {
 		segments = append(segments, s)
 	}
 	prefix := netip.MustParsePrefix
-	_, err = NewRouter(w, RouterConfig{Name: "r", Interfaces: []Interface{
+	c := RouterConfig{Name: "r", Interfaces: []Interface{
 		{Segment: segments[0], Prefixes: []netip.Prefix{prefix("10.0.1.1/24")}}, {Segment: segments[1], Prefixes: []netip.Prefix{prefix("10.0.2.1/24")}},
-	}})
+	}}
+	if translated {
+		table, err := nat.New(nat.Config{Outside: []netip.Addr{netip.MustParseAddr("10.0.2.1")}}, w.Rand("r", "nat"))
+		require.NoError(b, err)
+		c.NAT = &NAT{Outside: segments[1], Table: table}
+	}
+	_, err = NewRouter(w, c)
 	require.NoError(b, err)
 	got := 0
 	sink, err := segments[1].Attach(sim.PortConfig{Node: "sink", Addrs: []netip.Addr{netip.MustParseAddr("10.0.2.2")}, Receive: func(frame []byte) {
@@ -55,11 +68,12 @@ func BenchmarkForward(b *testing.B) {
 	buffer := gopacket.NewSerializeBuffer()
 	require.NoError(b, gopacket.SerializeLayers(buffer, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
 		&layers.Ethernet{SrcMAC: from[:], DstMAC: to[:], EthernetType: layers.EthernetTypeIPv4},
-		&layers.IPv4{Version: 4, TTL: 64, Protocol: 253, SrcIP: []byte{10, 0, 1, 2}, DstIP: []byte{10, 0, 2, 2}}, gopacket.Payload(make([]byte, 1000))))
+		&layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: []byte{10, 0, 1, 2}, DstIP: []byte{10, 0, 2, 2}},
+		gopacket.Payload(append([]byte{0x13, 0x88, 0, 53, 3, 0xe8, 0, 0}, make([]byte, 992)...)))) // UDP without a checksum
 	b.ResetTimer()
 	for range b.N {
 		source.Send(bytes.Clone(buffer.Bytes()), "")
-		require.NoError(b, w.Run(context.Background(), 0, nil))
+		require.NoError(b, w.Run(context.Background(), w.Now()+time.Millisecond, nil))
 	}
 	require.Equal(b, b.N, got)
 }

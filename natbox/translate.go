@@ -157,14 +157,13 @@ func (n *translator) tell(outside bool, o outgoing) {
 // ends here. own: it is for the box itself, with fragments of the same datagram that waited,
 // and why says what becomes of it if the box has no use for it.
 func (r *Router) translate(how func(time.Duration, []byte) nat.Result, p packet, o outgoing) (packets []outgoing, own bool, why string) {
-	words := p.String()
 	o.sent = append(packet(nil), p[:min(len(p), maxQuote)]...)
 	t := how(r.w.Now(), p)
 	for _, b := range t.Packets {
 		packets = append(packets, o.as(b))
 	}
 	if t.Why != "" && !t.Own {
-		r.stopped(untranslated, "nat", words, t.Why)
+		r.stopped(untranslated, "nat", o.sent.String(), t.Why)
 	}
 	if t.Answer != nil {
 		r.answer(o.as(t.Answer))
