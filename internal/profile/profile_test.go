@@ -96,7 +96,7 @@ func TestWindows(t *testing.T) {
 	}
 	rollup, _ := Named("windows-2000-sp4-rollup")
 	nat, _ := rollup.Value("nat-traversal")
-	require.Equal(t, "draft-ietf-ipsec-nat-t-ike-02", nat.Text)
+	require.Equal(t, "draft-02n", nat.Text)
 	require.True(t, nat.Informational)
 	before, _ := Named("windows-2000-sp4")
 	nat, _ = before.Value("nat-traversal")
