@@ -17,8 +17,6 @@ import (
 	"container/heap"
 	"encoding/binary"
 	"fmt"
-	"hash/fnv"
-	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/natbox/observe"
@@ -171,19 +169,31 @@ func (q *Queue) place(packet []byte) (at, class, weight int) {
 	if !ok || q.c.Flows == One {
 		return len(q.classes), class, 1
 	}
-	h := fnv.New64a()
+	var b [42]byte
+	src, dst := k.Src.As16(), k.Dst.As16()
 	switch q.c.Flows {
 	case DSCP:
-		h.Write([]byte{k.Class >> 2})
-	case Addresses:
-		h.Write(slices.Concat(k.Src.AsSlice(), k.Dst.AsSlice()))
+		b[0] = k.Class >> 2
 	default:
-		b := append(slices.Concat(k.Src.AsSlice(), k.Dst.AsSlice()), k.Proto, k.Class)
-		b = binary.BigEndian.AppendUint16(b, k.SrcPort)
-		b = binary.BigEndian.AppendUint16(b, k.DstPort)
-		h.Write(binary.BigEndian.AppendUint32(b, k.SPI))
+		b[32], b[33] = k.Proto, k.Class
+		binary.BigEndian.PutUint16(b[34:], k.SrcPort)
+		binary.BigEndian.PutUint16(b[36:], k.DstPort)
+		binary.BigEndian.PutUint32(b[38:], k.SPI)
+		fallthrough
+	case Addresses:
+		copy(b[:], src[:])
+		copy(b[16:], dst[:])
 	}
-	return len(q.classes) + int(h.Sum64()%uint64(q.c.Queues)), class, 1 + int(k.Class>>5) // RFC 791, Section 3.1: the precedence
+	return len(q.classes) + int(hash(b[:])%uint64(q.c.Queues)), class, 1 + int(k.Class>>5) // RFC 791, Section 3.1: the precedence
+}
+
+// hash is FNV-1a: the same for the same flow in every world.
+func hash(b []byte) uint64 {
+	h := uint64(14695981039346656037)
+	for _, v := range b {
+		h = (h ^ uint64(v)) * 1099511628211
+	}
+	return h
 }
 
 // tags are the lines with packets, the one whose first packet has the smallest tag in front.
