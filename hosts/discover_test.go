@@ -92,3 +92,29 @@ func TestDiscoverWithoutServers(t *testing.T) {
 		require.Less(t, p.Now(), time.Hour)
 	})
 }
+
+// The computer's own firewall is on the way as well: nothing is translated, and nobody gets in
+// who was not asked.
+func TestDiscoverOwnFirewall(t *testing.T) {
+	b := newServers(t, nil)
+	dave, err := hosts.New(b.world, hosts.Config{
+		Name: "dave", Interfaces: []hosts.Interface{{Segment: b.segment, Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.4/24")}}},
+		Firewall: hosts.Firewall{Kind: hosts.WindowsFirewall},
+	})
+	require.NoError(t, err)
+	t.Cleanup(dave.Close)
+	b.on(dave, func(p *sim.Proc) {
+		r, err := dave.Discover(p, nil, discovery.Config{
+			Servers: [2]netip.Addr{bobAddr, carolAddr}, Tests: []string{"mapping", "filtering", "reach", "tcp"},
+		})
+		require.NoError(t, err)
+		for key, want := range map[string]string{
+			"nat": "none", "udp-mapping": "endpoint-independent", "udp-filtering": "address-and-port-dependent",
+			"tcp-filtering": "address-and-port-dependent", "one-to-one": "false", "silent": "true", "unsolicited-syn": "silent",
+		} {
+			f, ok := r.Of(key)
+			require.True(t, ok, key)
+			require.Equal(t, want, f.Value(), "%s: %s", key, f.Detail)
+		}
+	})
+}

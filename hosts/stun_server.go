@@ -21,7 +21,7 @@ type stunServer struct {
 }
 
 // ServeSTUN answers clients that want to know what a NAT does: on UDP and TCP ports
-// 3478 and 3479, UDP port 53, and in the carriers that package discovery describes.
+// 3478 and 3479, UDP port 1023, and in the carriers that package discovery describes.
 func (h *Host) ServeSTUN(c discovery.ServerConfig) (*Listener, error) {
 	fail := func(err error) (*Listener, error) { return nil, fmt.Errorf("hosts: %s: serving STUN: %w", h.name, err) }
 	if !slices.Contains(h.Addrs(), c.Address) {

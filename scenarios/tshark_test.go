@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,6 +58,7 @@ func readEveryCapture(t *testing.T, program string, ear *listener) {
 			r, err := scenarios.Run(t.Context(), s, scenarios.Options{Dir: dir})
 			require.NoError(t, err)
 			sealed := sealedBy(s)
+			discovers := slices.ContainsFunc(s.Steps, func(s spec.Step) bool { return s.Discover != nil })
 			// The dissector makes the IV of main mode from the KE payloads that it sees; in the
 			// revised form they are encrypted, and it spoils the first block.
 			spoils := sealed == spec.ByRevisedEncryption
@@ -102,13 +104,18 @@ func readEveryCapture(t *testing.T, program string, ear *listener) {
 					spoils = false
 					continue
 				}
-				require.Empty(t, row["_ws.malformed"], "frame %s is malformed", row["frame.number"])
+				if !discovers { // it takes some ports of a NAT for those of other protocols: see TestTsharkReadsADiscovery
+					require.Empty(t, row["_ws.malformed"], "frame %s is malformed", row["frame.number"])
+				}
 				protocols := row["frame.protocols"]
 				for _, sum := range []string{"ip.checksum.status", "tcp.checksum.status", "udp.checksum.status", "icmpv6.checksum.status"} {
 					if quotes.MatchString(protocols) {
 						continue // quotes a part of a packet
 					}
 					require.NotContains(t, row[sum], "0", "frame %s: %s: bad", row["frame.number"], sum)
+				}
+				if _, ok := known[row["esp.spi"]]; !ok && discovers {
+					continue // what looks like ESP there is plain text, and of no SA
 				}
 				if what := known[row["esp.spi"]]; row["esp.spi"] != "" && !quotes.MatchString(protocols) && what != unknown {
 					esp++

@@ -13,7 +13,7 @@ const (
 	Primary   = stun.Port     // P1 of RFC 5780, Section 6.1
 	Alternate = stun.Port + 1 // P2
 	Silent    = stun.Port + 2 // TCP segments to it are remembered for Recall and not answered
-	WellKnown = 53            // UDP, as on Primary: some NATs forget soonest what they know of low ports
+	WellKnown = 1023          // UDP, as on Primary: some NATs forget soonest what they know of ports from 0 to 1023. This one is nobody's
 	IKE       = 500           // UDP: ISAKMP messages that carry a Binding request
 )
 

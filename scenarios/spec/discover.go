@@ -22,17 +22,17 @@ type Discover struct {
 	Ports   []int    `yaml:"published" jsonschema:"uniqueItems=true"`                              // TCP ports of the box's address that the servers knock at, to find what it publishes
 }
 
-// STUNService is a server for discoveries, on UDP and TCP ports 3478 and 3479, UDP port 53, and in the carriers
+// STUNService is a server for discoveries, on UDP and TCP ports 3478 and 3479, UDP port 1023, and in the carriers
 // that discoveries use. {} has no partner, and sends from its own address alone.
 type STUNService struct {
 	Partner  string `yaml:"partner"`                             // the node that sends from the other address (RFC 5780, Section 2.3): it serves stun too
 	Software string `yaml:"software" jsonschema:"maxLength=127"` // that it calls itself in answers
 }
 
-// STUNPorts are those of UDP and TCP that a service has besides UDP port 53.
+// STUNPorts are those of UDP and TCP that a service has besides UDP port 1023.
 var STUNPorts = []int{3478, 3479}
 
-const stunWellKnown = 53
+const stunWellKnown = 1023
 
 // Wait is how long a discovery waits for something to run out.
 func (d Discover) Wait() time.Duration { return or(d.Longest.Span(), 10*24*time.Hour) }
