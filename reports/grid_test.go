@@ -72,11 +72,27 @@ func TestGridPage(t *testing.T) {
 	why := section(t, html, "why")
 	require.Regexp(t, `(?s)works</td><td class="num">2</td><td>it is open</td>.*no answer</td><td class="num">1</td><td>it is shut</td>`, why)
 
+	require.NotContains(t, html, "was interrupted")
+	golden(t, "testdata/grid_main.html", regexp.MustCompile(`(?s)<main>.*</main>`).FindString(html)+"\n")
+
 	good := exampleGrid()
+	good.Interrupted = true
 	good.Cells = good.Cells[:2]
 	html = gridPage(t, good)
 	require.NotContains(t, html, `id="unexpected"`)
+	require.Contains(t, html, "was interrupted")
 	require.Contains(t, html, `<header class="passed"`)
+}
+
+// golden compares a text with a file; -update writes the file anew.
+func golden(t *testing.T, file, text string) {
+	t.Helper()
+	if *update {
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), text, "stale: run go test ./reports -update")
 }
 
 // Every cell has a name for screen readers, a sign that does without colour, an

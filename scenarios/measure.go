@@ -127,14 +127,17 @@ func (q *inquiry) port() int {
 	return 0
 }
 
-// nat is behind which ends from found a NAT: what its last phase 1 says.
-func (q *inquiry) nat() string {
-	for _, e := range slices.Backward(q.events) {
+// nat is behind which ends from found a NAT.
+func (q *inquiry) nat() string { return cmp.Or(q.traversal().Found, spec.NATUnknown) }
+
+// traversal is what the last phase 1 of from, during the step or before it, says of NATs.
+func (q *inquiry) traversal() trace.NATTraversal {
+	for _, e := range slices.Backward(q.lab.log.Events()[:q.end.events]) {
 		if n, ok := e.Body.(trace.Negotiation); ok && e.Node == q.from && n.NAT.Found != "" {
-			return n.NAT.Found
+			return n.NAT
 		}
 	}
-	return spec.NATUnknown
+	return trace.NATTraversal{}
 }
 
 // sends is the first frame of the traffic that from put on the wire.
@@ -221,7 +224,7 @@ func (q *inquiry) whyItWorks() string {
 	case !s.protected():
 		how = "It goes in the clear: " + q.clearBecause() + "."
 	case s.protection() == spec.WireUDP:
-		how = fmt.Sprintf("IKE is on port %d, and ESP in UDP beside it.", port)
+		how = fmt.Sprintf("Both speak %s: IKE is on port %d, and ESP in UDP beside it.", q.traversal().Dialect, port)
 	case port == 0:
 		how = fmt.Sprintf("It goes as %s, whose SAs were there before.", howSent(s.protection()))
 	default:

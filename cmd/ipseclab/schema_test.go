@@ -74,7 +74,7 @@ func TestResultsFitTheirSchemas(t *testing.T) {
 	var stdout, stderr bytes.Buffer
 	require.Equal(t, exitOK, ipseclab(t.Context(), []string{"run", "--out", out, files(t, "a", "b")}, &stdout, &stderr), "%s", &stderr)
 	grid := filepath.Join(t.TempDir(), "g")
-	require.Equal(t, exitOK, ipseclab(t.Context(), []string{"run", "--out", grid, "../../scenarios/testdata/grid/who_reaches_whom.yaml"}, &stdout, &stderr), "%s", &stderr)
+	require.Equal(t, exitOK, ipseclab(t.Context(), []string{"run", "--evidence", "full", "--out", grid, "../../scenarios/testdata/grid/who_reaches_whom.yaml"}, &stdout, &stderr), "%s", &stderr)
 	for file, schema := range map[string]string{
 		filepath.Join(out, "results.json"): "results.schema.json", filepath.Join(out, "a/result.json"): "result.schema.json",
 		filepath.Join(grid, "results.json"): "results.schema.json", filepath.Join(grid, "who_reaches_whom/esp_esp/result.json"): "result.schema.json",

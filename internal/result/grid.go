@@ -31,17 +31,18 @@ type Place struct {
 
 // Grid is a file's cells in tables, as grid.json has it.
 type Grid struct {
-	Schema  string         `json:"$schema,omitempty"`
-	Name    string         `json:"name"` // of the file
-	Title   string         `json:"title"`
-	Story   string         `json:"story,omitempty"`
-	Claims  []string       `json:"claims,omitempty"`
-	File    string         `json:"file,omitempty"`
-	Seed    uint64         `json:"seed"`
-	Rows    string         `json:"rows"`
-	Columns string         `json:"columns"`
-	Totals  map[string]int `json:"totals"` // cells by what was measured; unmeasured: the lab broke
-	Cells   []GridCell     `json:"cells"`
+	Schema      string         `json:"$schema,omitempty"`
+	Name        string         `json:"name"` // of the file
+	Title       string         `json:"title"`
+	Story       string         `json:"story,omitempty"`
+	Claims      []string       `json:"claims,omitempty"`
+	File        string         `json:"file,omitempty"`
+	Seed        uint64         `json:"seed"`
+	Rows        string         `json:"rows"`
+	Columns     string         `json:"columns"`
+	Interrupted bool           `json:"interrupted,omitempty"` // some cells were not run
+	Totals      map[string]int `json:"totals"`                // cells by what was measured; unmeasured: the lab broke
+	Cells       []GridCell     `json:"cells"`
 }
 
 // GridCell is a cell of a grid.
@@ -87,7 +88,7 @@ func Grids(run *Run, scenarios []*Scenario) (all []*Grid) {
 		}
 		g := &Grid{
 			Schema: GridSchema, Name: file, Story: first.Story, Claims: first.Claims, File: first.File, Seed: first.Seed,
-			Rows: first.Grid.Rows, Columns: first.Grid.Columns, Totals: map[string]int{},
+			Rows: first.Grid.Rows, Columns: first.Grid.Columns, Totals: map[string]int{}, Interrupted: run.Interrupted,
 		}
 		var titles []string
 		for _, s := range cells {
