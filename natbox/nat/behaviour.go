@@ -142,7 +142,8 @@ const (
 	KeepLast              // the last that used it
 )
 
-// IKEMode is what the box does about IKE, on top of what it does about UDP.
+// IKEMode is what the box does about IKE, on top of what it does about UDP: the helpers that
+// RFC 3715, Section 2.3 says do harm.
 type IKEMode uint8
 
 const (
@@ -150,9 +151,10 @@ const (
 	IKEPlain IKEMode = iota
 	// IKECookies leaves source port 500 alone and tells inside hosts apart by the
 	// initiator's cookie, the first eight octets (RFC 2408, Section 3.1): what
-	// "IPsec pass-through" does about key exchange. A cookie that no inside host has sent is nobody's.
+	// "IPsec pass-through" does about key exchange. A cookie that no inside host has sent is
+	// nobody's, so that a peer cannot begin a new phase 1: RFC 3715, Section 2.3 (a).
 	IKECookies
-	// IKEKeepPort leaves the source port alone for all hosts; answers go to who sent last. A fault.
+	// IKEKeepPort leaves the source port alone for all hosts; answers go to who sent last. A fault: RFC 3715, Section 2.3 (b).
 	IKEKeepPort
 	// IKEOneHost leaves the source port alone for all hosts; answers go to the first of them, until its time runs out. A fault.
 	IKEOneHost

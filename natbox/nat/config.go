@@ -124,6 +124,7 @@ type Fragments struct {
 // host that waits the longest, and its number is that host's from then on. Two hosts that
 // begin at once are mixed up when the second is answered first; when the peer
 // begins to use a new SA before the inside host has sent on its own new one, nobody waits.
+// RFC 3715, Section 2.1 says of both numbers that they are independent.
 type Portless struct {
 	Mode PortlessMode
 	Keep Keep // of OneClient

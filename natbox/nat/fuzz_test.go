@@ -299,7 +299,7 @@ func play(t *testing.T, n *Table, s *script, most int) {
 				require.NoError(t, n.SetAddresses(now, addrs(boxAddresses[1+s.next()%2], boxAddresses[5])))
 			}
 		}
-		good := p != nil && len(p) >= 20 && p[0]>>4 == 4 && int(p[0]&15)*4 >= 20 && int(p[0]&15)*4 <= len(p) &&
+		good := len(p) >= 20 && p[0]>>4 == 4 && int(p[0]&15)*4 >= 20 && int(p[0]&15)*4 <= len(p) &&
 			int(binary.BigEndian.Uint16(p[2:])) >= int(p[0]&15)*4 && int(binary.BigEndian.Uint16(p[2:])) <= len(p) && len(badChecksums(p)) == 0
 		came := append([]byte{}, p...)
 		switch op % 16 {

@@ -30,7 +30,7 @@ func (t *Table) rewriteAddrs(p ipv4, src, dst uint32) (c change) {
 }
 
 // rewriteAll puts addresses into a packet of any protocol, whose checksum may be over
-// them. Those of AH and ESP in transport mode cannot be helped: RFC 3022, Section 5.5.
+// them. Those of AH, and of what ESP protects, cannot be helped: RFC 3715, Section 2.1 (a) and (b).
 func (t *Table) rewriteAll(p ipv4, src, dst uint32) {
 	c := t.rewriteAddrs(p, src, dst)
 	if !p.later() {
