@@ -41,7 +41,7 @@ func resultSchemas(t *testing.T) map[string][]byte {
 	}
 	schemas := map[string][]byte{}
 	for name, v := range map[string]any{
-		"result.schema.json": &result.Scenario{}, "results.schema.json": &result.Run{}, "grid.schema.json": &result.Grid{}, "snapshot.schema.json": &scenarios.Snapshot{},
+		"result.schema.json": &result.Scenario{}, "results.schema.json": &result.Run{}, "grid.schema.json": &result.Grid{}, "observers.schema.json": []result.Observer{}, "snapshot.schema.json": &scenarios.Snapshot{},
 		"explanation.schema.json": &scenarios.Explanation{},
 	} {
 		s := r.Reflect(v)
@@ -136,5 +136,29 @@ func TestExplanationsFitTheirSchema(t *testing.T) {
 		require.NoError(t, s.Validate(v), args[0])
 		v.(map[string]any)["views"] = "none"
 		require.Error(t, s.Validate(v), args[0])
+	}
+}
+
+// What observers leave behind, of each kind.
+func TestObserversFitTheirSchema(t *testing.T) {
+	s, err := validator.NewCompiler().Compile(filepath.Join(published, "observers.schema.json"))
+	require.NoError(t, err)
+	for _, name := range []string{"observer_netflow", "observer_sniffer", "observer_ids_blind", "observer_marking_router", "observer_fair_queue"} {
+		out := filepath.Join(t.TempDir(), "r")
+		var stdout, stderr bytes.Buffer
+		require.Equal(t, exitOK, ipseclab(t.Context(), []string{"run", "--out", out, name}, &stdout, &stderr), "%s", &stderr)
+		found, err := filepath.Glob(filepath.Join(out, name, "*", "observers.json"))
+		require.NoError(t, err)
+		require.NotEmpty(t, found)
+		for _, file := range found {
+			f, err := os.Open(file)
+			require.NoError(t, err)
+			v, err := validator.UnmarshalJSON(f)
+			require.NoError(t, err)
+			require.NoError(t, f.Close())
+			require.NoError(t, s.Validate(v), file)
+			v.([]any)[0].(map[string]any)["counts"] = "many"
+			require.Error(t, s.Validate(v))
+		}
 	}
 }
