@@ -100,7 +100,7 @@ func TestWindows(t *testing.T) {
 	require.False(t, nat.Informational, "hosts take it from there")
 	before, _ := Named("windows-2000-sp4")
 	nat, _ = before.Value("nat-traversal")
-	require.Equal(t, "no", nat.Text)
+	require.Equal(t, "none", nat.Text)
 	require.Equal(t, []string{"main-mode-default", "extended-sequence-numbers", "first-generation", "retransmit", "reliable-delete"}, before.Unsure())
 }
 
