@@ -200,7 +200,7 @@ func TestDiscoverEachBehaviour(t *testing.T) {
 		{"RFC 7857, Section 2.2", func(c *config) { c.TCPRules.Window = nat.WindowOfReset },
 			map[string]string{"tcp-window": "reset"}, []string{"tcp-window"}},
 		{"RFC 7857, Section 2.2", func(c *config) { c.TCPRules.Window = nat.WindowOfAll },
-			map[string]string{"tcp-window": "all"}, []string{"tcp-window"}},
+			map[string]string{"tcp-window": "all", "tcp-opening-timeout": "3m58s..4m0s"}, []string{"tcp-window"}},
 
 		{"IPsec pass-through", func(c *config) { c.ESP.Mode = nat.OneClient },
 			map[string]string{"esp": "one-client", "esp-keep": "first", "esp-timeout": "9m56s..10m0s"}, []string{"esp"}},

@@ -209,7 +209,7 @@ const unsolicitedWait = 6 * time.Second
 // simultaneous is RFC 5382, REQ-2: two SYNs that cross.
 func (c *Client) simultaneous() {
 	t := c.tcpPort(0)
-	out, ok := t.knock(c.server(1, Silent))
+	out, _, ok := t.knock(c.server(1, Silent))
 	if !ok {
 		c.unknown(KeySimultaneous, "a SYN that was sent does not reach the second server")
 		return
@@ -219,11 +219,11 @@ func (c *Client) simultaneous() {
 }
 
 // knock sends a SYN to a server that does not answer, and finds out from where that saw it come.
-func (t tcpPort) knock(to netip.AddrPort) (out netip.AddrPort, ok bool) {
+func (t tcpPort) knock(to netip.AddrPort) (out netip.AddrPort, seq uint32, ok bool) {
 	s := segment{seq: t.c.random32(), flags: header.TCPFlagSyn}
 	t.send(to, s)
 	p, ok := t.c.sighted(to.Addr(), s.seq)
-	return p.from(), ok
+	return p.from(), s.seq, ok
 }
 
 // sighted is the segment with a sequence number as it reached a server.

@@ -25,12 +25,12 @@ func (c *Client) tcpLifetime() {
 	}, "between a request and its answer")
 	c.timed(keys[1], func(silence time.Duration) bool {
 		t := c.tcpPort(0)
-		out, ok := t.knock(c.server(0, Silent))
+		out, seq, ok := t.knock(c.server(0, Silent))
 		if !ok {
 			return false
 		}
 		c.sleep(silence)
-		return t.arrives(0, Silent, out, segment{seq: 1, flags: header.TCPFlagSyn | header.TCPFlagAck})
+		return t.arrives(0, Silent, out, segment{seq: 1, ack: seq + 1, flags: header.TCPFlagSyn | header.TCPFlagAck})
 	}, "after a SYN without an answer")
 	c.timed(keys[2], func(silence time.Duration) bool {
 		k, mapped, ok := c.tcpPort(0).seenAt(c.server(0, Primary))
