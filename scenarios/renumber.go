@@ -72,6 +72,9 @@ func (l *lab) holder(segments []string, a netip.Addr, begin, end time.Duration) 
 			all = append([]spec.Holding{h.Holding}, all...)
 		}
 	}
+	if len(all) == 1 {
+		return all[0].Node, true
+	}
 	h, _ := l.realms.Nearest(segments, all)
 	return h.Node, len(all) > 0
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -109,6 +110,29 @@ func TestManyNames(t *testing.T) {
 	require.ErrorAs(t, err, &all)
 	require.Len(t, all, maxErrors)
 	require.Equal(t, `from: no host is called "node_0000"; did you mean "node-0000"?`, all[0].Message)
+}
+
+// TestManyBoxes: a file of many NAT boxes in a row, each with the same network behind it.
+func TestManyBoxes(t *testing.T) {
+	var b strings.Builder
+	const n = 300
+	b.WriteString("title: x\nnetwork:\n  segments:\n    core: {}\n")
+	for i := range n {
+		fmt.Fprintf(&b, "    h%d: {}\n", i)
+	}
+	b.WriteString("nodes:\n  s: {interfaces: [{segment: core, address: 10.9.255.1/16}]}\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  a%d: {interfaces: [{segment: h%d, address: 192.168.1.2/24}], gateway: 192.168.1.1}\n", i, i)
+		fmt.Fprintf(&b, "  n%d: {type: router, interfaces: [{segment: h%d, address: 192.168.1.1/24}, {segment: core, address: 10.9.%d.%d/16}], nat: {box: behave, outside: core}}\n", i, i, i/250, 1+i%250)
+	}
+	b.WriteString("steps:\n")
+	for i := range n {
+		fmt.Fprintf(&b, "  - ping: { from: a%d, to: s }\n", i)
+	}
+	begin := time.Now()
+	_, err := Parse("a.yaml", []byte(b.String()))
+	require.NoError(t, err)
+	require.Less(t, time.Since(begin), 30*time.Second)
 }
 
 func indented() string {

@@ -23,25 +23,53 @@ func (s *Scenario) Realms() Realms {
 		return Realms{}
 	}
 	r := Realms{of: map[string]string{}, outs: map[string][]exit{}}
-	for _, segment := range sorted(s.Network.Segments) {
-		r.of[segment] = segment
-	}
+	sets := disjoint{}
 	for _, name := range names {
 		if n := s.Nodes[name]; n.Router() {
-			r.join(n.Inside())
+			for _, segment := range n.Inside() {
+				sets.join(n.Inside()[0], segment)
+			}
 		}
 	}
+	for _, segment := range sorted(s.Network.Segments) {
+		r.of[segment] = sets.first(segment)
+	}
 	for _, name := range names {
-		if n := s.Nodes[name]; n.NAT != nil {
-			for _, segment := range n.Inside() {
-				e, in := exit{name, r.of[n.NAT.Outside]}, r.of[segment]
-				if e.realm != "" && e.realm != in && !slices.Contains(r.outs[in], e) {
-					r.outs[in] = append(r.outs[in], e)
-				}
+		n := s.Nodes[name]
+		if n.NAT == nil {
+			continue
+		}
+		for _, segment := range n.Inside() {
+			e, in := exit{name, r.of[n.NAT.Outside]}, r.of[segment]
+			if e.realm != "" && e.realm != in && !slices.Contains(r.outs[in], e) {
+				r.outs[in] = append(r.outs[in], e)
 			}
 		}
 	}
 	return r
+}
+
+// disjoint are sets of segments, each called as the first of its members.
+type disjoint map[string]string
+
+func (d disjoint) first(segment string) string {
+	for d[segment] != "" {
+		if up := d[d[segment]]; up != "" {
+			d[segment] = up
+		}
+		segment = d[segment]
+	}
+	return segment
+}
+
+// join makes one set of those of two segments.
+func (d disjoint) join(a, b string) {
+	switch a, b = d.first(a), d.first(b); {
+	case a < b:
+		d[b] = a
+	case b < a:
+		d[a] = b
+	}
 }
 
 // Inside are the segments between which a router forwards packets as they are.
@@ -52,21 +80,6 @@ func (n Node) Inside() (all []string) {
 		}
 	}
 	return all
-}
-
-// join makes one realm of those of the segments.
-func (r Realms) join(segments []string) {
-	var joined []string
-	for _, segment := range segments {
-		if realm := r.of[segment]; realm != "" {
-			joined = append(joined, realm)
-		}
-	}
-	for _, segment := range sorted(r.of) {
-		if slices.Contains(joined, r.of[segment]) {
-			r.of[segment] = slices.Min(joined)
-		}
-	}
 }
 
 // Way are the NAT boxes that a packet from one of some segments goes through, each time
