@@ -381,5 +381,8 @@ func TestKeepAlivesEndWithTheLastSA(t *testing.T) {
 		require.Empty(t, server.alive)
 		_, ok = client.mux.NextDeadline()
 		require.False(t, ok)
+		client.request(server)
+		n.run(3 * time.Hour)
+		require.Len(t, begun(client), 3, "and begin again with the next SA")
 	}
 }

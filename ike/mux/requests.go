@@ -177,7 +177,8 @@ func (m *Mux) known(remote netip.Addr) bool {
 // are left over from before it forgot them (RFC 2407, Section 4.6.3.3). Only
 // what was established before message 1 of e came can be that old; a main mode
 // that both sides started at the same time is not. And only what the same computer
-// had goes. See anew for which that is.
+// had goes; see anew. An identity that is an address is one of the realm behind a NAT, and says nothing about who
+// has it behind another one: that the address of the NAT has to be the same then, is a choice of the lab.
 func (m *Mux) initialContact(now time.Time, e *entry) {
 	reason := ike.Errorf(ike.CodeSADeleted, 0, "the peer has started anew: it sent INITIAL-CONTACT")
 	addresses := []netip.Addr{e.source}
@@ -197,15 +198,13 @@ func (m *Mux) initialContact(now time.Time, e *entry) {
 
 // anew reports whether a computer, which may share its address, is the peer of e from before it started
 // anew. Behind a NAT "the IP and port numbers MUST NOT be used", but the identity
-// (RFC 3947, Section 6). An identity that is an address is one of the realm behind the NAT, though, and says
-// nothing about who has it behind another one: that the address of the NAT has to be the same then, is a
-// choice of the lab. Without a NAT that we know of it is the same computer by its identity, address and port: there may be
+// (RFC 3947, Section 6). Without a NAT that we know of it is the same computer by its identity, address and port: there may be
 // a translator all the same. One that comes back from another port keeps its old SAs until nothing uses them.
 func (e *entry) anew(old computer, shared bool) bool {
 	if !e.sa.Shared() || !shared {
 		return old == e.computer()
 	}
-	return old.id == e.sa.PeerID() && (!e.sa.AddressID() || old.at.Addr() == e.source)
+	return old.id == e.sa.PeerID()
 }
 
 // addresses are those of all peers, in a fixed order.
