@@ -165,12 +165,14 @@ func addressSum(a netip.Addr) (sum uint64) {
 // 3.1; RFC 768; RFC 8200, Section 8.1. That of UDP is never zero.
 func checksumOf(src, dst netip.Addr, proto uint8, packet []byte) uint16 {
 	sum := addressSum(src) + addressSum(dst) + uint64(proto) + uint64(len(packet))
-	for ; len(packet) >= 4; packet = packet[4:] {
-		sum += uint64(binary.BigEndian.Uint32(packet))
+	for ; len(packet) >= 8; packet = packet[8:] {
+		words := binary.BigEndian.Uint64(packet)
+		sum += words>>32 + words&0xffffffff
 	}
-	var rest [4]byte
+	var rest [8]byte
 	copy(rest[:], packet)
-	sum = uint64(^fold(sum + uint64(binary.BigEndian.Uint32(rest[:]))))
+	words := binary.BigEndian.Uint64(rest[:])
+	sum = uint64(^fold(sum + words>>32 + words&0xffffffff))
 	if sum == 0 && proto == ipsec.ProtoUDP {
 		return 0xffff
 	}

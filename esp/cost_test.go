@@ -249,6 +249,79 @@ func BenchmarkPipeline(b *testing.B) {
 	})
 }
 
+// BenchmarkEncapsulation is BenchmarkPipeline for AES-128-GCM: alone, in UDP, and in UDP through a NAT, with each way
+// to repair the checksum of what was inside.
+func BenchmarkEncapsulation(b *testing.B) {
+	transform := ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-gcm16"}
+	for _, c := range []struct {
+		name string
+		udp  ipsec.Encapsulation
+		nat  bool
+		how  ChecksumFixUp
+	}{
+		{"alone", ipsec.Encapsulation{}, false, 0}, {"in-udp", natt4500, false, 0}, {"in-udp-non-ike", nonIKE, false, 0},
+		{"nat-increment", natt4500, true, FixByIncrement}, {"nat-recompute", natt4500, true, FixByRecomputing}, {"nat-verified", natt4500, true, FixByTelling},
+	} {
+		for _, payload := range payloadSizes {
+			b.Run(fmt.Sprintf("%s/%d", c.name, payload), func(b *testing.B) {
+				out, in := bundled([]ipsec.Transform{transform}, ipsec.Transport, alice, bob, 0x5000, 0x6000)
+				wrap(c.udp, out, in)
+				in[0].OriginalSrc, in[0].OriginalDst = alice, bob
+				if c.nat {
+					in[0].OriginalSrc = carol
+				}
+				x, y := tunnelled(b, Config{Checksums: Checksums{FixUp: c.how}}, out, in)
+				x.cfg.Trace, y.cfg.Trace = nil, nil
+				buf := roomy(summed(b, alice, bob, ipsec.ProtoUDP, make([]byte, payload-8)), Headroom, Tailroom)
+				b.SetBytes(int64(payload))
+				b.ReportAllocs()
+				for b.Loop() {
+					d := x.OutboundInPlace(start, buf, Headroom, 1500)
+					if o := y.InboundInPlace(start, d.Packet); o.Outcome != Opened {
+						b.Fatal(o.Why)
+					}
+				}
+			})
+		}
+	}
+}
+
+// BenchmarkConversations is the same for a server with a thousand clients behind one NAT, each with a conversation, by each strategy that
+// keeps them apart, and by none: a packet in, and one out.
+func BenchmarkConversations(b *testing.B) {
+	const clients = 1000
+	for _, strategy := range []ConflictStrategy{ConflictNewest, ConflictTrack, ConflictTranslate} {
+		b.Run(strategy.String(), func(b *testing.B) {
+			n := behindOneNAT(b, Config{Conflicts: Conflicts{Strategy: strategy}}, clients, ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-gcm16"})
+			n.server.cfg.Trace = nil
+			for _, c := range n.clients {
+				c.cfg.Trace = nil
+			}
+			for i := range clients {
+				n.hears(i, start, ipsec.ProtoUDP, udp(1701, 1701, 30))
+			}
+			in := roomy(ip(cliff, bob, ipsec.ProtoUDP, udp(1701, 1701, 548)), Headroom, Tailroom)
+			i := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				i = (i + 7) % clients
+				d := n.clients[i].OutboundInPlace(start, in, Headroom, 1500)
+				copy(d.Packet[12:], outside.AsSlice())
+				d.Packet[20], d.Packet[21] = byte(n.ports[i]>>8), byte(n.ports[i])
+				o := n.server.InboundInPlace(start, d.Packet)
+				if o.Outcome != Opened {
+					b.Fatal(o.Why)
+				}
+				back := n.server.Outbound(start, ip(bob, outside, ipsec.ProtoUDP, udp(1701, portAt(o.Packet, 20), 548)), 1500)
+				if back.Outcome != Protected || strategy == ConflictTranslate && back.portTo() != n.ports[i] {
+					b.Fatal(back.Why)
+				}
+				in = roomy(ip(cliff, bob, ipsec.ProtoUDP, udp(1701, 1701, 548)), Headroom, Tailroom)
+			}
+		})
+	}
+}
+
 // BenchmarkPipelineCopy is the same with a fresh buffer for each packet.
 func BenchmarkPipelineCopy(b *testing.B) {
 	benchmark(b, func(b *testing.B, tr ipsec.Transform, payload int) {

@@ -53,6 +53,16 @@
 // of a bundle that arrives alone is discarded. ESP without integrity is taken
 // inside AH only. ESP with NULL encryption is an SA like others.
 //
+// # Across NATs
+//
+// An SA of ESP with ipsec.Encapsulation has its packets carried in UDP (RFC 3948), in either mode; the host tells
+// those apart from IKE that arrive on the same port. In transport mode the checksums of what comes out
+// are repaired, in one of the ways of Config.Checksums. EventMoved tells of a peer that is elsewhere than before, for
+// the newest packet that was accepted alone, and Move has its SAs follow. Outbound SAs of several computers behind one
+// address differ by port. Config.Conflicts says what becomes of such whose traffic looks the same: where it
+// has conversations remembered, they are looked up between the policy and the host's stack, and a translation of ports is seen by
+// the stack alone.
+//
 // # In the clear in spite of a policy
 //
 // Two things that Windows has and RFC 4301 does not. FallBack begins a soft SA: no

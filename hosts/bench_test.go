@@ -37,9 +37,11 @@ func BenchmarkTCP(b *testing.B) {
 	for _, protection := range []struct {
 		name   string
 		method []ipsec.Transform
+		nat    ike.NATTraversal // of Alice; Bob has its dialects
 	}{
-		{"clear", nil},
-		{"aes128-gcm", []ipsec.Transform{{Protocol: ipsec.ESP, Cipher: "aes128-gcm16"}}},
+		{name: "clear"},
+		{name: "aes128-gcm", method: []ipsec.Transform{{Protocol: ipsec.ESP, Cipher: "aes128-gcm16"}}},
+		{"aes128-gcm-in-udp", []ipsec.Transform{{Protocol: ipsec.ESP, Cipher: "aes128-gcm16"}}, ike.NATTraversal{Dialects: []ike.NATDialect{ike.NATRFC3947}, Force: true}},
 	} {
 		for _, evidence := range []bool{false, true} {
 			name := protection.name + "/quiet"
@@ -58,7 +60,7 @@ func BenchmarkTCP(b *testing.B) {
 						gcm += a
 					}
 					b.StartTimer()
-					w, a = timed(b, func() { transfer(b, protection.method, evidence) })
+					w, a = timed(b, func() { transfer(b, protection.method, protection.nat, evidence) })
 					wall, cpu = wall+w, cpu+a
 				}
 				perGB := func(d time.Duration) float64 { return d.Seconds() * 1e9 / bulk / float64(b.N) }
@@ -82,7 +84,7 @@ func timed(b *testing.B, f func()) (wall, cpu time.Duration) {
 }
 
 // transfer makes two hosts and sends bulk bytes from one to the other.
-func transfer(b *testing.B, method []ipsec.Transform, evidence bool) {
+func transfer(b *testing.B, method []ipsec.Transform, nat ike.NATTraversal, evidence bool) {
 	c := sim.Config{Name: "bench"}
 	if evidence {
 		c.Trace, c.Capture = trace.New(file(b, "trace.jsonl")), file(b, "capture.pcapng")
@@ -91,18 +93,18 @@ func transfer(b *testing.B, method []ipsec.Transform, evidence bool) {
 	require.NoError(b, err)
 	lan, err := w.NewSegment("lan", sim.SegmentConfig{Latency: time.Millisecond})
 	require.NoError(b, err)
-	host := func(name string, a, peer netip.Addr) *hosts.Host {
+	host := func(name string, a, peer netip.Addr, nat ike.NATTraversal) *hosts.Host {
 		var p *policy.Policy
 		if method != nil {
 			p = demand(peer, method...)
 		}
 		h, err := hosts.New(w, hosts.Config{
-			Name: name, Interfaces: []hosts.Interface{{Segment: lan, Prefixes: []netip.Prefix{netip.PrefixFrom(a, 24)}}}, Policy: p,
+			Name: name, Interfaces: []hosts.Interface{{Segment: lan, Prefixes: []netip.Prefix{netip.PrefixFrom(a, 24)}}}, Policy: p, NAT: nat,
 		})
 		require.NoError(b, err)
 		return h
 	}
-	alice, bob := host("alice", aliceAddr, bobAddr), host("bob", bobAddr, aliceAddr)
+	alice, bob := host("alice", aliceAddr, bobAddr, nat), host("bob", bobAddr, aliceAddr, ike.NATTraversal{Dialects: nat.Dialects, Responder: ike.AssumeBoth})
 	server, err := bob.ServeTCP(80)
 	require.NoError(b, err)
 	client := w.Go(alice, "client", func(p *sim.Proc) {
@@ -111,6 +113,9 @@ func transfer(b *testing.B, method []ipsec.Transform, evidence bool) {
 	})
 	require.NoError(b, w.Run(b.Context(), 0, client.Done))
 	require.EqualValues(b, bulk, server.Seen().Bytes)
+	for _, sa := range alice.SAs() {
+		require.Equal(b, nat.Force, sa.UDP.On())
+	}
 	require.NoError(b, w.Close())
 	alice.Close()
 	bob.Close()

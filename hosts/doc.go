@@ -13,6 +13,9 @@
 // reassembly: a fragment without ports waits for the verdict on the first
 // fragment of its datagram (fragments.go).
 //
+// UDP port 4500 has no socket: ESP in UDP that is whole is taken like other ESP, and the
+// rest from netstack's handler for ports without one (natt.go).
+//
 // Nothing re-enters the stack or calls an application inline: callbacks under
 // netstack's locks only schedule events.
 //

@@ -11,6 +11,7 @@ import (
 
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -44,6 +45,25 @@ func newBench6(t *testing.T, forAlice, forBob *policy.Policy) *bench {
 
 func newBenchAt(t *testing.T, alice, bob netip.Prefix, forAlice, forBob *policy.Policy, faults hosts.Faults) *bench {
 	t.Helper()
+	return newBenchWith(t, alice, bob, func(c *hosts.Config) {
+		if c.Policy = forBob; c.Name == "alice" {
+			c.Policy, c.Faults = forAlice, faults
+		}
+	})
+}
+
+// newBenchNAT is newBenchAt with NAT traversal.
+func newBenchNAT(t *testing.T, alice, bob netip.Prefix, forAlice, forBob *policy.Policy, ofAlice, ofBob ike.NATTraversal) *bench {
+	t.Helper()
+	return newBenchWith(t, alice, bob, func(c *hosts.Config) {
+		if c.Policy, c.NAT = forBob, ofBob; c.Name == "alice" {
+			c.Policy, c.NAT = forAlice, ofAlice
+		}
+	})
+}
+
+func newBenchWith(t *testing.T, alice, bob netip.Prefix, with func(*hosts.Config)) *bench {
+	t.Helper()
 	b := &bench{T: t, log: trace.New(nil)}
 	var err error
 	b.world, err = sim.New(sim.Config{Name: t.Name(), Seed: 1, Epoch: time.Unix(0, 0).UTC(), Trace: b.log, Capture: &b.capture})
@@ -51,15 +71,14 @@ func newBenchAt(t *testing.T, alice, bob netip.Prefix, forAlice, forBob *policy.
 	b.segment, err = b.world.NewSegment("lan", sim.SegmentConfig{Latency: time.Millisecond, MTU: 1500})
 	require.NoError(t, err)
 	b.world.Tap(func(f sim.Frame) { b.frames = append(b.frames, bytes.Clone(f.Data)) })
-	host := func(name string, a netip.Prefix, p *policy.Policy, f hosts.Faults) *hosts.Host {
-		h, err := hosts.New(b.world, hosts.Config{
-			Name: name, Interfaces: []hosts.Interface{{Segment: b.segment, Prefixes: []netip.Prefix{a}}},
-			Policy: p, Faults: f,
-		})
+	host := func(name string, a netip.Prefix) *hosts.Host {
+		c := hosts.Config{Name: name, Interfaces: []hosts.Interface{{Segment: b.segment, Prefixes: []netip.Prefix{a}}}}
+		with(&c)
+		h, err := hosts.New(b.world, c)
 		require.NoError(t, err)
 		return h
 	}
-	b.alice, b.bob = host("alice", alice, forAlice, faults), host("bob", bob, forBob, hosts.Faults{})
+	b.alice, b.bob = host("alice", alice), host("bob", bob)
 	t.Cleanup(func() {
 		require.NoError(t, b.world.Close())
 		b.alice.Close()

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/gopacket"
+	"github.com/google/gopacket/layers"
 	"github.com/stretchr/testify/require"
 
 	"github.com/ipseclab/ipseclab/esp"
@@ -446,4 +448,97 @@ func TestTwoClientsBehindOneBox(t *testing.T) {
 			require.Equal(t, want, echo.Seen().Datagrams, "all that was to arrive did")
 		})
 	}
+}
+
+// Over IPv6, and without a NAT: a host that says that it is behind one has ESP in UDP, with the checksum that IPv6 demands.
+func TestForcedEncapsulation(t *testing.T) {
+	for name, e := range map[string][2]netip.Prefix{
+		"IPv4": {netip.PrefixFrom(aliceAddr, 24), netip.PrefixFrom(bobAddr, 24)}, "IPv6": {netip.PrefixFrom(alice6, 64), netip.PrefixFrom(bob6, 64)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, b := e[0].Addr(), e[1].Addr()
+			nat := ike.NATTraversal{Dialects: []ike.NATDialect{ike.NATRFC3947}, Responder: ike.AssumeBoth}
+			forced := nat
+			forced.Force = true
+			x := newBenchNAT(t, e[0], e[1], require3DES(b, "a preshared key of 28 chars"), require3DES(a, "a preshared key of 28 chars"), forced, nat)
+			_, err := x.bob.ServeTCP(80)
+			require.NoError(t, err)
+			_, err = x.bob.ServeUDP(7)
+			require.NoError(t, err)
+			x.on(x.alice, func(p *sim.Proc) {
+				r := x.alice.Call(p, hosts.Call{To: netip.AddrPortFrom(b, 80), Request: 100_000, Response: 100_000, Timeout: time.Minute})
+				require.Equal(t, "ok", r.Result(), "%v", r.Err)
+				r = x.alice.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(b, 7), Count: 2, Size: 5000, Timeout: time.Second})
+				require.Equal(t, "ok", r.Result(), "%v", r.Err)
+				p.Sleep(50 * time.Second)
+			})
+			require.True(t, x.alice.SAs()[0].UDP.On())
+			esp, alive := 0, 0
+			for _, f := range x.frames {
+				packet := gopacket.NewPacket(f, layers.LayerTypeEthernet, gopacket.Default)
+				udp, _ := packet.Layer(layers.LayerTypeUDP).(*layers.UDP)
+				if udp == nil || udp.SrcPort != 4500 || len(udp.Payload) < int(udp.Length)-8 {
+					continue // the first fragment of a datagram
+				}
+				if udp.Checksum != 0 {
+					pseudo := append(append([]byte(nil), packet.NetworkLayer().NetworkFlow().Src().Raw()...), packet.NetworkLayer().NetworkFlow().Dst().Raw()...)
+					pseudo = append(binary.BigEndian.AppendUint16(pseudo, udp.Length), 0, 17)
+					require.True(t, sumsUp(pseudo, udp.Contents, udp.Payload))
+				}
+				isIKE := len(udp.Payload) > 4 && bytes.Equal(udp.Payload[:4], make([]byte, 4))
+				if !isIKE && a.Is4() {
+					require.Zero(t, udp.Checksum)
+				} else {
+					require.NotZero(t, udp.Checksum)
+				}
+				switch {
+				case len(udp.Payload) == 1:
+					alive++
+				case !isIKE:
+					esp++
+				}
+			}
+			require.Greater(t, esp, 100)
+			require.Equal(t, 2, alive, "keep-alives in the last 50 seconds")
+		})
+	}
+}
+
+// sumsUp reports whether the one's complement sum of parts of even lengths, and of a last one, is −0: RFC 1071.
+func sumsUp(parts ...[]byte) bool {
+	all := bytes.Join(parts, nil)
+	var sum uint32
+	for i, b := range all {
+		if sum += uint32(b); i%2 == 0 {
+			sum += uint32(b) * 255
+		}
+	}
+	for sum > 0xffff {
+		sum = sum>>16 + sum&0xffff
+	}
+	return sum == 0xffff
+}
+
+// Who listens on port 4500: a host that speaks NAT traversal, while its policy agent runs.
+func TestPort4500(t *testing.T) {
+	speaks := ike.NATTraversal{Dialects: []ike.NATDialect{ike.NATRFC3947}}
+	b := newBenchNAT(t, netip.PrefixFrom(aliceAddr, 24), netip.PrefixFrom(bobAddr, 24), nil, nil, ike.NATTraversal{}, speaks)
+	knock := func() string {
+		var result string
+		b.on(b.alice, func(p *sim.Proc) {
+			r := b.alice.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(bobAddr, 4500), Count: 1, Size: 100, Timeout: time.Second})
+			result = r.Result()
+		})
+		return result
+	}
+	require.Equal(t, "timeout", knock(), "somebody is there, and says nothing")
+	require.Equal(t, 1, b.bob.IKEStatistics().InvalidPackets, "the datagram begins with four zeros, and what follows is no message")
+	require.NoError(t, b.bob.StopAgent())
+	require.Equal(t, "refused", knock())
+	require.NoError(t, b.bob.StartAgent())
+	require.Equal(t, "timeout", knock())
+	b.on(b.bob, func(p *sim.Proc) {
+		r := b.bob.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(aliceAddr, 4500), Count: 1, Size: 100, Timeout: time.Second})
+		require.Equal(t, "refused", r.Result(), "Alice speaks no dialect")
+	})
 }
