@@ -70,6 +70,9 @@ func (s *sa) words() string {
 		spi += fmt.Sprintf(" around 0x%08x", s.inner.SPI)
 		does += " around " + s.inner.Transform.String()
 	}
+	if s.encapsulation > 0 {
+		does += fmt.Sprintf(", in UDP with port %d of %s", s.peer().Port(), s.peer().Addr())
+	}
 	if s.Mode == ipsec.Tunnel {
 		does += fmt.Sprintf(", tunnel %s > %s", s.Src, s.Dst)
 	}

@@ -40,6 +40,8 @@ func settingLines(n spec.Node) []Line {
 		{"Boot Exemptions", cmp.Or(strings.Join(s.BootExemptions, ", "), "none but DHCP")},
 		{"Policy Agent Starts After", spec.Duration(s.Gap()).String()},
 		{"Default Exemptions (NoDefaultExempt)", fmt.Sprint(exempt)},
+		{"NAT Traversal", cmp.Or(strings.Join(s.Speaks(), ", "), "off")},
+		{"AssumeUDPEncapsulationContextOnSendRule", fmt.Sprint(s.BehindNAT())},
 		{"SA Idle Time", spec.Duration(s.IdleAfter()).String()},
 		{"Fall Back To Clear After", after},
 		{"Soft SA Idle Time", f.Idle.String()},

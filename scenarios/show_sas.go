@@ -3,6 +3,7 @@ package scenarios
 import (
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/ipseclab/ipseclab/esp"
@@ -56,25 +57,25 @@ func mainModes(infos []mux.MainModeInfo, now time.Time) *[]MainModeSA {
 func pairs(sas []esp.SAInfo, now time.Time) []QuickModeSA {
 	type key struct {
 		protocol ipsec.Protocol
-		peer     string
+		peer     netip.AddrPort
 		in, out  uint32
 	}
 	all := []QuickModeSA{}
 	index := map[key]int{}
 	used := map[key]uint64{} // bytes of the busier half
 	for _, sa := range sas {
-		k := key{sa.Protocol, sa.Dst.String(), sa.PeerSPI, sa.SPI}
-		local, filter := sa.Src.String(), sa.Selector
+		k := key{sa.Protocol, netip.AddrPortFrom(sa.Dst, sa.UDP.Dst), sa.PeerSPI, sa.SPI}
+		local, port, filter := sa.Src.String(), sa.UDP.Src, sa.Selector
 		if sa.Direction == ipsec.Inbound {
-			k = key{sa.Protocol, sa.Src.String(), sa.SPI, sa.PeerSPI}
-			local, filter = sa.Dst.String(), sa.Selector.Reverse()
+			k = key{sa.Protocol, netip.AddrPortFrom(sa.Src, sa.UDP.Src), sa.SPI, sa.PeerSPI}
+			local, port, filter = sa.Dst.String(), sa.UDP.Dst, sa.Selector.Reverse()
 		}
 		i, ok := index[k]
 		if !ok {
 			i = len(all)
 			index[k] = i
 			all = append(all, QuickModeSA{
-				Local: local, Peer: k.peer, Protocol: sa.Protocol.String(), Mode: sa.Mode.String(), Filter: filter.String(), Rule: sa.Rule,
+				Local: local, Peer: k.peer.Addr().String(), LocalPort: port, PeerPort: k.peer.Port(), Protocol: sa.Protocol.String(), Mode: sa.Mode.String(), Filter: filter.String(), Rule: sa.Rule,
 				Transform: sa.Transform.String(), Role: role(sa.Initiator), Age: now.Sub(sa.Added),
 			})
 			if !sa.Expires.IsZero() {

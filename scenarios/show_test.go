@@ -3,6 +3,7 @@ package scenarios_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -263,4 +264,23 @@ func TestShowObservers(t *testing.T) {
 	require.Equal(t, "queue", v.Observers[0].Kind)
 	_, err = scenarios.Show(t.Context(), s, scenarios.Moment{Host: "servers"})
 	require.ErrorIs(t, err, scenarios.ErrMoment, "a segment without observers")
+}
+
+// Pairs in UDP show the ports, of which two computers behind one NAT differ by theirs.
+func TestShowPairsInUDP(t *testing.T) {
+	for _, s := range loadAll(t, "nat_two_clients.yaml") {
+		if s.Name != "nat_two_clients/track" {
+			continue
+		}
+		v := show(t, s, "server", 3*time.Second)
+		require.Len(t, v.QuickModes.Pairs, 2)
+		a, b := v.QuickModes.Pairs[0], v.QuickModes.Pairs[1]
+		require.Equal(t, "203.0.113.1", a.Peer)
+		require.Equal(t, "203.0.113.1", b.Peer)
+		require.Equal(t, uint16(4500), a.LocalPort)
+		require.NotEqual(t, a.PeerPort, b.PeerPort)
+		require.Contains(t, v.String(), fmt.Sprintf("transport in UDP, ports 4500 here and %d there", b.PeerPort))
+		return
+	}
+	t.Fatal("the scenario is not there")
 }

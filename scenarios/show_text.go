@@ -234,7 +234,11 @@ func (t *labelled) quickModes(q *QuickModeSAs) {
 		t.line("Me", s.Local)
 		t.line("Peer", s.Peer)
 		t.line("Protocol", s.Protocol)
-		t.line("Encapsulation", s.Mode)
+		if s.PeerPort != 0 {
+			t.line("Encapsulation", fmt.Sprintf("%s in UDP, ports %d here and %d there", s.Mode, s.LocalPort, s.PeerPort))
+		} else {
+			t.line("Encapsulation", s.Mode)
+		}
 		t.some("Inbound SPI", s.InboundSPI)
 		t.some("Outbound SPI", s.OutboundSPI)
 		t.some("Around Inbound SPI", s.Around)

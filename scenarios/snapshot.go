@@ -97,6 +97,8 @@ type QuickModeSA struct {
 	InboundSPI  string        `json:"inbound_spi,omitempty"`
 	OutboundSPI string        `json:"outbound_spi,omitempty"`
 	Around      string        `json:"around,omitempty"`       // in a bundle: the inbound SPI of the SA inside
+	LocalPort   uint16        `json:"local_port,omitempty"`   // of ESP in UDP; 0: it is not
+	PeerPort    uint16        `json:"peer_port,omitempty"`    // likewise, as this host sees it
 	Filter      string        `json:"filter"`                 // outbound
 	Rule        string        `json:"rule"`                   // outbound
 	InboundRule string        `json:"inbound_rule,omitempty"` // where it is another: a tunnel has a rule for each direction
