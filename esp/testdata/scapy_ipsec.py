@@ -255,13 +255,14 @@ def run(layer, packet, operation):
 for line in sys.stdin:
     job = json.loads(line)
     packet = bytes.fromhex(job["packet"])
+    udp = job.get("udp", [0, 0])  # ports of ESP in UDP
     # Innermost first; the innermost makes the tunnel.
-    layers = [(l, association(l, job["tunnel"] if i == 0 else "", job["udp"])) for i, l in enumerate(job["layers"])]
+    layers = [(l, association(l, job["tunnel"] if i == 0 else "", udp)) for i, l in enumerate(job["layers"])]
     if job["do"] == "seal":
         for layer, sa in layers:
             iv = {"iv": bytes.fromhex(layer["iv"])} if layer["protocol"] == "ESP" else {}
             packet = run(layer, packet, lambda p: sa.encrypt(p, seq_num=layer["seq"] & 0xFFFFFFFF, **iv))
-        if job["udp"][0]:
+        if udp[0]:
             # Scapy works out the length of a UDP header that has nothing behind it yet.
             h = (packet[0] & 15) * 4
             packet = packet[: h + 4] + struct.pack("!H", len(packet) - h) + packet[h + 6 :]
