@@ -21,7 +21,7 @@ import (
 func tapARP(announced *[]netip.Addr) func(sim.Frame) {
 	return func(f sim.Frame) {
 		p := gopacket.NewPacket(f.Data, layers.LayerTypeEthernet, gopacket.Default)
-		if a, ok := p.Layer(layers.LayerTypeARP).(*layers.ARP); ok && a.Operation == layers.ARPRequest && string(a.SourceProtAddress) == string(a.DstProtAddress) {
+		if a, ok := p.Layer(layers.LayerTypeARP).(*layers.ARP); ok && a.Operation == layers.ARPRequest && string(a.SourceProtAddress) == string(a.DstProtAddress) && mac(f.Data) == broadcastMAC {
 			*announced = append(*announced, netip.AddrFrom4([4]byte(a.DstProtAddress)))
 		}
 	}
@@ -254,4 +254,54 @@ func TestNATUnsolicitedSYN(t *testing.T) {
 		require.Equal(t, "203.0.113.1", ipv4Of(got[0]).SrcIP.String())
 		require.Equal(t, sent[14:14+28], icmp.Payload[:28])
 	}
+}
+
+// Between two segments inside nothing is translated, and both share what is outside, which
+// may be a line without addresses of Ethernet.
+func TestNATSeveralInside(t *testing.T) {
+	l := newLab(t)
+	first, second := l.segment("first", 1500), l.segment("second", 1500)
+	line, err := l.w.NewSegment("line", sim.SegmentConfig{Medium: sim.PointToPoint, MTU: 1500})
+	require.NoError(t, err)
+	table := l.nat(nat.Config{Outside: []netip.Addr{netip.MustParseAddr("198.51.100.0")}})
+	r := l.router(RouterConfig{
+		Name: "r",
+		Interfaces: []Interface{
+			{first, []netip.Prefix{netip.MustParsePrefix("192.168.1.1/24")}}, {second, []netip.Prefix{netip.MustParsePrefix("192.168.2.1/24")}},
+			{line, []netip.Prefix{netip.MustParsePrefix("198.51.100.0/31")}},
+		},
+		Routes: []Route{{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParseAddr("198.51.100.1")}},
+		NAT:    &NAT{Outside: line, Table: table},
+	})
+	var out []string
+	_, err = line.Attach(sim.PortConfig{Node: "isp", Receive: func(b []byte) { out = append(out, packet(b).String()) }})
+	require.NoError(t, err)
+	a, b := l.station("a", "first", "r", "192.168.1.2"), l.station("b", "second", "r", "192.168.2.2")
+	a.udp("192.168.2.2", 5000, 53, 10, nil)
+	l.wait(time.Second)
+	require.Equal(t, []string{"192.168.1.2:5000 > 192.168.2.2:53 ttl 63"}, b.flows())
+	require.Empty(t, table.Mappings(l.w.Now()))
+	a.udp("203.0.113.9", 5000, 53, 10, nil)
+	b.udp("203.0.113.9", 6000, 53, 10, nil)
+	l.wait(time.Second)
+	require.Equal(t, []string{"udp 198.51.100.0:5000 > 203.0.113.9:53", "udp 198.51.100.0:6000 > 203.0.113.9:53"}, out)
+	require.Zero(t, r.Counters().Dropped("no route"))
+}
+
+// Of a datagram whose fragments waited, its sender hears once that it did not get there.
+func TestNATOneErrorForFragments(t *testing.T) {
+	h := newHome(t, nil)
+	for _, from := range []int{400, 0} {
+		f := h.a.ipv4("203.0.113.10", layers.IPProtocolUDP) // nobody is there
+		data := pattern(400)
+		if f.FragOffset = uint16(from / 8); from == 0 {
+			f.Flags = layers.IPv4MoreFragments
+			copy(data, []byte{0x13, 0x88, 0, 53, 3, 0x20, 0, 0})
+		}
+		h.a.sendIP(f, gopacket.Payload(data))
+		h.wait(10 * time.Millisecond)
+	}
+	h.wait(10 * time.Second)
+	require.Len(t, h.a.take(), 1)
+	require.Equal(t, uint64(2), h.r.Counters().Dropped("no answer from the next hop to ARP or neighbour discovery"))
 }
