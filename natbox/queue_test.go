@@ -70,7 +70,8 @@ func TestQueue(t *testing.T) {
 	require.ErrorContains(t, err, `there is a queue to segment c, which is none of its own`)
 }
 
-type stopped struct{ backwards }
+// stopped is a queue that lets nothing go.
+type stopped struct{}
 
 func (stopped) Rate() int64 { return 0 }
 
