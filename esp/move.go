@@ -14,7 +14,8 @@ import (
 // selectors go along with the address. of says which SAs are of the peer that has moved, as others
 // may be behind the same end by now; nil: all. It returns what was moved, as it is now.
 //
-// An outbound SA stays where it is, and its pair with it, if there is one with its SPI at the new end.
+// An outbound SA stays where it is, and its pair with it, if there is one with its SPI at the new end, and where the
+// policy has something else to say about the new address.
 func (p *Pipeline) Move(now time.Time, local netip.Addr, from, to netip.AddrPort, of func(ipsec.SAParams) bool) (moved []ipsec.SAParams) {
 	if from == to || !to.IsValid() || to.Port() == 0 || to.Addr().Is4() != local.Is4() {
 		return nil
@@ -24,6 +25,9 @@ func (p *Pipeline) Move(now time.Time, local netip.Addr, from, to netip.AddrPort
 			continue
 		}
 		if s.Direction == ipsec.Outbound && p.sad.byID[s.identityAt(to)] != nil || s.Direction == ipsec.Inbound && s.pair != nil && p.sad.byID[s.pair.identityAt(to)] != nil {
+			continue
+		}
+		if !p.allows(s, to.Addr()) {
 			continue
 		}
 		p.sad.unindex(s)
@@ -42,6 +46,20 @@ func (p *Pipeline) Move(now time.Time, local netip.Addr, from, to netip.AddrPort
 		p.talks.move(from, to)
 	}
 	return moved
+}
+
+// allows reports whether an SA may be with its peer at another address, as far as policy goes: in transport mode that is the
+// source of what comes out of it, and no peer shall get past what is said of an address by sending from there.
+func (p *Pipeline) allows(s *sa, to netip.Addr) bool {
+	if s.Mode != ipsec.Transport || s.peer().Addr() == to {
+		return true
+	}
+	f := ipsec.Flow{Src: s.local(), Dst: to, Proto: s.Selector.Proto, SrcPort: s.Selector.SrcPort, DstPort: s.Selector.DstPort}
+	if s.Direction == ipsec.Inbound {
+		f.SrcPort, f.DstPort = f.DstPort, f.SrcPort
+	}
+	e := p.out.lookup(&f)
+	return e != nil && e.Action == ipsec.Protect && s.serves(e)
 }
 
 // local is the end of an SA at this host.

@@ -134,7 +134,7 @@ func (p *Pipeline) crossed(s *sa, inner *datagram, w wrapping, from netip.Addr, 
 // the SA has, and the host is to follow. One that was late or held back says nothing about
 // where its sender is now; one in no UDP shows no mapping.
 func (p *Pipeline) elsewhere(s *sa, from netip.AddrPort, sequence uint64) bool {
-	return from != s.peer() && from.Port() != 0 && sequence == s.window.Top() && (p.cfg.Follow == nil || p.cfg.Follow(s.SAParams))
+	return from != s.peer() && from.Port() != 0 && sequence == s.window.Top() && (p.cfg.Follow == nil || p.cfg.Follow(s.SAParams)) && p.allows(s, from.Addr())
 }
 
 // heard notes where a packet that was accepted came from.
