@@ -240,14 +240,18 @@ func (m *Mux) newest(sa *ikev1.SA) bool {
 }
 
 // dead ends what there is with the peer of e (RFC 3706, Section 5.4), which is told
-// nothing. Traffic that comes up then asks for SAs anew.
+// nothing. Traffic that comes up then asks for SAs anew. What others have who are known to share the
+// address stays, also where e does not say that it shares it: a peer without NAT traversal cannot.
 func (m *Mux) dead(now time.Time, e *entry) {
 	reason := ike.Errorf(ike.CodePeerSilent, 0, "the peer is dead")
+	is := func(shared bool, with computer) bool {
+		return with == e.computer() || !shared && !e.sa.Shared()
+	}
 	for _, other := range slices.Clone(m.remotes[e.source]) {
-		if other != e && e.with(other) && other.established != 0 {
+		if other != e && e.with(other) && other.established != 0 && is(other.sa.Shared(), other.computer()) {
 			other.sa.Kill(now, "deleted", reason, false)
 			m.after(now, other)
 		}
 	}
-	m.events = append(m.events, m.pairs.deleteFunc(e.source, func(p pair) bool { return !e.sa.Shared() || p.with == e.computer() })...)
+	m.events = append(m.events, m.pairs.deleteFunc(e.source, func(p pair) bool { return is(p.shared, p.with) })...)
 }
