@@ -18,7 +18,6 @@ type nated struct {
 	server  *node
 	clients []*node
 	ports   []uint16
-	sent    map[int][]byte // what the server sent last, to whom
 }
 
 var cliff = netip.MustParseAddr("10.1.2.5") // whose address nobody asks for
