@@ -144,17 +144,21 @@ func (k *keying) add(now time.Time, sas []ipsec.SAParams) bool {
 	return err == nil
 }
 
-// remove ends the pairs whose outbound half the peer deleted.
+// remove ends the pairs whose outbound half the peer deleted. They are told by our own SPIs, wherever they lead: a peer that has moved
+// to the end of another one, and has its SPIs, would else end what that one has.
 func (k *keying) remove(now time.Time, e ike.EventDeleteSAs) {
 	d := k.host.driver
 	const reason = "deleted by peer"
-	for _, spi := range e.SPIs {
+	for i, spi := range e.SPIs {
 		for _, sa := range d.esp.SAs() {
-			if sa.Direction == ipsec.Inbound && sa.PeerSPI == spi && sa.Src == e.Remote && sa.UDP.Src == e.Port && sa.Protocol == e.Protocol {
+			switch own := e.Own[i]; {
+			case sa.Protocol != e.Protocol:
+			case sa.Direction == ipsec.Inbound && sa.SPI == own && sa.PeerSPI == spi:
 				d.esp.RemoveSA(now, ipsec.Inbound, sa.Protocol, sa.Dst, sa.SPI, reason)
+			case sa.Direction == ipsec.Outbound && sa.SPI == spi && sa.PeerSPI == own:
+				d.esp.RemoveSAAt(now, ipsec.Outbound, sa.Protocol, netip.AddrPortFrom(sa.Dst, sa.UDP.Dst), spi, reason)
 			}
 		}
-		d.esp.RemoveSAAt(now, ipsec.Outbound, e.Protocol, netip.AddrPortFrom(e.Remote, e.Port), spi, reason)
 	}
 }
 

@@ -46,5 +46,11 @@ func TestPolicyOfTheOtherAddress(t *testing.T) {
 		}
 		b.box.addr = boxAddr
 		require.Equal(t, "ok", send(p), "where it was it still is")
+		require.Len(t, b.server.SAs(), 2)
+
+		b.box.addr = elsewhere
+		require.NoError(t, ari.AssignPolicy(nil))
+		p.Sleep(time.Second)
+		require.Empty(t, b.server.SAs(), "it deletes its own, wherever IKE has gone")
 	})
 }

@@ -51,6 +51,7 @@ type EventDeleteSAs struct {
 	Port     uint16 // the peer's, of SAs in UDP: several computers behind Remote may have the same SPIs; 0: they are not
 	Protocol ipsec.Protocol
 	SPIs     []uint32 // as the peer's inbound SPIs, our outbound ones
+	Own      []uint32 // our inbound SPIs, of the same pairs in the same order: these nobody else can have
 }
 
 // EventFailed reports that a request came to nothing.

@@ -117,7 +117,7 @@ func TestDeletesNameThePort(t *testing.T) {
 				deleted = append(deleted, d)
 			}
 		}
-		require.Equal(t, []ike.EventDeleteSAs{{Remote: outside, Port: n.boxes[0].at(h, 4500).Port(), Protocol: ipsec.ESP, SPIs: []uint32{in.SPI}}}, deleted, h.name)
+		require.Equal(t, []ike.EventDeleteSAs{{Remote: outside, Port: n.boxes[0].at(h, 4500).Port(), Protocol: ipsec.ESP, SPIs: []uint32{in.SPI}, Own: []uint32{in.PeerSPI}}}, deleted, h.name)
 	}
 }
 

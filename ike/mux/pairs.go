@@ -154,7 +154,7 @@ func (ps *pairs) deleteFunc(remote netip.Addr, gone func(pair) bool) (events []i
 				i = len(byPort)
 				byPort = append(byPort, ike.EventDeleteSAs{Remote: remote, Port: port, Protocol: proto})
 			}
-			byPort[i].SPIs = append(byPort[i].SPIs, p.out)
+			byPort[i].SPIs, byPort[i].Own = append(byPort[i].SPIs, p.out), append(byPort[i].Own, p.in)
 		}
 		for _, e := range byPort {
 			events = append(events, e)
