@@ -1,9 +1,11 @@
 package ike
 
 import (
+	"crypto/hmac"
 	"fmt"
 	"io"
 	"net/netip"
+	"reflect"
 	"time"
 
 	"github.com/ipseclab/ipseclab/ike/payload"
@@ -44,6 +46,13 @@ type Auth struct {
 	Certificates Certificates // of signatures and public key encryption
 	GSS          GSS          // of GSSAPI
 	XAuth        *XAuth       // a user's name and password after it; nil: none
+}
+
+// Same reports whether whoever has proved itself by one has done so by the other: the
+// method, and the key, the judge of certificates or the mechanism, are the same.
+func (a Auth) Same(b Auth) bool {
+	return a.Method == b.Method && hmac.Equal(a.PreSharedKey, b.PreSharedKey) &&
+		reflect.DeepEqual(a.Certificates, b.Certificates) && reflect.DeepEqual(a.GSS, b.GSS) && reflect.DeepEqual(a.XAuth, b.XAuth)
 }
 
 // Check reports what the method lacks, or that the engine does not know it.

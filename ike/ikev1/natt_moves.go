@@ -89,12 +89,26 @@ func (sa *SA) answering(m *message) (done func()) {
 // arrived follows the peer to where a message came from that it alone can have made, and that nobody can
 // have kept for later: it is what was awaited, or the first with its message ID in any exchange.
 // Whoever holds a message back, and sends it from elsewhere before its time, is followed
-// until the next one comes (RFC 3947, Section 8).
+// until the next one comes (RFC 3947, Section 8). To another address it is followed only if the
+// policy for that would have taken the same proof: a quick mode is answered by the rule for the
+// address at which the peer is.
 func (sa *SA) arrived(now time.Time, m *message) {
-	if from := sa.remote; sa.follows() && m.local == sa.local && m.remote != from {
+	if from := sa.remote; sa.follows() && m.local == sa.local && m.remote != from && sa.Welcome(m.remote.Addr()) {
 		sa.MoveTo(now, m.remote)
 		sa.emit(ike.EventPeerMoved{From: from, Handed: sa.Handed()})
 	}
+}
+
+// Welcome reports whether a peer that has proved itself as this one has would be let in
+// at an address.
+func (sa *SA) Welcome(at netip.Addr) bool {
+	if at == sa.remote.Addr() {
+		return true
+	}
+	here, ok1 := sa.policy.Of(sa.choice, sa.initiator)
+	policy, known := sa.env.Config.Policy.MainMode(sa.local.Addr(), at)
+	there, ok2 := policy.Of(sa.choice, sa.initiator)
+	return known && ok1 && ok2 && here.Same(there)
 }
 
 // open uses up the message ID of a genuine message that begins an exchange. No hash covers the exchange type in

@@ -39,7 +39,7 @@ func (m *Mux) Follows(spi uint32) bool {
 func (m *Mux) move(now time.Time, was computer, local, to netip.AddrPort, proved *entry, handed []uint32) {
 	is := computer{to, was.id}
 	for _, e := range slices.Clone(m.remotes[was.at.Addr()]) {
-		if e != proved && e.computer() == was && e.sa.Local() == local && e.sa.Shared() {
+		if e != proved && e.computer() == was && e.sa.Local() == local && e.sa.Shared() && e.sa.Welcome(to.Addr()) {
 			e.sa.MoveTo(now, to)
 			m.reindex(e)
 			handed = append(handed, e.sa.Handed()...)
