@@ -79,6 +79,7 @@ func (l *listener) compare(t *testing.T, tshark string) {
 	t.Logf("%d runs of tshark: %d messages, %d of them encrypted, %d with ciphertext of public keys and %d in fragments, with %d fields are the same; "+
 		"%d alterations seen; %d messages that only their receiver can read",
 		runs, total.messages, total.encrypted, total.sealed, total.reassembled, total.fields, total.altered, total.hidden)
+	t.Logf("%d messages on port 4500; of NAT traversal: %v", total.natted, total.natt)
 	require.Greater(t, total.messages, 1000)
 	require.Greater(t, total.encrypted, 500)
 	require.Greater(t, total.fields, 30*total.messages)
@@ -86,9 +87,51 @@ func (l *listener) compare(t *testing.T, tshark string) {
 	require.Positive(t, total.sealed)
 	require.Positive(t, total.hidden)
 	require.Greater(t, total.altered, 1000)
+	require.Greater(t, total.natted, 100)
+	for _, form := range []string{
+		"NAT-D 20", "NAT-D 130", "NAT-OA 21", "NAT-OA 131",
+		"draft-ietf-ipsec-nat-t-ike-00", "draft-ietf-ipsec-nat-t-ike-01", "draft-ietf-ipsec-nat-t-ike-02\\n", "draft-ietf-ipsec-nat-t-ike-03", "RFC 3947",
+		"mode 1", "mode 2", "mode 4", "mode 61444",
+	} {
+		require.Positive(t, total.natt[form], "nobody says %s", form)
+	}
 }
 
-type tally struct{ messages, encrypted, reassembled, sealed, hidden, fields, altered int }
+type tally struct {
+	messages, encrypted, reassembled, sealed, hidden, fields, altered, natted int
+
+	natt map[string]int // what NAT traversal says in messages, by its form
+}
+
+// traversal counts the payloads and values of NAT traversal.
+func (c *tally) traversal(ps []payload.Payload) {
+	if c.natt == nil {
+		c.natt = map[string]int{}
+	}
+	for _, p := range ps {
+		switch p := p.(type) {
+		case payload.NATD:
+			c.natt[fmt.Sprintf("NAT-D %d", p.Type())]++
+		case payload.NATOA:
+			c.natt[fmt.Sprintf("NAT-OA %d", p.Type())]++
+		case payload.VendorID:
+			if name := p.Name(); strings.Contains(name, "nat-t-ike") || name == "RFC 3947" {
+				c.natt[name]++
+			}
+		case *payload.SA:
+			for _, proposal := range p.Proposals {
+				if proposal.Protocol == payload.ProtocolISAKMP {
+					continue
+				}
+				for _, a := range proposal.Transforms[0].Attributes {
+					if v, ok := a.Uint(); ok && a.Type == payload.AttrEncapsulation {
+						c.natt[fmt.Sprintf("mode %d", v)]++
+					}
+				}
+			}
+		}
+	}
+}
 
 // sample: in one of so many messages each value that the codec decoded is altered in turn, which has to be seen.
 const sample = 40
@@ -121,6 +164,10 @@ func (c *tally) same(t *testing.T, where string, o *onlooker, d dissection.Datag
 		})
 	}
 	c.messages++
+	c.traversal(g.payloads)
+	if d.SrcPort == 4500 || d.DstPort == 4500 {
+		c.natted++
+	}
 	c.fields += len(ours)
 	if g.header.Flags&payload.Encrypted != 0 {
 		c.encrypted++

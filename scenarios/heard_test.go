@@ -2,6 +2,7 @@ package scenarios_test
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"os"
@@ -80,6 +81,8 @@ func ikeMessages(packets []pcapng.Packet) []ikeMessage {
 			return datagram[0] == byte(n>>8) && datagram[1] == byte(n) || datagram[2] == byte(n>>8) && datagram[3] == byte(n)
 		}
 		switch {
+		case port(500) && (bytes.HasPrefix(message, make([]byte, 8)) || bytes.Equal(message, []byte{0xff})):
+			continue // ESP and keep-alives of the first drafts of NAT traversal
 		case port(500):
 		case port(4500) && bytes.HasPrefix(message, []byte{0, 0, 0, 0}): // RFC 3948, Section 2.2
 			message = message[4:]
@@ -93,7 +96,9 @@ func ikeMessages(packets []pcapng.Packet) []ikeMessage {
 		if attackersWord.MatchString(p.Comment) {
 			continue
 		}
-		m := ikeMessage{Datagram: dissection.Datagram{Src: src, Dst: dst, Message: bytes.Clone(message)}}
+		m := ikeMessage{Datagram: dissection.Datagram{
+			Src: src, Dst: dst, SrcPort: binary.BigEndian.Uint16(datagram), DstPort: binary.BigEndian.Uint16(datagram[2:]), Message: bytes.Clone(message),
+		}}
 		if m.whole = wholeOf(src, message, cut); m.whole != nil {
 			if seen[string(m.whole)] || !bytes.HasPrefix(m.whole, message[:8]) { // or was cut without its header
 				continue

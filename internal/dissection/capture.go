@@ -14,12 +14,21 @@ import (
 
 // Datagram is an ISAKMP message on its way.
 type Datagram struct {
-	Src, Dst netip.Addr // of one family
-	Message  []byte
+	Src, Dst         netip.Addr // of one family
+	SrcPort, DstPort uint16     // neither: 500
+	Message          []byte
 }
 
-// WriteCapture writes a capture with a frame for each datagram, in their order: UDP
-// from port 500 to port 500.
+// onNATPort reports a datagram of port 4500, in which the non-ESP marker stands before the
+// message (RFC 3948, Section 2.2).
+func (d Datagram) onNATPort() bool {
+	return d.SrcPort != isakmp && d.DstPort != isakmp && (d.SrcPort == natt || d.DstPort == natt)
+}
+
+// The ports of IKE.
+const isakmp, natt = 500, 4500
+
+// WriteCapture writes a capture with a frame for each datagram, in their order.
 func WriteCapture(w io.Writer, ds []Datagram) error {
 	pw, err := pcapng.NewWriter(w)
 	if err != nil {
@@ -42,7 +51,14 @@ func WriteCapture(w io.Writer, ds []Datagram) error {
 }
 
 func serialize(frame gopacket.SerializeBuffer, d Datagram) error {
-	udp := &layers.UDP{SrcPort: 500, DstPort: 500}
+	udp := &layers.UDP{SrcPort: layers.UDPPort(d.SrcPort), DstPort: layers.UDPPort(d.DstPort)}
+	if d.SrcPort == 0 && d.DstPort == 0 {
+		udp.SrcPort, udp.DstPort = isakmp, isakmp
+	}
+	message := d.Message
+	if d.onNATPort() {
+		message = append(make([]byte, 4), message...)
+	}
 	var ip interface {
 		gopacket.SerializableLayer
 		gopacket.NetworkLayer
@@ -54,7 +70,7 @@ func serialize(frame gopacket.SerializeBuffer, d Datagram) error {
 		return err
 	}
 	options := gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}
-	return gopacket.SerializeLayers(frame, options, ip, udp, gopacket.Payload(d.Message))
+	return gopacket.SerializeLayers(frame, options, ip, udp, gopacket.Payload(message))
 }
 
 // Arguments are what tshark is to be called with, to write of a capture what ReadPDML reads.

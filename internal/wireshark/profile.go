@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/ipseclab/ipseclab/internal/trace"
@@ -62,7 +63,7 @@ func WriteProfile(dir string, events []trace.Event) error {
 	}{
 		{preferencesFile, []byte(preferences)},
 		{ikev1File, p.ike.content()},
-		{espFile, p.esp.content()},
+		{espFile, (&table{rows: slices.Concat(p.esp.rows, p.anywhere())}).content()},
 		{disabledFile, []byte(disabled)},
 		{readmeFile, readme(p)},
 	} {
@@ -133,6 +134,14 @@ ESP sequence analysis is off, because a frame that crosses a router is in the ca
 Of an encrypted IKE message that is in the capture several times (repeated by its sender, or forwarded by
 a router) Wireshark decrypts the first copy and may call the others malformed: it carries the IV on from
 copy to copy, which RFC 2409 does not.
+Across a NAT it has to read each segment by itself: in a capture of both sides it takes the initiator's KE payload,
+which comes from a second address there, for the responder's, and derives a wrong IV. Of the segment lan:
+
+    tshark -r capture.pcapng -Y 'frame.interface_name matches ":lan$"' -w lan.pcapng
+
+ESP in UDP on port 500, of the first drafts of NAT traversal, it takes for IKE and calls malformed.
+ESP in transport mode is decrypted on both sides of a NAT; the checksum of the TCP or UDP in it is of the addresses on the
+sender's side, and on the other Wireshark rightly calls it bad (RFC 3948, Section 3.1.2).
 
 `)
 	fmt.Fprintf(&b, "IKE main modes in ikev1_decryption_table: %d\n", len(p.ike.rows))

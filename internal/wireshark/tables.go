@@ -10,6 +10,8 @@ import (
 // profile is what the key events of a trace say to Wireshark.
 type profile struct {
 	ike, esp   table
+	behindNAT  table     // rows that follow those of esp: see anywhere
+	translated bool      // there is a NAT box
 	unknown    []unknown // in order of appearance
 	unverified []unknown // likewise: decrypted, and the ICV passed over
 }
@@ -85,6 +87,8 @@ func tables(events []trace.Event) profile {
 				// its keys later and encrypts message 5 with them, the only encrypted one there is.
 				p.ike.add(fmt.Sprintf("%s,%s", b.CookieI, b.Key))
 			}
+		case trace.NATMappingAdded:
+			p.translated = true
 		case trace.SAAdded:
 			if b.Protocol == "ESP" {
 				p.addESP(b)
@@ -117,14 +121,27 @@ func (p *profile) addESP(b trace.SAAdded) {
 	if strings.Contains(b.Src, ":") {
 		family = "IPv6"
 	}
-	src, dst := b.Src, b.Dst
-	if b.DstPort != 0 { // a NAT is on the path: on each side of it the packets have other addresses
-		src, dst = "*", "*"
+	row := func(src, dst string) string {
+		return strings.Join([]string{
+			quote(family), quote(src), quote(dst), quote(fmt.Sprintf("0x%08x", b.SPI)),
+			quote(cipher), quote(key(b.CipherKey)), quote(auth), quote(key(b.AuthKey)),
+		}, ",")
 	}
-	p.esp.add(strings.Join([]string{
-		quote(family), quote(src), quote(dst), quote(fmt.Sprintf("0x%08x", b.SPI)),
-		quote(cipher), quote(key(b.CipherKey)), quote(auth), quote(key(b.AuthKey)),
-	}, ","))
+	if b.DstPort != 0 { // a NAT is on the path: on each side of it the packets have other addresses
+		p.esp.add(row("*", "*"))
+		return
+	}
+	p.esp.add(row(b.Src, b.Dst))
+	p.behindNAT.add(row("*", "*"))
+}
+
+// anywhere are rows for the ESP that a NAT box passes through without UDP, which has other addresses
+// on each side of it as well. Wireshark takes the first row that fits.
+func (p *profile) anywhere() []string {
+	if !p.translated {
+		return nil
+	}
+	return p.behindNAT.rows
 }
 
 func (p *profile) addUnknown(what string)    { p.unknown = counted(p.unknown, what) }
