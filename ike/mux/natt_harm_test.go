@@ -46,3 +46,53 @@ func TestDeadPeerWithoutTraversalBehindOneNAT(t *testing.T) {
 	require.Len(t, pairsOf(server, one), 1)
 	require.Len(t, server.in, 1)
 }
+
+// otherRules is a policy that has another key for all addresses but one.
+type otherRules struct {
+	ike.Policy
+	here netip.Addr
+	key  string
+}
+
+func (e otherRules) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {
+	mm, ok := e.Policy.MainMode(local, remote)
+	if remote != e.here {
+		mm.Auth = []ike.Auth{{Method: ike.PreSharedKey, PreSharedKey: []byte(e.key)}}
+	}
+	return mm, ok
+}
+
+// Who has proved one key is not followed to an address for which the policy demands another:
+// there it would get the SAs of a rule that it has nothing for.
+func TestNobodyIsFollowedToAnotherRule(t *testing.T) {
+	for _, same := range []bool{true, false} {
+		n, client, server, b := newBehind(t, anywhere(ike.NATRFC3947))
+		key := "of the rule for other addresses"
+		if same {
+			key = server.psk
+		}
+		was := b.outside
+		server.config.Policy = otherRules{Policy: server, here: was, key: key}
+		server.reboot()
+		client.request(server)
+		n.run(time.Second)
+		require.Len(t, server.in, 1)
+
+		b.forget()
+		b.renumber()
+		client.request(server)
+		n.run(70 * time.Second)
+		if same {
+			require.Len(t, movesOf(server), 1)
+			require.Len(t, server.in, 2)
+			for _, sa := range server.in {
+				require.NotEqual(t, was, sa.Src)
+			}
+			continue
+		}
+		require.Empty(t, movesOf(server))
+		for _, sa := range server.in {
+			require.Equal(t, was, sa.Src, "all is between the addresses of the rule whose key it has")
+		}
+	}
+}
