@@ -3,6 +3,7 @@ package hosts_test
 import (
 	"bytes"
 	"encoding/binary"
+	"net/netip"
 	"testing"
 	"time"
 
@@ -12,10 +13,12 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/checksum"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 
-	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/ike"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/ipv6"
+	"github.com/ipseclab/ipseclab/internal/natt"
+	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -28,38 +31,60 @@ func FuzzFrames(f *testing.F) {
 			f.Add(v6, seed)
 		}
 	}
-	f.Fuzz(func(t *testing.T, v6 bool, program []byte) {
-		everybody := require3DES(bobAddr, "secret")
-		everybody.Rules[0].Filters.Filters[0].Destination = policy.Any()
-		b := newBench(t, nil, everybody, hosts.Faults{})
-		if v6 {
-			b = newBench6(t, nil, everybody)
-		}
-		echo, err := b.bob.ServeUDP(7)
-		require.NoError(t, err)
-		web, err := b.bob.ServeTCP(80)
-		require.NoError(t, err)
-		stranger, bob := sim.MACFor("stranger", "lan"), sim.MACFor("bob", "lan")
-		port, err := b.segment.Attach(sim.PortConfig{Node: "stranger", MAC: stranger, Receive: func([]byte) {}})
-		require.NoError(t, err)
-		b.on(b.alice, func(p *sim.Proc) {
-			for n := 0; n < 16 && len(program) > 0; n++ {
-				size := min(int(program[0])*8, len(program)-1, 1502)
-				frame := append(append(bytes.Clone(bob[:]), stranger[:]...), program[1:1+size]...)
-				program = program[1+size:]
-				port.Send(mended(frame), "")
-				p.Sleep(time.Duration(n%3) * time.Second)
-			}
-			p.Sleep(2 * time.Minute)
-		})
-		require.Zero(t, echo.Seen())
-		require.Zero(t, web.Seen())
-		for i, frame := range b.frames {
-			if bytes.Equal(frame[6:12], bob[:]) {
-				require.True(t, exempt(frame), "frame %d leaves in the clear: %x", i+1, frame)
+	f.Fuzz(func(t *testing.T, v6 bool, program []byte) { framesOfAStranger(t, v6, program) })
+}
+
+// What a stranger puts into fragments of UDP port 4500 is read as ESP, with or
+// without octets behind the datagram.
+func TestESPInFragmentsOfAStranger(t *testing.T) {
+	for _, v6 := range []bool{false, true} {
+		all := strangers(v6)
+		var why []string
+		for _, e := range framesOfAStranger(t, v6, all[len(all)-1]).log.Events() {
+			if d, ok := e.Body.(trace.PacketDropped); ok {
+				why = append(why, d.Reason)
 			}
 		}
+		require.Equal(t, []string{"no SA has this SPI"}, why, "IPv6: %v", v6)
+	}
+}
+
+func framesOfAStranger(t *testing.T, v6 bool, program []byte) *bench {
+	everybody := require3DES(bobAddr, "secret")
+	everybody.Rules[0].Filters.Filters[0].Destination = policy.Any()
+	alice, bob := netip.PrefixFrom(aliceAddr, 24), netip.PrefixFrom(bobAddr, 24)
+	if v6 {
+		alice, bob = netip.PrefixFrom(alice6, 64), netip.PrefixFrom(bob6, 64)
+	}
+	// The dialects of both forms of ESP in UDP, on ports 4500 and 500.
+	b := newBenchNAT(t, alice, bob, nil, everybody, ike.NATTraversal{}, ike.NATTraversal{
+		Dialects: []ike.NATDialect{ike.NATRFC3947, ike.NATDraft00}, Responder: ike.AssumeBoth,
 	})
+	echo, err := b.bob.ServeUDP(7)
+	require.NoError(t, err)
+	web, err := b.bob.ServeTCP(80)
+	require.NoError(t, err)
+	stranger, to := sim.MACFor("stranger", "lan"), sim.MACFor("bob", "lan")
+	port, err := b.segment.Attach(sim.PortConfig{Node: "stranger", MAC: stranger, Receive: func([]byte) {}})
+	require.NoError(t, err)
+	b.on(b.alice, func(p *sim.Proc) {
+		for n := 0; n < 16 && len(program) > 0; n++ {
+			size := min(int(program[0])*8, len(program)-1, 1502)
+			frame := append(append(bytes.Clone(to[:]), stranger[:]...), program[1:1+size]...)
+			program = program[1+size:]
+			port.Send(mended(frame), "")
+			p.Sleep(time.Duration(n%3) * time.Second)
+		}
+		p.Sleep(2 * time.Minute)
+	})
+	require.Zero(t, echo.Seen())
+	require.Zero(t, web.Seen())
+	for i, frame := range b.frames {
+		if bytes.Equal(frame[6:12], to[:]) {
+			require.True(t, exempt(frame), "frame %d leaves in the clear: %x", i+1, frame)
+		}
+	}
+	return b
 }
 
 // strangers are programs of one or two frames that a host looks into: each begins
@@ -89,41 +114,72 @@ func strangers(v6 bool) [][]byte {
 		return append(h, payload...)
 	}
 	udp := func(port byte) []byte { return []byte{0, port, 0, port, 0, 16, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8} }
-	ike := append([]byte{1, 244, 1, 244, 0, 36, 0, 0}, make([]byte, 28)...)
+	in := func(port uint16, payload ...byte) []byte {
+		b := binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, port), port)
+		b = binary.BigEndian.AppendUint16(b, uint16(8+len(payload)))
+		return append(append(b, 0, 0), payload...)
+	}
+	message, esp := make([]byte, 28), []byte{0, 0, 16, 1, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8}
+	long := bytes.Repeat(esp, 4)
 	quoted := ip(ipsec.ProtoESP, 0, 0, 16, 1, 0, 0, 0, 1)
 	icmp, tooBig := ipsec.ProtoICMP, []byte{3, 4, 0, 0, 0, 0, 2, 100}
 	if v6 {
 		icmp, tooBig = ipsec.ProtoICMPv6, []byte{2, 0, 0, 0, 0, 0, 5, 0}
 	}
 	all := [][]byte{
-		frame(ip(ipsec.ProtoUDP, udp(7)...)), frame(ip(ipsec.ProtoUDP, ike...)),
+		frame(ip(ipsec.ProtoUDP, udp(7)...)), frame(ip(ipsec.ProtoUDP, in(500, message...)...)),
 		frame(ip(ipsec.ProtoTCP, 0, 99, 0, 80, 0, 0, 0, 0, 0, 0, 0, 0, 0x50, 2, 16, 0, 0, 0, 0, 0)),
-		frame(ip(ipsec.ProtoESP, 0, 0, 16, 1, 0, 0, 0, 1, 1, 2, 3, 4, 5, 6, 7, 8)), frame(ip(ipsec.ProtoAH, 50, 4, 0, 0, 0, 0, 16, 1, 0, 0, 0, 1, 0, 0, 0, 0)),
+		frame(ip(ipsec.ProtoESP, esp...)), frame(ip(ipsec.ProtoAH, 50, 4, 0, 0, 0, 0, 16, 1, 0, 0, 0, 1, 0, 0, 0, 0)),
 		frame(ip(icmp, append(tooBig, quoted...)...)), frame(ip(icmp, 8, 0, 0, 0, 0, 1, 0, 1)), frame(ip(4, quoted...)),
+		frame(ip(ipsec.ProtoUDP, in(4500, esp...)...)), frame(ip(ipsec.ProtoUDP, in(4500, append(make([]byte, 4), message...)...)...)), frame(ip(ipsec.ProtoUDP, in(4500, 0xff)...)),
+		frame(ip(ipsec.ProtoUDP, in(500, append(make([]byte, 8), long...)...)...)), frame(ip(icmp, append(tooBig, ip(ipsec.ProtoUDP, in(4500, esp...)...)...)...)),
 	}
-	first, last := ip(ipsec.ProtoUDP, udp(7)...), ip(ipsec.ProtoUDP, udp(7)...)
+	pieces := func(upper []byte) (first, last []byte) {
+		half := len(upper) / 2 &^ 7
+		if v6 {
+			header := func(offset uint16) []byte {
+				return append(binary.BigEndian.AppendUint16([]byte{ipsec.ProtoUDP, 0}, offset), 0, 0, 0, 7)
+			}
+			return ip(ipv6.Fragment, append(header(1), upper[:half]...)...), ip(ipv6.Fragment, append(header(uint16(half)), upper[half:]...)...)
+		}
+		first, last = ip(ipsec.ProtoUDP, upper[:half]...), ip(ipsec.ProtoUDP, upper[half:]...)
+		first[6], last[7] = 0x20, byte(half/8)
+		return first, last
+	}
 	if v6 {
-		first, last = ip(ipv6.Fragment, append([]byte{17, 0, 0, 1, 0, 0, 0, 7}, udp(7)...)...), ip(ipv6.Fragment, append([]byte{17, 0, 0, 16, 0, 0, 0, 7}, udp(7)...)...)
 		all = append(all, frame(ip(ipv6.HopByHop, append([]byte{17, 0, 1, 4, 0, 0, 0, 0}, udp(7)...)...)), frame(ip(icmp, 128, 0, 0, 0, 0, 1, 0, 1)))
-	} else {
-		first[6], last[7] = 0x20, 2
 	}
-	return append(all, append(frame(first), frame(last)...))
+	first, last := pieces(udp(7))
+	all = append(all, append(frame(first), frame(last)...))
+	head, tail := pieces(in(4500, long...))
+	return append(all, append(frame(head), frame(tail)...))
 }
 
-// mended gives a frame the lengths and checksums without which it would not be looked into.
+// mended gives a frame the lengths and checksums without which it would not be
+// looked into. Of a fragment, the checksum of the whole is not known.
 func mended(frame []byte) []byte {
 	switch {
 	case len(frame) >= 34 && frame[12] == 8 && frame[13] == 0:
 		ip := header.IPv4(frame[14:])
 		if n := int(ip.HeaderLength()); n >= header.IPv4MinimumSize && n <= len(ip) {
+			fragment := ip.More() || ip.FragmentOffset() > 0
+			if ip.More() {
+				ip = ip[:n+(len(ip)-n)&^7]
+				frame = frame[:14+len(ip)]
+			}
 			ip.SetTotalLength(uint16(len(ip)))
 			ip.SetChecksum(0)
 			ip.SetChecksum(^ip.CalculateChecksum())
-			mend(ip[n:], tcpip.TransportProtocolNumber(ip.Protocol()), ip.SourceAddress(), ip.DestinationAddress())
+			if !fragment {
+				mend(ip[n:], tcpip.TransportProtocolNumber(ip.Protocol()), ip.SourceAddress(), ip.DestinationAddress())
+			}
 		}
 	case len(frame) >= 54 && frame[12] == 0x86 && frame[13] == 0xdd:
 		ip := header.IPv6(frame[14:])
+		if len(frame) >= 62 && ip.NextHeader() == ipv6.Fragment && ip[43]&1 != 0 {
+			ip = ip[:ipv6.HeaderLen+(len(ip)-ipv6.HeaderLen)&^7]
+			frame = frame[:14+len(ip)]
+		}
 		ip.SetPayloadLength(uint16(len(ip) - ipv6.HeaderLen))
 		mend(ip[ipv6.HeaderLen:], tcpip.TransportProtocolNumber(ip.NextHeader()), ip.SourceAddress(), ip.DestinationAddress())
 	}
@@ -152,7 +208,9 @@ func mend(b []byte, proto tcpip.TransportProtocolNumber, src, dst tcpip.Address)
 // exempt reports what a host sends in the clear whatever its policy: ARP,
 // neighbour discovery and multicast listener reports, and IKE; and ESP, of course.
 func exempt(frame []byte) bool {
-	ike := func(udp []byte) bool { return len(udp) >= 8 && binary.BigEndian.Uint16(udp) == 500 }
+	ike := func(udp []byte) bool {
+		return len(udp) >= 8 && (binary.BigEndian.Uint16(udp) == 500 || binary.BigEndian.Uint16(udp) == natt.Port)
+	}
 	switch layers.EthernetType(binary.BigEndian.Uint16(frame[12:])) {
 	case layers.EthernetTypeARP:
 		return true

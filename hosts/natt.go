@@ -119,6 +119,14 @@ func (d *driver) takeUDP(id stack.TransportEndpointID, pkt *stack.PacketBuffer) 
 		return false
 	}
 	packet := wholeOf(d.peek(pkt))
+	if h := header.IPv4(packet); familyOfPacket(packet) == ip4 && int(h.TotalLength()) > len(packet) {
+		// What lay behind the UDP datagram in the last of its fragments has been cut off.
+		buf, at := d.copied(pkt)
+		packet, h = buf[at:], buf[at:]
+		h.SetTotalLength(uint16(len(h)))
+		h.SetChecksum(0)
+		h.SetChecksum(^h.CalculateChecksum())
+	}
 	in, ok := readDatagram(packet)
 	if !ok {
 		return true
@@ -203,7 +211,7 @@ func (k *keying) send(m ike.Datagram) {
 }
 
 // took takes what came to port 500 and is no message of IKE: with the drafts 00 and 01 that is ESP, of
-// which whole datagrams do not get here, and keep-alives. What came in fragments has lost its IP header in
+// which whole datagrams over IPv4 do not get here, and keep-alives. What does has lost its IP header in
 // the socket: it is given a new one.
 func (k *keying) took(local, remote netip.AddrPort, payload []byte) bool {
 	form := k.form(local)
@@ -214,8 +222,12 @@ func (k *keying) took(local, remote netip.AddrPort, payload []byte) bool {
 	case natt.ESP:
 		d := k.host.driver
 		for _, n := range k.host.nics {
-			if n.has(local.Addr()) && local.Addr().Is4() {
-				d.opened(n, d.esp.InboundProtected(k.host.world.Time(), udp4(remote, local, payload)))
+			if n.has(local.Addr()) {
+				datagram := udp4
+				if local.Addr().Is6() {
+					datagram = udp6
+				}
+				d.opened(n, d.esp.InboundProtected(k.host.world.Time(), datagram(remote, local, payload)))
 				return true
 			}
 		}
@@ -224,4 +236,18 @@ func (k *keying) took(local, remote netip.AddrPort, payload []byte) bool {
 		return true
 	}
 	return false
+}
+
+// udp6 is udp4 over IPv6.
+func udp6(src, dst netip.AddrPort, payload []byte) []byte {
+	b := make([]byte, header.IPv6MinimumSize+header.UDPMinimumSize+len(payload))
+	ip, udp := header.IPv6(b), header.UDP(b[header.IPv6MinimumSize:])
+	ip.Encode(&header.IPv6Fields{
+		PayloadLength: uint16(len(udp)), TransportProtocol: header.UDPProtocolNumber, HopLimit: 128,
+		SrcAddr: addressOf(src.Addr()), DstAddr: addressOf(dst.Addr()),
+	})
+	udp.Encode(&header.UDPFields{SrcPort: src.Port(), DstPort: dst.Port(), Length: uint16(len(udp))})
+	copy(udp[header.UDPMinimumSize:], payload)
+	udp.SetChecksum(^checksum.Checksum(udp, pseudoHeader(src.Addr(), dst.Addr(), udp)))
+	return b
 }

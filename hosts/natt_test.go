@@ -455,52 +455,57 @@ func TestForcedEncapsulation(t *testing.T) {
 	for name, e := range map[string][2]netip.Prefix{
 		"IPv4": {netip.PrefixFrom(aliceAddr, 24), netip.PrefixFrom(bobAddr, 24)}, "IPv6": {netip.PrefixFrom(alice6, 64), netip.PrefixFrom(bob6, 64)},
 	} {
-		t.Run(name, func(t *testing.T) {
-			a, b := e[0].Addr(), e[1].Addr()
-			nat := ike.NATTraversal{Dialects: []ike.NATDialect{ike.NATRFC3947}, Responder: ike.AssumeBoth}
-			forced := nat
-			forced.Force = true
-			x := newBenchNAT(t, e[0], e[1], require3DES(b, "a preshared key of 28 chars"), require3DES(a, "a preshared key of 28 chars"), forced, nat)
-			_, err := x.bob.ServeTCP(80)
-			require.NoError(t, err)
-			_, err = x.bob.ServeUDP(7)
-			require.NoError(t, err)
-			x.on(x.alice, func(p *sim.Proc) {
-				r := x.alice.Call(p, hosts.Call{To: netip.AddrPortFrom(b, 80), Request: 100_000, Response: 100_000, Timeout: time.Minute})
-				require.Equal(t, "ok", r.Result(), "%v", r.Err)
-				r = x.alice.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(b, 7), Count: 2, Size: 5000, Timeout: time.Second})
-				require.Equal(t, "ok", r.Result(), "%v", r.Err)
-				p.Sleep(50 * time.Second)
+		for d, port := range map[ike.NATDialect]uint16{ike.NATRFC3947: 4500, ike.NATDraft00: 500} {
+			t.Run(name+", "+d.String(), func(t *testing.T) {
+				a, b := e[0].Addr(), e[1].Addr()
+				nat := ike.NATTraversal{Dialects: []ike.NATDialect{d}, Responder: ike.AssumeBoth}
+				forced := nat
+				forced.Force = true
+				x := newBenchNAT(t, e[0], e[1], require3DES(b, "a preshared key of 28 chars"), require3DES(a, "a preshared key of 28 chars"), forced, nat)
+				_, err := x.bob.ServeTCP(80)
+				require.NoError(t, err)
+				_, err = x.bob.ServeUDP(7)
+				require.NoError(t, err)
+				x.on(x.alice, func(p *sim.Proc) {
+					r := x.alice.Call(p, hosts.Call{To: netip.AddrPortFrom(b, 80), Request: 100_000, Response: 100_000, Timeout: time.Minute})
+					require.Equal(t, "ok", r.Result(), "%v", r.Err)
+					r = x.alice.SendDatagrams(p, hosts.Datagrams{To: netip.AddrPortFrom(b, 7), Count: 2, Size: 5000, Timeout: time.Second})
+					require.Equal(t, "ok", r.Result(), "%v", r.Err)
+					p.Sleep(50 * time.Second)
+				})
+				require.True(t, x.alice.SAs()[0].UDP.On())
+				esp, alive := 0, 0
+				for _, f := range x.frames {
+					packet := gopacket.NewPacket(f, layers.LayerTypeEthernet, gopacket.Default)
+					udp, _ := packet.Layer(layers.LayerTypeUDP).(*layers.UDP)
+					if udp == nil || uint16(udp.SrcPort) != port || len(udp.Payload) < int(udp.Length)-8 {
+						continue // the first fragment of a datagram
+					}
+					if udp.Checksum != 0 {
+						pseudo := append(append([]byte(nil), packet.NetworkLayer().NetworkFlow().Src().Raw()...), packet.NetworkLayer().NetworkFlow().Dst().Raw()...)
+						pseudo = append(binary.BigEndian.AppendUint16(pseudo, udp.Length), 0, 17)
+						require.True(t, sumsUp(pseudo, udp.Contents, udp.Payload))
+					}
+					isIKE := len(udp.Payload) > 8 && bytes.Equal(udp.Payload[:4], make([]byte, 4))
+					if port == 500 {
+						isIKE = !bytes.HasPrefix(udp.Payload, make([]byte, 8)) && len(udp.Payload) > 1
+					}
+					if !isIKE && a.Is4() {
+						require.Zero(t, udp.Checksum)
+					} else {
+						require.NotZero(t, udp.Checksum)
+					}
+					switch {
+					case len(udp.Payload) == 1:
+						alive++
+					case !isIKE:
+						esp++
+					}
+				}
+				require.Greater(t, esp, 100)
+				require.Equal(t, 2, alive, "keep-alives in the last 50 seconds")
 			})
-			require.True(t, x.alice.SAs()[0].UDP.On())
-			esp, alive := 0, 0
-			for _, f := range x.frames {
-				packet := gopacket.NewPacket(f, layers.LayerTypeEthernet, gopacket.Default)
-				udp, _ := packet.Layer(layers.LayerTypeUDP).(*layers.UDP)
-				if udp == nil || udp.SrcPort != 4500 || len(udp.Payload) < int(udp.Length)-8 {
-					continue // the first fragment of a datagram
-				}
-				if udp.Checksum != 0 {
-					pseudo := append(append([]byte(nil), packet.NetworkLayer().NetworkFlow().Src().Raw()...), packet.NetworkLayer().NetworkFlow().Dst().Raw()...)
-					pseudo = append(binary.BigEndian.AppendUint16(pseudo, udp.Length), 0, 17)
-					require.True(t, sumsUp(pseudo, udp.Contents, udp.Payload))
-				}
-				isIKE := len(udp.Payload) > 4 && bytes.Equal(udp.Payload[:4], make([]byte, 4))
-				if !isIKE && a.Is4() {
-					require.Zero(t, udp.Checksum)
-				} else {
-					require.NotZero(t, udp.Checksum)
-				}
-				switch {
-				case len(udp.Payload) == 1:
-					alive++
-				case !isIKE:
-					esp++
-				}
-			}
-			require.Greater(t, esp, 100)
-			require.Equal(t, 2, alive, "keep-alives in the last 50 seconds")
-		})
+		}
 	}
 }
 
