@@ -51,9 +51,25 @@ func (m *Mux) move(now time.Time, was computer, local, to netip.AddrPort, proved
 	m.keepAliveMoved(local, was.at, to)
 }
 
+// wantedMoves has the requests for which e was started wait for it where it has ended up: its peer has moved before it was up.
+func (m *Mux) wantedMoves(e *entry) {
+	if !e.sa.Initiator() || e.established != 0 {
+		return
+	}
+	is := e.wants
+	if is.remote = e.source; is.one() {
+		is.at = e.sa.Remote()
+	}
+	m.movedWaiting(e.wants, is)
+	e.wants = is
+}
+
 // movedWaiting has requests wait for a computer where it is now.
 func (m *Mux) movedWaiting(was, is party) {
 	waiting := m.waiting[was]
+	if was == is {
+		return
+	}
 	m.waits -= len(waiting)
 	m.nothingWaits(was)
 	for _, w := range waiting {

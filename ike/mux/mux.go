@@ -228,6 +228,7 @@ func (e *entry) peer() peer { return peer{e.sa.Local().Addr(), e.sa.Remote().Add
 func (m *Mux) after(now time.Time, e *entry) {
 	changed := false  // what is waiting may go on
 	var again []party // for whom requests have come back
+	var left []peer   // where it was, and others may have waited for it
 	m.reindex(e)
 	for ev, ok := e.sa.NextEvent(); ok; ev, ok = e.sa.NextEvent() {
 		switch ev := ev.(type) {
@@ -243,6 +244,8 @@ func (m *Mux) after(now time.Time, e *entry) {
 			m.replace(now, e)
 		case ike.EventPeerMoved:
 			m.move(now, computer{ev.From, e.sa.PeerID()}, e.sa.Local(), e.sa.Remote(), e, ev.Handed)
+			m.wantedMoves(e)
+			left = append(left, peer{e.sa.Local().Addr(), ev.From.Addr()})
 			changed = true
 		case ike.EventInitialContact:
 			m.initialContact(now, e)
@@ -283,6 +286,9 @@ func (m *Mux) after(now time.Time, e *entry) {
 	}
 	if changed || dead {
 		m.pumpAll(now, e.peer())
+	}
+	for _, p := range left {
+		m.pumpAll(now, p)
 	}
 	for _, p := range again {
 		m.pump(now, p)

@@ -186,3 +186,36 @@ func TestVersionsThatAreMadeToDiffer(t *testing.T) {
 		require.True(t, oneSA(t, p.b.out).UDP.NonIKE, name)
 	}
 }
+
+// The last answer of phase 1 comes from elsewhere, as the responder's NAT has it: whoever waits is served there, if it
+// is another port. Transport mode with another address is not what was asked for.
+func TestResponderMovesWithinPhase1(t *testing.T) {
+	for _, xauth := range []bool{false, true} {
+		for _, address := range []bool{false, true} {
+			p := newPlaced(t, ike.NATPlacement{Responder: true}, anywhere(ike.NATRFC3947), anywhere(ike.NATRFC3947))
+			message := 6
+			if xauth {
+				p.a.xauth, p.b.xauth = &ike.XAuth{User: alice}, &ike.XAuth{Asks: true, Users: []ike.User{alice}}
+				message = 9 // what it makes of the user
+			}
+			b := p.boxes[0]
+			p.atMessage(message, func() {
+				if address {
+					b.renumber()
+				} else {
+					b.mapping(netip.AddrPortFrom(p.b.addr, 4500), 23456)
+				}
+			})
+			p.ask()
+			p.run(3 * time.Minute)
+			require.Len(t, movesOf(p.a), 1)
+			require.Equal(t, b.at(p.b, 4500), established(p.a)[0].RemoteEnd)
+			if address {
+				p.a.wantFailure("another address", "transport mode between 203.0.113.1 and 198.51.100.3 cannot serve", ike.CodeNoPolicy)
+				continue
+			}
+			require.Empty(t, p.a.failed, "xauth %v", xauth)
+			require.Equal(t, uint16(23456), oneSA(t, p.a.out).UDP.Dst)
+		}
+	}
+}
