@@ -24,7 +24,7 @@ func vendorsOf(t *testing.T, os string, settings *spec.IPsec) (names []string) {
 		}
 	}
 	node := s.Nodes["server"]
-	node.OS, node.IPsec = os, settings
+	node.OS, node.IPsec, node.HostFirewall = os, settings, &spec.HostFirewall{Kind: "none"} // that of Windows XP SP2 is on as the system comes
 	s.Nodes["server"] = node
 	s.Steps[0].Expect = &spec.Expect{Result: spec.ResultOK}
 	_, _, events := checked(t, s)
@@ -42,21 +42,21 @@ func vendorsOf(t *testing.T, os string, settings *spec.IPsec) (names []string) {
 
 // What a host announces follows from its settings and its operating system.
 func TestAnnouncedExtensions(t *testing.T) {
-	const microsoft = "MS NT5 ISAKMPOAKLEY "
+	const microsoft, newline = "MS NT5 ISAKMPOAKLEY ", `draft-ietf-ipsec-nat-t-ike-02\n`
 	for _, c := range []struct {
 		os       string
 		settings *spec.IPsec
 		want     []string
 	}{
-		{"", nil, []string{microsoft + "4", "FRAGMENTATION"}},
-		{"", &spec.IPsec{Fragmentation: &spec.Fragmentation{Form: "none"}}, []string{microsoft + "4"}},
-		{"", &spec.IPsec{Fragmentation: &spec.Fragmentation{Form: "cisco"}}, []string{microsoft + "4", "FRAGMENTATION 2147483648"}},
-		{"", &spec.IPsec{DPD: &spec.DPD{}}, []string{microsoft + "4", "FRAGMENTATION", "Dead Peer Detection"}},
-		{"windows-2003", nil, []string{microsoft + "4", "FRAGMENTATION"}},
+		{"", nil, []string{microsoft + "4", "FRAGMENTATION", newline}},
+		{"", &spec.IPsec{Fragmentation: &spec.Fragmentation{Form: "none"}}, []string{microsoft + "4", newline}},
+		{"", &spec.IPsec{Fragmentation: &spec.Fragmentation{Form: "cisco"}}, []string{microsoft + "4", "FRAGMENTATION 2147483648", newline}},
+		{"", &spec.IPsec{DPD: &spec.DPD{}}, []string{microsoft + "4", "FRAGMENTATION", newline, "Dead Peer Detection"}},
+		{"windows-2003", nil, []string{microsoft + "4", "FRAGMENTATION", newline}},
 		{"windows-xp-sp1", nil, []string{microsoft + "3"}},
-		{"windows-xp-sp2", nil, []string{microsoft + "4", "FRAGMENTATION"}},
+		{"windows-xp-sp2", nil, []string{microsoft + "4", "FRAGMENTATION", newline}},
 		{"windows-2000-sp4", nil, []string{microsoft + "2"}},
-		{"windows-2000-sp4-rollup", nil, []string{microsoft + "2", "FRAGMENTATION"}},
+		{"windows-2000-sp4-rollup", nil, []string{microsoft + "2", "FRAGMENTATION", newline}},
 		{"solaris-9", nil, nil},
 		{"solaris-9", &spec.IPsec{Fragmentation: &spec.Fragmentation{Size: 600}}, nil},
 		{"cisco-vpn-client", nil, []string{"Dead Peer Detection"}},

@@ -19,6 +19,7 @@ func systems(client, server *profile.Profile) *spec.Scenario {
 	for host, p := range map[string]*profile.Profile{"client": client, "server": server} {
 		n := s.Nodes[host]
 		n.OS = p.Name
+		n.HostFirewall = &spec.HostFirewall{Kind: "none"} // that of Windows XP SP2 is on as the system comes, and this is about IPsec
 		s.Nodes[host] = n
 	}
 	if !client.IPsec || !server.IPsec {
