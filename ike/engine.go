@@ -23,6 +23,8 @@ package ike
 import (
 	"net/netip"
 	"time"
+
+	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
 
 // The events below pass between the engine of one ISAKMP SA and the mux above
@@ -58,7 +60,15 @@ type EventPeerMoved struct {
 	Handed []uint32 // SPIs of EventInbound, of which the pair has not come yet
 }
 
+// EventUndelivered asks for a Delete of an inbound SA that nobody has handed over, under a main mode that the peer still
+// has: the one of its quick mode lingers, and may be forgotten there.
+type EventUndelivered struct {
+	Protocol ipsec.Protocol
+	SPI      uint32
+}
+
 func (EventInitialContact) event() {}
+func (EventUndelivered) event()    {}
 func (EventPeerMoved) event()      {}
 func (EventMainModeAging) event()  {}
 func (EventPeerDead) event()       {}

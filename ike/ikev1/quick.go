@@ -175,7 +175,11 @@ func (q *quick) unanswered(now time.Time) {
 	q.fail(err)
 	if !initiator {
 		for _, p := range protocols {
-			if own[p] != 0 {
+			switch {
+			case own[p] == 0:
+			case sa.state == lingering:
+				sa.emit(ike.EventUndelivered{Protocol: p, SPI: own[p]})
+			default:
 				sa.SendDelete(now, p, []uint32{own[p]})
 			}
 		}

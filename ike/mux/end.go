@@ -110,3 +110,17 @@ func (m *Mux) closing(e *entry, reason error) {
 		m.timers.set(e) // Deletes are still to be acknowledged
 	}
 }
+
+// tellOf deletes an SA at the peer of e under the main mode with it that was established last, or else under e itself.
+func (m *Mux) tellOf(now time.Time, e *entry, of ike.EventUndelivered) {
+	by := e
+	for _, other := range m.remotes[e.source] {
+		if e.with(other) && other.sa.PeerID() == e.sa.PeerID() && other.sa.Established() && (by == e || other.established > by.established) {
+			by = other
+		}
+	}
+	by.sa.SendDelete(now, of.Protocol, []uint32{of.SPI})
+	if by != e {
+		m.after(now, by)
+	}
+}

@@ -565,3 +565,27 @@ func TestSilentPeerLosesAllMainModes(t *testing.T) {
 	require.Empty(t, a.mux.MainModes())
 	require.Equal(t, 2, count[ike.EventMainModeGone](a))
 }
+
+// A responder that never sees message 3 deletes its half of the pair at the peer, which may have forgotten the main
+// mode of that quick mode meanwhile: under another one with it, then.
+func TestUnfinishedPairIsDeletedUnderAnotherMainMode(t *testing.T) {
+	n, a, b := newPair(t)
+	n.fate = func(_ int, d ike.Datagram) []time.Duration {
+		if d.Local.Addr() == b.addr && isShortQuickMode(d) && n.now.Before(n.start.Add(time.Second)) {
+			return nil
+		}
+		return []time.Duration{n.latency}
+	}
+	b.request(a)
+	n.run(900 * time.Millisecond)
+	require.Len(t, b.in, 1)
+	require.Empty(t, a.in, "message 3 is lost")
+	b.mux.DeletePeer(n.now, a.addr)
+	b.drain()
+	n.run(1500 * time.Millisecond)
+	b.request(a)
+	n.run(2 * time.Second)
+	require.Len(t, b.in, 2)
+	n.run(schedule + 2*time.Second)
+	n.wantPairs("the first pair is gone on both sides", 1)
+}

@@ -259,6 +259,8 @@ func (m *Mux) after(now time.Time, e *entry) {
 			m.events = append(m.events, ev)
 			m.events = append(m.events, m.pairs.bound(e.computer())...)
 			m.keepAlive(e)
+		case ike.EventUndelivered:
+			m.tellOf(now, e, ev)
 		case ike.EventDeleteSAs:
 			m.events = append(m.events, m.pairs.deletedByPeer(ev, e)...)
 		case ike.EventUnserved:
