@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"math/rand/v2"
+	"net/netip"
 	"slices"
 
 	"github.com/ipseclab/ipseclab/ike"
@@ -99,4 +100,11 @@ func (d *driver) heard() bool {
 		return false
 	}
 	return slices.ContainsFunc(own, established) && !slices.ContainsFunc(own, func(m mux.MainModeInfo) bool { return m.Established && !peers[m.Cookies] })
+}
+
+// knownHere reports whether the peer has the pair of an inbound SA with this host where it is now: one that it
+// has with a place behind a NAT from before is, for all that the peer knows, somebody else's.
+func (d *driver) knownHere(id said) bool {
+	out, ok := d.peer.out[id]
+	return !ok || !out.UDP.On() || d.h.n.reaches(netip.AddrPortFrom(out.Dst, out.UDP.Dst), d.h)
 }

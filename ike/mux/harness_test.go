@@ -164,7 +164,7 @@ func (h *host) remove(id said, why string) {
 }
 
 func (h *host) bury(id said, why string) {
-	h.gone[id] = farewell{why: why, at: h.n.now, told: h.driver != nil && h.driver.heard()}
+	h.gone[id] = farewell{why: why, at: h.n.now, told: h.driver != nil && h.driver.heard() && h.driver.knownHere(id)}
 }
 
 func (h *host) MainMode(local, remote netip.Addr) (ike.MainMode, bool) {

@@ -198,7 +198,11 @@ func (s *randomRun) wantRequestServed(name string, h, to *host) {
 		if s.excused(h, to, h.failed[0].Err) {
 			return
 		}
-		require.Equal(s.t, 1, attempt, "%s: requests of %s on the recovered network: %v", name, h.name, h.failed)
+		attempts := 1
+		if h.config.NAT.On() {
+			attempts = 2 // a main mode on port 500, from when a vendor ID was altered, may be another computer's by its port
+		}
+		require.LessOrEqual(s.t, attempt, attempts, "%s: requests of %s on the recovered network: %v", name, h.name, h.failed)
 		// Or it has several that the peer has used up: the request goes through one after the other.
 		why := h.failed[0].Err.Error()
 		require.True(s.t, strings.Contains(why, "no response to quick mode message 1") || strings.Contains(why, "deleted by the peer") || h.config.NAT.On() && strings.Contains(why, "the peer refused with"), "%s: %v", name, why)
