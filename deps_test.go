@@ -124,7 +124,7 @@ interop/swan             uses github.com/strongswan/govici/vici
 cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term, gvisor.dev/gvisor/pkg/log, github.com/owenrumney/go-sarif/v2
 
 # Debian's packages, its archives and their signatures.
-interop/images           uses github.com/goccy/go-yaml, github.com/ulikunitz/xz, github.com/ProtonMail/go-crypto, pault.ag/go/debian, golang.org/x/sync
+interop/images           uses github.com/goccy/go-yaml, github.com/ulikunitz/xz, github.com/ProtonMail/go-crypto, pault.ag/go/debian, golang.org/x/sync, github.com/moby/moby, github.com/containerd/errdefs
 
 # A real TCP/IP stack lives under hosts and is given its time and randomness by
 # sim. Protocols and evidence work on plain bytes.

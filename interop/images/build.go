@@ -4,10 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -25,8 +26,14 @@ type Builder struct {
 
 	Keys string // keyring for releases; empty: Keyring
 
-	lock  Lock // of the program
-	logMu chan struct{}
+	lock Lock // of the program
+
+	log struct {
+		sync.Mutex
+	}
+	newer struct { // the file images.lock.new
+		sync.Mutex
+	}
 }
 
 // NewBuilder is a builder for the committed lock and a cache; an empty name is [DefaultCache].
@@ -43,15 +50,15 @@ func newBuilder(cache string, lock Lock, log func(string)) (*Builder, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Builder{Cache: s.cache, Log: log, lock: lock, logMu: make(chan struct{}, 1)}, nil
+	return &Builder{Cache: s.cache, Log: log, lock: lock}, nil
 }
 
 func (b *Builder) logf(format string, args ...any) {
 	if b.Log == nil {
 		return
 	}
-	b.logMu <- struct{}{}
-	defer func() { <-b.logMu }()
+	b.log.Lock()
+	defer b.log.Unlock()
 	b.Log(fmt.Sprintf(format, args...))
 }
 
@@ -60,6 +67,20 @@ func (b *Builder) keyring() string {
 		return b.Keys
 	}
 	return Keyring
+}
+
+// BuildAll makes several images, as [Builder.Build] does, as many at a time as there are processors.
+func (b *Builder) BuildAll(ctx context.Context, names []string) ([]Info, error) {
+	infos := make([]Info, len(names))
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(runtime.NumCPU())
+	for i, name := range names {
+		group.Go(func() (err error) {
+			infos[i], err = b.Build(ctx, name)
+			return err
+		})
+	}
+	return infos, group.Wait()
 }
 
 // Build makes an image, or the kernel, if the cache does not have it. When the
@@ -79,8 +100,12 @@ func (b *Builder) build(ctx context.Context, p Profile) (Info, error) {
 	if err != nil {
 		return Info{}, err
 	}
-	if info, err := s.find(p); err == nil {
-		return info, nil
+	info, err := s.find(p)
+	if err == nil {
+		b.remind(info)
+	}
+	if !errors.Is(err, ErrNotBuilt) {
+		return info, err
 	}
 	b.sweep()
 	section, ok := s.newer.Of(p.Name)
@@ -90,7 +115,7 @@ func (b *Builder) build(ctx context.Context, p Profile) (Info, error) {
 	if !ok {
 		return Info{}, fmt.Errorf("images: the lock has nothing for %s: run ipseclab interop images --update-lock", p.Name)
 	}
-	info, err := b.make(ctx, p, section)
+	info, err = b.make(ctx, p, section)
 	if !errors.Is(err, errGone) {
 		return info, err
 	}
@@ -103,6 +128,17 @@ func (b *Builder) build(ctx context.Context, p Profile) (Info, error) {
 		return Info{}, err
 	}
 	return b.make(ctx, p, section)
+}
+
+// remind says what is not as the lock of the source tree has it, as long as it is so.
+func (b *Builder) remind(info Info) {
+	committed, _ := b.lock.Of(info.Image)
+	switch {
+	case info.From != "":
+		b.logf("image %s is that of %s, not that of the lock; --from-lock goes back", info.Image, info.From)
+	case len(Changes(committed, info.Section)) > 0:
+		b.logf("warning: image %s is not made as the lock of the source tree says: see %s", info.Image, filepath.Join(b.Cache, newLock))
+	}
 }
 
 // make fetches and unpacks the packages of a section.
@@ -118,22 +154,36 @@ func (b *Builder) make(ctx context.Context, p Profile, section Section) (Info, e
 	if err != nil {
 		return Info{}, err
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
-		return Info{}, err
-	}
-	temp, err := os.MkdirTemp(filepath.Dir(dir), unfinished+p.Name+"-")
+	err = b.whole(dir, func(root *os.Root) error { return fill(ctx, root, p, section, debs) })
 	if err != nil {
-		return Info{}, err
-	}
-	defer os.RemoveAll(temp) // nothing, once it is renamed
-	if err := fill(ctx, temp, p, section, debs); err != nil {
-		return Info{}, err
-	}
-	if err := os.Rename(temp, dir); err != nil && !isDir(dir) { // unless another process was first
 		return Info{}, fmt.Errorf("images: image %s: %w", p.Name, err)
 	}
 	b.logf("built %s in %s: %s", p.Name, time.Since(begun).Round(100*time.Millisecond), dir)
 	return info, nil
+}
+
+// whole makes a folder that has its name only when fill has put everything into it.
+func (b *Builder) whole(dir string, fill func(*os.Root) error) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return err
+	}
+	temp, err := os.MkdirTemp(filepath.Dir(dir), unfinished)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(temp) // nothing, once it is renamed
+	root, err := os.OpenRoot(temp)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	if err := fill(root); err != nil {
+		return err
+	}
+	if err := os.Rename(temp, dir); err != nil && !isDir(dir) { // unless another process was first
+		return err
+	}
+	return nil
 }
 
 // debs fetches the packages of a section, several at a time.
@@ -155,14 +205,9 @@ func (b *Builder) debs(ctx context.Context, section Section) ([]string, error) {
 }
 
 // fill unpacks packages into an empty folder and makes an image of it.
-func fill(ctx context.Context, dir string, p Profile, section Section, debs []string) error {
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return err
-	}
-	defer root.Close()
+func fill(ctx context.Context, root *os.Root, p Profile, section Section, debs []string) error {
 	if err := prepare(root); err != nil {
-		return fmt.Errorf("images: image %s: %w", p.Name, err)
+		return err
 	}
 	u := unpacker{root: root, keep: p.Keep}
 	for i, pin := range section.Pins {
@@ -170,14 +215,18 @@ func fill(ctx context.Context, dir string, p Profile, section Section, debs []st
 			return err
 		}
 		if err := u.open(debs[i]); err != nil {
-			return fmt.Errorf("images: image %s: package %s: %w", p.Name, pin, err)
+			return fmt.Errorf("package %s: %w", pin, err)
 		}
 	}
 	if err := finish(root, p); err != nil {
-		return fmt.Errorf("images: image %s: %w", p.Name, err)
+		return err
 	}
+	return hasDaemon(root, p)
+}
+
+func hasDaemon(root *os.Root, p Profile) error {
 	if _, err := root.Stat(strings.TrimPrefix(p.Daemon, "/")); err != nil {
-		return fmt.Errorf("images: image %s: its packages have no %s: %w", p.Name, p.Daemon, err)
+		return fmt.Errorf("it has no %s: %w", p.Daemon, err)
 	}
 	return nil
 }
@@ -206,10 +255,4 @@ func (b *Builder) sweep() {
 			}
 		}
 	}
-}
-
-// exists reports whether a file is there.
-func exists(name string) bool {
-	_, err := os.Stat(name)
-	return !errors.Is(err, fs.ErrNotExist)
 }

@@ -44,8 +44,8 @@ func (m Mirror) url(archive, name string) string {
 // errGone: the mirror no longer has a file. Mirrors keep the newest version of a package alone.
 var errGone = errors.New("the mirror does not have it")
 
-// client honours HTTP_PROXY and its kin. A body may take long; an answer may not.
-var client = &http.Client{Transport: &http.Transport{
+// httpClient honours HTTP_PROXY and its kin. A body may take long; an answer may not.
+var httpClient = &http.Client{Transport: &http.Transport{
 	Proxy:                 http.ProxyFromEnvironment,
 	DialContext:           (&net.Dialer{Timeout: 20 * time.Second}).DialContext,
 	TLSHandshakeTimeout:   20 * time.Second,
@@ -91,7 +91,7 @@ func getOnce(ctx context.Context, url string, read func(io.Reader) error) error 
 	if err != nil {
 		return err
 	}
-	response, err := client.Do(request)
+	response, err := httpClient.Do(request)
 	if err != nil {
 		return networkError{err}
 	}

@@ -1,11 +1,9 @@
 package images
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"strings"
 )
 
@@ -58,6 +56,9 @@ func finish(root *os.Root, p Profile) error {
 		"etc/hosts":         "127.0.0.1 localhost\n",
 		"etc/resolv.conf":   "", // something may be mounted on it
 	} {
+		if info, err := root.Stat(name); err == nil && info.Size() > 0 {
+			continue // it came with the packages, or with the tree
+		}
 		if err := root.WriteFile(name, []byte(text), 0o644); err != nil {
 			return err
 		}
@@ -73,30 +74,21 @@ func finish(root *os.Root, p Profile) error {
 
 // applets are links to busybox for the programs that no package has brought.
 func applets(root *os.Root) error {
-	if _, err := root.Stat("usr/bin/busybox"); errors.Is(err, fs.ErrNotExist) {
+	if !there(root, "usr/bin/busybox") {
 		return nil
-	} else if err != nil {
-		return err
 	}
 	list, err := data.ReadFile("data/applets.txt")
 	if err != nil {
 		return err
 	}
-	if _, err := root.Lstat("usr/bin/dash"); err == nil {
-		// A shell of busybox runs its own applets where packages have the real program, such as ip.
-		if _, err := root.Lstat("usr/bin/sh"); errors.Is(err, fs.ErrNotExist) {
-			if err := root.Symlink("dash", "usr/bin/sh"); err != nil {
-				return err
-			}
+	// A shell of busybox would run its own applets where packages have the real program, such as ip.
+	if there(root, "usr/bin/dash") && !there(root, "usr/bin/sh") {
+		if err := root.Symlink("dash", "usr/bin/sh"); err != nil {
+			return err
 		}
 	}
 	for name := range strings.FieldsSeq(string(list)) {
-		there := false
-		for _, dir := range []string{"usr/bin", "usr/sbin"} {
-			_, err := root.Lstat(path.Join(dir, name))
-			there = there || err == nil
-		}
-		if there {
+		if there(root, "usr/bin/"+name) || there(root, "usr/sbin/"+name) {
 			continue
 		}
 		if err := root.Symlink("busybox", "usr/bin/"+name); err != nil {
@@ -104,10 +96,15 @@ func applets(root *os.Root) error {
 		}
 	}
 	// The kernel looks for this one by its path.
-	if _, err := root.Lstat("usr/sbin/modprobe"); errors.Is(err, fs.ErrNotExist) {
+	if !there(root, "usr/sbin/modprobe") {
 		return root.Symlink("../bin/busybox", "usr/sbin/modprobe")
 	}
 	return nil
+}
+
+func there(root *os.Root, name string) bool {
+	_, err := root.Lstat(name)
+	return err == nil
 }
 
 // folders lets everybody enter every folder, whatever the umask was.

@@ -18,9 +18,10 @@ const CacheVariable = "IPSECLAB_CACHE"
 var ErrNotBuilt = errors.New("run make images")
 
 const (
-	kernelName = "user-mode-linux"
-	unfinished = ".unfinished-" // what names of files and folders begin with that are being made
-	newLock    = "images.lock.new"
+	kernelName    = "user-mode-linux"
+	kernelModules = "usr/lib/uml/modules"
+	unfinished    = ".unfinished-" // what names of files and folders begin with that are being made
+	newLock       = "images.lock.new"
 )
 
 // DefaultCache is $IPSECLAB_CACHE, else the folder ipseclab in the user's cache.
@@ -44,9 +45,10 @@ type Store struct {
 
 // Info is what an image is made of, for the evidence.
 type Info struct {
-	Profile Profile
-	Hash    string // names the image: its packages and the recipe
-	Section        // suite and packages with their versions
+	Profile Profile `json:"-"`
+	Hash    string  // names the image: its packages and the recipe
+	From    string  // the Docker image that it was taken from; empty: packages of the lock
+	Section         // suite and packages with their versions
 }
 
 // DaemonVersion is the version of the daemon's package.
@@ -101,6 +103,19 @@ func (s *Store) Rootfs(name string) (dir string, info Info, err error) {
 	return s.dir(info), info, nil
 }
 
+// Find is what an image, or the kernel, is made of, and its folder.
+func (s *Store) Find(name string) (info Info, dir string, err error) {
+	p, ok := Named(name)
+	if !ok {
+		return Info{}, "", fmt.Errorf("images: no image is called %q: there are %v", name, Names())
+	}
+	info, err = s.find(p)
+	if err != nil {
+		return Info{}, "", err
+	}
+	return info, s.dir(info), nil
+}
+
 // Kernel is the program that is user-mode Linux, and the folder with its modules, which it wants to see as /lib/modules.
 func (s *Store) Kernel() (program, modules string, err error) {
 	p, _ := Named(kernelName)
@@ -109,11 +124,15 @@ func (s *Store) Kernel() (program, modules string, err error) {
 		return "", "", err
 	}
 	dir := s.dir(info)
-	return filepath.Join(dir, p.Daemon), filepath.Join(dir, "usr/lib/uml/modules"), nil
+	return filepath.Join(dir, p.Daemon), filepath.Join(dir, kernelModules), nil
 }
 
 // find finds a profile's image, made by the committed lock, else by the one of a cache whose packages had moved.
+// An image that was taken from Docker comes before both.
 func (s *Store) find(p Profile) (Info, error) {
+	if info, err := s.taken(p); err != nil || info.From != "" {
+		return info, err
+	}
 	for _, lock := range []Lock{s.lock, s.newer} {
 		if section, ok := lock.Of(p.Name); ok {
 			if info := infoOf(p, section); isDir(s.dir(info)) {

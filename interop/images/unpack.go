@@ -32,6 +32,10 @@ const (
 type unpacker struct {
 	root *os.Root // nothing lands outside of it, whatever links say
 	keep []string // folders of kernel modules; none: all
+
+	// tree: what comes is a whole root filesystem, which may have devices, that
+	// are left out, and its own links into /usr.
+	tree bool
 }
 
 // deb unpacks the files of a package.
@@ -40,6 +44,11 @@ func (u *unpacker) deb(r io.Reader) error {
 	if err != nil {
 		return err
 	}
+	return u.tar(files)
+}
+
+// tar unpacks an archive.
+func (u *unpacker) tar(files io.Reader) error {
 	t := tar.NewReader(files)
 	var total int64
 	for n := 0; ; n++ {
@@ -48,13 +57,13 @@ func (u *unpacker) deb(r io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("its files: %w", err)
+			return fmt.Errorf("its archive of files: %w", err)
 		}
 		if total += h.Size; n >= maxFiles || total > maxUnpacked {
-			return fmt.Errorf("its files are more than %d, or larger than %d octets together", maxFiles, int64(maxUnpacked))
+			return fmt.Errorf("the files are more than %d, or larger than %d octets together", maxFiles, int64(maxUnpacked))
 		}
 		if err := u.entry(h, t); err != nil {
-			return fmt.Errorf("its file %s: %w", h.Name, err)
+			return fmt.Errorf("file %s: %w", h.Name, err)
 		}
 	}
 }
@@ -76,7 +85,7 @@ func (u *unpacker) entry(h *tar.Header, content io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if name == "." || below(name, leftOut) || !u.keeps(name) {
+	if name == "." || u.omits(h, name) {
 		return nil
 	}
 	if h.Typeflag != tar.TypeDir {
@@ -140,13 +149,22 @@ func (u *unpacker) clear(name string) error {
 	return nil
 }
 
-// keeps reports whether a file is no kernel module, or one that is wanted.
-func (u *unpacker) keeps(name string) bool {
-	if len(u.keep) == 0 {
+// omits reports whether a file is not wanted.
+func (u *unpacker) omits(h *tar.Header, name string) bool {
+	if u.tree {
+		switch h.Typeflag {
+		case tar.TypeChar, tar.TypeBlock, tar.TypeFifo:
+			return true
+		case tar.TypeSymlink:
+			return slices.Contains(merged, path.Clean(h.Name))
+		}
+		return false
+	}
+	if below(name, leftOut) {
 		return true
 	}
 	_, module, ok := strings.Cut(name, "/kernel/")
-	return !ok || below(module, u.keep)
+	return ok && len(u.keep) > 0 && !below(module, u.keep)
 }
 
 // below reports whether a name is one of the folders, or lies in one.

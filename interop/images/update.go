@@ -30,27 +30,32 @@ func (b *Builder) Resolve(ctx context.Context) (Lock, error) {
 	return l, nil
 }
 
-// WriteLock writes a lock file, which is never there by half.
+// WriteLock writes a lock file.
 func WriteLock(name string, l Lock) error {
-	f, err := os.CreateTemp(filepath.Dir(name), unfinished+"*")
-	if err != nil {
-		return fmt.Errorf("images: lock: %w", err)
-	}
-	defer os.Remove(f.Name()) // nothing, once it is renamed
-	defer f.Close()
-	if _, err := f.Write(l.Append(nil)); err != nil {
-		return fmt.Errorf("images: lock: %w", err)
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return fmt.Errorf("images: lock: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("images: lock: %w", err)
-	}
-	if err := os.Rename(f.Name(), name); err != nil {
+	if err := writeWhole(name, l.Append(nil)); err != nil {
 		return fmt.Errorf("images: lock: %w", err)
 	}
 	return nil
+}
+
+// writeWhole writes a file that is never there by half.
+func writeWhole(name string, content []byte) error {
+	f, err := os.CreateTemp(filepath.Dir(name), unfinished+"*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // nothing, once it is renamed
+	defer f.Close()
+	if _, err := f.Write(content); err != nil {
+		return err
+	}
+	if err := f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), name)
 }
 
 // moved finds the packages of an image anew, because one has gone from the
@@ -68,6 +73,8 @@ func (b *Builder) moved(ctx context.Context, p Profile) (Section, error) {
 	for _, c := range Changes(old, section) {
 		b.logf("warning: image %s: %s", p.Name, c)
 	}
+	b.newer.Lock()
+	defer b.newer.Unlock()
 	s, err := open(b.Cache, b.lock) // what earlier images were made with stays in it
 	if err != nil {
 		return Section{}, err
