@@ -25,6 +25,8 @@ scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/polic
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
 hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
+# Real peers: what the lab says to the agent that runs in one.
+interop/control          ->
 # The discovery of NAT behaviour works on plain packets.
 hosts/discovery          -> internal/stun, natbox/nat
 hosts/policy             -> ike, internal/classifier, internal/pki, internal/profile
