@@ -18,7 +18,10 @@ import (
 //	a never x, y    neither a nor a package below it reaches x, y or what lies below those, by any path
 const imports = `
 # The command joins what may not know each other.
-cmd/ipseclab             -> reports, scenarios, hosts/policy, natbox/boxes
+cmd/ipseclab             -> reports, scenarios, hosts/policy, natbox/boxes, interop/images
+
+# Real peers: the root filesystems that they run in know nothing of the lab.
+interop/images           ->
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall, natbox/fair, natbox/observe
@@ -116,6 +119,9 @@ scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsons
 internal/dissection      uses github.com/google/gopacket
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2
 cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term, gvisor.dev/gvisor/pkg/log, github.com/owenrumney/go-sarif/v2
+
+# Debian's packages, its archives and their signatures.
+interop/images           uses github.com/goccy/go-yaml, github.com/ulikunitz/xz, github.com/ProtonMail/go-crypto, pault.ag/go/debian, golang.org/x/sync, github.com/moby/moby, github.com/containerd/errdefs
 
 # A real TCP/IP stack lives under hosts and is given its time and randomness by
 # sim. Protocols and evidence work on plain bytes.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"github.com/ipseclab/ipseclab/interop/images"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
@@ -32,6 +33,7 @@ type cli struct {
 	Certificates certificatesCmd `cmd:"" help:"Write the certificates of a scenario to files."`
 	Boxes        boxesCmd        `cmd:"" help:"List NAT boxes, or say what is known of one."`
 	Profiles     profilesCmd     `cmd:"" help:"List operating systems and devices, or say what is known of one."`
+	Interop      interopCmd      `cmd:"" help:"Images for real peers."`
 	Schema       schemaCmd       `cmd:"" help:"Print the JSON Schema of scenario files."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }
@@ -73,6 +75,7 @@ func ipseclab(ctx context.Context, args []string, out, stderr io.Writer) (code i
 		kong.Name("ipseclab"), kong.Description(description), kong.Writers(out, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Exit(func(code int) { panic(exit(code)) }),
+		kong.Vars{"mirror": images.DefaultMirror, "securityMirror": images.DefaultSecurityMirror},
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, stderr}),
 	)
 	if len(args) == 0 {
