@@ -39,6 +39,11 @@ type Configuration struct {
 	secrets     []peerconf.Secret
 	files       []File
 	keys        []File
+
+	// What Check looks for.
+	kind           Kind
+	ikeProposals   []ike.MainModeProposal
+	childProposals []childProposal
 }
 
 // Build writes a peer's configuration for a charon of a kind. Errors are of type *peerconf.Unsupported.
@@ -47,7 +52,7 @@ func Build(c *peerconf.Config, k Kind) (*Configuration, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Configuration{Connections: &Section{Name: "connections"}, secrets: c.Secrets}
+	out := &Configuration{Connections: &Section{Name: "connections"}, secrets: c.Secrets, kind: k}
 	if err := out.credentials(&c.Credentials); err != nil {
 		return nil, err
 	}
@@ -104,6 +109,7 @@ func (o *Configuration) connection(c *peerconf.Config, conn *peerconf.Connection
 		proposals.Each = append(proposals.Each, word)
 	}
 	s.Items = append(s.Items, proposals)
+	o.ikeProposals = append(o.ikeProposals, conn.Proposals...)
 	set := &c.Settings
 	yes(s, "aggressive", conn.Aggressive)
 	yes(s, "encap", set.Encapsulate || k == LibIPsec)
@@ -240,6 +246,7 @@ func (o *Configuration) child(children *Section, set *peerconf.Settings, conn *p
 			return err
 		}
 		proposals.Each = append(proposals.Each, word)
+		o.childProposals = append(o.childProposals, childProposal{t, c.PFSGroup})
 	}
 	s.Items = append(s.Items, proposals)
 	s.list("local_ts", selector(c.Local, c.Proto, 0, c.IPv6))

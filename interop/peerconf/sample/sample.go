@@ -2,7 +2,6 @@
 package sample
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"net/netip"
 	"time"
@@ -29,6 +28,7 @@ var (
 	Peer   = netip.MustParseAddr("10.0.0.2")
 	Other  = netip.MustParseAddr("10.0.0.3")
 	Inner  = netip.MustParseAddr("10.1.0.1") // of Own, as a gateway
+	Beyond = netip.MustParseAddr("10.2.0.1") // of Peer, likewise
 	Own6   = netip.MustParseAddr("2001:db8::1")
 	subnet = netip.MustParsePrefix("10.0.0.0/24")
 	inside = netip.MustParsePrefix("10.1.0.0/24")
@@ -43,9 +43,7 @@ func Rule(name string, filters []policy.Filter, methods ...string) policy.Rule {
 	}
 	for _, m := range methods {
 		p, err := policy.ParseSecurityMethod(m)
-		if err != nil {
-			panic(err) // a slip in this package
-		}
+		must(err)
 		r.Action.Methods = append(r.Action.Methods, p)
 	}
 	return r
@@ -79,16 +77,27 @@ func act(name string, kind policy.Kind, filters ...policy.Filter) policy.Rule {
 }
 
 // tunnel is the two rules of a tunnel between the networks behind two gateways.
-func tunnel(methods ...string) []policy.Rule {
+func tunnel(methods ...string) []policy.Rule { return tunnelOf(Own, Peer, inside, beyond, methods) }
+
+func tunnelOf(own, peer netip.Addr, inside, beyond netip.Prefix, methods []string) []policy.Rule {
 	out := Rule("outwards", []policy.Filter{{Source: policy.Subnet(inside), Destination: policy.Subnet(beyond)}}, methods...)
 	in := Rule("inwards", []policy.Filter{{Source: policy.Subnet(beyond), Destination: policy.Subnet(inside)}}, methods...)
-	out.Tunnel, in.Tunnel = Peer, Own
+	out.Tunnel, in.Tunnel = peer, own
 	return []policy.Rule{out, in}
 }
 
 // gateway is a host at the end of a tunnel.
 func gateway(rules ...policy.Rule) peerconf.Host {
 	return with(host(rules...), func(h *peerconf.Host) { h.Addresses = append(h.Addresses, Inner) })
+}
+
+// Gateways are the two ends of a tunnel, Own before the network of Inner and Peer before that of Beyond. Their child is
+// called outwards, their connections by the address of the other.
+func Gateways(methods ...string) (own, peer peerconf.Host) {
+	own = gateway(tunnel(methods...)...)
+	peer = host(tunnelOf(Peer, Own, beyond, inside, methods)...)
+	peer.Addresses = []netip.Addr{Peer, Beyond}
+	return own, peer
 }
 
 // with changes a host.
@@ -103,52 +112,65 @@ func ruleWith(r policy.Rule, change func(*policy.Rule)) policy.Rule {
 	return r
 }
 
-// Store is the certificates of the samples: a root, one authority below it, and a certificate of that.
-func Store() *hosts.Certificates {
+// Stores are the certificates of some hosts, by name and address: a root, one authority below it, and for each
+// host a certificate of that.
+func Stores(names []string, addresses []netip.Addr) (all []*hosts.Certificates) {
 	var seed [32]byte
 	random := rand.NewChaCha8(seed)
-	must := func(err error) {
-		if err != nil {
-			panic(err) // a slip in this package
-		}
-	}
-	name := func(s string) pki.Name {
-		n, err := pki.ParseName(s)
+	from, until := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	template := func(name string) pki.Template {
+		n, err := pki.ParseName("CN=" + name + ",O=Lab")
 		must(err)
-		return n
+		return pki.Template{Subject: n, NotBefore: from, NotAfter: until, Hash: "sha256"}
 	}
 	key := func() pki.PrivateKey {
 		k, err := pki.GenerateKey(random, "rsa-2048")
 		must(err)
 		return k
 	}
-	from, until := time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
-	ca := &pki.BasicConstraints{IsCA: true, PathLen: -1}
-	root, err := pki.NewRoot(random, pki.Template{Subject: name("CN=Lab Root,O=Lab"), NotBefore: from, NotAfter: until, Hash: "sha256", Authority: ca}, key())
+	root, err := pki.NewRoot(random, template("Lab Root"), key())
 	must(err)
-	below, err := root.NewAuthority(random, pki.Template{Subject: name("CN=Lab Issuing,O=Lab"), NotBefore: from, NotAfter: until, Hash: "sha256"}, key())
+	below, err := root.NewAuthority(random, template("Lab Issuing"), key())
 	must(err)
-	own := key()
-	certificate, err := below.Issue(random, pki.Template{
-		Subject: name("CN=alice.lab.example,O=Lab"), NotBefore: from, NotAfter: until, Hash: "sha256",
-		AltNames: pki.AltNames{DNS: []string{"alice.lab.example"}, IP: []netip.Addr{Own}},
-	}, own.Public())
+	list := pki.ListTemplate{Number: 1, ThisUpdate: from, NextUpdate: until, Hash: "sha256"}
+	ofRoot, err := root.IssueList(list)
 	must(err)
-	list, err := below.IssueList(pki.ListTemplate{Number: 1, ThisUpdate: from, NextUpdate: until, Hash: "sha256"})
+	ofBelow, err := below.IssueList(list)
 	must(err)
-	c := &hosts.Certificates{CRLCheck: pki.CRLIfRevoked}
-	c.Store = pki.Store{
-		Roots: []*pki.Certificate{root.Certificate}, Intermediates: []*pki.Certificate{below.Certificate},
-		Own: []pki.Own{{Certificate: certificate, Key: own}}, Lists: []*pki.RevocationList{list},
+	for i, name := range names {
+		own, t := key(), template(name)
+		t.AltNames = pki.AltNames{DNS: []string{name}, IP: addresses[i : i+1]}
+		certificate, err := below.Issue(random, t, own.Public())
+		must(err)
+		c := &hosts.Certificates{CRLCheck: pki.CRLIfRevoked}
+		c.Store = pki.Store{
+			Roots: []*pki.Certificate{root.Certificate}, Intermediates: []*pki.Certificate{below.Certificate},
+			Own: []pki.Own{{Certificate: certificate, Key: own}}, Lists: []*pki.RevocationList{ofRoot, ofBelow},
+		}
+		all = append(all, c)
 	}
-	return c
+	return all
+}
+
+func must(err error) {
+	if err != nil {
+		panic(err) // a slip in this package
+	}
+}
+
+// ByCertificate has a host's rules authenticate by the certificates of a store.
+func ByCertificate(h *peerconf.Host, store *hosts.Certificates) {
+	h.Certificates = store
+	for i := range h.Policy.Rules {
+		h.Policy.Rules[i].Auth = byCertificate
+	}
 }
 
 var byCertificate = []policy.AuthMethod{{RootCA: "CN=Lab Root,O=Lab"}}
 
 // Cases are all of them. Making them takes a moment, for the keys.
 func Cases() []Case {
-	store := Store()
+	store := Stores([]string{"alice.lab.example"}, []netip.Addr{Own})[0]
 	certificates := func(h *peerconf.Host) { h.Certificates = store }
 	web := []policy.Filter{Mirrored(policy.Me(), policy.Host(Peer), ipsec.ProtoTCP, 0, 80), Mirrored(policy.Me(), policy.Host(Peer), ipsec.ProtoUDP, 1701, 1701)}
 	subnets := to(policy.Subnet(subnet))
@@ -257,9 +279,7 @@ func refused(store *hosts.Certificates) []Case {
 		{Name: "wrong-key", Why: "a certificate with the private key of another one", Host: with(all(func(r *policy.Rule) { r.Auth = byCertificate }), func(h *peerconf.Host) {
 			c := *store
 			other, err := pki.GenerateKey(rand.NewChaCha8([32]byte{1}), "rsa-1024")
-			if err != nil {
-				panic(fmt.Sprint("sample: ", err))
-			}
+			must(err)
 			c.Store.Own = []pki.Own{{Certificate: c.Store.Own[0].Certificate, Key: other}}
 			h.Certificates = &c
 		})},
