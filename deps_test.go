@@ -46,6 +46,10 @@ natbox/fair              -> natbox/observe
 natbox/observe           -> internal/ipsec, internal/ipv6, internal/natt, internal/pieces, internal/trace
 sim                      -> internal/trace, internal/pcapng, internal/ipv6
 
+# Real peers: what a policy means in the words of daemons, and how they are asked. None of it opens a world.
+interop/peerconf         -> hosts, hosts/policy, scenarios/spec
+interop/swan             -> interop/peerconf
+
 # The protocols. ike and esp never import each other: only hosts joins them.
 ike/mux                  -> ike/ikev1
 ike/ikev1                -> ike
@@ -118,6 +122,7 @@ internal/sourced         uses github.com/goccy/go-yaml
 scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
 internal/dissection      uses github.com/google/gopacket
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2
+interop/swan             uses github.com/strongswan/govici/vici
 cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term, gvisor.dev/gvisor/pkg/log, github.com/owenrumney/go-sarif/v2
 
 # Debian's packages, its archives and their signatures.

@@ -117,7 +117,7 @@ func (r *ruleCertificates) Own(at time.Time, m ike.AuthMethod, requested [][]byt
 	if err != nil {
 		return ike.Credential{}, certificateError("", err)
 	}
-	c := ike.Credential{Identity: r.identity(own.Certificate), Key: own.Key, Explanation: r.whyOwn(own, path, names, at, rule)}
+	c := ike.Credential{Identity: r.IdentityOf(own.Certificate), Key: own.Key, Explanation: r.whyOwn(own, path, names, at, rule)}
 	for i, cert := range path {
 		if i > 0 && (r.OwnOnly || cert.SelfIssued()) { // the peer has the root, or does not trust it
 			break
@@ -141,8 +141,9 @@ func (r *ruleCertificates) unchecked() (pki.Own, pki.Path) {
 	return own, path
 }
 
-// identity is what the host calls itself; its address where the certificate has no such name.
-func (r *ruleCertificates) identity(c *pki.Certificate) ike.Identity {
+// IdentityOf is what the host calls itself beside a certificate; the zero Identity, which is its
+// address, where the certificate has no such name.
+func (r *Certificates) IdentityOf(c *pki.Certificate) ike.Identity {
 	switch {
 	case r.Identity == SubjectIdentity && len(c.Subject) > 0:
 		return ike.Identity{Type: payload.IDDERDN, Data: c.RawSubject}
