@@ -49,6 +49,7 @@ sim                      -> internal/trace, internal/pcapng, internal/ipv6
 # Real peers: what a policy means in the words of daemons, and how they are asked. None of it opens a world.
 interop/peerconf         -> hosts, hosts/policy, scenarios/spec
 interop/swan             -> interop/peerconf
+interop/peerconf/sample  -> interop/peerconf
 
 # The protocols. ike and esp never import each other: only hosts joins them.
 ike/mux                  -> ike/ikev1
