@@ -28,6 +28,8 @@ scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/polic
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
 hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
+# Real peers: what the lab says to the agent that runs in one.
+interop/control          ->
 # The discovery of NAT behaviour works on plain packets.
 hosts/discovery          -> internal/stun, natbox/nat
 hosts/policy             -> ike, internal/classifier, internal/pki, internal/profile
@@ -47,6 +49,7 @@ sim                      -> internal/trace, internal/pcapng, internal/ipv6
 # Real peers: what a policy means in the words of daemons, and how they are asked. None of it opens a world.
 interop/peerconf         -> hosts, hosts/policy, scenarios/spec
 interop/swan             -> interop/peerconf
+interop/peerconf/sample  -> interop/peerconf
 
 # The protocols. ike and esp never import each other: only hosts joins them.
 ike/mux                  -> ike/ikev1
@@ -55,6 +58,9 @@ ike/ikev1                -> ike
 ike                      -> ike/payload, internal/pki, internal/suite, internal/trace
 ike/payload              -> internal/ipsec
 esp                      -> esp/replay, internal/classifier, internal/recent, internal/suite, internal/trace
+
+# The cases of the interop matrix are files; only their tests run them.
+interop/cases            ->
 
 # Evidence, read from files: reports know nothing of the engine.
 reports                  -> scenarios/spec, internal/result, internal/trace, internal/pcapng, internal/wireshark, internal/natt

@@ -83,6 +83,7 @@ func (s *stepRun) judge() []result.Check {
 	for _, name := range slices.Sorted(maps.Keys(e.Observed)) {
 		j.observed("observed."+name, name, e.Observed[name], s.notes[name])
 	}
+	j.printed(e)
 	j.saCounts(e.SAs)
 	for _, host := range slices.Sorted(maps.Keys(e.Certificates)) {
 		j.certificates(host, e.Certificates[host], s.stored[host])
@@ -246,7 +247,7 @@ func (t tally) complaint(want string) string {
 // application judges what the listener at the far end saw.
 func (j *judgement) application(want *spec.App) {
 	s := j.step
-	if s.listener == nil {
+	if s.listener == nil && s.far == nil {
 		j.add(false, "application", "application", "a listener at the far end", "none", "no application listens at the far end: see the node's serves")
 		return
 	}
@@ -260,7 +261,11 @@ func (j *judgement) application(want *spec.App) {
 		{"datagrams", "datagrams received", want.Datagrams, int64(s.seen.Datagrams)},
 		{"bytes", "bytes received", want.Bytes, s.seen.Bytes},
 	} {
-		if c.want != nil {
+		switch {
+		case c.want == nil:
+		case c.field == "syns" && s.far != nil:
+			j.unknown("application.syns", c.name, c.want.String(), s.far.peer.name+" is a real peer, and its applications see no connection requests")
+		default:
 			j.count("application."+c.field, c.name, c.want, c.got)
 		}
 	}
@@ -297,7 +302,7 @@ func (l *lab) negotiations(begin, end window, a, b party) talks {
 				t.failed++
 			}
 			t.reasons = append(t.reasons, n.Reason)
-		case n.State != "established" || n.Role != "initiator":
+		case n.State != "established" || n.Role != "initiator" && !l.realAmong(a, b):
 		case n.Exchange == "quick mode":
 			t.quickModes++
 		case !between(n.Exchange): // main mode, or aggressive mode in its place

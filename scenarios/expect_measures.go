@@ -110,6 +110,9 @@ var gauges = []string{
 // two esp.Counters, a spec.IKECounters with two ike.Statistics, or a
 // spec.FirewallCounters with two hosts.FirewallCounters, whose fields have the same names.
 func (j *judgement) counters(field, host string, want, before, after any) {
+	if j.inside(field, "statistics", "as expected", host) {
+		return
+	}
 	wanted, was, is := reflect.ValueOf(want), reflect.ValueOf(before), reflect.ValueOf(after)
 	for i := range wanted.NumField() {
 		bounds := wanted.Field(i).Interface().(*spec.Range)
@@ -161,11 +164,10 @@ func (s *stepRun) statistics() map[string]statistics {
 		return nil
 	}
 	now := map[string]statistics{}
-	for host := range s.spec.Expect.Counters {
-		now[host] = statisticsOf(s.lab.hosts[host])
-	}
-	for host := range s.spec.Expect.IKECounters {
-		now[host] = statisticsOf(s.lab.hosts[host])
+	for _, host := range slices.Concat(slices.Sorted(maps.Keys(s.spec.Expect.Counters)), slices.Sorted(maps.Keys(s.spec.Expect.IKECounters))) {
+		if h := s.lab.hosts[host]; h != nil { // a real peer shows none
+			now[host] = statisticsOf(h)
+		}
 	}
 	return now
 }

@@ -16,10 +16,10 @@ func (j *judgement) rule(want *spec.RuleExpect) {
 	s := j.step
 	from, to := s.ends()
 	r := s.request()
-	if want.From != "" {
+	if want.From != "" && !j.inside("rule.from", "rule", want.From, from.name) {
 		j.equal("rule.from", "rule at "+from.name, want.From, s.lab.verdict(s.begin, s.end, from.name, ipsec.Outbound, r))
 	}
-	if want.To != "" {
+	if want.To != "" && !j.inside("rule.to", "rule", want.To, to.name) {
 		got := noDecision
 		if s.lab.wire.arrived(s.begin, s.end, r, to) {
 			got = s.lab.verdict(s.begin, s.end, to.name, ipsec.Inbound, r)

@@ -22,6 +22,9 @@ func (l *lab) judge(steps []*stepRun) *Result {
 		Name:   l.spec.Name, Cell: Settings(l.spec), Long: l.spec.Long, Title: l.spec.Title, Story: l.spec.Story, Claims: l.spec.Claims, File: l.spec.File(), Seed: l.seed,
 		Grid: Place(l.spec), Start: l.spec.Epoch(), Outcome: result.Passed, Segments: l.drawnSegments(), Nodes: l.drawnNodes(),
 	}
+	if l.real() {
+		r.Clock, r.Peers = result.ClockWall, l.aboutPeers()
+	}
 	for _, s := range steps {
 		step := s.result()
 		if l.spec.Grid != nil && s.index == l.spec.Measured() && s.broken == nil {

@@ -45,6 +45,7 @@ type lab struct {
 	oracle     *oracle
 	pki        *authorities
 
+	peers      peers
 	boxesFound map[string]string // by host: which boxes its last discovery found
 }
 
@@ -56,7 +57,7 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 		seed = s.RandomSeed()
 	}
 	l := &lab{
-		spec: s, seed: seed, log: trace.New(traceTo), realms: s.Realms(),
+		peers: peers{driver: o.Peers}, spec: s, seed: seed, log: trace.New(traceTo), realms: s.Realms(),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
 		firewalls: map[string]*routerFirewall{}, tables: map[string]*nat.Table{}, pools: map[string][]netip.Addr{},
 		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, stored: map[storedPolicy]bool{}, watches: map[string]*watch{}, registries: map[string]*registry{}, boxesFound: map[string]string{},
@@ -97,7 +98,7 @@ func (l *lab) wireUp(o Options) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(l.spec.Nodes)) {
-		if err := l.addNode(name, l.spec.Nodes[name], o.Faults[name]); err != nil {
+		if err := l.addNode(name, l.spec.Nodes[name], o); err != nil {
 			return err
 		}
 		if err := l.setLinks(name); err != nil {
@@ -107,7 +108,7 @@ func (l *lab) wireUp(o Options) error {
 	return nil
 }
 
-func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
+func (l *lab) addNode(name string, n spec.Node, o Options) error {
 	if n.Attacker() {
 		return l.addAttacker(name, n)
 	}
@@ -122,6 +123,9 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 	if n.Router() {
 		return l.addRouter(path, name, n, routes)
 	}
+	if n.Real() {
+		return l.addPeer(path, name, n, routes, o.Dir)
+	}
 	settings := n.Settings()
 	margin, idle := settings.RekeyBefore()
 	c := hosts.Config{
@@ -132,7 +136,7 @@ func (l *lab) addNode(name string, n spec.Node, faults hosts.Faults) error {
 			a, err := l.destination(name, to)
 			return a, err == nil
 		},
-		Faults:            faults,
+		Faults:            o.Faults[name],
 		PFSMustMatch:      settings.PFSMustMatch,
 		NoInitialContact:  settings.NoInitialContact,
 		Commit:            settings.Commit,

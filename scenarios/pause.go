@@ -8,6 +8,9 @@ import (
 // runTo has the world run to a time, all events of that time included, or with 0 to
 // the end of the run, a second after the last step. After the last step the world goes on.
 func (l *lab) runTo(ctx context.Context, at time.Duration) error {
+	if l.real() {
+		return Unsupportedf("%s has real peers, whose runs do not repeat: moments of it cannot be looked at", l.spec.Name)
+	}
 	_, over := l.direct()
 	if at > 0 {
 		return l.world.Run(ctx, at, nil)

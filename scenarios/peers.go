@@ -1,135 +1,241 @@
 package scenarios
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
+	"path/filepath"
+	"slices"
+	"sync"
 	"time"
 
 	"github.com/ipseclab/ipseclab/hosts"
-	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/natbox"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
+	"github.com/ipseclab/ipseclab/sim"
 )
 
-// PeerDriver starts real peers: daemons in machines of their own, on segments of
-// the simulated network. The command and suites give one in Options; without it a
-// scenario with peers is unsupported.
-type PeerDriver interface {
-	// Date is the machine's: scenarios with peers start then, unless they say otherwise.
-	Date() time.Time
-
-	// Start starts peers side by side, each to where its daemon is ready to negotiate.
-	// When one cannot, those that have started are stopped. An error that wraps
-	// ErrUnsupported says that a peer or its driver cannot do what is asked.
-	Start(ctx context.Context, peers []PeerConfig) ([]Peer, error)
-
-	// Go runs f apart from the world, which goes on meanwhile.
-	Go(f func())
+// peers are the real peers of a scenario, and what is outside of its world for them.
+type peers struct {
+	driver  PeerDriver
+	ctx     context.Context
+	configs []PeerConfig
+	ports   [][]*sim.Port // of each
+	running []*realPeer
 }
 
-// ErrUnsupported is in the chain of errors about what a real peer cannot do.
-var ErrUnsupported = errors.New("unsupported")
+// real reports whether the scenario has real peers: then it goes by the wall clock.
+func (l *lab) real() bool { return len(l.peers.configs) > 0 }
 
-// PeerConfig is what a real peer is to be: all that a virtual host in its place
-// would be given.
-type PeerConfig struct {
-	Scenario string
-	Name     string // of the node
-	Image    string
-	Driver   string // as the scenario has it; "": auto
-	Dir      string // for the peer's files, beside the evidence of the scenario; "": none are kept
-
-	Date       time.Time // at the start of the scenario
-	Interfaces []PeerInterface
-	Routes     []hosts.Route
-	Services   []PeerService
-
-	// Policy in force from the start, nil for none; Options are what its compiler has to know.
-	Policy       *policy.Policy
-	Options      policy.Options
-	Settings     spec.IPsec
-	Certificates *hosts.Certificates
-
-	// Files are given by the scenario, by their paths in the peer: they take the place of
-	// what would be generated from the policy.
-	Files map[string]string
+// dated is the scenario with the date at which it starts, where real peers want the machine's.
+func dated(s *spec.Scenario, d PeerDriver) *spec.Scenario {
+	if d == nil || len(s.Peers()) == 0 || !s.Start.IsZero() {
+		return s
+	}
+	out := *s
+	out.Start = d.Date().UTC().Truncate(time.Second)
+	return &out
 }
 
-// PeerInterface joins a peer to a segment.
-type PeerInterface struct {
-	Segment  string
-	MAC      [6]byte
-	MTU      int // of the segment
-	Prefixes []netip.Prefix
-
-	// Deliver takes an Ethernet frame that the peer has sent, and keeps it. It may be
-	// called from any goroutine, and blocks while the world is behind.
-	Deliver func(frame []byte)
+// beyond is why the scenario cannot be run with the real peers that it has; "": it can.
+func beyond(s *spec.Scenario, d PeerDriver) string {
+	names := s.Peers()
+	switch {
+	case len(names) == 0:
+		return ""
+	case d == nil:
+		return fmt.Sprintf("no driver: %s is a real peer, and nothing here starts those", names[0])
+	}
+	return s.BeyondPeers()
 }
 
-// PeerService is an application that listens in the peer.
-type PeerService struct {
-	Protocol uint8
-	Port     uint16 // 0 of a protocol without ports
+// addPeer joins a real peer to its segments; it is started later, together with the others.
+func (l *lab) addPeer(path, name string, n spec.Node, routes []natbox.Route, dir string) error {
+	settings := n.Settings()
+	c := PeerConfig{
+		Scenario: l.spec.Name, Name: name, Image: n.Image, Driver: n.Driver, Date: l.spec.Epoch(),
+		Policy: l.policies[l.spec.Assignments[name]], Options: optionsOf(l.spec, n), Settings: settings,
+		Certificates: l.pki.store(name), Files: n.Files,
+	}
+	if dir != "" {
+		c.Dir = filepath.Join(dir, peersDir, name)
+	}
+	c.Options.Certificates = c.Certificates.For
+	for _, r := range routes {
+		c.Routes = append(c.Routes, hosts.Route(r))
+	}
+	for _, s := range n.Serves {
+		switch {
+		case s.TCP != 0:
+			c.Services = append(c.Services, PeerService{ipsec.ProtoTCP, uint16(s.TCP)})
+		case s.UDP != 0:
+			c.Services = append(c.Services, PeerService{ipsec.ProtoUDP, uint16(s.UDP)})
+		case s.Protocol != 0:
+			c.Services = append(c.Services, PeerService{uint8(s.Protocol), 0})
+		}
+	}
+	index := len(l.peers.configs)
+	var ports []*sim.Port
+	for i, ifc := range n.Interfaces {
+		segment := l.segments[ifc.Segment]
+		pc := sim.PortConfig{Node: name, Receive: func(frame []byte) {
+			if index < len(l.peers.running) {
+				l.peers.running[index].peer.Send(i, frame)
+			}
+		}}
+		for _, p := range ifc.Prefixes() {
+			pc.Addrs = append(pc.Addrs, p.Addr())
+		}
+		port, err := segment.Attach(pc)
+		if err != nil {
+			return l.spec.Errorf(path, "%v", err)
+		}
+		ports = append(ports, port)
+		c.Interfaces = append(c.Interfaces, PeerInterface{
+			Segment: ifc.Segment, MAC: port.MAC(), MTU: segment.Config().MTU, Prefixes: ifc.Prefixes(),
+			Deliver: func(frame []byte) {
+				if len(frame) >= etherHeader {
+					l.world.Inject(func() { port.Send(frame, "") })
+				}
+			},
+		})
+	}
+	l.peers.configs, l.peers.ports = append(l.peers.configs, c), append(l.peers.ports, ports)
+	return nil
 }
 
-// Peer is a real peer that runs. But for Send, its methods block; they are called
-// apart from the world, see PeerDriver.Go, and return soon after ctx ends.
-type Peer interface {
-	// Send gives the peer a frame on one of its interfaces, and does not block: a peer
-	// that does not keep up loses frames.
-	Send(iface int, frame []byte)
+// etherHeader is the length of the header of an Ethernet frame. RFC 894.
+const etherHeader = 14
 
-	// Ping, Call and SendDatagrams are as those of hosts.Host. A peer whose daemon does not
-	// negotiate when traffic needs it has it do so first.
-	Ping(ctx context.Context, c hosts.Ping) (hosts.Report, error)
-	Call(ctx context.Context, c hosts.Call) (hosts.Report, error)
-	SendDatagrams(ctx context.Context, c hosts.Datagrams) (hosts.Report, error)
+// peersDir is the folder of the files of real peers, by name, in the evidence.
+const peersDir = "peers"
 
-	// Seen is what has reached an application so far; SYNs are not known there.
-	Seen(ctx context.Context, s PeerService) (hosts.Seen, error)
-
-	// Run runs a shell command in the peer.
-	Run(ctx context.Context, command string, within time.Duration) (PeerOutput, error)
-
-	// Assign gives the peer another policy, or none. SAs of the old one end.
-	Assign(ctx context.Context, p *policy.Policy) error
-
-	// Restart kills the daemon, without farewell unless it is graceful, and starts it after a while.
-	Restart(ctx context.Context, off time.Duration, graceful bool) error
-
-	// SAs are the IPsec SAs that the peer has now, two of each pair. Their keys are there where
-	// the driver can read them from the kernel.
-	SAs(ctx context.Context) ([]trace.SAAdded, error)
-
-	// About says what the peer is: kernel, daemon, versions of packages.
-	About() PeerAbout
-
-	// Stop writes the peer's files and ends it.
-	Stop(ctx context.Context) error
+// startPeers starts all of them.
+func (l *lab) startPeers(ctx context.Context) error {
+	if !l.real() {
+		return nil
+	}
+	l.peers.ctx = ctx
+	all, err := l.peers.driver.Start(ctx, l.peers.configs)
+	if err != nil {
+		return err
+	}
+	for i, p := range all {
+		r := &realPeer{lab: l, name: l.peers.configs[i].Name, peer: p, services: l.peers.configs[i].Services, known: map[peerSA]trace.SAAdded{}}
+		l.peers.running = append(l.peers.running, r)
+		l.world.Record(r.name, aboutEvent(p.About()))
+	}
+	return nil
 }
 
-// PeerOutput is what a command has printed.
-type PeerOutput struct {
-	Code     int
-	Output   string
-	TimedOut bool
+// aboutPeers says of real peers what they are.
+func (l *lab) aboutPeers() (all []result.Peer) {
+	for i, r := range l.peers.running {
+		a := r.peer.About()
+		p := result.Peer{
+			Node: r.name, Image: a.Image, Driver: a.Driver, Daemon: a.Daemon, Kernel: a.Kernel, Packages: a.Packages, Ready: a.Ready, Memory: a.Memory,
+		}
+		if l.peers.configs[i].Dir != "" {
+			p.Dir = peersDir + "/" + r.name
+		}
+		all = append(all, p)
+	}
+	return all
 }
 
-// PeerAbout describes a peer for the evidence.
-type PeerAbout struct {
-	Image    string            `json:"image"`
-	Driver   string            `json:"driver"` // the one that was chosen
-	Daemon   string            `json:"daemon"` // name and version, as it says itself
-	Kernel   string            `json:"kernel"`
-	Packages map[string]string `json:"packages,omitempty"` // versions
-	Ready    time.Duration     `json:"ready_ns"`           // from the start of the peer until its daemon was ready
-	Memory   uint64            `json:"memory,omitempty"`   // bytes that it took on this machine when it was ready
+func aboutEvent(a PeerAbout) trace.PeerReady {
+	return trace.PeerReady{Image: a.Image, Driver: a.Driver, Daemon: a.Daemon, Kernel: a.Kernel}
 }
 
-// Unsupportedf is an error that wraps ErrUnsupported.
-func Unsupportedf(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrUnsupported, fmt.Sprintf(format, args...))
+// stopPeers ends them side by side; the error says what went wrong with which.
+func (l *lab) stopPeers(ctx context.Context) error {
+	ctx = context.WithoutCancel(ctx)
+	errs := make([]error, len(l.peers.running))
+	var wg sync.WaitGroup
+	for i, r := range l.peers.running {
+		wg.Add(1)
+		l.peers.driver.Go(func() {
+			defer wg.Done()
+			if err := r.peer.Stop(ctx); err != nil {
+				errs[i] = fmt.Errorf("peer %s: %w", r.name, err)
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+// peerNamed is a real peer by its name; nil when the node is none.
+func (l *lab) peerNamed(name string) *realPeer {
+	for _, r := range l.peers.running {
+		if r.name == name {
+			return r
+		}
+	}
+	return nil
+}
+
+// realAmong reports whether one of two parties is a real peer, of whose negotiations only the other side tells.
+func (l *lab) realAmong(a, b party) bool {
+	return l.peerNamed(a.name) != nil || l.peerNamed(b.name) != nil
+}
+
+// outside runs f apart from the world, while the coroutine waits.
+func (l *lab) outside(p *sim.Proc, f func(ctx context.Context)) {
+	done := false
+	l.peers.driver.Go(func() {
+		f(l.peers.ctx)
+		l.world.Inject(func() { done = true; p.Wake() })
+	})
+	for !done {
+		p.Park()
+	}
+}
+
+// noteSAs puts what has become of the SAs of real peers into the trace.
+func (l *lab) noteSAs(p *sim.Proc) error {
+	for _, r := range l.peers.running {
+		var now []trace.SAAdded
+		var err error
+		l.outside(p, func(ctx context.Context) { now, err = r.peer.SAs(ctx) })
+		if err != nil {
+			return fmt.Errorf("the SAs of %s: %w", r.name, err)
+		}
+		r.note(now)
+	}
+	return nil
+}
+
+// peerSA names an SA of a peer.
+type peerSA struct {
+	direction, protocol, dst string
+	spi                      uint32
+}
+
+// note records which SAs have come and gone since the last time.
+func (r *realPeer) note(now []trace.SAAdded) {
+	there := map[peerSA]bool{}
+	for _, sa := range now {
+		k := peerSA{sa.Direction, sa.Protocol, sa.Dst, sa.SPI}
+		there[k] = true
+		if old, ok := r.known[k]; ok && bytes.Equal(old.CipherKey, sa.CipherKey) && bytes.Equal(old.AuthKey, sa.AuthKey) {
+			continue
+		}
+		r.known[k], r.order = sa, append(slices.DeleteFunc(r.order, func(o peerSA) bool { return o == k }), k)
+		r.lab.world.Record(r.name, sa)
+	}
+	var left []peerSA
+	for _, k := range r.order {
+		if there[k] {
+			left = append(left, k)
+			continue
+		}
+		delete(r.known, k)
+		r.lab.world.Record(r.name, trace.SARemoved{Direction: k.direction, Protocol: k.protocol, SPI: k.spi, Reason: "the peer has it no more"})
+	}
+	r.order = left
 }

@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -9,6 +10,11 @@ import (
 
 // restart stops a host and starts it again.
 func (s *stepRun) restart(p *sim.Proc, v *spec.RestartHost) {
+	if r := s.lab.peerNamed(v.Host); r != nil {
+		s.got = append(s.got, fmt.Sprintf("the daemon of %s is off for %s", v.Host, v.Boots()))
+		s.lab.outside(p, func(ctx context.Context) { s.broken = r.peer.Restart(ctx, v.Boots(), v.Graceful) })
+		return
+	}
 	s.got = append(s.got, fmt.Sprintf("%s is off for %s", v.Host, v.Boots()))
 	s.broken = s.lab.hosts[v.Host].Restart(p, v.Boots(), v.Graceful)
 }

@@ -18,6 +18,8 @@ type Options struct {
 	Dir      string   // folder for the evidence, made if it is absent; "": none is written
 	Reporter Reporter // called when the evidence is written; nil: none
 
+	Peers PeerDriver // starts real peers; nil: scenarios with some are unsupported
+
 	// Faults break hosts on purpose, by name, to prove that a fault is noticed.
 	Faults map[string]hosts.Faults
 }
@@ -55,6 +57,7 @@ func Run(ctx context.Context, s *spec.Scenario, o Options) (*Result, error) {
 	if err := Validate(s); err != nil {
 		return nil, err
 	}
+	s = dated(s, o.Peers)
 	ev, err := newEvidence(o)
 	if err != nil {
 		return nil, err
@@ -64,7 +67,7 @@ func Run(ctx context.Context, s *spec.Scenario, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r, err := l.run(ctx)
+	r, err := l.supported(ctx, beyond(s, o.Peers))
 	if err = errors.Join(err, l.close()); err != nil {
 		return nil, fmt.Errorf("scenarios: %s: %w", s.Name, err)
 	}
@@ -74,10 +77,36 @@ func Run(ctx context.Context, s *spec.Scenario, o Options) (*Result, error) {
 	return r, nil
 }
 
+// supported runs the scenario unless real peers cannot do what it asks, which is told beforehand or by their driver.
+func (l *lab) supported(ctx context.Context, why string) (r *Result, err error) {
+	if why == "" {
+		err = l.startPeers(ctx)
+		if err == nil {
+			r, err = l.run(ctx)
+		}
+		err = errors.Join(err, l.stopPeers(ctx))
+		if err == nil || !errors.Is(err, ErrUnsupported) {
+			return r, err
+		}
+		why = err.Error()
+	}
+	r = l.judge(nil)
+	r.Outcome, r.Reason = Unsupported, why
+	return r, nil
+}
+
+// goOn has the world go on until all is over: by the clock of the machine where something real is attached.
+func (l *lab) goOn(ctx context.Context, over func() bool) error {
+	if l.real() {
+		return l.world.RunWall(ctx, over)
+	}
+	return l.world.Run(ctx, longest, over)
+}
+
 // run performs the steps and judges them.
 func (l *lab) run(ctx context.Context) (*Result, error) {
 	steps, over := l.direct()
-	err := l.world.Run(ctx, longest, over)
+	err := l.goOn(ctx, over)
 	if err != nil {
 		return nil, err
 	}

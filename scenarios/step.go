@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -26,6 +27,8 @@ type stepRun struct {
 	begin, end window                // what was on the wire and in the trace when it began and ended
 	report     *hosts.Report         // of a step that sends traffic
 	listener   *hosts.Listener       // at the far end, if one listens there
+	far        *peerListener         // the same, of a real peer
+	printed    *PeerOutput           // by a command
 	seen       hosts.Seen            // by the listener before; after the end: during the step
 	before     map[string]statistics // of hosts whose statistics are judged
 	after      map[string]statistics
@@ -72,14 +75,18 @@ func (s *stepRun) start(done func()) {
 	from, to, traffic := s.spec.Ends()
 	var owner sim.Owner
 	if traffic {
-		owner = l.hosts[from]
+		if h := l.hosts[from]; h != nil {
+			owner = h
+		}
 		s.to, _ = l.destination(from, to)
 	} else {
 		to, _, _ = s.spec.Target()
 	}
 	s.listen(from, to)
 	l.world.Go(owner, s.spec.Words(), func(p *sim.Proc) {
+		s.hear(p)
 		s.perform(p)
+		s.heardFar(p)
 		s.end, s.after, s.stored = l.moment(), s.statistics(), s.stores()
 		s.wallsAfter, s.natsAfter = s.firewalls(), s.natStates()
 		if s.listener != nil {
@@ -110,6 +117,10 @@ func (s *stepRun) listen(from, to string) {
 	if inside, there, ok := s.lab.spec.Published(name, addr, proto, int(port)); ok { // by a NAT box
 		name, port = inside, uint16(there)
 	}
+	if r := s.lab.peerNamed(name); r != nil {
+		s.far = r.listener(proto, port)
+		return
+	}
 	host := s.lab.hosts[name]
 	if host == nil {
 		return
@@ -119,32 +130,51 @@ func (s *stepRun) listen(from, to string) {
 	}
 }
 
+// hear remembers what the application of a real peer has seen before the step.
+func (s *stepRun) hear(p *sim.Proc) {
+	if s.far != nil {
+		s.seen, s.broken = s.far.seen(p)
+	}
+}
+
+// heardFar takes what real peers know of the step when it is over.
+func (s *stepRun) heardFar(p *sim.Proc) {
+	if s.far != nil && s.broken == nil {
+		var now hosts.Seen
+		now, s.broken = s.far.seen(p)
+		s.seen = now.Sub(s.seen)
+	}
+	if s.broken == nil {
+		s.broken = s.lab.noteSAs(p)
+	}
+}
+
 // perform does what the verb says.
 func (s *stepRun) perform(p *sim.Proc) {
 	l := s.lab
 	switch v := s.spec; {
 	case v.Ping != nil:
-		s.traffic(v.Ping.From, v.Ping.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
+		s.traffic(v.Ping.From, v.Ping.To, func(h end, to netip.Addr) hosts.Report {
 			return h.Ping(p, hosts.Ping{
 				To: to, Count: v.Ping.Requests(), Size: v.Ping.DataBytes(), TTL: v.Ping.TTL, Interval: v.Ping.Gap(), Timeout: v.Ping.Patience(),
 			})
 		})
 	case v.Connect != nil:
-		s.traffic(v.Connect.From, v.Connect.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
+		s.traffic(v.Connect.From, v.Connect.To, func(h end, to netip.Addr) hosts.Report {
 			return h.Call(p, hosts.Call{
 				To: netip.AddrPortFrom(to, uint16(v.Connect.Port)), LocalPort: uint16(v.Connect.FromPort),
 				Request: int64(v.Connect.RequestBytes()), Response: int64(v.Connect.ResponseBytes()), Timeout: v.Connect.Patience(), DSCP: v.Connect.Codepoint(),
 			})
 		})
 	case v.Transfer != nil:
-		s.traffic(v.Transfer.From, v.Transfer.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
+		s.traffic(v.Transfer.From, v.Transfer.To, func(h end, to netip.Addr) hosts.Report {
 			return h.Call(p, hosts.Call{
 				To:      netip.AddrPortFrom(to, uint16(v.Transfer.Port)),
 				Request: int64(v.Transfer.Bytes), Response: receipt, Timeout: v.Transfer.Patience(), DSCP: v.Transfer.Codepoint(),
 			})
 		})
 	case v.UDP != nil:
-		s.traffic(v.UDP.From, v.UDP.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
+		s.traffic(v.UDP.From, v.UDP.To, func(h end, to netip.Addr) hosts.Report {
 			return h.SendDatagrams(p, hosts.Datagrams{
 				To: netip.AddrPortFrom(to, uint16(v.UDP.Port)), LocalPort: uint16(v.UDP.FromPort),
 				Count: v.UDP.Datagrams(), Size: v.UDP.PayloadBytes(), Grow: v.UDP.Grow, InFlight: v.UDP.InFlight, Interval: v.UDP.Gap(), Timeout: v.UDP.Patience(), DSCP: v.UDP.Codepoint(),
@@ -161,8 +191,8 @@ func (s *stepRun) perform(p *sim.Proc) {
 	case v.Enrol != nil:
 		s.enrol(p, v.Enrol)
 	case v.FetchList != nil:
-		s.traffic(v.FetchList.From, v.FetchList.To, func(h *hosts.Host, to netip.Addr) hosts.Report {
-			return h.FetchList(p, l.authorityAt(v.FetchList.SCEPServer, to), v.FetchList.Path)
+		s.traffic(v.FetchList.From, v.FetchList.To, func(_ end, to netip.Addr) hosts.Report {
+			return l.hosts[v.FetchList.From].FetchList(p, l.authorityAt(v.FetchList.SCEPServer, to), v.FetchList.Path)
 		})
 	case v.Wait != 0:
 		p.Sleep(v.Wait.Span())
@@ -178,7 +208,7 @@ func (s *stepRun) perform(p *sim.Proc) {
 	case v.SetHostFirewall != nil:
 		s.broken = l.hosts[v.SetHostFirewall.Host].SetFirewall(firewallOf(l.spec, l.spec.HostsFirewall(v.SetHostFirewall)))
 	case v.AssignPolicy != nil:
-		s.broken = l.assignPolicy(v.AssignPolicy)
+		s.assignPolicy(p, v.AssignPolicy)
 	case v.RestartHost != nil:
 		s.restart(p, v.RestartHost)
 	case v.PolicyAgent != nil:
@@ -194,6 +224,8 @@ func (s *stepRun) perform(p *sim.Proc) {
 		s.broken = l.ipconfig(v.IPConfig)
 	case v.SetServers != nil:
 		l.setServers(v.SetServers)
+	case v.Run != nil:
+		s.command(p, v.Run)
 	case v.SetName != nil:
 		l.names[v.SetName.Name] = l.spec.ResolveAll(v.SetName.Addresses)
 	case v.Tamper != nil:
@@ -213,14 +245,14 @@ func (s *stepRun) perform(p *sim.Proc) {
 // only when every byte was the one sent.
 const receipt = 16
 
-func (s *stepRun) traffic(from, to string, send func(*hosts.Host, netip.Addr) hosts.Report) {
-	h := s.lab.hosts[from]
-	addr, err := h.Lookup(to)
+func (s *stepRun) traffic(from, to string, send func(end, netip.Addr) hosts.Report) {
+	e, lookup := s.lab.endOf(from)
+	addr, err := lookup(to)
 	if err != nil {
 		s.broken = err
 		return
 	}
-	r := send(h, addr)
+	r := send(e, addr)
 	s.report = &r
 	s.got = append(s.got, describe(r))
 }
@@ -243,13 +275,18 @@ func (s *stepRun) result() result.Step {
 		Start: s.begin.at, End: s.end.at, Outcome: result.Passed, Got: s.got,
 	}
 	if s.broken != nil {
-		out.Outcome = result.Broken
+		if out.Outcome = result.Broken; errors.Is(s.broken, ErrUnsupported) {
+			out.Outcome = result.Unsupported
+		}
 		out.Got = append(out.Got, s.broken.Error())
 		return out
 	}
 	out.Checks = s.judge()
+	unknown := func(c result.Check) bool { return c.Outcome == result.Unsupported }
 	for _, c := range out.Checks {
-		out.Outcome = out.Outcome.Worse(c.Outcome)
+		if !unknown(c) || !slices.ContainsFunc(out.Checks, func(c result.Check) bool { return !unknown(c) }) {
+			out.Outcome = out.Outcome.Worse(c.Outcome)
+		}
 	}
 	return out
 }

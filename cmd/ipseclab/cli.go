@@ -59,6 +59,9 @@ func wrong(format string, args ...any) error { return status{exitWrong, fmt.Erro
 // exit carries the exit code out of kong's help, which knows only how to end the process.
 type exit int
 
+// defaults are what the help of flags takes from elsewhere.
+var defaults = kong.Vars{"mirror": images.DefaultMirror, "securityMirror": images.DefaultSecurityMirror}
+
 // ipseclab is the command: it runs with the arguments and returns the exit code.
 func ipseclab(ctx context.Context, args []string, out, stderr io.Writer) (code int) {
 	defer func() { // kong's help ends by the panic below, so that tests outlive it
@@ -75,7 +78,7 @@ func ipseclab(ctx context.Context, args []string, out, stderr io.Writer) (code i
 		kong.Name("ipseclab"), kong.Description(description), kong.Writers(out, stderr),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 100}),
 		kong.Exit(func(code int) { panic(exit(code)) }),
-		kong.Vars{"mirror": images.DefaultMirror, "securityMirror": images.DefaultSecurityMirror},
+		defaults,
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(streams{out, stderr}),
 	)
 	if len(args) == 0 {

@@ -17,12 +17,12 @@ var example = regexp.MustCompile(`(?m)^  ipseclab (.*)$`)
 // and cells that they name are there, and those that need no file of the user's own work.
 func TestExamples(t *testing.T) {
 	examples := 0
-	for _, command := range kong.Must(&cli{}).Model.Leaves(true) {
+	for _, command := range kong.Must(&cli{}, defaults).Model.Leaves(true) {
 		for _, m := range example.FindAllStringSubmatch(command.Detail, -1) {
 			line, _, _ := strings.Cut(m[1], " > ")
 			args := strings.Fields(line)
 			t.Run(line, func(t *testing.T) {
-				k, err := kong.Must(&cli{}).Parse(args)
+				k, err := kong.Must(&cli{}, defaults).Parse(args)
 				require.NoError(t, err)
 				examples++
 				own := false
@@ -55,7 +55,7 @@ func TestExamples(t *testing.T) {
 
 // TestDefaultsAreShown: the help of a flag shows its default in place of a value, or says it.
 func TestDefaultsAreShown(t *testing.T) {
-	for _, command := range kong.Must(&cli{}).Model.Leaves(true) {
+	for _, command := range kong.Must(&cli{}, defaults).Model.Leaves(true) {
 		for _, flag := range command.Flags {
 			if flag.HasDefault && flag.PlaceHolder != "" {
 				require.Regexp(t, `Default: (\./)?`+flag.Default+`\.`, flag.Help, "%s --%s", command.Name, flag.Name)

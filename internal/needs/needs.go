@@ -7,6 +7,7 @@
 package needs
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"slices"
@@ -22,26 +23,34 @@ var finders = map[string]func() (path, missing string){
 	"chromium": func() (string, string) {
 		return first("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless-shell")
 	},
-	"scapy": func() (string, string) { return python("scapy") },
+	"scapy":     func() (string, string) { return python("scapy") },
+	"namespace": namespace,
 }
 
 // Tool is the path of a tool's program. When the machine has none, the test is
 // skipped with the reason, or fails if the run demands the tool.
 //
 // Names are "tshark", "chromium" (or a browser of its family), "scapy" (the
-// path is that of a Python interpreter that can import it), or any program that
-// is looked for in the search path.
+// path is that of a Python interpreter that can import it), "namespace" (unshare, on a machine
+// that lets the test make Linux namespaces), or any program that is looked for in the search path.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
 	path, missing := find(name)
 	if missing == "" {
 		return path
 	}
-	if demanded(os.Getenv(Variable), name) {
-		t.Fatalf("needs: %s demands %q: %s", Variable, name, missing)
-	}
-	t.Skipf("needs %s: %s", name, missing)
+	Missing(t, name, missing)
 	return ""
+}
+
+// Missing is for a test that finds by itself what a tool lacks: the test is skipped with the
+// reason, or fails if the run demands the tool.
+func Missing(t testing.TB, name, why string) {
+	t.Helper()
+	if demanded(os.Getenv(Variable), name) {
+		t.Fatalf("needs: %s demands %q: %s", Variable, name, why)
+	}
+	t.Skipf("needs %s: %s", name, why)
 }
 
 func find(name string) (path, missing string) {
@@ -84,4 +93,16 @@ func python(module string) (path, missing string) {
 		return "", "there is no python3"
 	}
 	return "", strings.Join(asked, " and ") + " cannot import " + module
+}
+
+// namespace finds the program that makes namespaces, and whether it may.
+func namespace() (path, missing string) {
+	path, missing = first("unshare")
+	if missing != "" {
+		return "", missing
+	}
+	if out, err := exec.Command(path, "--net", "--mount", "--pid", "--fork", "true").CombinedOutput(); err != nil {
+		return "", fmt.Sprintf("unshare cannot make namespaces (%v): %s", err, strings.TrimSpace(string(out)))
+	}
+	return path, ""
 }

@@ -62,7 +62,7 @@ type Step struct {
 // Node is a node of the network as drawn.
 type Node struct {
 	Name string `json:"name"`
-	Type string `json:"type"` // host, router, attacker
+	Type string `json:"type"` // host, router, attacker, peer
 	OS   string `json:"os,omitempty"`
 	NAT  string `json:"nat,omitempty"` // of a NAT box: the name of the one whose behaviour it has
 
@@ -143,7 +143,9 @@ type Scenario struct {
 	Claims     []string      `json:"claims,omitempty"`
 	File       string        `json:"file,omitempty"`
 	Seed       uint64        `json:"seed"`
-	Start      time.Time     `json:"start"` // the virtual epoch
+	Start      time.Time     `json:"start"`           // the virtual epoch
+	Clock      string        `json:"clock,omitempty"` // "wall": real peers took part, and times are the machine's; empty: virtual
+	Peers      []Peer        `json:"peers,omitempty"` // those
 	Outcome    Outcome       `json:"outcome"`
 	Reason     string        `json:"reason,omitempty"` // of a broken or unsupported scenario
 	Virtual    time.Duration `json:"virtual_ns"`       // how long the world lived

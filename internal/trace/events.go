@@ -16,6 +16,7 @@ func init() {
 	register[Negotiation]()
 	register[IKEKeys]()
 	register[SAAdded]()
+	register[PeerReady]()
 	register[SAMoved]()
 	register[SARemoved]()
 	register[SoftSAAdded]()
@@ -167,6 +168,14 @@ type SAAdded struct {
 	DstPort     uint16 `json:"dst_port,omitempty"`
 	OriginalSrc string `json:"original_src,omitempty"`
 	OriginalDst string `json:"original_dst,omitempty"`
+}
+
+// PeerReady is a real peer whose daemon is ready to negotiate.
+type PeerReady struct {
+	Image  string `json:"image"`
+	Driver string `json:"driver"` // the kind of machine that it runs in
+	Daemon string `json:"daemon"` // name and version, as it says itself
+	Kernel string `json:"kernel"`
 }
 
 // SAMoved is an SA whose peer, behind a NAT, has proved that it is at another address or port now.
@@ -358,6 +367,7 @@ func (Acquire) Kind() string           { return "driver.acquire" }
 func (IKEMessage) Kind() string        { return "ike.message" }
 func (Negotiation) Kind() string       { return "ike.negotiation" }
 func (IKEKeys) Kind() string           { return "ike.keys" }
+func (PeerReady) Kind() string         { return "peer.ready" }
 func (SAAdded) Kind() string           { return "sa.added" }
 func (SAMoved) Kind() string           { return "sa.moved" }
 func (SARemoved) Kind() string         { return "sa.removed" }

@@ -38,18 +38,45 @@ type rootsOf struct {
 // policy, or of type *Unsupported.
 func Build(h Host) (*Config, error) {
 	o := h.Options
+	if err := kerberos(h); err != nil {
+		return nil, err
+	}
 	o.Certificates = func(roots []policy.RootCA) ike.Certificates { return &rootsOf{roots: roots} }
 	c, err := policy.CompileBoth(h.Persistent, h.Policy, h.Addresses, o)
 	if err != nil {
 		return nil, err
 	}
 	b := &builder{host: h, compiled: c, config: &Config{Settings: h.Settings, Ignored: h.Ignored}, names: map[string]int{}}
-	for _, step := range []func() error{b.options, b.entries, b.response, b.overlaps, b.repeat, b.secrets, b.credentials} {
+	for _, step := range []func() error{b.options, b.entries, b.response, b.repeat, b.secrets, b.credentials} {
 		if err := step(); err != nil {
 			return nil, err
 		}
 	}
 	return b.config, nil
+}
+
+// kerberos finds rules that a virtual host could not have either without a domain.
+func kerberos(h Host) error {
+	if h.Options.KerberosKey != "" {
+		return nil
+	}
+	wants := func(auth []policy.AuthMethod) bool {
+		return len(auth) == 0 || slices.ContainsFunc(auth, func(a policy.AuthMethod) bool { return a.Kerberos })
+	}
+	for _, p := range []*policy.Policy{h.Policy, h.Persistent} {
+		if p == nil {
+			continue
+		}
+		for _, r := range p.Rules {
+			if !r.Inactive && r.Action.Kind == policy.Negotiate && wants(r.Auth) {
+				return unsupported("rule "+p.Name+"/"+r.Name+" authenticates by Kerberos", "no daemon has GSS-API for IKEv1")
+			}
+		}
+		if p.DefaultResponse != nil && wants(p.DefaultResponse.Auth) {
+			return unsupported("the default response rule of "+p.Name+" authenticates by Kerberos", "no daemon has GSS-API for IKEv1")
+		}
+	}
+	return nil
 }
 
 type builder struct {
@@ -129,7 +156,7 @@ func (b *builder) entry(order, place int, e, back *ipsec.Policy) error {
 	case e.Rule == policy.ExemptISAKMP:
 		return nil // the sockets of a daemon pass by themselves
 	case e.Action == ipsec.Bypass && b.exemption(e):
-		if back == nil || back.Selector == e.Selector {
+		if back == nil || back.Selector != e.Selector.Reverse() {
 			// Multicast and broadcast: one entry for what is sent, another for what arrives.
 			if err := b.shunt(order, e, e.Selector); err != nil || back == nil {
 				return err
@@ -161,10 +188,14 @@ func (b *builder) exemption(e *ipsec.Policy) bool { return strings.HasPrefix(e.R
 // shunt adds what passes or is dropped, for each family of the peer's addresses.
 func (b *builder) shunt(order int, e *ipsec.Policy, outbound ipsec.Selector) error {
 	for _, v6 := range b.families(outbound) {
-		b.config.Shunts = append(b.config.Shunts, Shunt{
-			Name: b.name(e.Rule), Order: order, Proto: outbound.Proto, ICMP: outbound.ICMP, IPv6: v6, Drop: e.Action == ipsec.Discard,
+		s := Shunt{
+			Order: order, Proto: outbound.Proto, IPv6: v6, Drop: e.Action == ipsec.Discard,
 			Local: Selector{Prefix: outbound.Src, Port: outbound.SrcPort}, Remote: Selector{Prefix: outbound.Dst, Port: outbound.DstPort},
-		})
+		}
+		for icmp := int(outbound.ICMP.First); icmp <= int(outbound.ICMP.Last); icmp++ { // one for each type: kernels have no ranges
+			s.Name, s.ICMPType = b.ruleName(e.Rule), uint8(icmp)
+			b.config.Shunts = append(b.config.Shunts, s)
+		}
 	}
 	return nil
 }
@@ -194,7 +225,7 @@ func (b *builder) protect(order int, e *ipsec.Policy, mm ike.MainMode, start Sta
 		mode = ipsec.Tunnel
 	}
 	for _, v6 := range b.families(e.Selector) {
-		local, remote := b.local(e, v6), e.Selector.Dst
+		local, remote := b.local(e), e.Selector.Dst
 		if mode == ipsec.Tunnel {
 			local, remote = e.Local, ipsec.Host(e.Peer)
 		}
@@ -226,7 +257,7 @@ func (b *builder) protect(order int, e *ipsec.Policy, mm ike.MainMode, start Sta
 }
 
 // local is the peer's own address that an entry names; invalid: none, or many.
-func (b *builder) local(e *ipsec.Policy, v6 bool) netip.Addr {
+func (b *builder) local(e *ipsec.Policy) netip.Addr {
 	if p := e.Selector.Src; p.IsValid() && p.IsSingleIP() {
 		return p.Addr()
 	}
@@ -254,7 +285,7 @@ func (b *builder) group(rule string, local netip.Addr, remote netip.Prefix, mm i
 	}
 	g := &group{local: local, remote: remote, mainMode: mm}
 	for _, a := range mm.Auth {
-		auth, err := b.auth(rule, a, mm)
+		auth, err := b.auth(rule, a, mm, cmp.Or(local, b.anyLocal(remote.IsValid() && remote.Addr().Is6())))
 		if err != nil {
 			return nil, err
 		}
@@ -298,7 +329,7 @@ func sameAuth(a, b ike.MainMode) bool {
 }
 
 // auth is how a method is told to a daemon.
-func (b *builder) auth(rule string, a ike.Auth, mm ike.MainMode) (Auth, error) {
+func (b *builder) auth(rule string, a ike.Auth, mm ike.MainMode, local netip.Addr) (Auth, error) {
 	if a.XAuth != nil {
 		return Auth{}, unsupported("rule "+rule+" asks for a user (XAUTH)", "users are not written into the configuration of peers")
 	}
@@ -306,16 +337,14 @@ func (b *builder) auth(rule string, a ike.Auth, mm ike.MainMode) (Auth, error) {
 	case ike.PreSharedKey:
 		return Auth{Method: a.Method, Secret: a.PreSharedKey, Identity: mm.Identity}, nil
 	case ike.RSASignature:
-	case ike.GSSAPI:
-		return Auth{}, unsupported("rule "+rule+" authenticates by Kerberos", "no daemon has it")
 	default:
 		return Auth{}, unsupported(fmt.Sprintf("rule %s authenticates by %v", rule, a.Method), "daemons of today sign with RSA, or have a preshared key")
 	}
-	return b.certificates(rule, a)
+	return b.certificates(rule, a, local)
 }
 
 // certificates is authentication by certificates of the rule's authorities.
-func (b *builder) certificates(rule string, a ike.Auth) (auth Auth, err error) {
+func (b *builder) certificates(rule string, a ike.Auth, local netip.Addr) (auth Auth, err error) {
 	auth.Method = a.Method
 	own := b.host.Certificates
 	if own == nil {
@@ -337,28 +366,27 @@ func (b *builder) certificates(rule string, a ike.Auth) (auth Auth, err error) {
 		}
 	}
 	switch {
+	case own.OwnOnly && len(own.Store.Intermediates) > 0:
+		return auth, unsupported("certificates of authorities between the own one and the root that are not sent", "a daemon that has them sends them")
 	case silent != 0 && silent != len(roots):
 		return auth, unsupported("rule "+rule+" names some authorities in certificate requests and not others", "a daemon names all, or asks for none")
 	case len(auth.Roots) == 0:
 		return auth, unsupported("rule "+rule, "the store of the peer has none of its authorities")
 	}
 	auth.Silent = silent > 0
-	auth.Identity, err = b.identity(own)
-	return auth, err
-}
-
-// identity is what the peer calls itself beside its certificate, as hosts.Certificates has it.
-func (b *builder) identity(c *hosts.Certificates) (ike.Identity, error) {
-	if len(c.Store.Own) == 0 {
-		return ike.Identity{}, nil
+	if len(own.Store.Own) > 0 {
+		auth.Identity = own.IdentityOf(own.Store.Own[0].Certificate)
 	}
-	return c.IdentityOf(c.Store.Own[0].Certificate), nil
+	if auth.Identity.Type == 0 && local.IsValid() {
+		auth.Identity = ike.AddressIdentity(local) // left to itself a daemon says the subject
+	}
+	return auth, nil
 }
 
 // child is what an SPD entry protects.
 func (b *builder) child(order int, e *ipsec.Policy, mode ipsec.Mode, v6 bool, mm ike.MainMode) (Child, error) {
 	c := Child{
-		Name: b.name(e.Rule), Order: order, Proto: e.Selector.Proto, IPv6: v6, Mode: mode,
+		Name: b.ruleName(e.Rule), Order: order, Proto: e.Selector.Proto, IPv6: v6, Mode: mode,
 		Local:  Selector{Prefix: e.Selector.Src, Port: e.Selector.SrcPort},
 		Remote: Selector{Prefix: e.Selector.Dst, Port: e.Selector.DstPort},
 	}
@@ -514,7 +542,9 @@ func (b *builder) secrets() error {
 			s.Peers = nil
 			continue
 		}
-		slices.SortFunc(s.Peers, func(a, b netip.Prefix) int { return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits())) })
+		slices.SortFunc(s.Peers, func(a, b netip.Prefix) int {
+			return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+		})
 		s.Peers = slices.Compact(s.Peers)
 	}
 	return nil
@@ -533,20 +563,23 @@ func (b *builder) credentials() error {
 	}
 	c := &b.config.Credentials
 	c.Own, c.Roots, c.Intermediates = own.Store.Own, own.Store.Roots, own.Store.Intermediates
-	c.OwnOnly = own.OwnOnly
 	if own.CRLCheck != pki.CRLNone {
 		c.Lists, c.Strict = own.Store.Lists, own.CRLCheck == pki.CRLStrict
 	}
 	return nil
 }
 
-// name is a name of letters, digits and dashes that is given once.
-func (b *builder) name(rule string) string {
-	_, short, found := strings.Cut(rule, "/")
-	if !found {
-		short = rule
+// ruleName is the name of what comes of a rule, without that of the policy.
+func (b *builder) ruleName(rule string) string {
+	if _, short, found := strings.Cut(rule, "/"); found {
+		rule = short
 	}
-	short = strings.Trim(strings.Map(func(r rune) rune {
+	return b.name(rule)
+}
+
+// name is a name of letters, digits and dashes that is given once.
+func (b *builder) name(text string) string {
+	short := strings.Trim(strings.Map(func(r rune) rune {
 		switch {
 		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
 			return r
@@ -554,7 +587,7 @@ func (b *builder) name(rule string) string {
 			return r - 'A' + 'a'
 		}
 		return '-'
-	}, short), "-")
+	}, text), "-")
 	for strings.Contains(short, "--") {
 		short = strings.ReplaceAll(short, "--", "-")
 	}
@@ -572,7 +605,7 @@ func (b *builder) name(rule string) string {
 // maxName leaves room for numbers: names of the kernel's and the daemons' own have at most 63 bytes.
 const maxName = 40
 
-// marginOf is how long before the end of a lifetime an SA is replaced.
+// MarginOf is how long before the end of a lifetime an SA is replaced.
 func (s *Settings) MarginOf(lifetime time.Duration) time.Duration {
 	margin := s.Margin
 	if margin <= 0 {

@@ -112,7 +112,7 @@ type Shunt struct {
 	Order         int
 	Local, Remote Selector
 	Proto         uint8
-	ICMP          ipsec.ICMPTypes
+	ICMPType      uint8 // with ICMP of either family: 0 is any
 	IPv6          bool
 	Drop          bool
 }
@@ -131,7 +131,6 @@ type Credentials struct {
 	Intermediates []*pki.Certificate
 	Lists         []*pki.RevocationList
 	Strict        bool // no peer without a list that its certificate is not on
-	OwnOnly       bool // authorities between the own certificate and the root are not sent
 }
 
 // Find is the child that packets of a flow, outbound, belong to.
@@ -165,9 +164,11 @@ func (c *Child) Selector(conn *Connection) ipsec.Selector {
 
 // Selector is what the shunt is for, outbound.
 func (s *Shunt) Selector() ipsec.Selector {
-	return ipsec.Selector{
-		Src: s.Local.prefix(s.IPv6), Dst: s.Remote.prefix(s.IPv6), Proto: s.Proto, ICMP: s.ICMP, SrcPort: s.Local.Port, DstPort: s.Remote.Port,
+	sel := ipsec.Selector{Src: s.Local.prefix(s.IPv6), Dst: s.Remote.prefix(s.IPv6), Proto: s.Proto, SrcPort: s.Local.Port, DstPort: s.Remote.Port}
+	if s.ICMPType != 0 {
+		sel.ICMP = ipsec.ICMPTypes{First: s.ICMPType, Last: s.ICMPType}
 	}
+	return sel
 }
 
 // Addresses are those of a selector; where it leaves them open, all of the family.

@@ -25,7 +25,9 @@ const (
 	LibIPsecRaw             // kernel-libipsec as of 6.0 with raw_esp: plain ESP too, in tunnel mode
 )
 
-func (k Kind) String() string { return [...]string{"native", "libipsec", "libipsec-raw"}[min(k, LibIPsecRaw)] }
+func (k Kind) String() string {
+	return [...]string{"native", "libipsec", "libipsec-raw"}[min(k, LibIPsecRaw)]
+}
 
 // Userspace reports whether charon itself protects the packets. Then nothing is trapped: children
 // are initiated.
@@ -37,6 +39,11 @@ type Configuration struct {
 	secrets     []peerconf.Secret
 	files       []File
 	keys        []File
+
+	// What Check looks for.
+	kind           Kind
+	ikeProposals   []ike.MainModeProposal
+	childProposals []childProposal
 }
 
 // Build writes a peer's configuration for a charon of a kind. Errors are of type *peerconf.Unsupported.
@@ -45,7 +52,7 @@ func Build(c *peerconf.Config, k Kind) (*Configuration, error) {
 	if err != nil {
 		return nil, err
 	}
-	out := &Configuration{Connections: &Section{Name: "connections"}, secrets: c.Secrets}
+	out := &Configuration{Connections: &Section{Name: "connections"}, secrets: c.Secrets, kind: k}
 	if err := out.credentials(&c.Credentials); err != nil {
 		return nil, err
 	}
@@ -102,6 +109,7 @@ func (o *Configuration) connection(c *peerconf.Config, conn *peerconf.Connection
 		proposals.Each = append(proposals.Each, word)
 	}
 	s.Items = append(s.Items, proposals)
+	o.ikeProposals = append(o.ikeProposals, conn.Proposals...)
 	set := &c.Settings
 	yes(s, "aggressive", conn.Aggressive)
 	yes(s, "encap", set.Encapsulate || k == LibIPsec)
@@ -238,10 +246,11 @@ func (o *Configuration) child(children *Section, set *peerconf.Settings, conn *p
 			return err
 		}
 		proposals.Each = append(proposals.Each, word)
+		o.childProposals = append(o.childProposals, childProposal{t, c.PFSGroup})
 	}
 	s.Items = append(s.Items, proposals)
-	s.list("local_ts", selector(c.Local, c.Proto, ipsec.ICMPTypes{}, c.IPv6))
-	s.list("remote_ts", selector(c.Remote, c.Proto, ipsec.ICMPTypes{}, c.IPv6))
+	s.list("local_ts", selector(c.Local, c.Proto, 0, c.IPv6))
+	s.list("remote_ts", selector(c.Remote, c.Proto, 0, c.IPv6))
 	s.set("mode", "%v", c.Mode)
 	margin := set.MarginOf(c.Lifetime.Duration)
 	s.set("rekey_time", "%s", seconds(c.Lifetime.Duration-margin))
@@ -267,15 +276,15 @@ func (o *Configuration) child(children *Section, set *peerconf.Settings, conn *p
 }
 
 // selector writes one end of a traffic selector: 10.0.0.0/24[6/80].
-func selector(s peerconf.Selector, proto uint8, icmp ipsec.ICMPTypes, v6 bool) string {
+func selector(s peerconf.Selector, proto, icmpType uint8, v6 bool) string {
 	text := "dynamic"
 	if !s.Endpoint {
 		text = s.Addresses(v6).String()
 	}
 	switch {
-	case icmp != (ipsec.ICMPTypes{}):
-		// The type is the upper byte of what stands for a port (RFC 4301, Section 4.4.1.1).
-		return text + fmt.Sprintf("[%d/%d-%d]", proto, uint16(icmp.First)<<8, uint16(icmp.Last)<<8|0xff)
+	case icmpType != 0:
+		// The type is the upper byte of what stands for a port (RFC 4301, Section 4.4.1.1); code 0 is any to the kernel.
+		return text + fmt.Sprintf("[%d/%d]", proto, uint16(icmpType)<<8)
 	case s.Port != 0:
 		return text + fmt.Sprintf("[%d/%d]", proto, s.Port)
 	case proto != ipsec.ProtoAny:
@@ -296,8 +305,8 @@ func (o *Configuration) shunts(c *peerconf.Config, k Kind, priorities map[string
 	for i := range c.Shunts {
 		sh := &c.Shunts[i]
 		child := children.section(sh.Name)
-		child.list("local_ts", selector(sh.Local, sh.Proto, sh.ICMP, sh.IPv6))
-		child.list("remote_ts", selector(sh.Remote, sh.Proto, sh.ICMP, sh.IPv6))
+		child.list("local_ts", selector(sh.Local, sh.Proto, sh.ICMPType, sh.IPv6))
+		child.list("remote_ts", selector(sh.Remote, sh.Proto, sh.ICMPType, sh.IPv6))
 		mode := "pass"
 		if sh.Drop {
 			mode = "drop"

@@ -1,28 +1,52 @@
 package swan
 
 import (
-	"net/netip"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/interop/peerconf"
+	"github.com/ipseclab/ipseclab/interop/peerconf/sample"
 )
 
-func TestFirst(t *testing.T) {
-	m, err := policy.ParseSecurityMethod("ESP[3DES,SHA1]")
-	require.NoError(t, err)
-	p := &policy.Policy{Name: "p", Rules: []policy.Rule{{
-		Name: "Secure Web", Auth: []policy.AuthMethod{{PreSharedKey: "s3cret"}},
-		Filters: policy.FilterList{Name: "f", Filters: []policy.Filter{{Source: policy.Me(), Destination: policy.Host(netip.MustParseAddr("10.0.0.2")), Protocol: 6, DestinationPort: 80, Mirrored: true}}},
-		Action:  policy.FilterAction{Name: "a", Kind: policy.Negotiate},
-	}}}
-	p.Rules[0].Action.Methods = append(p.Rules[0].Action.Methods, m)
-	c, err := peerconf.Build(peerconf.Host{Policy: p, Addresses: []netip.Addr{netip.MustParseAddr("10.0.0.1")}})
-	require.NoError(t, err)
-	conf, err := Build(c, Native)
-	require.NoError(t, err)
-	t.Log("\n" + string(conf.Files()["swanctl.conf"]))
-	t.Log("\n" + Daemon{Kind: LibIPsec}.Text())
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// Every policy that can be written is written the same way for ever, for the kernel's IPsec and for charon's own.
+func TestGolden(t *testing.T) {
+	for _, c := range sample.Cases() {
+		if c.Why != "" {
+			continue
+		}
+		config, err := peerconf.Build(c.Host)
+		require.NoError(t, err, c.Name)
+		for _, k := range []Kind{Native, LibIPsec} {
+			t.Run(c.Name+"/"+k.String(), func(t *testing.T) {
+				var text string
+				var unsupported *peerconf.Unsupported
+				switch conf, err := Build(config, k); {
+				case errors.As(err, &unsupported):
+					text = err.Error() + "\n"
+				default:
+					require.NoError(t, err)
+					text = string(conf.Files()["swanctl.conf"])
+				}
+				golden(t, c.Name+"."+k.String()+".conf", text)
+			})
+		}
+	}
+}
+
+func golden(t *testing.T, name, text string) {
+	file := filepath.Join("testdata", name)
+	if *update {
+		require.NoError(t, os.MkdirAll("testdata", 0o755))
+		require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err, "run the test with -update to make it")
+	require.Equal(t, string(want), text)
 }

@@ -174,5 +174,8 @@ func intersect(a, b ipsec.Selector) (both ipsec.Selector, ok bool) {
 	both.SrcPort, oks[3] = number(a.SrcPort, b.SrcPort)
 	both.DstPort, oks[4] = number(a.DstPort, b.DstPort)
 	both.Proto = uint8(proto)
+	if a.ICMP != (ipsec.ICMPTypes{}) && b.ICMP != (ipsec.ICMPTypes{}) && a.ICMP != b.ICMP {
+		return both, false
+	}
 	return both, oks == [5]bool{true, true, true, true, true}
 }

@@ -36,6 +36,7 @@ var fitting = map[string]struct{ keys, results []string }{
 	"scan":     {[]string{"ports", "wire", "ike", "overhead"}, nil},                     // each port answers for itself
 	"discover": {[]string{"discovered"}, nil},                                           // each finding stands for itself
 	"announce": {[]string{"heard", "wire", "rule", "ike"}, nil},                         // nobody answers, and no one listener is meant
+	"run":      {[]string{"output", "exit"}, nil},
 }
 
 // present are the YAML keys of a struct's fields that are not zero.
@@ -84,10 +85,11 @@ func (c *checker) expect(path string, s *Step) {
 		}
 	}
 	c.measures(path, e)
+	c.output(path, e)
 	if as := s.answersTo(c.s); e.App != nil && as != "" {
 		c.application(child(path, "application"), as, e.App)
 	}
-	if !traffic {
+	if !traffic || verb == "run" {
 		return
 	}
 	if e.Result != "" && len(fits.results) > 0 && !slices.Contains(fits.results, e.Result) {

@@ -90,12 +90,12 @@ func (c *checker) nodes() {
 			}
 		}
 		switch n.Type {
-		case "", TypeHost, TypeRouter:
+		case "", TypeHost, TypeRouter, TypePeer:
 		case TypeAttacker:
 			c.attacker(path, name, n)
 			continue
 		default:
-			known := []string{TypeHost, TypeRouter, TypeAttacker}
+			known := []string{TypeHost, TypeRouter, TypeAttacker, TypePeer}
 			c.at(child(path, "type"), "type: want %s, got %q%s", strings.Join(known, ", "), shorten(n.Type), Suggest(n.Type, known))
 		}
 		c.gateways(path, n)
@@ -106,6 +106,7 @@ func (c *checker) nodes() {
 		c.firewall(path, n)
 		c.nat(path, name, n)
 		c.hostFirewall(child(path, "host-firewall"), n, n.HostFirewall)
+		c.peer(path, name, n)
 	}
 }
 

@@ -117,6 +117,8 @@ func (c *checker) step(path string, s *Step) {
 		c.setServers(child(path, "set-servers"), s.SetServers)
 	case s.SetName != nil:
 		c.setName(child(path, "set-name"), s.SetName)
+	case s.Run != nil:
+		c.run(child(path, "run"), s.Run)
 	default:
 		c.attack(path, s)
 	}

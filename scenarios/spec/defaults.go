@@ -223,7 +223,7 @@ func (s IPsec) DefaultExempt() int {
 	return *s.NoDefaultExempt
 }
 
-// Kind is TypeHost, TypeRouter or TypeAttacker.
+// Kind is TypeHost, TypeRouter, TypeAttacker or TypePeer.
 func (n Node) Kind() string { return or(n.Type, TypeHost) }
 
 // Router reports whether the node is one.
@@ -232,8 +232,8 @@ func (n Node) Router() bool { return n.Kind() == TypeRouter }
 // Attacker reports whether the node is one.
 func (n Node) Attacker() bool { return n.Kind() == TypeAttacker }
 
-// Host reports whether the node is a computer, with applications and IPsec.
-func (n Node) Host() bool { return n.Kind() == TypeHost }
+// Host reports whether the node is a computer, with applications and IPsec, virtual or real.
+func (n Node) Host() bool { return n.Kind() == TypeHost || n.Real() }
 
 // Settings are what the sources leave open, as this node has it: what it says
 // itself, and what its operating system has by default.

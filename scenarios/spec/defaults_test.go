@@ -95,6 +95,7 @@ func TestSteps(t *testing.T) {
 		{Step{IPConfig: &IPConfig{Node: "a", Action: "renew"}}, "ipconfig", "ipconfig /renew on a", "", ""},
 		{Step{SetServers: &SetServers{Node: "a"}}, "set-servers", "set the servers of a", "", ""},
 		{Step{SetName: &SetName{Name: "a.example"}}, "set-name", "a.example is at no address", "", ""},
+		{Step{Run: &Run{On: "a", Command: "uname -a\nid"}}, "run", "run on a: uname -a …", "", ""},
 		{Step{Tamper: &Tamper{By: "m", Link: "a", Change: []Change{{}}}}, "tamper", "m tampers on the link of a", "", ""},
 		{Step{Tamper: &Tamper{By: "m", Link: "a"}}, "tamper", "m leaves the link of a alone", "", ""},
 		{Step{Replay: &Replay{By: "m"}}, "replay", "m replays", "", ""},
@@ -109,7 +110,7 @@ func TestSteps(t *testing.T) {
 	}
 	var verbs []string
 	for _, s := range []Step{{Ping: &Ping{}}, {Connect: &Connect{}}, {Transfer: &Transfer{}}, {UDP: &UDP{}}, {Raw: &Raw{}}, {Announce: &Announce{}}, {Scan: &Scan{}}, {Discover: &Discover{}}, {Enrol: &Enrol{}}, {FetchList: &FetchList{}}, {Wait: 1}, {SetLink: &SetLink{}}, {SetFirewall: &SetFirewall{}}, {NAT: &NATStep{}}, {SetHostFirewall: &SetHostFirewall{}}, {AssignPolicy: &AssignPolicy{}}, {RestartHost: &RestartHost{}},
-		{PolicyAgent: &PolicyAgent{}}, {StorePolicy: &StorePolicy{}}, {Netsh: &Netsh{}}, {SetAddress: &SetAddress{}}, {IPConfig: &IPConfig{}}, {SetServers: &SetServers{}}, {SetName: &SetName{}},
+		{PolicyAgent: &PolicyAgent{}}, {StorePolicy: &StorePolicy{}}, {Netsh: &Netsh{}}, {SetAddress: &SetAddress{}}, {IPConfig: &IPConfig{}}, {SetServers: &SetServers{}}, {SetName: &SetName{}}, {Run: &Run{}},
 		{Tamper: &Tamper{}}, {Replay: &Replay{}}, {Inject: &Inject{}}, {Spoof: &Spoof{}}} {
 		verbs = append(verbs, s.Verb())
 	}

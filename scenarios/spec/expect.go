@@ -31,6 +31,9 @@ type Expect struct {
 
 	Observed map[string]Observed `yaml:"observed"` // by observer: what it noted during the step
 
+	Output []string `yaml:"output"`                                  // of a command: each of these regular expressions (RE2) matches somewhere in what it printed
+	Exit   *int     `yaml:"exit" jsonschema:"minimum=0,maximum=255"` // of a command: its exit status
+
 	SAs    map[string]SACount `yaml:"sas"`    // by host: how many SAs it had during the step
 	Events []Event            `yaml:"events"` // what the trace holds of the step, in this order, other events between them or not
 	Never  []Event            `yaml:"never"`  // what the trace does not hold of the step

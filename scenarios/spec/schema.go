@@ -23,7 +23,7 @@ const SchemaID = "https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/
 
 // The comments of these files are the schema's descriptions.
 //
-//go:embed spec.go expect.go grid.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go discover.go netsh.go firewall.go host_firewall.go nat.go natt.go nat_expect.go
+//go:embed spec.go expect.go grid.go values.go links.go measures.go announce.go attack.go renumber.go servers.go scan.go discover.go netsh.go firewall.go host_firewall.go peer.go nat.go natt.go nat_expect.go
 //go:embed observers.go classes.go queueing.go
 //go:embed discover.go
 var sources embed.FS

@@ -92,9 +92,9 @@ type Segment struct {
 	Impairments `yaml:",inline"`
 }
 
-// Node is a host, a router or an attacker.
+// Node is a host, a router, an attacker or a real peer.
 type Node struct {
-	Type         string            `yaml:"type" jsonschema:"enum=host,enum=router,enum=attacker"` // host (default), router or attacker
+	Type         string            `yaml:"type" jsonschema:"enum=host,enum=router,enum=attacker,enum=peer"` // host (default), router, attacker or peer: a real daemon in a machine of its own
 	Interfaces   []Interface       `yaml:"interfaces" jsonschema:"required,minItems=1"`
 	Gateway      string            `yaml:"gateway"`                                // next hop of the default route of its family
 	Gateways     []string          `yaml:"gateways" jsonschema:"uniqueItems=true"` // the same for both families
@@ -110,6 +110,10 @@ type Node struct {
 	HostFirewall *HostFirewall `yaml:"host-firewall"` // of a host: the computer's own firewall; left out: as os comes
 
 	Observers map[string]Observer `yaml:"observers"` // of a router: by name, what looks at the packets that it forwards
+
+	Image  string            `yaml:"image"`                                                                // of a peer: its root filesystem, as strongswan-5.9
+	Driver string            `yaml:"driver" jsonschema:"enum=auto,enum=uml,enum=container,enum=namespace"` // of a peer: the kind of machine that it runs in; default: auto, one that can do what is asked
+	Files  map[string]string `yaml:"files"`                                                                // of a peer: by path, configuration in place of what is made of its policy
 }
 
 // Interface joins a node to a segment.
@@ -476,6 +480,7 @@ type Step struct {
 	IPConfig     *IPConfig     `yaml:"ipconfig"`
 	SetServers   *SetServers   `yaml:"set-servers"`
 	SetName      *SetName      `yaml:"set-name"`
+	Run          *Run          `yaml:"run"`
 
 	Tamper *Tamper `yaml:"tamper"`
 	Replay *Replay `yaml:"replay"`

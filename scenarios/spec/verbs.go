@@ -16,7 +16,7 @@ func (s Step) Verb() string {
 
 // verbNames are the YAML keys of all verbs.
 var verbNames = []string{
-	"ping", "connect", "transfer", "udp", "raw", "announce", "scan", "discover", "enrol", "fetch-list", "wait", "set-link", "set-firewall", "nat", "set-host-firewall", "assign-policy", "restart-host", "policy-agent", "store-policy", "netsh", "set-address", "ipconfig", "set-servers", "set-name", "tamper", "replay", "inject", "spoof",
+	"ping", "connect", "transfer", "udp", "raw", "announce", "scan", "discover", "enrol", "fetch-list", "wait", "set-link", "set-firewall", "nat", "set-host-firewall", "assign-policy", "restart-host", "policy-agent", "store-policy", "netsh", "set-address", "ipconfig", "set-servers", "set-name", "run", "tamper", "replay", "inject", "spoof",
 }
 
 // verbs are all that the step sets, in the order of the type.
@@ -30,7 +30,7 @@ func (s Step) verbs() (set []string) {
 		{"enrol", s.Enrol != nil}, {"fetch-list", s.FetchList != nil},
 		{"wait", s.Wait != 0}, {"set-link", s.SetLink != nil}, {"set-firewall", s.SetFirewall != nil}, {"nat", s.NAT != nil}, {"set-host-firewall", s.SetHostFirewall != nil}, {"assign-policy", s.AssignPolicy != nil},
 		{"restart-host", s.RestartHost != nil}, {"policy-agent", s.PolicyAgent != nil}, {"store-policy", s.StorePolicy != nil}, {"netsh", s.Netsh != nil}, {"set-address", s.SetAddress != nil},
-		{"ipconfig", s.IPConfig != nil}, {"set-servers", s.SetServers != nil}, {"set-name", s.SetName != nil}, {"tamper", s.Tamper != nil}, {"replay", s.Replay != nil},
+		{"ipconfig", s.IPConfig != nil}, {"set-servers", s.SetServers != nil}, {"set-name", s.SetName != nil}, {"run", s.Run != nil}, {"tamper", s.Tamper != nil}, {"replay", s.Replay != nil},
 		{"inject", s.Inject != nil}, {"spoof", s.Spoof != nil},
 	} {
 		if v.set {
@@ -109,6 +109,8 @@ func (s Step) Words() string {
 		return fmt.Sprintf("assign %s to %s", s.AssignPolicy.Policy, s.AssignPolicy.Host)
 	case s.RestartHost != nil:
 		return "restart " + s.RestartHost.Host
+	case s.Run != nil:
+		return fmt.Sprintf("run on %s: %s", s.Run.On, firstLine(s.Run.Command))
 	case s.PolicyAgent != nil:
 		return s.PolicyAgent.Action + " the policy agent of " + s.PolicyAgent.Host
 	case s.StorePolicy != nil:

@@ -1,0 +1,64 @@
+package scenarios
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+
+	"github.com/ipseclab/ipseclab/internal/result"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+	"github.com/ipseclab/ipseclab/sim"
+)
+
+// command runs a shell command in a real peer.
+func (s *stepRun) command(p *sim.Proc, v *spec.Run) {
+	r := s.lab.peerNamed(v.On)
+	var out PeerOutput
+	var err error
+	s.lab.outside(p, func(ctx context.Context) { out, err = r.peer.Run(ctx, v.Command, v.Patience()) })
+	if err != nil {
+		s.broken = err
+		return
+	}
+	s.printed = &out
+	words := fmt.Sprintf("exit status %d", out.Code)
+	if out.TimedOut {
+		words = fmt.Sprintf("killed after %s", v.Patience())
+	}
+	s.got = append(s.got, words, out.Output)
+}
+
+// printed judges what a command has printed, and how it ended.
+func (j *judgement) printed(want *spec.Expect) {
+	out := j.step.printed
+	if out == nil {
+		return
+	}
+	if want.Exit != nil {
+		got := fmt.Sprint(out.Code)
+		if out.TimedOut {
+			got = "killed at the end of its time"
+		}
+		j.equal("exit", "exit status", fmt.Sprint(*want.Exit), got)
+	}
+	for i, word := range want.Output {
+		matches, err := regexp.MatchString(word, out.Output) // spec has checked it
+		j.add(err == nil && matches, fmt.Sprintf("output[%d]", i), "output", word, out.Output, "nothing in the output matches "+word)
+	}
+}
+
+// inside notes an expectation about the inner state of a real peer, which only virtual hosts show.
+func (j *judgement) inside(field, name, want, node string) bool {
+	real := j.in().spec.Nodes[node].Real()
+	if real {
+		j.unknown(field, name+" at "+node, want, node+" is a real peer, and does not show it")
+	}
+	return real
+}
+
+// unknown notes an expectation about what nobody here can see.
+func (j *judgement) unknown(field, name, want, reason string) {
+	j.checks = append(j.checks, result.Check{
+		Name: name + ": " + want, Outcome: result.Unsupported, Want: want, Reason: reason, Line: j.in().spec.Line(j.path + "." + field),
+	})
+}

@@ -1,0 +1,226 @@
+package scenarios_test
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/hosts"
+	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/result"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/scenarios"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
+)
+
+// mirrorDriver starts peers that answer ARP requests and pings, by swapping addresses.
+type mirrorDriver struct {
+	refuse  error
+	stopped int
+	deaf    bool // answers nothing, and its own requests hang
+	peers   []*mirror
+	wg      sync.WaitGroup
+}
+
+func (d *mirrorDriver) Date() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 8, time.UTC) }
+func (d *mirrorDriver) Go(f func())     { d.wg.Go(f) }
+
+func (d *mirrorDriver) Start(_ context.Context, all []scenarios.PeerConfig) (peers []scenarios.Peer, err error) {
+	if d.refuse != nil {
+		return nil, d.refuse
+	}
+	for _, c := range all {
+		m := &mirror{driver: d, config: c}
+		d.peers, peers = append(d.peers, m), append(peers, m)
+	}
+	return peers, nil
+}
+
+type mirror struct {
+	driver   *mirrorDriver
+	config   scenarios.PeerConfig
+	assigned []*policy.Policy
+	restarts int
+}
+
+func (m *mirror) Send(i int, frame []byte) {
+	const arp, ip = 0x0806, 0x0800
+	ifc := m.config.Interfaces[i]
+	if m.driver.deaf || len(frame) < 42 {
+		return
+	}
+	f := append([]byte(nil), frame...)
+	copy(f, frame[6:12])
+	copy(f[6:], ifc.MAC[:])
+	switch kind := binary.BigEndian.Uint16(f[12:]); {
+	case kind == arp && f[21] == 1 && netip.AddrFrom4([4]byte(f[38:])) == ifc.Prefixes[0].Addr():
+		f[21] = 2
+		copy(f[22:], ifc.MAC[:])
+		copy(f[28:], frame[38:42])
+		copy(f[32:], frame[22:32])
+	case kind == ip && f[23] == 1 && f[34] == 8:
+		copy(f[26:], frame[30:34])
+		copy(f[30:], frame[26:30])
+		f[34] = 0
+		sum := uint32(binary.BigEndian.Uint16(f[36:])) + 0x0800 // RFC 1624, Section 3
+		binary.BigEndian.PutUint16(f[36:], uint16(sum&0xffff+sum>>16))
+	default:
+		return
+	}
+	m.driver.Go(func() { ifc.Deliver(f) })
+}
+
+func (m *mirror) wait(ctx context.Context) (hosts.Report, error) {
+	if m.driver.deaf {
+		<-ctx.Done()
+		return hosts.Report{}, ctx.Err()
+	}
+	return hosts.Report{Sent: 1, Received: 1, Latency: []time.Duration{time.Millisecond}}, nil
+}
+
+func (m *mirror) Ping(ctx context.Context, _ hosts.Ping) (hosts.Report, error) { return m.wait(ctx) }
+func (m *mirror) Call(ctx context.Context, _ hosts.Call) (hosts.Report, error) { return m.wait(ctx) }
+func (m *mirror) SendDatagrams(ctx context.Context, _ hosts.Datagrams) (hosts.Report, error) {
+	return m.wait(ctx)
+}
+
+func (m *mirror) Seen(context.Context, scenarios.PeerService) (hosts.Seen, error) {
+	return hosts.Seen{}, nil
+}
+
+func (m *mirror) Run(_ context.Context, command string, _ time.Duration) (scenarios.PeerOutput, error) {
+	return scenarios.PeerOutput{Code: 3, Output: "you said " + command}, nil
+}
+
+func (m *mirror) Assign(_ context.Context, p *policy.Policy) error {
+	m.assigned = append(m.assigned, p)
+	return nil
+}
+
+func (m *mirror) Restart(context.Context, time.Duration, bool) error { m.restarts++; return nil }
+
+func (m *mirror) SAs(context.Context) ([]trace.SAAdded, error) {
+	return []trace.SAAdded{{Direction: "inbound", Protocol: "ESP", SPI: 0x1234, Src: "10.0.0.1", Dst: "10.0.0.2"}}, nil
+}
+
+func (m *mirror) About() scenarios.PeerAbout {
+	return scenarios.PeerAbout{Image: m.config.Image, Driver: "mirror", Daemon: "mirror 1.0"}
+}
+
+func (m *mirror) Stop(context.Context) error { m.driver.stopped++; return nil }
+
+const peerFile = `
+title: a virtual host and a real peer
+network: {segments: {lan: {subnet: 10.0.0.0/24}}}
+nodes:
+  alice: {interfaces: [{segment: lan, address: 10.0.0.1/24}]}
+  bob:
+    type: peer
+    image: mirror
+    interfaces: [{segment: lan, address: 10.0.0.2/24}]
+    serves: [{tcp: 80}]
+filter-lists: {all: [{source: me, destination: any}]}
+filter-actions: {pass: {action: permit}}
+policies: {open: {rules: [{filter-list: all, filter-action: pass}]}}
+assignments: {bob: open}
+steps:
+  - ping: {from: alice, to: bob, count: 2, interval: 10ms}
+    expect: {result: ok, received: 2, wire: {protection: clear}, sas: {bob: {at-end: 1}}}
+  - ping: {from: bob, to: alice}
+    expect: {result: ok}
+  - assign-policy: {host: bob, policy: none}
+  - restart-host: {host: bob, boot: 1ms}
+  - run: {on: bob, command: hello}
+    expect: {exit: 3, output: ["^you said hel+o$"]}
+`
+
+func peerScenario(t *testing.T, text string) *spec.Scenario {
+	t.Helper()
+	s, err := spec.Parse("peers.yaml", []byte(text))
+	require.NoError(t, err)
+	s.Name = "peers"
+	return s
+}
+
+// A scenario with a real peer goes by the wall clock, begins at the machine's date, and
+// asks the peer for what a virtual host would do.
+func TestPeers(t *testing.T) {
+	d := &mirrorDriver{}
+	r, err := scenarios.Run(context.Background(), peerScenario(t, peerFile), scenarios.Options{Peers: d, Dir: t.TempDir()})
+	require.NoError(t, err)
+	d.wg.Wait()
+	for _, s := range r.Steps {
+		require.Equal(t, result.Passed, s.Outcome, "%+v", s)
+	}
+	require.Equal(t, result.Passed, r.Outcome)
+	require.Equal(t, result.ClockWall, r.Clock)
+	require.Equal(t, d.Date().Truncate(time.Second), r.Start)
+	require.Len(t, r.Peers, 1)
+	require.Equal(t, []string{"bob", "mirror", "mirror 1.0", "peers/bob"}, []string{r.Peers[0].Node, r.Peers[0].Image, r.Peers[0].Daemon, r.Peers[0].Dir})
+	require.Len(t, r.SAs, 1)
+	bob := d.peers[0]
+	require.Equal(t, "open", bob.config.Policy.Name)
+	require.Equal(t, []scenarios.PeerService{{Protocol: 6, Port: 80}}, bob.config.Services)
+	require.Equal(t, []*policy.Policy{nil}, bob.assigned)
+	require.Equal(t, 1, bob.restarts)
+	require.Equal(t, 1, d.stopped)
+	require.GreaterOrEqual(t, r.Virtual, time.Second, "it lingers by the wall clock")
+}
+
+// TestPeersUnsupported: without a driver, with a driver that cannot, and with steps that only
+// virtual hosts know, the scenario is unsupported with the reason.
+func TestPeersUnsupported(t *testing.T) {
+	for _, tc := range []struct {
+		driver scenarios.PeerDriver
+		text   string
+		want   string
+	}{
+		{nil, peerFile, "no driver: bob is a real peer, and nothing here starts those"},
+		{&mirrorDriver{refuse: scenarios.Unsupportedf("no mirrors here")}, peerFile, "unsupported: no mirrors here"},
+		{&mirrorDriver{}, strings.Replace(peerFile, "  - run: {on: bob, command: hello}\n    expect: {exit: 3, output: [\"^you said hel+o$\"]}\n", "  - scan: {from: bob, to: alice, ports: 80}\n", 1), "step 5: scan is for virtual hosts, and bob is a real peer"},
+	} {
+		r, err := scenarios.Run(context.Background(), peerScenario(t, tc.text), scenarios.Options{Peers: tc.driver})
+		require.NoError(t, err)
+		require.Equal(t, result.Unsupported, r.Outcome)
+		require.Equal(t, tc.want, r.Reason)
+	}
+}
+
+// A peer that hangs ends with the context, and is stopped.
+func TestPeersHang(t *testing.T) {
+	d := &mirrorDriver{deaf: true}
+	ctx, cancel := context.WithTimeout(context.Background(), 300*time.Millisecond)
+	defer cancel()
+	_, err := scenarios.Run(ctx, peerScenario(t, peerFile), scenarios.Options{Peers: d})
+	require.ErrorIs(t, err, context.DeadlineExceeded)
+	d.wg.Wait()
+	require.Equal(t, 1, d.stopped)
+}
+
+// A driver that breaks is no verdict about the scenario.
+func TestPeersBroken(t *testing.T) {
+	_, err := scenarios.Run(context.Background(), peerScenario(t, peerFile), scenarios.Options{Peers: &mirrorDriver{refuse: errors.New("no power")}})
+	require.ErrorContains(t, err, "no power")
+}
+
+// WithPeers puts a real peer in the place of a virtual host.
+func TestWithPeers(t *testing.T) {
+	virtual := peerScenario(t, strings.NewReplacer("    type: peer\n    image: mirror\n", "    os: windows-2003-sp1\n", "  - run: {on: bob, command: hello}\n    expect: {exit: 3, output: [\"^you said hel+o$\"]}\n", "").Replace(peerFile))
+	s, err := virtual.WithPeers(map[string]spec.Replacement{"bob": {Image: "mirror"}})
+	require.NoError(t, err)
+	d := &mirrorDriver{}
+	r, err := scenarios.Run(context.Background(), s, scenarios.Options{Peers: d})
+	require.NoError(t, err)
+	d.wg.Wait()
+	require.Equal(t, result.Passed, r.Outcome)
+	require.Empty(t, virtual.Peers(), "the scenario itself is as it was")
+	_, err = virtual.WithPeers(map[string]spec.Replacement{"rob": {Image: "mirror"}})
+	require.ErrorContains(t, err, `no node is called "rob"; did you mean "bob"?`)
+}
