@@ -23,7 +23,7 @@ cmd/ipseclab             -> reports, scenarios, hosts/policy, natbox/boxes
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall, natbox/fair, natbox/observe
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
-hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
+hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, internal/traffic, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
 # The discovery of NAT behaviour works on plain packets.
 hosts/discovery          -> internal/stun, natbox/nat
@@ -48,6 +48,9 @@ ike/ikev1                -> ike
 ike                      -> ike/payload, internal/pki, internal/suite, internal/trace
 ike/payload              -> internal/ipsec
 esp                      -> esp/replay, internal/classifier, internal/recent, internal/suite, internal/trace
+
+# Real peers: the conversation with the agent that runs inside.
+interop/control          ->
 
 # Evidence, read from files: reports know nothing of the engine.
 reports                  -> scenarios/spec, internal/result, internal/trace, internal/pcapng, internal/wireshark, internal/natt
@@ -80,6 +83,8 @@ internal/http1           ->
 internal/suite           ->
 internal/tcprun          ->
 internal/trace           ->
+# What applications say to each other, those of virtual hosts and those in real peers.
+internal/traffic         ->
 internal/result          ->
 internal/ipv6            ->
 internal/recent          ->
@@ -114,6 +119,9 @@ scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsons
 internal/dissection      uses github.com/google/gopacket
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2
 cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term, gvisor.dev/gvisor/pkg/log, github.com/owenrumney/go-sarif/v2
+
+# One stream carries many requests to a peer.
+interop/control          uses github.com/hashicorp/yamux
 
 # A real TCP/IP stack lives under hosts and is given its time and randomness by
 # sim. Protocols and evidence work on plain bytes.
