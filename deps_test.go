@@ -26,7 +26,7 @@ interop/images           ->
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall, natbox/fair, natbox/observe
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
-hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
+hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, internal/traffic, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
 # Real peers: what the lab says to the agent that runs in one.
 interop/control          ->
@@ -59,8 +59,13 @@ ike                      -> ike/payload, internal/pki, internal/suite, internal/
 ike/payload              -> internal/ipsec
 esp                      -> esp/replay, internal/classifier, internal/recent, internal/suite, internal/trace
 
+<<<<<<< HEAD
 # The cases of the interop matrix are files; only their tests run them.
 interop/cases            ->
+=======
+# Real peers: the conversation with the agent that runs inside.
+interop/control          ->
+>>>>>>> agent
 
 # Evidence, read from files: reports know nothing of the engine.
 reports                  -> scenarios/spec, internal/result, internal/trace, internal/pcapng, internal/wireshark, internal/natt
@@ -93,6 +98,8 @@ internal/http1           ->
 internal/suite           ->
 internal/tcprun          ->
 internal/trace           ->
+# What applications say to each other, those of virtual hosts and those in real peers.
+internal/traffic         ->
 internal/result          ->
 internal/ipv6            ->
 internal/recent          ->
@@ -129,8 +136,13 @@ reports                  uses github.com/google/gopacket, github.com/jstemmer/go
 interop/swan             uses github.com/strongswan/govici/vici
 cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term, gvisor.dev/gvisor/pkg/log, github.com/owenrumney/go-sarif/v2
 
+<<<<<<< HEAD
 # Debian's packages, its archives and their signatures.
 interop/images           uses github.com/goccy/go-yaml, github.com/ulikunitz/xz, github.com/ProtonMail/go-crypto, pault.ag/go/debian, golang.org/x/sync, github.com/moby/moby, github.com/containerd/errdefs
+=======
+# One stream carries many requests to a peer.
+interop/control          uses github.com/hashicorp/yamux
+>>>>>>> agent
 
 # A real TCP/IP stack lives under hosts and is given its time and randomness by
 # sim. Protocols and evidence work on plain bytes.
