@@ -23,6 +23,9 @@ cmd/ipseclab             -> reports, scenarios, hosts/policy, natbox/boxes, inte
 # Real peers: the root filesystems that they run in know nothing of the lab.
 interop/images           ->
 
+# What cells the interop matrix has, and what came of them: it knows no daemon and no world.
+interop/matrix           -> scenarios/spec, internal/result
+
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall, natbox/fair, natbox/observe
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
@@ -123,6 +126,7 @@ hosts/dhcp               uses github.com/insomniacslk/dhcp
 scenarios                uses github.com/google/gopacket
 scenarios/attack         uses github.com/google/gopacket
 internal/sourced         uses github.com/goccy/go-yaml
+interop/matrix           uses github.com/goccy/go-yaml
 scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
 internal/dissection      uses github.com/google/gopacket
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2
