@@ -18,11 +18,12 @@ import (
 //	a never x, y    neither a nor a package below it reaches x, y or what lies below those, by any path
 const imports = `
 # The command joins what may not know each other.
-cmd/ipseclab             -> reports, scenarios, hosts/policy, natbox/boxes, interop/images
+cmd/ipseclab             -> interop, interop/cases, interop/images, interop/matrix, reports, scenarios, hosts/policy, natbox/boxes
 
 # Real peers: the root filesystems that they run in know nothing of the lab.
 interop/images           ->
 
+interop                  ->
 # What cells the interop matrix has, and what came of them: it knows no daemon and no world.
 interop/matrix           -> scenarios/spec, internal/result
 

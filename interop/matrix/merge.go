@@ -14,10 +14,15 @@ import (
 	"github.com/ipseclab/ipseclab/internal/result"
 )
 
-// Merge puts runs of shards, or of one matrix that was run in parts, into one folder, with the
-// evidence of their cells. The cells are in the order of whole, and those that it has not behind them.
+// Merged are runs of shards, or of one matrix that was run in parts, put together.
+type Merged struct {
+	Matrix *result.Matrix
+	cells  []merged
+}
+
+// Merge puts runs together. The cells are in the order of whole, and those that it has not behind them.
 // A cell that two runs came to another outcome of is broken: nothing is known of it.
-func Merge(folder *Folder, dirs []string, whole []Cell, expect *Expectations) (*result.Matrix, error) {
+func Merge(dirs []string, whole []Cell, expect *Expectations) (*Merged, error) {
 	if len(dirs) == 0 {
 		return nil, errors.New("matrix: there is nothing to merge")
 	}
@@ -31,8 +36,6 @@ func Merge(folder *Folder, dirs []string, whole []Cell, expect *Expectations) (*
 			return nil, err
 		}
 	}
-	m := g.m
-	m.Stale = expect.Stale(whole)
 	place := map[string]int{}
 	for i, c := range whole {
 		place[c.Name()] = i
@@ -46,22 +49,31 @@ func Merge(folder *Folder, dirs []string, whole []Cell, expect *Expectations) (*
 	ids := slices.SortedFunc(maps.Keys(g.cells), func(a, b string) int {
 		return cmp.Or(cmp.Compare(behind(a), behind(b)), cmp.Compare(a, b))
 	})
-	m.Cells = []result.MatrixCell{}
-	m.Interrupted = false
+	all := &Merged{Matrix: g.m}
+	m := g.m
+	m.Stale, m.Shards, m.Cells = expect.Stale(whole), left(m.Shards), []result.MatrixCell{}
+	m.Interrupted = len(m.Shards) > 0
 	for _, id := range ids {
 		c := g.cells[id]
-		if c.Dir != "" {
-			if err := copyCell(folder, c); err != nil {
-				return nil, fmt.Errorf("matrix: the evidence of %s: %w", id, err)
-			}
-		}
-		m.Interrupted = m.Interrupted || c.Kind == result.KindNotRun
+		all.cells = append(all.cells, c)
 		m.Cells = append(m.Cells, c.MatrixCell)
+		m.Interrupted = m.Interrupted || c.Kind == result.KindNotRun
 	}
-	m.Shards = left(m.Shards)
-	m.Interrupted = m.Interrupted || len(m.Shards) > 0
 	m.Count()
-	return m, folder.Save(m)
+	return all, nil
+}
+
+// Write copies the evidence of the cells into the folder, and writes its matrix.json.
+func (m *Merged) Write(folder *Folder) error {
+	for _, c := range m.cells {
+		if c.Dir == "" {
+			continue
+		}
+		if err := copyCell(folder, c); err != nil {
+			return fmt.Errorf("matrix: the evidence of %s: %w", c.ID, err)
+		}
+	}
+	return folder.Save(m.Matrix)
 }
 
 // merged is a cell, and the folder of the run that has it.

@@ -59,6 +59,17 @@ func files(t *testing.T, dir string) (all []string) {
 	return all
 }
 
+// mergeInto merges runs into a new folder.
+func mergeInto(t *testing.T, out string, dirs []string, whole []Cell, expect *Expectations) *result.Matrix {
+	t.Helper()
+	m, err := Merge(dirs, whole, expect)
+	require.NoError(t, err)
+	folder, err := OpenFolder(out, Fresh)
+	require.NoError(t, err)
+	require.NoError(t, m.Write(folder))
+	return m.Matrix
+}
+
 // n shards merged are one run, but for how long things took.
 func TestMergedShardsAreOneRun(t *testing.T) {
 	all := load(t, cases(`without: [{cases: [rekey_quick], systems: [libreswan], reason: it counts nothing}]`))
@@ -76,10 +87,7 @@ func TestMergedShardsAreOneRun(t *testing.T) {
 			start(t, t.Context(), dir, mixed(), Options{Cells: s.Select(all), Whole: all, Drivers: drivers, Expect: expect, Shards: []string{s.String()}})
 		}
 		out := t.TempDir()
-		folder, err := OpenFolder(out, Fresh)
-		require.NoError(t, err)
-		got, err := Merge(folder, dirs, all, expect)
-		require.NoError(t, err)
+		got := mergeInto(t, out, dirs, all, expect)
 		saved, err := ReadFolder(out)
 		require.NoError(t, err)
 		require.Equal(t, got, saved)
@@ -92,11 +100,7 @@ func TestMergedShardsAreOneRun(t *testing.T) {
 func TestMergeOfParts(t *testing.T) {
 	all := load(t, cases(`pairs: [lab→strongswan-5.9]`))
 	merge := func(dirs ...string) *result.Matrix {
-		folder, err := OpenFolder(t.TempDir(), Fresh)
-		require.NoError(t, err)
-		m, err := Merge(folder, dirs, all, nil)
-		require.NoError(t, err)
-		return m
+		return mergeInto(t, t.TempDir(), dirs, all, nil)
 	}
 
 	// A shard that is missing leaves the matrix unfinished.
@@ -147,11 +151,7 @@ func TestMergeConflict(t *testing.T) {
 		return Result{Outcome: result.Passed}, nil
 	}}, Options{Cells: all, Drivers: []Driver{UML}})
 	for _, dirs := range [][]string{{good, bad}, {bad, good}} {
-		out := t.TempDir()
-		folder, err := OpenFolder(out, Fresh)
-		require.NoError(t, err)
-		m, err := Merge(folder, dirs, all, expectations(t, `{"cells": "main_psk*", "outcome": "failed", "reason": "x", "note": "#7"}`))
-		require.NoError(t, err)
+		m := mergeInto(t, t.TempDir(), dirs, all, expectations(t, `{"cells": "main_psk*", "outcome": "failed", "reason": "x", "note": "#7"}`))
 		c := cell(t, m, "main_psk:lab→strongswan-5.9@uml")
 		require.Equal(t, result.KindBroken, c.Kind)
 		require.Equal(t, result.Broken, c.Outcome)
@@ -165,11 +165,9 @@ func TestMergeConflict(t *testing.T) {
 
 func TestMergeMistakes(t *testing.T) {
 	all := load(t, cases(`pairs: [lab→strongswan-5.9]`))
-	folder, err := OpenFolder(t.TempDir(), Fresh)
-	require.NoError(t, err)
-	_, err = Merge(folder, nil, all, nil)
+	_, err := Merge(nil, all, nil)
 	require.ErrorContains(t, err, "nothing to merge")
-	_, err = Merge(folder, []string{t.TempDir()}, all, nil)
+	_, err = Merge([]string{t.TempDir()}, all, nil)
 	require.ErrorContains(t, err, "matrix.json cannot be read: no such file")
 
 	a, b := t.TempDir(), t.TempDir()
@@ -177,12 +175,12 @@ func TestMergeMistakes(t *testing.T) {
 	m := start(t, t.Context(), b, &fake{}, Options{Cells: all[:1]})
 	m.Version = "v2"
 	require.NoError(t, (&Folder{b}).Save(m))
-	_, err = Merge(folder, []string{a, b}, all, nil)
+	_, err = Merge([]string{a, b}, all, nil)
 	require.ErrorContains(t, err, "results of different programs make no matrix")
 
 	m.Version = "v1"
 	m.Cells[0].Dir = "../../etc"
 	require.NoError(t, (&Folder{b}).Save(m))
-	_, err = Merge(folder, []string{a, b}, all, nil)
+	_, err = Merge([]string{a, b}, all, nil)
 	require.ErrorContains(t, err, "is none of a run")
 }
