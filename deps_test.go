@@ -18,10 +18,14 @@ import (
 //	a never x, y    neither a nor a package below it reaches x, y or what lies below those, by any path
 const imports = `
 # The command joins what may not know each other.
-cmd/ipseclab             -> reports, scenarios, hosts/policy, natbox/boxes, interop/images
+cmd/ipseclab             -> interop, interop/cases, interop/images, interop/matrix, reports, scenarios, hosts/policy, natbox/boxes
 
 # Real peers: the root filesystems that they run in know nothing of the lab.
 interop/images           ->
+
+interop                  ->
+# What cells the interop matrix has, and what came of them: it knows no daemon and no world.
+interop/matrix           -> scenarios/spec, internal/result
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall, natbox/fair, natbox/observe
@@ -123,6 +127,7 @@ hosts/dhcp               uses github.com/insomniacslk/dhcp
 scenarios                uses github.com/google/gopacket
 scenarios/attack         uses github.com/google/gopacket
 internal/sourced         uses github.com/goccy/go-yaml
+interop/matrix           uses github.com/goccy/go-yaml
 scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
 internal/dissection      uses github.com/google/gopacket
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2
