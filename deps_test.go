@@ -44,6 +44,11 @@ sim                      -> internal/trace, internal/pcapng, internal/ipv6
 # Real peers: what a policy means in the words of daemons, and how they are asked. None of it opens a world.
 interop/peerconf         -> hosts, hosts/policy, scenarios/spec
 interop/swan             -> interop/peerconf
+interop/libreswan        -> interop/peerconf
+interop/openiked         -> interop/peerconf
+# For tests alone: policies of all kinds, and daemons in namespaces.
+interop/peerconf/sample  -> interop/peerconf
+interop/peerconf/jail    -> internal/needs
 
 # The protocols. ike and esp never import each other: only hosts joins them.
 ike/mux                  -> ike/ikev1
