@@ -54,6 +54,10 @@ sim                      -> internal/trace, internal/pcapng, internal/ipv6
 interop/peerconf         -> hosts, hosts/policy, scenarios/spec
 interop/swan             -> interop/peerconf
 interop/peerconf/sample  -> interop/peerconf
+interop/libreswan        -> interop/peerconf
+interop/openiked         -> interop/peerconf
+# For tests alone: policies of all kinds, and daemons in namespaces.
+interop/peerconf/jail    -> internal/needs
 
 # The protocols. ike and esp never import each other: only hosts joins them.
 ike/mux                  -> ike/ikev1

@@ -251,8 +251,17 @@ func (b *builder) auth(conn *peerconf.Connection) error {
 		b.set("leftid", id)
 	}
 	b.set("rightid", "%fromcert")
-	b.set("rightca", `"`+a.Roots[0].Subject.String()+`"`)
+	b.set("rightca", `"`+nameText(a.Roots[0].Subject)+`"`)
 	return nil
+}
+
+// nameText is a distinguished name with the most general part first, as libreswan makes DER of it.
+func nameText(n pki.Name) string {
+	var parts []string
+	for _, rdn := range n {
+		parts = append(parts, pki.Name{rdn}.String())
+	}
+	return strings.Join(parts, ", ")
 }
 
 // identity writes one with its type: ipsec.conf(5), leftid=.

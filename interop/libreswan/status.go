@@ -22,18 +22,18 @@ type State struct {
 	ReplaceIn   time.Duration
 
 	// Of IPsec SAs.
-	Protocol  ipsec.Protocol
-	In, Out   uint32 // SPIs
-	Tunnel    bool
-	Inbound   uint64 // bytes
-	Outbound  uint64
-	Remote    netip.Addr
-	TrafficOf bool // Inbound and Outbound are known
+	Protocol   ipsec.Protocol
+	In, Out    uint32 // SPIs
+	Tunnel     bool
+	Inbound    uint64 // bytes
+	Outbound   uint64
+	Remote     netip.Addr
+	HasTraffic bool // Inbound and Outbound are known
 }
 
 var (
 	stateLine  = regexp.MustCompile(`^(?:\d{3} )?#(\d+): "([^"]+)"(\[\d+\])?(?: \S+)?(?::\d+)? (STATE_\w+) \(([^)]*)\)(.*)$`)
-	spiLine    = regexp.MustCompile(`^(?:\d{3} )?#(\d+): "([^"]+)"(?:\[\d+\])?(?: \S+)? ((?:(?:esp|ah|tun)\.[0-9a-fA-F]+@\S+ ?)+)(.*)$`)
+	spiLine    = regexp.MustCompile(`^(?:\d{3} )?#(\d+): "([^"]+)"(?:\[\d+\])?(?: [^\s@]+)? ((?:(?:esp|ah|tun)\.[0-9a-fA-F]+@\S+ ?)+)(.*)$`)
 	oneSPI     = regexp.MustCompile(`(esp|ah|tun)\.([0-9a-fA-F]+)@(\S+)`)
 	replace    = regexp.MustCompile(`(?:REPLACE|RETRANSMIT|EXPIRE) in (\d+)s`)
 	parent     = regexp.MustCompile(`(?:IKE|ISAKMP) SA #(\d+)|isakmp#(\d+)`)
@@ -107,13 +107,17 @@ func Traffic(all []State, out string) {
 			if s := &all[i]; s.Number == number(m[1]) {
 				s.Inbound, _ = strconv.ParseUint(m[4], 10, 64)
 				s.Outbound, _ = strconv.ParseUint(m[5], 10, 64)
-				s.TrafficOf = true
+				s.HasTraffic = true
 			}
 		}
 	}
 }
 
+// number is 0 for what is none, or too large.
 func number(s string) uint32 {
-	n, _ := strconv.ParseUint(s, 10, 32)
+	n, err := strconv.ParseUint(s, 10, 32)
+	if err != nil {
+		return 0
+	}
 	return uint32(n)
 }

@@ -134,3 +134,9 @@ func Wire(a, b *Jail, addressA, addressB string) error {
 	}
 	return nil
 }
+
+// Read is what is in a file of Dir; "" where there is none.
+func (j *Jail) Read(name string) string {
+	text, _ := os.ReadFile(filepath.Join(j.Dir, name))
+	return string(text)
+}
