@@ -32,7 +32,7 @@
       if (!row.hidden) { shown++; cells += hits; }
     }
     for (const group of heat.tBodies) group.hidden = ![...group.rows].some((r) => r.dataset.name && !r.hidden);
-    form.querySelector(".hits").textContent = cells + " cells of " + shown + " cases";
+    form.querySelector(".hits").textContent = cells + (cells === 1 ? " cell of " : " cells of ") + shown + (shown === 1 ? " case" : " cases");
   };
   form.addEventListener("input", filter);
   form.addEventListener("reset", () => setTimeout(filter));
