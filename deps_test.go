@@ -28,8 +28,9 @@ scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/polic
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
 hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, internal/traffic, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
-# Real peers: what the lab says to the agent that runs in one.
+# Real peers: the conversation with the agent that runs in one, and the agent.
 interop/control          ->
+interop/agent            -> interop/control, internal/traffic
 # The discovery of NAT behaviour works on plain packets.
 hosts/discovery          -> internal/stun, natbox/nat
 hosts/policy             -> ike, internal/classifier, internal/pki, internal/profile
@@ -134,8 +135,9 @@ cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/pro
 # Debian's packages, its archives and their signatures.
 interop/images           uses github.com/goccy/go-yaml, github.com/ulikunitz/xz, github.com/ProtonMail/go-crypto, pault.ag/go/debian, golang.org/x/sync, github.com/moby/moby, github.com/containerd/errdefs
 
-# One stream carries many requests to a peer.
+# One stream carries many requests to a peer; its kernel speaks netlink.
 interop/control          uses github.com/hashicorp/yamux
+interop/agent            uses github.com/vishvananda/netlink, golang.org/x/sys/unix
 
 # A real TCP/IP stack lives under hosts and is given its time and randomness by
 # sim. Protocols and evidence work on plain bytes.
