@@ -46,6 +46,10 @@ func boot(ctx context.Context) error {
 	if err := a.modules.load(bootModules...); err != nil {
 		return err
 	}
+	// What is not there is not looked for by starting modprobe time and again.
+	if err := setSysctl("kernel/modprobe", "\n"); err != nil {
+		return err
+	}
 	mark("modules")
 	if err := resetNetwork(); err != nil {
 		return err

@@ -21,6 +21,7 @@ var bootModules = []string{
 	"authenc", "authencesn", "seqiv", "echainiv", "cbc", "ctr", "ecb", "ccm", "gcm", "hmac", "cmac", "xcbc",
 	"des_generic", "camellia_generic", "blowfish_generic", "cast5_generic", "chacha20poly1305", "chacha_generic", "poly1305_generic",
 	"sha512_generic", "rmd160", "deflate",
+	"drbg", // numbers from which seqiv and echainiv make IVs
 }
 
 // ipv6Modules are loaded when a peer has an address of IPv6.
