@@ -30,10 +30,11 @@ interop/matrix           -> scenarios/spec, internal/result
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall, natbox/fair, natbox/observe
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
-hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
+hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, internal/traffic, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
-# Real peers: what the lab says to the agent that runs in one.
+# Real peers: the conversation with the agent that runs in one, and the agent.
 interop/control          ->
+interop/agent            -> interop/control, internal/traffic
 # The discovery of NAT behaviour works on plain packets.
 hosts/discovery          -> internal/stun, natbox/nat
 hosts/policy             -> ike, internal/classifier, internal/pki, internal/profile
@@ -101,6 +102,8 @@ internal/http1           ->
 internal/suite           ->
 internal/tcprun          ->
 internal/trace           ->
+# What applications say to each other, those of virtual hosts and those in real peers.
+internal/traffic         ->
 internal/result          ->
 internal/ipv6            ->
 internal/recent          ->
@@ -140,6 +143,10 @@ cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/pro
 
 # Debian's packages, its archives and their signatures.
 interop/images           uses github.com/goccy/go-yaml, github.com/ulikunitz/xz, github.com/ProtonMail/go-crypto, pault.ag/go/debian, golang.org/x/sync, github.com/moby/moby, github.com/containerd/errdefs
+
+# One stream carries many requests to a peer; its kernel speaks netlink.
+interop/control          uses github.com/hashicorp/yamux
+interop/agent            uses github.com/vishvananda/netlink, golang.org/x/sys/unix
 
 # A real TCP/IP stack lives under hosts and is given its time and randomness by
 # sim. Protocols and evidence work on plain bytes.

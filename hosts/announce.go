@@ -8,6 +8,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip"
 
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/internal/traffic"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -44,7 +45,7 @@ func (h *Host) Announce(p *sim.Proc, c Announcement) error {
 		return errorOf(err)
 	}
 	for i := range c.Count {
-		if err := s.send(c.To, pattern(int64(i), c.Size)); err != nil {
+		if err := s.send(c.To, traffic.Pattern(int64(i), c.Size)); err != nil {
 			return err
 		}
 		if i+1 < c.Count {

@@ -10,6 +10,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/header"
 	"gvisor.dev/gvisor/pkg/tcpip/transport/icmp"
 
+	"github.com/ipseclab/ipseclab/internal/traffic"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -45,7 +46,7 @@ func (h *Host) Ping(p *sim.Proc, c Ping) Report {
 	if err := s.ep.Connect(tcpip.FullAddress{Addr: addressOf(c.To)}); err != nil {
 		return Report{Sent: c.Count, Err: errorOf(err)}
 	}
-	data, last := pattern(0, c.Size), 0
+	data, last := traffic.Pattern(0, c.Size), 0
 	return h.run(p, rounds{
 		app: "ping", peer: c.To.String(), count: c.Count, interval: c.Interval, timeout: c.Timeout,
 		send: func(i int) error {

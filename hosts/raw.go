@@ -12,6 +12,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/stack"
 
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/internal/traffic"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -34,7 +35,7 @@ func (h *Host) SendRaw(p *sim.Proc, c RawDatagrams) error {
 		if h.boots != boot {
 			return ErrRestarted
 		}
-		if err := h.sendRaw(c.To, c.Protocol, c.Options, pattern(int64(i), max(c.Size, 1))); err != nil {
+		if err := h.sendRaw(c.To, c.Protocol, c.Options, traffic.Pattern(int64(i), max(c.Size, 1))); err != nil {
 			return err
 		}
 		if i+1 < c.Count {

@@ -3,10 +3,10 @@ package hosts
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/internal/traffic"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -25,15 +25,15 @@ func (r Report) Result() string { return resultOf(r.Err, r.Received == r.Sent) }
 func resultOf(err error, complete bool) string {
 	switch {
 	case err == nil && complete:
-		return "ok"
+		return traffic.OK
 	case err == nil || errors.Is(err, ErrTimeout):
-		return "timeout"
+		return traffic.Timeout
 	case errors.Is(err, ErrRefused) || errors.Is(err, ErrDenied):
-		return "refused"
+		return traffic.Refused
 	case errors.Is(err, ErrUnreachable):
-		return "unreachable"
+		return traffic.Unreachable
 	}
-	return "error"
+	return traffic.Error
 }
 
 // rounds are requests at an interval, each with its answer.
@@ -46,71 +46,44 @@ type rounds struct {
 	answer            func() (i int, ok bool, err error) // takes one of those that are there; an error ends the oldest request's wait
 }
 
-// unanswered stands for the latency of a request without an answer.
-const unanswered time.Duration = -1
-
-// pending is a request that waits for its answer.
-type pending struct {
-	request int
-	sent    time.Duration
-}
-
 func (h *Host) run(p *sim.Proc, c rounds) (r Report) {
-	var waiting []pending // oldest first
-	latency := slices.Repeat([]time.Duration{unanswered}, c.count)
-	heard := p.Now()
-	over := func(k int, answered bool) {
-		w := waiting[k]
-		waiting = slices.Delete(waiting, k, k+1)
-		if answered {
-			r.Received++
-			latency[w.request] = p.Now() - w.sent
-			r.Silence, heard = max(r.Silence, p.Now()-heard), p.Now()
-			return
-		}
-		h.record(trace.Application{App: c.app, Event: "timeout", Peer: c.peer, Detail: fmt.Sprintf("request %d", w.request+1)})
+	t := traffic.Rounds{Count: c.count, Ahead: c.ahead, Interval: c.interval, Timeout: c.timeout}
+	giveUp := func() {
+		h.record(trace.Application{App: c.app, Event: "timeout", Peer: c.peer, Detail: fmt.Sprintf("request %d", t.GiveUp()+1)})
 	}
-	for next := p.Now(); r.Sent < c.count || len(waiting) > 0; {
-		for len(waiting) > 0 {
+	for t.Start(p.Now()); !t.Done(); {
+		for t.Waiting() {
 			i, ok, err := c.answer()
 			if err != nil && r.Err == nil {
 				r.Err = err
 			}
 			if err != nil {
-				over(0, false)
-			} else if k := slices.IndexFunc(waiting, func(w pending) bool { return w.request == i }); ok && k >= 0 {
-				over(k, true)
-			} else if !ok {
+				giveUp()
+			} else if ok {
+				t.Answered(i, p.Now())
+			} else {
 				break
 			}
 		}
-		for len(waiting) > 0 && waiting[0].sent+c.timeout <= p.Now() {
-			over(0, false)
+		for t.Expired(p.Now()) {
+			giveUp()
 		}
-		room := r.Sent < c.count && len(waiting) < max(c.ahead, 1)
-		if room && next <= p.Now() {
-			waiting = append(waiting, pending{r.Sent, p.Now()})
-			next = p.Now() + c.interval
-			r.Sent++
-			if err := c.send(r.Sent - 1); err != nil && r.Err == nil {
+		if i, ok := t.Send(p.Now()); ok {
+			if err := c.send(i); err != nil && r.Err == nil {
 				r.Err = err
 			}
 			continue
 		}
-		var err error
-		switch {
-		case room && (len(waiting) == 0 || next < waiting[0].sent+c.timeout):
-			err = h.wait(p, next)
-		case len(waiting) > 0:
-			err = h.wait(p, waiting[0].sent+c.timeout)
+		if t.Done() {
+			break
 		}
-		if err == ErrRestarted {
-			r.Err = err
+		if h.wait(p, t.Until()) == ErrRestarted {
+			r.Err = ErrRestarted
 			break
 		}
 	}
-	r.Silence = max(r.Silence, p.Now()-heard)
-	r.Latency = slices.DeleteFunc(latency, func(d time.Duration) bool { return d == unanswered })
+	r.Sent, r.Received = t.Sent, t.Received
+	r.Silence, r.Latency = t.Silence(p.Now()), t.Latency()
 	h.record(trace.Application{App: c.app, Event: "done", Peer: c.peer, Detail: fmt.Sprintf("%d of %d answered", r.Received, r.Sent)})
 	return r
 }

@@ -10,6 +10,7 @@ import (
 	"gvisor.dev/gvisor/pkg/tcpip/transport/tcp"
 
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/internal/traffic"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -101,7 +102,7 @@ func (h *Host) probe(p *sim.Proc, c Scan, port uint16) (*probe, error) {
 			u.close()
 			return nil, errorOf(err)
 		}
-		return w, ignoreUnreachable(u.send(to, pattern(int64(port), 4)))
+		return w, ignoreUnreachable(u.send(to, traffic.Pattern(int64(port), 4)))
 	}
 	s, err := h.newSocket(tcp.ProtocolNumber, familyOf(c.To))
 	if err != nil {

@@ -2,7 +2,6 @@ package hosts
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"io"
 	"net/netip"
@@ -13,13 +12,9 @@ import (
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/internal/traffic"
 	"github.com/ipseclab/ipseclab/sim"
 )
-
-// The request of the lab's TCP application: a header that says how many bytes of
-// test data follow and how many the answer shall have, both 64 bits, big-endian.
-// The server compares every byte of the data, answers, and closes.
-const requestHeader = 16
 
 // tcpSocket is a TCP connection.
 type tcpSocket struct{ *socket }
@@ -84,17 +79,17 @@ const serverIdle = 5 * time.Minute
 func (l *Listener) serve(p *sim.Proc, c *tcpSocket, from netip.AddrPort) {
 	defer c.close()
 	c.onReady(p.Wake)
-	header := make([]byte, requestHeader)
+	header := make([]byte, traffic.RequestHeader)
 	if err := c.readFull(p, header, p.Now()+serverIdle); err != nil {
 		l.record("closed", from, 0, "no request: "+err.Error())
 		return
 	}
-	want, answer := binary.BigEndian.Uint64(header), binary.BigEndian.Uint64(header[8:])
+	want, answer := traffic.ParseRequest(header)
 	var got int64
 	buf := make([]byte, 64<<10)
 	for uint64(got) < want {
 		n, err := c.read(p, buf[:min(uint64(len(buf)), want-uint64(got))], p.Now()+serverIdle)
-		intact := matches(buf[:n], got)
+		intact := traffic.Matches(buf[:n], got)
 		got += int64(n)
 		l.seen.Bytes += int64(n)
 		if !intact {
@@ -168,9 +163,7 @@ func (h *Host) call(p *sim.Proc, c Call) (took time.Duration, err error) {
 	if err := k.connect(p, c.To, deadline); err != nil {
 		return 0, err
 	}
-	header := binary.BigEndian.AppendUint64(nil, uint64(c.Request))
-	header = binary.BigEndian.AppendUint64(header, uint64(c.Response))
-	if err := k.write(p, header, deadline); err != nil {
+	if err := k.write(p, traffic.AppendRequest(nil, c.Request, c.Response), deadline); err != nil {
 		return 0, err
 	}
 	if err := k.writePattern(p, c.Request, deadline); err != nil {
@@ -180,7 +173,7 @@ func (h *Host) call(p *sim.Proc, c Call) (took time.Duration, err error) {
 	if err := k.readFull(p, answer, deadline); err != nil {
 		return 0, err
 	}
-	if !matches(answer, 0) {
+	if !traffic.Matches(answer, 0) {
 		return 0, fmt.Errorf("the answer of %s differs from what was sent", c.To)
 	}
 	took = p.Now() - start
@@ -275,7 +268,7 @@ func (s *tcpSocket) writePattern(p *sim.Proc, n int64, deadline time.Duration) e
 	buf := make([]byte, min(n, 64<<10))
 	for at := int64(0); at < n; {
 		chunk := buf[:min(int64(len(buf)), n-at)]
-		fillPattern(chunk, at)
+		traffic.Fill(chunk, at)
 		if err := s.write(p, chunk, deadline); err != nil {
 			return err
 		}

@@ -1,14 +1,13 @@
 package hosts
 
 import (
-	"bytes"
-	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/traffic"
 	"github.com/ipseclab/ipseclab/sim"
 )
 
@@ -106,30 +105,23 @@ func (h *Host) SendDatagrams(p *sim.Proc, c Datagrams) Report {
 	if err := s.ep.Connect(fullAddress(c.To)); err != nil {
 		return Report{Sent: c.Count, Err: errorOf(err)}
 	}
-	payload := func(i int) []byte {
-		b := pattern(int64(i), max(c.Size+i*c.Grow, 4))
-		binary.BigEndian.PutUint32(b, uint32(i))
-		return b
-	}
+	sent := traffic.Datagrams{Count: c.Count, Size: c.Size, Grow: c.Grow}
 	return h.run(p, rounds{
 		app: "udp client", peer: c.To.String(), count: c.Count, ahead: c.InFlight, interval: c.Interval, timeout: c.Timeout,
-		send:   func(i int) error { return s.send(c.To, payload(i)) },
-		answer: func() (int, bool, error) { return s.echo(payload, c.Count) },
+		send:   func(i int) error { return s.send(c.To, sent.Payload(i)) },
+		answer: func() (int, bool, error) { return s.echo(sent) },
 	})
 }
 
-// echo looks for one of count payloads among the datagrams that have arrived.
-func (s *udpSocket) echo(payload func(i int) []byte, count int) (int, bool, error) {
+// echo looks for the echo of one that was sent among the datagrams that have arrived.
+func (s *udpSocket) echo(sent traffic.Datagrams) (int, bool, error) {
 	for {
 		got, _, ok, err := s.receive()
 		if err != nil || !ok {
 			return 0, false, err
 		}
-		if len(got) < 4 {
-			continue
-		}
-		if i := binary.BigEndian.Uint32(got); int64(i) < int64(count) && bytes.Equal(got, payload(int(i))) {
-			return int(i), true, nil
+		if i, ok := sent.Echo(got); ok {
+			return i, true, nil
 		}
 	}
 }

@@ -6,10 +6,10 @@ import (
 	"slices"
 	"time"
 
-	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/natt"
 	"github.com/ipseclab/ipseclab/internal/recent"
+	"github.com/ipseclab/ipseclab/internal/traffic"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -87,7 +87,7 @@ func (o *observer) frame(f sim.Frame) {
 		at: f.At, number: f.Number, segment: f.Segment, node: f.Node, lost: f.Lost != "", attacker: o.attacker(f.Node),
 		src: p.flow.Src, dst: p.flow.Dst, proto: p.flow.Proto, srcPort: p.flow.SrcPort, dstPort: p.flow.DstPort,
 		fragment: p.fragment, first: !p.flow.Fragment, spi: p.spi, esp: p.esp, espSPI: p.espSPI, udp: p.udp, icmpType: p.flow.ICMPType, icmpID: p.icmpID, length: p.length,
-		readable: o.reads && hosts.ShowsTestData(f.Data),
+		readable: o.reads && traffic.Shows(f.Data),
 	}
 	switch {
 	case p.flow.Fragment:

@@ -1,29 +1,27 @@
-package hosts
+package traffic
 
 import (
 	"bytes"
 	"encoding/binary"
 )
 
-// The test data that applications exchange are one endless sequence, so that a
-// byte in the wrong place is found at the far end. Its period is 2^24.
+// at is a byte of the sequence.
+func at(i int64) byte { return byte(i) ^ byte(i>>8)*31 ^ byte(i>>16)*57 }
 
-func patternAt(i int64) byte { return byte(i) ^ byte(i>>8)*31 ^ byte(i>>16)*57 }
-
-// pattern is n bytes of test data from an offset of the sequence.
-func pattern(offset int64, n int) []byte {
+// Pattern is n bytes of test data from an offset of the sequence.
+func Pattern(offset int64, n int) []byte {
 	b := make([]byte, n)
-	fillPattern(b, offset)
+	Fill(b, offset)
 	return b
 }
 
-// fillPattern writes test data, eight bytes at a time where the offset allows:
+// Fill writes test data from an offset of the sequence over b, eight bytes at a time where the offset allows:
 // within 256 bytes only the last eight bits of the offset change.
-func fillPattern(b []byte, offset int64) {
+func Fill(b []byte, offset int64) {
 	const each, ascending = 0x0101010101010101, 0x0706050403020100
 	for len(b) > 0 {
 		if offset&7 != 0 || len(b) < 8 {
-			b[0] = patternAt(offset)
+			b[0] = at(offset)
 			b, offset = b[1:], offset+1
 			continue
 		}
@@ -35,12 +33,12 @@ func fillPattern(b []byte, offset int64) {
 	}
 }
 
-// matches reports whether b is the test data at an offset.
-func matches(b []byte, offset int64) bool {
+// Matches reports whether b is the test data at an offset.
+func Matches(b []byte, offset int64) bool {
 	var want [1024]byte
 	for len(b) > 0 {
 		n := min(len(b), len(want))
-		fillPattern(want[:n], offset)
+		Fill(want[:n], offset)
 		if !bytes.Equal(b[:n], want[:n]) {
 			return false
 		}
@@ -49,11 +47,11 @@ func matches(b []byte, offset int64) bool {
 	return true
 }
 
-// ShowsTestData reports whether test data stand in b as applications send them:
+// Shows reports whether test data stand in b as applications send them:
 // 31 bytes of the sequence in a row, which always hold 16 that begin where the
 // offset is a multiple of 16. Those differ from the first of them by 1, 2, 3 and
 // so on up to 15 in an exclusive or; other data hardly ever do.
-func ShowsTestData(b []byte) bool {
+func Shows(b []byte) bool {
 	for ; len(b) >= 16; b = b[1:] {
 		n := 1
 		for n < 16 && b[n] == b[0]^byte(n) {

@@ -1,0 +1,196 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"runtime/debug"
+	"sync"
+
+	"github.com/hashicorp/yamux"
+)
+
+// Handler carries requests out, many at one time. Its methods return soon after ctx
+// ends, which it does when the lab has given the request up or the conversation is
+// over; what they have started to answer the request is ended then. Errors that are
+// no *Error are answered as Failed.
+type Handler interface {
+	Hello(context.Context) (*Welcome, error) // of the handler's version
+	Setup(context.Context, *Setup) error
+	Files(context.Context, []File) error
+	Read(ctx context.Context, path string) ([]byte, error)
+	Exec(context.Context, *Exec) (*Exited, error)
+	Start(context.Context, *Start) error
+	Signal(context.Context, *Signal) error
+	Dial(context.Context, *Dial) (net.Conn, error)
+	Serve(context.Context, *Serve) error
+	Seen(context.Context, *Serve) (*Seen, error)
+	Ping(context.Context, *Ping) (*Report, error)
+	Call(context.Context, *Call) (*Report, error)
+	UDP(context.Context, *UDP) (*Report, error)
+	XFRM(context.Context) (states []State, policies int, err error)
+	Reset(context.Context) error
+}
+
+// Listen is the agent's side of the conversation. It greets, serves requests until
+// the stream ends, the lab asks for power off, or ctx ends, and returns when all
+// requests have ended; the stream is closed then. The error is nil when the lab has
+// ended the conversation.
+func Listen(ctx context.Context, stream io.ReadWriteCloser, h Handler) error {
+	defer stream.Close()
+	if _, err := io.WriteString(stream, greeting); err != nil {
+		return fmt.Errorf("control: greeting the lab: %w", err)
+	}
+	session, err := yamux.Server(stream, config())
+	if err != nil {
+		return fmt.Errorf("control: %w", err)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer context.AfterFunc(ctx, func() { session.Close() })()
+	var requests sync.WaitGroup
+	defer requests.Wait()
+	defer session.Close()
+	defer cancel()
+	for {
+		s, err := session.AcceptStream()
+		if err != nil {
+			if errors.Is(err, io.EOF) || errors.Is(err, yamux.ErrSessionShutdown) {
+				return nil
+			}
+			return fmt.Errorf("control: %w", err)
+		}
+		requests.Go(func() {
+			if serve(ctx, newConn(s), h) {
+				cancel()
+			}
+		})
+	}
+}
+
+// serve answers the request of a stream, and reports whether it was for power off.
+func serve(ctx context.Context, s *conn, h Handler) (off bool) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer s.Close()
+	defer context.AfterFunc(ctx, s.abandon)()
+
+	var r Request
+	if err := decode(s.buffered, &r); err != nil {
+		// The rest of the line is not read: the stream ends.
+		reply(s, failure(Errorf(BadRequest, "control: a request that cannot be read: %v", err)))
+		return false
+	}
+	if r.Dial != nil {
+		if _, err := r.kind(); err == nil {
+			dial(ctx, s, h, r.Dial)
+			return false
+		}
+	}
+	// The lab says nothing more. When it closes the stream it has given up.
+	gone := make(chan struct{})
+	go func() {
+		defer close(gone)
+		io.Copy(io.Discard, s)
+		cancel()
+	}()
+	a := answer(ctx, h, &r)
+	reply(s, a)
+	if off = r.PowerOff && a.Error == ""; off {
+		s.Stream.Close()
+		<-gone // the answer has arrived
+	}
+	return off
+}
+
+// reply sends an answer, or why there is none.
+func reply(s *conn, a *Answer) error {
+	line, err := encode(a)
+	if err != nil {
+		line, err = encode(failure(fmt.Errorf("control: the answer: %w", err)))
+	}
+	if err == nil {
+		_, err = s.Write(line)
+	}
+	return err
+}
+
+// answer has the handler carry a request out. A handler that panics has failed at
+// this request alone.
+func answer(ctx context.Context, h Handler, r *Request) (a *Answer) {
+	defer func() {
+		if p := recover(); p != nil {
+			a = failure(fmt.Errorf("control: the agent panicked: %v\n%s", p, debug.Stack()))
+		}
+	}()
+	if _, err := r.kind(); err != nil {
+		return failure(err)
+	}
+	var err error
+	a = &Answer{}
+	switch {
+	case r.Hello != nil:
+		if r.Hello.Version != Version {
+			return failure(Errorf(BadRequest, "control: the lab speaks version %d, the agent version %d: build the images anew", r.Hello.Version, Version))
+		}
+		a.Hello, err = h.Hello(ctx)
+	case r.Setup != nil:
+		err = h.Setup(ctx, r.Setup)
+	case len(r.Files) > 0:
+		err = h.Files(ctx, r.Files)
+	case r.Read != "":
+		a.Read, err = h.Read(ctx, r.Read)
+	case r.Exec != nil:
+		a.Exec, err = h.Exec(ctx, r.Exec)
+	case r.Start != nil:
+		err = h.Start(ctx, r.Start)
+	case r.Signal != nil:
+		err = h.Signal(ctx, r.Signal)
+	case r.Serve != nil:
+		err = h.Serve(ctx, r.Serve)
+	case r.Seen != nil:
+		a.Seen, err = h.Seen(ctx, r.Seen)
+	case r.Ping != nil:
+		a.Report, err = h.Ping(ctx, r.Ping)
+	case r.Call != nil:
+		a.Report, err = h.Call(ctx, r.Call)
+	case r.UDP != nil:
+		a.Report, err = h.UDP(ctx, r.UDP)
+	case r.XFRM != nil:
+		a.XFRM, a.Policies, err = h.XFRM(ctx)
+	case r.Reset:
+		err = h.Reset(ctx)
+	}
+	if err != nil {
+		return failure(err)
+	}
+	return a
+}
+
+// dial makes the stream a connection to a socket of the peer, until either end closes it.
+func dial(ctx context.Context, s *conn, h Handler, d *Dial) {
+	target, err := h.Dial(ctx, d)
+	if err != nil {
+		reply(s, failure(err))
+		return
+	}
+	defer context.AfterFunc(ctx, func() { target.Close() })()
+	defer target.Close()
+	if reply(s, &Answer{}) != nil {
+		return
+	}
+	inward := make(chan struct{})
+	go func() {
+		defer close(inward)
+		io.Copy(target, s)
+		target.Close() // the lab has closed: nothing more goes out either
+		s.abandon()
+	}()
+	io.Copy(s, target)
+	s.Stream.Close()
+	target.Close()
+	// What has been sent reaches the lab before it sees the end.
+	s.SetReadDeadline(past)
+	<-inward
+}
