@@ -8,10 +8,10 @@ import (
 	"strings"
 
 	"github.com/ipseclab/ipseclab/esp"
-	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/natt"
 	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/internal/traffic"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -133,7 +133,7 @@ func (l *lab) open(frame int, spi uint32) opening {
 		r.known = true
 		inner, why := l.openUnder(sa, o.packets[frame])
 		if r.why = why; inner != nil {
-			r.opened, r.data = true, hosts.ShowsTestData(inner)
+			r.opened, r.data = true, traffic.Shows(inner)
 			break
 		}
 	}
