@@ -1,16 +1,19 @@
-# Plain targets; nothing but Go is needed. `make help` lists them.
+# Plain targets; nothing but Go is needed (and Debian's mirror, for images). `make help` lists them.
 
 FUZZTIME   ?= 20s
 BENCH      ?= .
 BENCHCOUNT ?= 6
 
-.PHONY: help demo test lint bench fuzz schema
+.PHONY: help demo images test lint bench fuzz schema
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
 
 demo: ## run every scenario of the catalogue and say where the report is
 	go run ./cmd/ipseclab run --force
+
+images: ## root filesystems of real peers from Debian packages, and the agent in them; into Docker too where it answers
+	go run ./cmd/ipseclab interop images
 
 test: ## all tests; optional tools that are missing make theirs skip with a reason
 	go test -timeout 30m ./...

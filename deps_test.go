@@ -18,18 +18,23 @@ import (
 //	a never x, y    neither a nor a package below it reaches x, y or what lies below those, by any path
 const imports = `
 # The command joins what may not know each other.
-cmd/ipseclab             -> reports, scenarios, hosts/policy, natbox/boxes, interop/images
+cmd/ipseclab             -> interop, interop/cases, interop/images, interop/matrix, reports, scenarios, hosts/policy, natbox/boxes
 
 # Real peers: the root filesystems that they run in know nothing of the lab.
 interop/images           ->
+
+interop                  ->
+# What cells the interop matrix has, and what came of them: it knows no daemon and no world.
+interop/matrix           -> scenarios/spec, internal/result
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
 scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall, natbox/fair, natbox/observe
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
 hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, internal/traffic, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->
-# Real peers: what the lab says to the agent that runs in one.
+# Real peers: the conversation with the agent that runs in one, and the agent.
 interop/control          ->
+interop/agent            -> interop/control, internal/traffic
 # The discovery of NAT behaviour works on plain packets.
 hosts/discovery          -> internal/stun, natbox/nat
 hosts/policy             -> ike, internal/classifier, internal/pki, internal/profile
@@ -50,6 +55,10 @@ sim                      -> internal/trace, internal/pcapng, internal/ipv6
 interop/peerconf         -> hosts, hosts/policy, scenarios/spec
 interop/swan             -> interop/peerconf
 interop/peerconf/sample  -> interop/peerconf
+interop/libreswan        -> interop/peerconf
+interop/openiked         -> interop/peerconf
+# For tests alone: policies of all kinds, and daemons in namespaces.
+interop/peerconf/jail    -> internal/needs
 
 # The protocols. ike and esp never import each other: only hosts joins them.
 ike/mux                  -> ike/ikev1
@@ -59,13 +68,8 @@ ike                      -> ike/payload, internal/pki, internal/suite, internal/
 ike/payload              -> internal/ipsec
 esp                      -> esp/replay, internal/classifier, internal/recent, internal/suite, internal/trace
 
-<<<<<<< HEAD
 # The cases of the interop matrix are files; only their tests run them.
 interop/cases            ->
-=======
-# Real peers: the conversation with the agent that runs inside.
-interop/control          ->
->>>>>>> agent
 
 # Evidence, read from files: reports know nothing of the engine.
 reports                  -> scenarios/spec, internal/result, internal/trace, internal/pcapng, internal/wireshark, internal/natt
@@ -130,19 +134,19 @@ hosts/dhcp               uses github.com/insomniacslk/dhcp
 scenarios                uses github.com/google/gopacket
 scenarios/attack         uses github.com/google/gopacket
 internal/sourced         uses github.com/goccy/go-yaml
+interop/matrix           uses github.com/goccy/go-yaml
 scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
 internal/dissection      uses github.com/google/gopacket
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2
 interop/swan             uses github.com/strongswan/govici/vici
 cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/progressbar/v3, golang.org/x/term, gvisor.dev/gvisor/pkg/log, github.com/owenrumney/go-sarif/v2
 
-<<<<<<< HEAD
 # Debian's packages, its archives and their signatures.
 interop/images           uses github.com/goccy/go-yaml, github.com/ulikunitz/xz, github.com/ProtonMail/go-crypto, pault.ag/go/debian, golang.org/x/sync, github.com/moby/moby, github.com/containerd/errdefs
-=======
-# One stream carries many requests to a peer.
+
+# One stream carries many requests to a peer; its kernel speaks netlink.
 interop/control          uses github.com/hashicorp/yamux
->>>>>>> agent
+interop/agent            uses github.com/vishvananda/netlink, golang.org/x/sys/unix
 
 # A real TCP/IP stack lives under hosts and is given its time and randomness by
 # sim. Protocols and evidence work on plain bytes.

@@ -25,10 +25,16 @@ func asset(name string) string {
 var (
 	style  = asset("style.css")
 	script = asset("script.js")
-	// contentPolicy lets a page run its own script and nothing else, and load nothing.
+	// matrixScript is that of the heat map alone.
+	matrixScript = asset("matrix.js")
+	// contentPolicy lets a page run its own scripts and nothing else, and load nothing.
 	contentPolicy = func() string {
-		sum := sha256.Sum256([]byte(script))
-		return "default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+		policy := "default-src 'none'; style-src 'unsafe-inline'; script-src"
+		for _, s := range []string{script, matrixScript} {
+			sum := sha256.Sum256([]byte(s))
+			policy += " 'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
+		}
+		return policy
 	}()
 )
 
@@ -40,6 +46,10 @@ var templates = template.Must(template.New("").Funcs(template.FuncMap{
 	"style":  func() template.CSS { return template.CSS(style) },
 	"script": func() template.JS { return template.JS(script) },
 	"policy": func() string { return contentPolicy },
+
+	"matrixScript": func() template.JS { return template.JS(matrixScript) },
+	"count64":      func(n uint64) string { return count(n) },
+	"size64":       func(n uint64) string { return size(n) },
 	// a verdict as the name of a class
 	"verdict": func(v string) string { return strings.ReplaceAll(v, " ", "-") },
 	"add":     func(a, b int) int { return a + b },

@@ -40,6 +40,7 @@ func (s *stepRun) judge() []result.Check {
 	}
 	if e.Wire != nil {
 		j.wire(e.Wire)
+		j.opened(e.Wire)
 	}
 	if e.SA != nil {
 		j.sa(e.SA)

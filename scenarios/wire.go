@@ -25,6 +25,7 @@ type observer struct {
 	seen     []sighting
 	reads    bool           // looks for the applications' data, too
 	follows  bool           // tells datagrams apart, to follow them on their way
+	opener   *opener        // nil: there are no real peers
 	losses   map[int]string // where datagrams are followed: why frames were lost, by their numbers
 }
 
@@ -61,7 +62,7 @@ type sighting struct {
 // newObserver makes an observer for a scenario. It reads the applications' data
 // only for one that asks, because that means to go through every byte.
 func newObserver(s *spec.Scenario) *observer {
-	return &observer{
+	o := &observer{
 		heads:    recent.New[datagramKey, head](recentDatagrams),
 		attacker: func(node string) bool { return s.Nodes[node].Attacker() },
 		follows:  s.Grid != nil,
@@ -70,6 +71,10 @@ func newObserver(s *spec.Scenario) *observer {
 			return s.Expect != nil && s.Expect.Wire != nil && s.Expect.Wire.Data != ""
 		}),
 	}
+	if len(s.Peers()) > 0 {
+		o.opener = &opener{packets: map[int][]byte{}, tried: map[int]opening{}}
+	}
+	return o
 }
 
 // frame takes a frame from the tap.
@@ -100,6 +105,9 @@ func (o *observer) frame(f sim.Frame) {
 	}
 	if s.lost && o.follows {
 		o.losses[f.Number] = f.Lost
+	}
+	if o.opener != nil {
+		o.opener.keep(f, &o.decoder, p)
 	}
 	o.seen = append(o.seen, s)
 }

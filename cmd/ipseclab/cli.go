@@ -33,7 +33,7 @@ type cli struct {
 	Certificates certificatesCmd `cmd:"" help:"Write the certificates of a scenario to files."`
 	Boxes        boxesCmd        `cmd:"" help:"List NAT boxes, or say what is known of one."`
 	Profiles     profilesCmd     `cmd:"" help:"List operating systems and devices, or say what is known of one."`
-	Interop      interopCmd      `cmd:"" help:"Images for real peers."`
+	Interop      interopCmd      `cmd:"" help:"Real peers: the matrix of cases between the lab and daemons, and the images that they run in."`
 	Schema       schemaCmd       `cmd:"" help:"Print the JSON Schema of scenario files."`
 	Version      versionCmd      `cmd:"" help:"Print the version."`
 }

@@ -102,6 +102,9 @@ func named(catalogue []string, word string) (in input, ok bool) {
 	return builtIn(catalogue[i]), true
 }
 
+// aboutCases is what lies beside the cases of an interop matrix and says of each what it needs: no scenario.
+const aboutCases = "cases.yaml"
+
 // folder are the scenario files that lie directly in a folder.
 func folder(dir string) (all []input, err error) {
 	entries, err := os.ReadDir(dir) // sorted
@@ -109,7 +112,7 @@ func folder(dir string) (all []input, err error) {
 		return nil, wrong("%w", err)
 	}
 	for _, e := range entries {
-		if ext := filepath.Ext(e.Name()); !e.IsDir() && (ext == ".yaml" || ext == ".yml") {
+		if ext := filepath.Ext(e.Name()); !e.IsDir() && (ext == ".yaml" || ext == ".yml") && e.Name() != aboutCases {
 			all = append(all, onDisk(filepath.Join(dir, e.Name())))
 		}
 	}

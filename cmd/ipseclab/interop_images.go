@@ -15,17 +15,17 @@ import (
 type interopImagesCmd struct {
 	Names []string `arg:"" optional:"" name:"image" help:"Images to build; none: all of them, and the agent."`
 	List  bool     `help:"List the images and where they are, and build nothing."`
-	Cache string   `env:"IPSECLAB_CACHE" placeholder:"DIR" help:"Folder of images and packages; default: ipseclab in the user's cache."`
+	Cache string   `env:"IPSECLAB_CACHE" placeholder:"DIR" help:"Folder of images and packages. None: ipseclab in the user's cache."`
 
-	Mirror         string `default:"${mirror}" placeholder:"URL" help:"Debian's archive; default: ${default}."`
-	SecurityMirror string `default:"${securityMirror}" placeholder:"URL" help:"Debian's security archive; default: ${default}."`
-	Jobs           int    `default:"8" help:"Packages fetched at a time; default: ${default}."`
+	Mirror         string `default:"${mirror}" placeholder:"URL" help:"Debian's archive. Default: ${default}."`
+	SecurityMirror string `default:"${securityMirror}" placeholder:"URL" help:"Debian's security archive. Default: ${default}."`
+	Jobs           int    `default:"8" help:"Packages fetched at a time."`
 
 	Locked     bool   `xor:"lock" help:"Fail when a package that the lock names has gone from the mirror; else take the newer one, and say so."`
 	UpdateLock bool   `xor:"lock" help:"Write the lock anew with the newest packages, and build nothing."`
-	Lock       string `default:"interop/images/images.lock" placeholder:"FILE" help:"What --update-lock writes; default: ${default}."`
+	Lock       string `default:"interop/images/images.lock" placeholder:"FILE" help:"What --update-lock writes. Default: interop/images/images.lock."`
 
-	Docker     string `enum:"auto,always,never" default:"auto" help:"Import the images into Docker: auto (if a daemon answers), always or never."`
+	Docker     string `enum:"auto,always,never" default:"auto" help:"Import the images into Docker: auto (where a daemon answers), always or never."`
 	FromDocker string `xor:"from" placeholder:"TAG" help:"Take the one image that is named from this image of Docker, in place of the packages of the lock."`
 	FromLock   bool   `xor:"from" help:"Make images that were taken from Docker by the lock again."`
 	Agent      bool   `negatable:"" default:"true" help:"Build the program that runs inside peers."`

@@ -27,14 +27,14 @@ func newProgress(lines, stderr io.Writer, names []string) *progress {
 		p.width = max(p.width, len(name))
 	}
 	if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.bar = newBar(stderr, len(names))
+		p.bar = newBar(stderr, len(names), "scenarios")
 	}
 	return p
 }
 
-func newBar(w io.Writer, total int) *progressbar.ProgressBar {
+func newBar(w io.Writer, total int, what string) *progressbar.ProgressBar {
 	return progressbar.NewOptions(total,
-		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription("scenarios"), progressbar.OptionShowCount(),
+		progressbar.OptionSetWriter(w), progressbar.OptionSetDescription(what), progressbar.OptionShowCount(),
 		progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionSetRenderBlankState(true))
 }
 

@@ -15,7 +15,7 @@ func TestProgressOnTerminal(t *testing.T) {
 	var lines, terminal bytes.Buffer
 	p := newProgress(&lines, &terminal, []string{"a", "b"})
 	require.Nil(t, p.bar, "a buffer is no terminal")
-	p.bar = newBar(&terminal, 2)
+	p.bar = newBar(&terminal, 2, "scenarios")
 	p.scenario(result.Entry{Name: "a", Outcome: result.Passed}, &result.Scenario{})
 	require.Empty(t, lines.String())
 	require.Contains(t, terminal.String(), "(1/2)")

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ipseclab/ipseclab/internal/result"
+	"github.com/ipseclab/ipseclab/interop/matrix"
 	"github.com/ipseclab/ipseclab/scenarios"
 )
 
@@ -23,12 +25,18 @@ const published = "../../docs/schema"
 // print, made from the Go types and their comments.
 func resultSchemas(t *testing.T) map[string][]byte {
 	outcomes := []any{result.Passed, result.Unsupported, result.Failed, result.Broken}
+	var kinds []any
+	for _, k := range result.Kinds() {
+		kinds = append(kinds, k)
+	}
 	r := jsonschema.Reflector{
 		ExpandedStruct: true, Anonymous: true, AllowAdditionalProperties: true, // a reader ignores what a later version adds
 		Mapper: func(t reflect.Type) *jsonschema.Schema {
 			switch t {
 			case reflect.TypeFor[result.Outcome]():
 				return &jsonschema.Schema{Type: "string", Enum: outcomes}
+			case reflect.TypeFor[result.Kind]():
+				return &jsonschema.Schema{Type: "string", Enum: kinds}
 			case reflect.TypeFor[time.Duration]():
 				return &jsonschema.Schema{Type: "integer"}
 			}
@@ -42,7 +50,7 @@ func resultSchemas(t *testing.T) map[string][]byte {
 	schemas := map[string][]byte{}
 	for name, v := range map[string]any{
 		"result.schema.json": &result.Scenario{}, "results.schema.json": &result.Run{}, "grid.schema.json": &result.Grid{}, "observers.schema.json": []result.Observer{}, "snapshot.schema.json": &scenarios.Snapshot{},
-		"explanation.schema.json": &scenarios.Explanation{},
+		"explanation.schema.json": &scenarios.Explanation{}, "matrix.schema.json": &result.Matrix{}, "expect.schema.json": &result.MatrixExpectations{},
 	} {
 		s := r.Reflect(v)
 		s.ID = jsonschema.ID("https://raw.githubusercontent.com/ipseclab/ipseclab/main/docs/schema/" + name)
@@ -161,4 +169,37 @@ func TestObserversFitTheirSchema(t *testing.T) {
 			require.Error(t, s.Validate(v))
 		}
 	}
+}
+
+// A run of the matrix, and the accepted failures of the lab.
+func TestMatrixFitsItsSchema(t *testing.T) {
+	newCellRunner = func() matrix.Runner { return fakeRunner{} }
+	t.Cleanup(func() { newCellRunner = func() matrix.Runner { return labRunner{} } })
+	t.Setenv("FAKE", "main_psk:*@uml=failed:known")
+	out := filepath.Join(t.TempDir(), "m")
+	expect := filepath.Join(t.TempDir(), "expect.json")
+	require.NoError(t, os.WriteFile(expect, []byte(`{"expect": [{"cells": "main_psk:*", "outcome": "failed", "reason": "known", "note": "#7"}, {"cells": "x", "outcome": "failed", "reason": "y", "note": "#7"}]}`), 0o644))
+	cases := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(cases, "main_psk.yaml"), []byte(strings.NewReplacer("alice", "initiator", "bob", "responder").Replace(pingFile)), 0o644))
+	var stdout, stderr bytes.Buffer
+	args := []string{"interop", "run", "--cases", cases, "--expect", expect, "--out", out, "--shard", "1/1", "--format", "json"}
+	require.Equal(t, exitFailed, ipseclab(t.Context(), args, &stdout, &stderr), "%s", &stderr)
+	s, err := validator.NewCompiler().Compile(filepath.Join(published, "matrix.schema.json"))
+	require.NoError(t, err)
+	v := readJSON(t, filepath.Join(out, "matrix.json"))
+	require.NoError(t, s.Validate(v))
+	require.NotEmpty(t, v["stale"])
+	printed, err := validator.UnmarshalJSON(&stdout)
+	require.NoError(t, err)
+	require.Equal(t, v, printed)
+	v["cells"].([]any)[0].(map[string]any)["kind"] = "fine"
+	require.Error(t, s.Validate(v))
+
+	s, err = validator.NewCompiler().Compile(filepath.Join(published, "expect.schema.json"))
+	require.NoError(t, err)
+	require.NoError(t, s.Validate(readJSON(t, "../../interop/expect.json")))
+	v = readJSON(t, expect)
+	require.NoError(t, s.Validate(v))
+	v["expect"] = "nothing"
+	require.Error(t, s.Validate(v))
 }

@@ -8,30 +8,39 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/ipseclab/ipseclab/interop/matrix"
 )
 
 var update = flag.Bool("update", false, "write what scripts want, and the published schemas, anew")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"ipseclab": main})
+	testscript.Main(m, map[string]func(){
+		"ipseclab":      main,
+		"ipseclab-fake": func() { newCellRunner = func() matrix.Runner { return fakeRunner{} }; main() }, // see fakeRunner
+	})
 }
 
 // TestScript runs testdata/script/*.txtar against the real command. Beside the
 // commands of testscript there are
 //
 //	exits N command…      the command ends with exit code N
-//	interrupted command…  the command gets SIGINT after its first line of output, and ends with 130
+//	interrupted [-after text] command…
+//	                      the command gets SIGINT after its first line of output, or the first with the text, and ends with 130
 //	size file bytes       makes a file of that size
+//	same file file        both are the same matrix.json, but for how long things took
 func TestScript(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "interrupted": interrupted, "size": size,
+			"exits": exits, "interrupted": interrupted, "size": size, "same": same,
 		},
 		RequireExplicitExec: true,
 	})
@@ -59,20 +68,26 @@ func exitCode(ts *testscript.TestScript, err error) int {
 
 func interrupted(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 {
-		ts.Fatalf("usage: interrupted command args…")
+		ts.Fatalf("usage: interrupted [-after text] command args…")
+	}
+	after := ""
+	if args[0] == "-after" && len(args) > 2 {
+		after, args = args[1], args[2:]
 	}
 	path, err := lookPath(ts, args[0])
 	ts.Check(err)
 	cmd := exec.Command(path, args[1:]...)
-	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "HOME="+ts.Getenv("WORK"))
+	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "HOME="+ts.Getenv("WORK"), "FAKE="+ts.Getenv("FAKE"))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
 	ts.Check(err)
 	ts.Check(cmd.Start())
 	var text bytes.Buffer
+	sent := false
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if text.Len() == 0 {
+		if !sent && strings.Contains(lines.Text(), after) {
+			sent = true
 			ts.Check(cmd.Process.Signal(os.Interrupt))
 		}
 		text.WriteString(lines.Text() + "\n")
@@ -104,4 +119,17 @@ func size(ts *testscript.TestScript, neg bool, args []string) {
 	name := ts.MkAbs(args[0])
 	ts.Check(os.WriteFile(name, nil, 0o644))
 	ts.Check(os.Truncate(name, n))
+}
+
+// durations are what differs between two runs of the same.
+var durations = regexp.MustCompile(`"(started|wall_ns)": [^\n]*`)
+
+func same(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: same file file")
+	}
+	a, b := durations.ReplaceAllString(ts.ReadFile(args[0]), "$1"), durations.ReplaceAllString(ts.ReadFile(args[1]), "$1")
+	if a != b {
+		ts.Fatalf("%s and %s differ:\n%s\n%s", args[0], args[1], a, b)
+	}
 }

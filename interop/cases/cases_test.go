@@ -114,23 +114,32 @@ func TestCasesDeliver(t *testing.T) {
 	}
 }
 
-// What cases.yaml says is of cases that there are, and of each.
-func TestCasesYAML(t *testing.T) {
+// note is what cases.yaml says of a file, as far as it matters here.
+type note struct {
+	Tags []string `yaml:"tags"`
+}
+
+// notes are those of all files, by name without .yaml.
+func notes(t *testing.T) map[string]note {
+	t.Helper()
 	var about struct {
-		Cases map[string]struct {
-			Tags []string `yaml:"tags"`
-		} `yaml:"cases"`
+		Cases map[string]note `yaml:"cases"`
 	}
 	text, err := cases.Files.ReadFile("cases.yaml")
 	require.NoError(t, err)
 	require.NoError(t, yaml.Unmarshal(text, &about))
-	all := files(t)
-	for name := range about.Cases {
+	return about.Cases
+}
+
+// What cases.yaml says is of cases that there are, and of each.
+func TestCasesYAML(t *testing.T) {
+	about, all := notes(t), files(t)
+	for name := range about {
 		require.Contains(t, all, name)
 	}
 	for name, cells := range all {
-		require.Contains(t, about.Cases, name)
-		tags := about.Cases[name].Tags
+		require.Contains(t, about, name)
+		tags := about[name].Tags
 		require.NotEmpty(t, tags, name)
 		for _, s := range cells {
 			require.NotEmpty(t, modes(s), s.Name)

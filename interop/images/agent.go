@@ -49,7 +49,7 @@ func BuildAgent(ctx context.Context, dir string) error {
 	args, made := []string{"build", "-o", filepath.Join(temp, agentName)}, agentName
 	env := append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+Architecture)
 	target := agentPackage
-	if goCommand(ctx, tool, env, "list", agentPackage) != nil { // not the module, nor one that has it
+	if goCommand(ctx, tool, env, "list", "-m", module) != nil { // neither the module nor one that requires it
 		version, err := ownVersion()
 		if err != nil {
 			return err

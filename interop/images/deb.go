@@ -17,7 +17,10 @@ func dataTar(deb io.Reader) (io.Reader, error) {
 		return nil, err
 	}
 	name, _, err := a.next()
-	if err != nil || name != "debian-binary" {
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	if name != "debian-binary" {
 		return nil, fmt.Errorf("%w: its first member is not debian-binary", errDeb)
 	}
 	var format [4]byte

@@ -116,7 +116,8 @@ func (s *Store) Find(name string) (info Info, dir string, err error) {
 	return info, s.dir(info), nil
 }
 
-// Kernel is the program that is user-mode Linux, and the folder with its modules, which it wants to see as /lib/modules.
+// Kernel is the program that is user-mode Linux, and the folder with its
+// modules, which it wants to see as /lib/modules: it has a folder for the release.
 func (s *Store) Kernel() (program, modules string, err error) {
 	p, _ := Named(kernelName)
 	info, err := s.find(p)

@@ -26,6 +26,7 @@ var leftOut = []string{
 const (
 	maxFiles    = 100_000
 	maxUnpacked = 4 << 30 // octets
+	maxPadding  = 1 << 20 // octets of zeros that tar may add
 )
 
 // unpacker puts the files of packages into a root filesystem.
@@ -54,7 +55,7 @@ func (u *unpacker) tar(files io.Reader) error {
 	for n := 0; ; n++ {
 		h, err := t.Next()
 		if err == io.EOF {
-			return nil
+			return ends(files)
 		}
 		if err != nil {
 			return fmt.Errorf("its archive of files: %w", err)
@@ -66,6 +67,18 @@ func (u *unpacker) tar(files io.Reader) error {
 			return fmt.Errorf("file %s: %w", h.Name, err)
 		}
 	}
+}
+
+// ends reads what follows the archive, so that the checksum at the end of a compressed one is seen.
+func ends(files io.Reader) error {
+	n, err := io.Copy(io.Discard, io.LimitReader(files, maxPadding+1))
+	if err == nil && n > maxPadding {
+		err = errors.New("more than padding follows it")
+	}
+	if err != nil {
+		return fmt.Errorf("the end of its archive of files: %w", err)
+	}
+	return nil
 }
 
 // place is where a name of a package lies in the root filesystem; an error if that is outside.

@@ -46,7 +46,7 @@ func Build(h Host) (*Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &builder{host: h, compiled: c, config: &Config{Settings: h.Settings, Ignored: h.Ignored}, names: map[string]int{}}
+	b := &builder{host: h, compiled: c, config: &Config{Addresses: slices.Clone(h.Addresses), Settings: h.Settings, Ignored: h.Ignored}, names: map[string]int{}}
 	for _, step := range []func() error{b.options, b.entries, b.response, b.repeat, b.secrets, b.credentials} {
 		if err := step(); err != nil {
 			return nil, err

@@ -35,6 +35,7 @@ func unsupported(what, why string, args ...any) error {
 
 // Config is what a peer is to do, in no daemon's words.
 type Config struct {
+	Addresses   []netip.Addr // of the peer
 	Connections []Connection
 	Shunts      []Shunt // what passes in the clear or is dropped; see Order
 	Secrets     []Secret

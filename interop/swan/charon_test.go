@@ -3,8 +3,6 @@ package swan
 import (
 	"context"
 	"errors"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -12,72 +10,28 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/ipseclab/ipseclab/internal/needs"
 	"github.com/ipseclab/ipseclab/interop/peerconf"
+	"github.com/ipseclab/ipseclab/interop/peerconf/jail"
 	"github.com/ipseclab/ipseclab/interop/peerconf/sample"
 )
-
-// jail starts charon in namespaces of its own, with a root filesystem that it does not change.
-const jail = `set -e
-mount --make-rprivate /
-ip link set lo up
-for a in $3; do ip addr add $a dev lo; done
-mount --bind "$1" "$1"
-cd "$1"
-mount -t proc proc proc
-mount --rbind /dev dev
-mount -t tmpfs run run
-mount -t tmpfs tmp tmp
-mount --bind "$2" mnt
-export STRONGSWAN_CONF=/mnt/strongswan.conf
-exec chroot . /usr/lib/ipsec/charon
-`
 
 // daemon is a charon that runs.
 type daemon struct {
 	*Client
-	pid  int    // of a process in its network namespace
-	root string // its root filesystem
+	jail *jail.Jail
 }
 
 // charon runs a real one.
-func charon(t *testing.T, image string, k Kind, addresses string) daemon {
-	unshare := needs.Tool(t, "namespace")
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	roots, err := filepath.Glob(filepath.Join(cache, "ipseclab", "rootfs", image+"-*"))
-	require.NoError(t, err)
-	if len(roots) == 0 {
-		needs.Missing(t, "namespace", "no root filesystem of "+image+" in the cache: make images")
-	}
-	dir, err := os.MkdirTemp("", "charon") // the path of a socket is short
-	require.NoError(t, err)
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	d := Daemon{Kind: k, Log: "/mnt/log", Socket: "/mnt/vici"}
-	require.NoError(t, os.WriteFile(filepath.Join(dir, "strongswan.conf"), []byte(d.Text()), 0o644))
-	out, err := os.Create(filepath.Join(dir, "out"))
-	require.NoError(t, err)
-	cmd := exec.Command(unshare, "--net", "--mount", "--pid", "--fork", "--kill-child", "sh", "-c", jail, "sh",
-		roots[0], dir, addresses)
-	cmd.Stdout, cmd.Stderr = out, out
-	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		out.Close()
-		if t.Failed() {
-			for _, name := range []string{"out", "log"} {
-				text, _ := os.ReadFile(filepath.Join(dir, name))
-				t.Logf("%s:\n%s", name, text[max(0, len(text)-6000):])
-			}
-		}
-	})
-	c := NewClient(Unix(filepath.Join(dir, "vici")))
+func charon(t *testing.T, image string, k Kind, addresses ...string) daemon {
+	conf := Daemon{Kind: k, Log: "/mnt/log", Socket: "/mnt/vici"}
+	j := jail.Start(t, image, addresses, "STRONGSWAN_CONF=/mnt/strongswan.conf exec /usr/lib/ipsec/charon",
+		map[string]string{"strongswan.conf": conf.Text()}, "log")
+	c := NewClient(Unix(filepath.Join(j.Dir, "vici")))
 	require.Eventually(t, func() bool {
 		_, err := c.Version(context.Background())
 		return err == nil
 	}, 10*time.Second, 20*time.Millisecond, "charon is not ready")
-	return daemon{c, cmd.Process.Pid, roots[0]}
+	return daemon{c, j}
 }
 
 // A real charon takes each configuration, and lists what was meant.
@@ -85,7 +39,7 @@ func TestCharonLoads(t *testing.T) {
 	for _, image := range []string{"strongswan-5.9", "strongswan-6.0"} {
 		for _, k := range []Kind{Native, LibIPsec} {
 			t.Run(image+"/"+k.String(), func(t *testing.T) {
-				c := charon(t, image, k, "10.0.0.1/24 10.1.0.1/24 2001:db8::1/64")
+				c := charon(t, image, k, "10.0.0.1/24", "10.1.0.1/24", "2001:db8::1/64")
 				ctx := context.Background()
 				v, err := c.Version(ctx)
 				require.NoError(t, err)

@@ -50,17 +50,22 @@ func (f fields) sections() iter.Seq2[string, fields] {
 func (f fields) yes(key string) bool { return f.text(key) == "yes" }
 
 func (f fields) number(key string) uint64 {
-	n, _ := strconv.ParseUint(f.text(key), 10, 64)
-	return n
+	return sure(strconv.ParseUint(f.text(key), 10, 64))
 }
 
 func (f fields) hex(key string, bits int) uint64 {
-	n, _ := strconv.ParseUint(f.text(key), 16, bits)
+	return sure(strconv.ParseUint(f.text(key), 16, bits))
+}
+
+// sure is 0 for what is no number, or too large.
+func sure[T int64 | uint64](n T, err error) T {
+	if err != nil {
+		return 0
+	}
 	return n
 }
 
 // time is a number of seconds; negative ones are in the past.
 func (f fields) time(key string) time.Duration {
-	n, _ := strconv.ParseInt(f.text(key), 10, 32)
-	return time.Duration(n) * time.Second
+	return time.Duration(sure(strconv.ParseInt(f.text(key), 10, 32))) * time.Second
 }

@@ -3,8 +3,7 @@ package swan
 import (
 	"context"
 	"net/netip"
-	"os/exec"
-	"strconv"
+	"slices"
 	"testing"
 	"time"
 
@@ -15,26 +14,21 @@ import (
 	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/interop/peerconf"
+	"github.com/ipseclab/ipseclab/interop/peerconf/jail"
 	"github.com/ipseclab/ipseclab/interop/peerconf/sample"
 )
 
-// in runs a program in the network of a daemon.
-func (d daemon) in(t *testing.T, args ...string) string {
-	out, err := exec.Command("nsenter", append([]string{"-t", strconv.Itoa(d.pid), "-n"}, args...)...).CombinedOutput()
-	require.NoError(t, err, "%v: %s", args, out)
-	return string(out)
+// in runs a command in the network of a daemon.
+func (d daemon) in(t *testing.T, command string) string {
+	out, err := d.jail.Run(command)
+	require.NoError(t, err)
+	return out
 }
 
 // pair is two charons with a line between them.
 func pair(t *testing.T, image string, k Kind) (own, peer daemon) {
 	own, peer = charon(t, image, k, "10.1.0.1/24"), charon(t, image, k, "10.2.0.1/24")
-	out, err := exec.Command("ip", "link", "add", "wire", "netns", strconv.Itoa(own.pid), "type", "veth",
-		"peer", "name", "wire", "netns", strconv.Itoa(peer.pid)).CombinedOutput()
-	require.NoError(t, err, "%s", out)
-	for d, address := range map[daemon]string{own: "10.0.0.1/24", peer: "10.0.0.2/24"} {
-		d.in(t, "ip", "address", "add", address, "dev", "wire")
-		d.in(t, "ip", "link", "set", "wire", "up")
-	}
+	require.NoError(t, jail.Wire(own.jail, peer.jail, "10.0.0.1/24", "10.0.0.2/24"))
 	return own, peer
 }
 
@@ -107,7 +101,7 @@ func TestCharonPair(t *testing.T) {
 					load(t, own, a, k)
 					load(t, peer, b, k)
 					require.NoError(t, own.Initiate(ctx, "to-10-0-0-2", "outwards", limit))
-					ping := own.in(t, "chroot", own.root, "ping", "-c", "3", "-i", "0.1", "-W", "2", "-I", "10.1.0.1", "10.2.0.1")
+					ping := own.in(t, "ping -c 3 -i 0.1 -W 2 -I 10.1.0.1 10.2.0.1")
 					require.Contains(t, ping, " 0% packet loss")
 					mine, theirs := only(t, own), only(t, peer)
 					require.Equal(t, []any{"ESTABLISHED", 1, true}, []any{mine.State, mine.Version, mine.Initiator})
@@ -139,8 +133,22 @@ func TestCharonPair(t *testing.T) {
 				})
 			}
 
-			// What charon says no to comes with its own words.
+			// A main mode is not rekeyed: another one takes its place.
 			a, b := sample.Gateways("ESP[3DES,SHA1]")
+			load(t, own, a, k)
+			load(t, peer, b, k)
+			require.NoError(t, own.Initiate(ctx, "to-10-0-0-2", "outwards", limit))
+			before := only(t, own)
+			require.NoError(t, own.Rekey(ctx, Target{ConnectionID: before.ID}))
+			require.Eventually(t, func() bool {
+				sas, err := own.ListSAs(ctx)
+				return err == nil && slices.ContainsFunc(sas, func(s SA) bool {
+					return s.State == "ESTABLISHED" && s.InitiatorCookie != before.InitiatorCookie && len(s.Children) > 0
+				})
+			}, limit, 50*time.Millisecond)
+			require.NoError(t, own.Terminate(ctx, Target{Connection: "to-10-0-0-2"}, true, limit))
+
+			// What charon says no to comes with its own words.
 			b.Policy.Rules[0].Auth = []policy.AuthMethod{{PreSharedKey: "not that one"}}
 			b.Policy.Rules[1].Auth = b.Policy.Rules[0].Auth
 			load(t, own, a, k)

@@ -1,0 +1,81 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/ipseclab/ipseclab/interop/control"
+)
+
+// Files writes files.
+func (a *agent) Files(ctx context.Context, files []control.File) error {
+	for _, f := range files {
+		if !filepath.IsAbs(f.Path) {
+			return control.Errorf(control.BadRequest, "files: %q is no absolute path", f.Path)
+		}
+	}
+	for _, f := range files {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		mode := os.FileMode(f.Mode) & os.ModePerm
+		if err := os.MkdirAll(filepath.Dir(f.Path), 0o755); err != nil {
+			return fmt.Errorf("files: %w", err)
+		}
+		err := os.WriteFile(f.Path, f.Data, mode)
+		if err == nil {
+			err = os.Chmod(f.Path, mode) // of one that was there, and whatever the mask
+		}
+		if err != nil {
+			return fmt.Errorf("files: %w", err)
+		}
+	}
+	return nil
+}
+
+// Read gives the end of a file.
+func (a *agent) Read(_ context.Context, path string) ([]byte, error) {
+	if !filepath.IsAbs(path) {
+		return nil, control.Errorf(control.BadRequest, "read: %q is no absolute path", path)
+	}
+	return readTail(path, control.MaxFile)
+}
+
+// readTail reads the last bytes of a regular file. Those of /proc say no size.
+func readTail(path string, limit int) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	about, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !about.Mode().IsRegular() {
+		return nil, control.Errorf(control.BadRequest, "read: %s is no file", path)
+	}
+	if about.Size() > int64(limit) {
+		if _, err := f.Seek(about.Size()-int64(limit), io.SeekStart); err != nil {
+			return nil, err
+		}
+	}
+	return io.ReadAll(io.LimitReader(f, int64(limit)))
+}
+
+// Dial connects to a socket.
+func (a *agent) Dial(ctx context.Context, d *control.Dial) (net.Conn, error) {
+	switch d.Network {
+	case "unix", "tcp", "udp":
+		return new(net.Dialer).DialContext(ctx, d.Network, d.Address)
+	}
+	return nil, control.Errorf(control.BadRequest, "dial: no network %q: unix, tcp or udp", d.Network)
+}

@@ -1,0 +1,229 @@
+package matrix
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+func texts(cells []Cell) (all []string) {
+	for _, c := range cells {
+		all = append(all, c.String())
+	}
+	return all
+}
+
+func TestLoad(t *testing.T) {
+	all := load(t, cases(""))
+	// 5 scenarios; lab with itself, and with three daemons both ways under three drivers
+	require.Len(t, all, 5*(1+3*2*3))
+	require.Equal(t, []string{
+		"main_psk:lab→lab@virtual",
+		"main_psk:lab→strongswan-5.9@uml", "main_psk:lab→strongswan-5.9@container", "main_psk:lab→strongswan-5.9@namespace",
+		"main_psk:strongswan-5.9→lab@uml",
+	}, texts(all[:5]))
+	c := all[19]
+	require.Equal(t, "main_suites/des:lab→lab@virtual", c.String())
+	require.Equal(t, "main_suites,des@lab-to-lab@virtual", c.Name())
+	require.Equal(t, "Main mode: des", c.Title)
+	require.Equal(t, DefaultLimit, c.Limit)
+	require.Len(t, c.Hash, 32)
+	require.NotEqual(t, all[0].Hash, c.Hash)
+	require.Empty(t, c.Unsupported)
+	require.False(t, c.CI)
+}
+
+func TestConfig(t *testing.T) {
+	all := load(t, cases(`
+limit: 20s
+pairs: [lab→lab, lab->strongswan-5.9, strongswan-5.9→lab]
+without:
+  - {cases: ["rekey_*"], drivers: [container, namespace], reason: the kernel counts no packets there}
+cases:
+  main_suites:
+    tags: [main-mode, suites]
+    limit: 45s
+    ci: ["main_suites/3des:*"]
+    pairs: [strongswan-5.9→strongswan-5.9]
+    without:
+      - {cells: [des], systems: [strongswan-5.9], roles: [responder], reason: it has no DES}
+  main_psk:
+    ci: true
+    only: [ike-scan→lab]
+`))
+	by := map[string]Cell{}
+	for _, c := range all {
+		by[c.String()] = c
+	}
+	require.Len(t, all, 3+3*(1+3*3)+(1+2*3))
+	require.Equal(t, []string{"main_psk:ike-scan→lab@uml", "main_psk:ike-scan→lab@container", "main_psk:ike-scan→lab@namespace"}, texts(all[:3]))
+	require.True(t, by["main_psk:ike-scan→lab@uml"].CI)
+	require.Equal(t, 20*time.Second, by["main_psk:ike-scan→lab@uml"].Limit)
+	require.Equal(t, 45*time.Second, by["main_suites/des:lab→lab@virtual"].Limit)
+	require.Equal(t, []string{"main-mode", "suites"}, by["main_suites/des:lab→lab@virtual"].Tags)
+	for text, want := range map[string]string{
+		"main_suites/des:lab→strongswan-5.9@uml":            "it has no DES",
+		"main_suites/des:strongswan-5.9→strongswan-5.9@uml": "it has no DES",
+		"main_suites/des:strongswan-5.9→lab@uml":            "",
+		"main_suites/3des:lab→strongswan-5.9@uml":           "",
+		"rekey_quick:lab→strongswan-5.9@container":          "the kernel counts no packets there",
+		"rekey_quick:lab→strongswan-5.9@uml":                "",
+	} {
+		c, ok := by[text]
+		require.True(t, ok, text)
+		require.Equal(t, want, c.Unsupported, text)
+	}
+	ci := Filter{CI: true}.Select(all)
+	require.Len(t, ci, 3+10)
+	require.Equal(t, []string{"main-mode", "suites"}, Tags(all))
+}
+
+func TestConfigMistakes(t *testing.T) {
+	for _, tc := range []struct{ config, want string }{
+		{"cases: { main_pks: {} }", `cases.yaml: there is no case file main_pks.yaml; did you mean "main_psk"?`},
+		{"cases: { main_psk: { tag: [x] } }", `unknown field "tag"`},
+		{"cases: { main_psk: { tags: [\"a b\"] } }", `main_psk: tag "a b": want one word`},
+		{"cases: { main_psk: { limit: -1s } }", "main_psk: limit: -1s is no time limit"},
+		{"limit: soon", "cases.yaml"},
+		{"pairs: [lab]", `"lab" is no pair of systems: want initiator→responder`},
+		{"pairs: [lab→racoon]", `"racoon" is none of the systems: lab, strongswan-5.9`},
+		{"cases: { main_psk: { pairs: [lab→lab], only: [lab→lab] } }", "want one of the two"},
+		{"without: [{systems: [lab]}]", "without 1: say with reason why the cells are left out"},
+		{"without: [{roles: [responder], reason: x}]", "without 1: roles are those of systems"},
+		{"without: [{systems: [lab], roles: [server], reason: x}]", `without 1: roles: "server" is none of initiator, responder`},
+		{"without: [{systems: [racoon], reason: x}]", `without 1: systems: "racoon" is none of`},
+		{"cases: { main_psk: { without: [{drivers: [kvm], reason: x}] } }", `main_psk: without 1: drivers: "kvm" is none of virtual, uml`},
+		{"cases: { main_psk: { without: [{cases: [x], reason: x}] } }", "only the list of all cases has that key"},
+		{"cases: { main_psk: { ci: [\"{a\"] } }", "{ without }"},
+		{"cases: { main_psk: { ci: 3 } }", "cases.yaml"},
+	} {
+		_, err := Load(cases(tc.config))
+		require.ErrorContains(t, err, tc.want, tc.config)
+	}
+	_, err := Load(fstest.MapFS{ConfigFile: {Data: []byte("limit: 3s")}})
+	require.ErrorContains(t, err, "there are no cases")
+	_, err = Load(fstest.MapFS{"alone.yaml": {Data: []byte("title: x\nnetwork: {segments: {wire: {}}}\nnodes: {initiator: {interfaces: [{segment: wire, address: 10.0.0.1/24}]}, bob: {interfaces: [{segment: wire, address: 10.0.0.2/24}]}}\nsteps: [{ping: {from: initiator, to: bob}}]\n")}})
+	require.ErrorContains(t, err, "a case has a host that is called responder")
+	_, err = Load(fstest.MapFS{"wrong.yaml": {Data: []byte("title: [")}})
+	require.ErrorContains(t, err, "wrong.yaml")
+}
+
+func TestFilter(t *testing.T) {
+	all := load(t, cases("cases: {main_psk: {tags: [psk]}, rekey_quick: {tags: [rekey, psk]}}"))
+	globs := func(texts ...string) (all []Glob) {
+		for _, text := range texts {
+			all = append(all, mustGlob(text))
+		}
+		return all
+	}
+	for _, tc := range []struct {
+		name string
+		f    Filter
+		want int
+	}{
+		{"everything", Filter{}, 95},
+		{"a file", Filter{Cases: globs("main_suites")}, 57},
+		{"a cell of a file", Filter{Cases: globs("main_suites/des", "main_psk")}, 38},
+		{"by a pattern", Filter{Cases: globs("main_*")}, 76},
+		{"by the whole name", Filter{Cases: globs("*:lab->*@uml")}, 15},
+		{"by the name of the folder", Filter{Cases: globs("*@lab-to-lab@*")}, 5},
+		{"one initiator", Filter{Initiator: []System{Libreswan}}, 15},
+		{"both", Filter{Initiator: []System{Lab}, Responder: []System{Libreswan, StrongSwan59}}, 30},
+		{"drivers", Filter{Drivers: []Driver{Virtual, UML}}, 35},
+		{"tags", Filter{Tags: []string{"rekey"}}, 19},
+		{"any tag", Filter{Tags: []string{"rekey", "psk"}}, 38},
+		{"nothing", Filter{CI: true}, 0},
+	} {
+		require.Len(t, tc.f.Select(all), tc.want, tc.name)
+	}
+}
+
+func TestCellID(t *testing.T) {
+	for _, c := range load(t, cases("pairs: [lab→lab, ike-scan→lab, strongswan-5.9→strongswan-6.0]")) {
+		id, err := ParseName(c.Name())
+		require.NoError(t, err)
+		require.Equal(t, c.CellID, id)
+		require.Regexp(t, `^[a-z0-9.,@_-]+$`, c.Name(), "fit for files and addresses")
+	}
+	for _, bad := range []string{"", "..", "a@b@c", "a,b,c@lab-to-lab@uml", "A@lab-to-lab@uml", "a@lab-to-lab@../x", "../a@lab-to-lab@uml"} {
+		_, err := ParseName(bad)
+		require.Error(t, err, bad)
+	}
+}
+
+func TestGlob(t *testing.T) {
+	for _, tc := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"*", "", true}, {"*", "a/b@c", true}, {"a*c", "abbc", true}, {"a*c", "abbd", false}, {"a?c", "abc", true}, {"a?c", "ac", false},
+		{"{x,y}_*", "y_1", true}, {"{x,y}_*", "z_1", false}, {"a.c", "abc", false}, {"a.c", "a.c", true}, {"[a]", "a", false}, {"a,b", "a,b", true}, {"a", "aa", false},
+	} {
+		g, err := NewGlob(tc.pattern)
+		require.NoError(t, err)
+		require.Equal(t, tc.want, g.Match(tc.text), "%s of %s", tc.pattern, tc.text)
+	}
+	for _, bad := range []string{"", "{a", "a}", "{a{b}}"} {
+		_, err := NewGlob(bad)
+		require.Error(t, err, bad)
+	}
+}
+
+// All shards together are the whole, each cell once and in its order; they are even, of each driver too;
+// and a shard does not depend on what was asked for elsewhere.
+func TestShards(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var all []Cell
+		for i := range rapid.IntRange(0, 60).Draw(t, "cases") {
+			for _, d := range rapid.SliceOfDistinct(rapid.SampledFrom(Drivers()), rapid.ID).Draw(t, "drivers") {
+				all = append(all, Cell{CellID: CellID{Case: fmt.Sprintf("case%d", i), Pair: Pair{Lab, StrongSwan59}, Driver: d}})
+			}
+		}
+		n := rapid.IntRange(1, 12).Draw(t, "n")
+		seen := map[string]int{}
+		for i := range n {
+			share := Shard{i + 1, n}.Select(all)
+			require.InDelta(t, float64(len(all))/float64(n), float64(len(share)), 1)
+			perDriver := map[Driver]int{}
+			last := -1
+			for _, c := range share {
+				seen[c.Name()]++
+				perDriver[c.Driver]++
+				at := slices.IndexFunc(all, func(o Cell) bool { return o.CellID == c.CellID })
+				require.Greater(t, at, last)
+				last = at
+			}
+			for _, d := range Drivers() {
+				total := 0
+				for _, c := range all {
+					if c.Driver == d {
+						total++
+					}
+				}
+				require.InDelta(t, float64(total)/float64(n), float64(perDriver[d]), 1)
+			}
+		}
+		require.Len(t, seen, len(all))
+		for name, times := range seen {
+			require.Equal(t, 1, times, name)
+		}
+	})
+	all := load(t, cases(""))
+	require.Equal(t, texts(Shard{2, 3}.Select(all)), texts(Shard{2, 3}.Select(load(t, cases("")))))
+}
+
+func TestShardText(t *testing.T) {
+	var s Shard
+	require.NoError(t, s.UnmarshalText([]byte("2/3")))
+	require.Equal(t, Shard{2, 3}, s)
+	require.Equal(t, "2/3", s.String())
+	for _, bad := range strings.Fields("0/3 4/3 2 /3 2/ a/b -1/3 1/0 1/2/3") {
+		require.Error(t, s.UnmarshalText([]byte(bad)), bad)
+	}
+}
