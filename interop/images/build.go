@@ -128,7 +128,7 @@ func (b *Builder) build(ctx context.Context, p Profile) (Info, error) {
 	if b.Locked {
 		return Info{}, fmt.Errorf("%w; a newer one is not allowed (--locked): update the lock, or name a mirror that has it with --mirror", err)
 	}
-	b.logf("%v: looking for what %s has now", err, p.Suite)
+	b.logf("%s: looking for what %s has now", strings.TrimPrefix(err.Error(), "images: "), p.Suite)
 	section, err = b.moved(ctx, p)
 	if err != nil {
 		return Info{}, err
