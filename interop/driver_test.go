@@ -157,7 +157,7 @@ func TestPeers(t *testing.T) {
 			for _, name := range []string{"about.json", "daemon.log", "strongswan.conf", "sas.txt", "swanctl/swanctl.conf"} {
 				b, err := os.ReadFile(filepath.Join(dir, name))
 				require.NoError(t, err)
-				require.NotEmpty(t, b, name)
+				require.True(t, len(b) > 0 || name == "sas.txt", name) // there are no SAs
 			}
 			if w.opt.Force == UML {
 				require.FileExists(t, filepath.Join(dir, "xfrm-policy.txt"))
