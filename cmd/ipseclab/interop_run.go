@@ -112,6 +112,9 @@ func (c interopRunCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return fmt.Errorf("interop: %w", err) // exit code 3
 	}
+	if share == nil && !slices.ContainsFunc(cells, func(x matrix.Cell) bool { return slices.Contains(drivers, x.Driver) }) {
+		return wrong("interop: no cell that was asked for is under what is taken here (%s): name the driver with --driver", strings.Join(plain(drivers), ", "))
+	}
 	mode := matrix.Fresh
 	switch {
 	case c.Force:
