@@ -99,7 +99,11 @@ func (c interopRunCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	runner := newCellRunner()
+	runner, err := newCellRunner(func(line string) { fmt.Fprintln(s.err, line) })
+	if err != nil {
+		return fmt.Errorf("interop: %w", err)
+	}
+	defer runner.Close()
 	have, err := runner.Available(ctx)
 	if err != nil {
 		return fmt.Errorf("interop: looking for drivers: %w", err)
