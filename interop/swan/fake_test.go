@@ -24,15 +24,6 @@ const (
 // node is a message as the fake reads and writes it: pairs of a name and a string, []string or node.
 type node []any
 
-func (n node) get(key string) any {
-	for i := 0; i+1 < len(n); i += 2 {
-		if n[i] == key {
-			return n[i+1]
-		}
-	}
-	return nil
-}
-
 func appendNode(b []byte, n node) []byte {
 	name := func(kind byte, s string) { b = append(append(b, kind, byte(len(s))), s...) }
 	value := func(s string) { b = append(binary.BigEndian.AppendUint16(b, uint16(len(s))), s...) }
