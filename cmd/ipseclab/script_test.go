@@ -14,7 +14,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
 )
 
 var update = flag.Bool("update", false, "write what scripts want, and the published schemas, anew")
