@@ -38,3 +38,7 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 
 schema: ## write docs/schema anew from the Go types
 	go test ./scenarios/spec -run Schema -update
+
+.PHONY: interop
+interop: ## run the interop matrix under what drivers there are; make images comes first
+	go run ./cmd/ipseclab interop run --force

@@ -22,7 +22,7 @@ func exampleMatrix() *result.Matrix {
 		Version: "v0.1.0", GoVersion: "go1.26", Started: epoch, Wall: 90 * time.Second,
 		Drivers: []result.MatrixDriver{{Name: "uml", Version: "Linux 6.1"}, {Name: "container", Reason: "no <Docker> answers"}},
 		Systems: []result.MatrixSystem{
-			{Name: "strongswan-5.9", Driver: "uml", Version: "strongSwan 5.9.8", Image: "sha256:1234"},
+			{Name: "strongswan-5.9", Driver: "uml", Version: "strongSwan 5.9.8", Image: "sha256:1234", Says: "charon <5.9.8>"},
 			{Name: "libreswan", Driver: "uml", Version: "libreswan 4.10", Probe: "it passed"},
 		},
 		Stale: []result.MatrixExpectation{{Cells: "gone*", Outcome: result.Failed, Reason: "was so", Note: "https://example.org/x"}},
@@ -82,7 +82,7 @@ func TestMatrixPage(t *testing.T) {
 		`<td class="unsupported" data-kind="unsupported" data-column="1"><a href="#unsupported-1"`,
 		`<td class="none" data-column="2"></td>`,
 		// the environment
-		"no &lt;Docker&gt; answers", "strongSwan 5.9.8", "sha256:1234", "not called unsupported: it passed", "60.0 MiB",
+		"no &lt;Docker&gt; answers", "strongSwan 5.9.8", "charon &lt;5.9.8&gt;", "sha256:1234", "not called unsupported: it passed", "60.0 MiB",
 	} {
 		require.Contains(t, html, text)
 	}

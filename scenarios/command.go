@@ -56,6 +56,16 @@ func (j *judgement) inside(field, name, want, node string) bool {
 	return real
 }
 
+// unheard notes an expectation about IKE between two real peers, of whose negotiations nobody tells.
+func (j *judgement) unheard() bool {
+	from, to := j.step.ends()
+	real := j.step.lab.peerNamed(from.name) != nil && j.step.lab.peerNamed(to.name) != nil
+	if real {
+		j.unknown("ike", "IKE", "as expected", "unsupported: both ends are real peers, and nobody has the keys of their IKE")
+	}
+	return real
+}
+
 // unknown notes an expectation about what nobody here can see.
 func (j *judgement) unknown(field, name, want, reason string) {
 	j.checks = append(j.checks, result.Check{

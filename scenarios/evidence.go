@@ -105,6 +105,9 @@ func (ev *evidence) finish(l *lab, r *Result) error {
 			return err
 		}
 	}
+	if l.real() {
+		r.Artefacts = append(r.Artefacts, result.Artefact{Name: "real peers", Path: peersDir})
+	}
 	if ev.options.Reporter != nil {
 		r.Artefacts = append(r.Artefacts, result.Artefact{Name: "report", Path: reportFile})
 	}

@@ -51,7 +51,7 @@ func (s *stepRun) judge() []result.Check {
 	if e.App != nil {
 		j.application(e.App)
 	}
-	if e.IKE != nil {
+	if e.IKE != nil && !j.unheard() {
 		from, to := s.ends()
 		j.ike(e.IKE, ".ike", s.lab.negotiations(s.begin, s.end, from, to))
 	}

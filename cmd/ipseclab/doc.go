@@ -9,6 +9,7 @@
 //	ipseclab lint my.yaml            what a reviewer would say of the policies
 //	ipseclab policy import web.cmd   what a scenario needs for policies of netsh
 //	ipseclab policy export my.yaml … a policy as a script of netsh
+//	ipseclab interop run             cases between the lab and real daemons
 //	ipseclab schema                  the JSON Schema of scenario files
 //	ipseclab version                 what this is
 //
@@ -21,9 +22,10 @@
 // # Exit codes
 //
 //	  0  all passed, or is unsupported
-//	  1  an expectation or the wire oracle failed; lint found an error
+//	  1  an expectation or the wire oracle failed; lint found an error; an accepted failure of the
+//	     interop matrix passes, or a cell fails that passed in the run that it is held against
 //	  2  the command line, a scenario file or the results folder is wrong; nothing was run;
 //	     policy import: a line was refused, or the format cannot express a policy
-//	  3  the lab broke
+//	  3  the lab broke; there is no driver for real peers
 //	130  interrupted; what had finished is kept
 package main

@@ -85,11 +85,16 @@ func (f interopFilter) check() error {
 
 // suggest names the words that are meant.
 func suggest[T ~string](word T, known []T) string {
-	words := make([]string, len(known))
-	for i, k := range known {
-		words[i] = string(k)
+	return spec.Among(string(word), plain(known))
+}
+
+// plain are the words as strings.
+func plain[T ~string](words []T) []string {
+	all := make([]string, len(words))
+	for i, w := range words {
+		all[i] = string(w)
 	}
-	return spec.Among(string(word), words)
+	return all
 }
 
 // of are the cells that the filter selects; none is a mistake.

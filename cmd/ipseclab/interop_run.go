@@ -99,7 +99,11 @@ func (c interopRunCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	runner := newCellRunner()
+	runner, err := newCellRunner(func(line string) { fmt.Fprintln(s.err, line) })
+	if err != nil {
+		return fmt.Errorf("interop: %w", err)
+	}
+	defer runner.Close()
 	have, err := runner.Available(ctx)
 	if err != nil {
 		return fmt.Errorf("interop: looking for drivers: %w", err)
@@ -111,6 +115,9 @@ func (c interopRunCmd) Run(ctx context.Context, s streams) error {
 	drivers, notes, err := matrix.Choose(have, asked)
 	if err != nil {
 		return fmt.Errorf("interop: %w", err) // exit code 3
+	}
+	if share == nil && !slices.ContainsFunc(cells, func(x matrix.Cell) bool { return slices.Contains(drivers, x.Driver) }) {
+		return wrong("interop: no cell that was asked for is under what is taken here (%s): name the driver with --driver", strings.Join(plain(drivers), ", "))
 	}
 	mode := matrix.Fresh
 	switch {

@@ -19,10 +19,17 @@ type finished struct {
 	kept   bool // it has left its evidence
 }
 
-// runAll runs scenarios, jobs of them at a time, and gives each as it comes to
-// an end. keep says which of them leave their evidence even if they pass. The channel is closed when no more will come: after the last one, or
-// soon after ctx has ended.
-func runAll(ctx context.Context, dir *results, all []*spec.Scenario, keep func(*spec.Scenario) bool, seed uint64, jobs int) <-chan finished {
+// runOptions say how scenarios are run.
+type runOptions struct {
+	keep  func(*spec.Scenario) bool // which of them leave their evidence even if they pass
+	seed  uint64                    // 0: theirs
+	jobs  int                       // how many at a time
+	peers *peerDriver
+}
+
+// runAll runs scenarios and gives each as it comes to an end. The channel is closed when
+// no more will come: after the last one, or soon after ctx has ended.
+func runAll(ctx context.Context, dir *results, all []*spec.Scenario, o runOptions) <-chan finished {
 	next, done := make(chan int), make(chan finished)
 	go func() {
 		defer close(next)
@@ -35,11 +42,11 @@ func runAll(ctx context.Context, dir *results, all []*spec.Scenario, keep func(*
 		}
 	}()
 	var workers sync.WaitGroup
-	for range min(jobs, len(all)) {
+	for range min(o.jobs, len(all)) {
 		workers.Go(func() {
 			for i := range next {
 				start := time.Now()
-				r, kept := runOne(ctx, dir, all[i], keep(all[i]), seed)
+				r, kept := runOne(ctx, dir, all[i], o)
 				if r != nil {
 					done <- finished{i, r, time.Since(start), kept}
 				}
@@ -54,11 +61,16 @@ func runAll(ctx context.Context, dir *results, all []*spec.Scenario, keep func(*
 // What breaks the lab breaks this scenario only. The result is nil when ctx
 // ended before the scenario did. Unless keep is set, a scenario that passes leaves no
 // folder; one that does not is run again for it, and is the same to the byte.
-func runOne(ctx context.Context, dir *results, s *spec.Scenario, keep bool, seed uint64) (r *result.Scenario, kept bool) {
+func runOne(ctx context.Context, dir *results, s *spec.Scenario, o runOptions) (r *result.Scenario, kept bool) {
+	seed := o.seed
+	driver, err := o.peers.of(s)
+	if err != nil {
+		return broken(s, seed, err), false
+	}
 	if ctx.Err() != nil {
 		return nil, false
 	}
-	if !keep {
+	if len(s.Peers()) == 0 && !o.keep(s) {
 		r, _, err := guarded(ctx, s, scenarios.Options{Seed: seed})
 		if err == nil && r.Outcome == result.Passed {
 			return r, false
@@ -68,7 +80,7 @@ func runOne(ctx context.Context, dir *results, s *spec.Scenario, keep bool, seed
 	if err != nil {
 		return broken(s, seed, err), false
 	}
-	r, stack, err := guarded(ctx, s, scenarios.Options{Seed: seed, Dir: part, Reporter: reporter{}})
+	r, stack, err := guarded(ctx, s, scenarios.Options{Seed: seed, Dir: part, Reporter: reporter{}, Peers: driver})
 	if err != nil && ctx.Err() != nil {
 		dir.abandon(s.Name)
 		return nil, false

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -21,6 +22,8 @@ type runCmd struct {
 	Seed     uint64   `placeholder:"N" help:"Seed of every scenario. None: the file's, or 1."`
 	Evidence string   `enum:"auto,full,failed" default:"auto" placeholder:"HOW" help:"full: of every scenario; failed: of those that do not pass; auto: full, but of the cells of a grid those that do not pass or are named one by one. Default: auto."`
 	Jobs     int      `placeholder:"N" help:"Scenarios that run at the same time. None: one per processor."`
+	Peer     []string `placeholder:"NODE=IMAGE" help:"Put a real peer in the place of a host of every scenario that has it, such as bob=strongswan-5.9, or bob=strongswan-5.9@container with a driver."`
+	Driver   string   `enum:",uml,container,namespace" default:"" placeholder:"DRIVER" help:"Driver of all real peers, whatever their scenario says: uml, container or namespace."`
 	Format   string   `enum:"text,json" default:"text" help:"text, or json: what results.json has, on standard output."`
 }
 
@@ -37,6 +40,11 @@ Examples: everything that comes with the lab, and two files of your own
 One cell of a file that has several
 
   ipseclab run --out one h2h_encrypt_or_authenticate/esp
+
+The same scenario with strongSwan in the place of a host, or of both
+
+  ipseclab run --out one --peer solaris=strongswan-5.9 h2h_server_to_server
+  ipseclab run --out both --peer windows=strongswan-5.9 --peer solaris=strongswan-5.9 --driver uml h2h_server_to_server
 
 The tables of a grid, and the evidence of one of its cells
 
@@ -55,6 +63,13 @@ func (c runCmd) Validate() error {
 func (c runCmd) Run(ctx context.Context, s streams) error {
 	all, err := loadAll(c.What)
 	if err != nil {
+		return err
+	}
+	peers, err := replacements(c.Peer)
+	if err != nil {
+		return err
+	}
+	if all, err = withPeers(all, peers); err != nil {
 		return err
 	}
 	names := make([]string, len(all))
@@ -77,8 +92,10 @@ func (c runCmd) Run(ctx context.Context, s streams) error {
 	if jobs == 0 {
 		jobs = runtime.GOMAXPROCS(0)
 	}
+	driver := &peerDriver{force: c.Driver, log: func(line string) { fmt.Fprintln(s.err, line) }}
+	defer driver.close()
 	p := newProgress(lines, s.err, names)
-	for done := range runAll(ctx, dir, all, c.kept, c.Seed, jobs) {
+	for done := range runAll(ctx, dir, all, runOptions{keep: c.kept, seed: c.Seed, jobs: jobs, peers: driver}) {
 		b.add(done)
 		if b.due() {
 			if err := b.save(b.ended(true)); err != nil {

@@ -15,7 +15,6 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/ipseclab/ipseclab/internal/result"
-	"github.com/ipseclab/ipseclab/interop/matrix"
 	"github.com/ipseclab/ipseclab/scenarios"
 )
 
@@ -173,8 +172,9 @@ func TestObserversFitTheirSchema(t *testing.T) {
 
 // A run of the matrix, and the accepted failures of the lab.
 func TestMatrixFitsItsSchema(t *testing.T) {
-	newCellRunner = func() matrix.Runner { return fakeRunner{} }
-	t.Cleanup(func() { newCellRunner = func() matrix.Runner { return labRunner{} } })
+	real := newCellRunner
+	fakeCells()
+	t.Cleanup(func() { newCellRunner = real })
 	t.Setenv("FAKE", "main_psk:*@uml=failed:known")
 	out := filepath.Join(t.TempDir(), "m")
 	expect := filepath.Join(t.TempDir(), "expect.json")

@@ -14,8 +14,6 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
-
-	"github.com/ipseclab/ipseclab/interop/matrix"
 )
 
 var update = flag.Bool("update", false, "write what scripts want, and the published schemas, anew")
@@ -23,7 +21,7 @@ var update = flag.Bool("update", false, "write what scripts want, and the publis
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"ipseclab":      main,
-		"ipseclab-fake": func() { newCellRunner = func() matrix.Runner { return fakeRunner{} }; main() }, // see fakeRunner
+		"ipseclab-fake": func() { fakeCells(); main() }, // see fakeRunner
 	})
 }
 

@@ -76,8 +76,9 @@ type MatrixDriver struct {
 type MatrixSystem struct {
 	Name    string `json:"name"` // lab, or the name of an image
 	Driver  string `json:"driver"`
-	Version string `json:"version,omitempty"` // of the daemon and of its kernel
+	Version string `json:"version,omitempty"` // of the daemon, as its package has it
 	Image   string `json:"image,omitempty"`   // hash of its root filesystem
+	Says    string `json:"says,omitempty"`    // of itself, when it runs
 	Probe   string `json:"probe,omitempty"`   // why its word is not trusted: it did not call an impossible case unsupported
 }
 

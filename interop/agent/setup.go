@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"github.com/ipseclab/ipseclab/interop/control"
@@ -92,7 +93,7 @@ func setInterface(i *control.Interface) error {
 	if err != nil {
 		return control.Errorf(control.BadRequest, "setup: interface %s: %v", i.Name, err)
 	}
-	if err := quiet6(i.Name, slices.ContainsFunc(i.Prefixes, is6)); err != nil {
+	if err := quiet6(link, slices.ContainsFunc(i.Prefixes, is6)); err != nil {
 		return err
 	}
 	if err := setMAC(link, mac); err != nil {
@@ -132,26 +133,31 @@ func setMAC(link netlink.Link, mac net.HardwareAddr) error {
 
 // quiet6 leaves IPv6 out of an interface that has no address of it. On others hosts
 // of the lab have their addresses and routes from the scenario: nothing asks routers,
-// listens to them or looks for duplicates.
-func quiet6(name string, has bool) error {
-	conf := "net/ipv6/conf/" + name + "/"
+// listens to them or looks for duplicates. In a container whose settings cannot be
+// written the interface at least makes no address by itself, without which the
+// kernel sends nothing of this.
+func quiet6(link netlink.Link, has bool) error {
+	conf := "net/ipv6/conf/" + link.Attrs().Name + "/"
 	if _, err := os.Stat("/proc/sys/" + conf); err != nil {
 		if has {
 			return control.Errorf(control.Unsupported, "the kernel has no IPv6")
 		}
 		return nil
 	}
-	if err := setSysctl(conf+"disable_ipv6", "1"); err != nil || !has {
-		return err
-	}
-	for _, s := range []struct{ key, value string }{
-		{"accept_ra", "0"}, {"autoconf", "0"}, {"router_solicitations", "0"}, {"accept_dad", "0"}, {"dad_transmits", "0"}, {"disable_ipv6", "0"},
-	} {
-		if err := setSysctl(conf+s.key, s.value); err != nil {
-			return err
+	err := setSysctl(conf+"disable_ipv6", "1") // takes addresses away
+	if err == nil && has {
+		for _, s := range []struct{ key, value string }{
+			{"accept_ra", "0"}, {"autoconf", "0"}, {"router_solicitations", "0"}, {"accept_dad", "0"}, {"dad_transmits", "0"}, {"disable_ipv6", "0"},
+		} {
+			if err = setSysctl(conf+s.key, s.value); err != nil {
+				break
+			}
 		}
 	}
-	return nil
+	if errors.Is(err, control.ErrUnsupported) {
+		return netlink.LinkSetIP6AddrGenMode(link, nl.IN6_ADDR_GEN_MODE_NONE)
+	}
+	return err
 }
 
 // ipNet is an address with its prefix.
@@ -211,10 +217,10 @@ func resetNetwork() error {
 
 // flushLink takes addresses and routes of an interface away.
 func flushLink(link netlink.Link) error {
-	if err := quiet6(link.Attrs().Name, false); err != nil {
+	if err := quiet6(link, false); err != nil {
 		return err
 	}
-	addresses, err := netlink.AddrList(link, netlink.FAMILY_V4)
+	addresses, err := netlink.AddrList(link, netlink.FAMILY_ALL)
 	if err != nil {
 		return fmt.Errorf("listing addresses: %w", err)
 	}
@@ -223,7 +229,7 @@ func flushLink(link netlink.Link) error {
 			return fmt.Errorf("address %s: %w", addresses[i].IPNet, err)
 		}
 	}
-	routes, err := netlink.RouteList(link, netlink.FAMILY_V4)
+	routes, err := netlink.RouteList(link, netlink.FAMILY_V4) // those of IPv6 go with the addresses
 	if err != nil {
 		return fmt.Errorf("listing routes: %w", err)
 	}

@@ -33,6 +33,9 @@ type Config struct {
 // Build writes a peer's configuration. Errors are of type *peerconf.Unsupported.
 func Build(c *peerconf.Config, at Config) (*Files, error) {
 	b := &builder{config: c, files: &Files{Credentials: map[string][]byte{}}}
+	if err := b.refused(); err != nil {
+		return nil, err
+	}
 	b.line("config setup")
 	b.set("ikev1-policy", "accept")
 	b.set("uniqueids", "no")
@@ -66,6 +69,23 @@ func Build(c *peerconf.Config, at Config) (*Files, error) {
 	}
 	b.files.Conf = b.conf.String()
 	return b.files, nil
+}
+
+// refused finds settings that ipsec.conf has no place for.
+func (b *builder) refused() error {
+	s := &b.config.Settings
+	switch {
+	case s.Inactivity > 0:
+		return &peerconf.Unsupported{What: "SAs that end when nothing uses them", Why: "libreswan has no such timer"}
+	case s.FragmentSize > 0:
+		return &peerconf.Unsupported{What: "a size for IKE fragments", Why: "that of libreswan is fixed"}
+	}
+	for i, g := range s.Retransmit {
+		if i > 0 && g != 2*s.Retransmit[i-1] {
+			return &peerconf.Unsupported{What: fmt.Sprintf("retransmissions after %v", s.Retransmit), Why: "libreswan doubles each gap"}
+		}
+	}
+	return nil
 }
 
 type builder struct {
@@ -184,6 +204,9 @@ func (b *builder) lifetimes(conn *peerconf.Connection, c *peerconf.Child) {
 	s := &b.config.Settings
 	b.set("ikelifetime", seconds(conn.Lifetime))
 	b.set("salifetime", seconds(c.Lifetime.Duration))
+	if kb := c.Lifetime.Kilobytes; kb > 0 {
+		b.set("ipsec-max-bytes", fmt.Sprint(kb*1024))
+	}
 	// One margin is for both.
 	b.set("rekeymargin", seconds(min(s.MarginOf(conn.Lifetime), s.MarginOf(c.Lifetime.Duration))))
 	b.set("rekeyfuzz", "0%")
@@ -204,6 +227,9 @@ func (b *builder) settings() {
 		b.set("dpddelay", seconds(s.DPD.Idle))
 		b.set("dpdtimeout", seconds(s.DPD.Timeout))
 		b.set("dpdaction", "clear")
+	}
+	if s.KeepAlive < 0 {
+		b.set("nat-keepalive", "no")
 	}
 	if s.ReplayWindow > 0 {
 		b.set("replay-window", fmt.Sprint(s.ReplayWindow))

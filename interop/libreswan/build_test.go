@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -36,6 +37,7 @@ func cases(t *testing.T) map[string]*peerconf.Config {
 				}
 			}
 		}
+		c.Host.Settings.Inactivity = 0 // which libreswan has not
 		config, err := peerconf.Build(c.Host)
 		require.NoError(t, err, c.Name)
 		all[c.Name] = config
@@ -64,6 +66,16 @@ func TestGolden(t *testing.T) {
 			require.NoError(t, err, "run the test with -update to make it")
 			require.Equal(t, string(want), text)
 		})
+	}
+}
+
+// So are settings that there is no place for.
+func TestSettings(t *testing.T) {
+	for what, s := range map[string]peerconf.Settings{
+		"SAs that end": {Inactivity: time.Minute}, "a size": {FragmentSize: 600}, "retransmissions": {Retransmit: []time.Duration{time.Second, 3 * time.Second}},
+	} {
+		_, err := Build(&peerconf.Config{Settings: s}, Config{})
+		require.ErrorContains(t, err, "unsupported: "+what)
 	}
 }
 

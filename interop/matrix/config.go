@@ -92,6 +92,9 @@ func (c *config) check() error {
 	if c.Limit < 0 {
 		return fmt.Errorf("limit: %s is no time limit", c.Limit)
 	}
+	if p, ok := twice(c.Pairs); ok {
+		return fmt.Errorf("pairs: %s is there twice", p)
+	}
 	if err := checkWithout("without", c.Without); err != nil {
 		return err
 	}
@@ -102,6 +105,9 @@ func (c *config) check() error {
 			return fmt.Errorf("%s: limit: %s is no time limit", name, e.Limit)
 		case len(e.Pairs) > 0 && len(e.Only) > 0:
 			return fmt.Errorf("%s: pairs are beside those of all cases, only is in place of them: want one of the two", name)
+		}
+		if p, ok := twice(e.Only); ok {
+			return fmt.Errorf("%s: only: %s is there twice", name, p)
 		}
 		for _, tag := range e.Tags {
 			if tag == "" || strings.ContainsAny(tag, " ,\t\n") {
@@ -116,6 +122,16 @@ func (c *config) check() error {
 		}
 	}
 	return nil
+}
+
+// twice finds a pair that a list has twice.
+func twice(pairs []Pair) (p Pair, ok bool) {
+	for i, p := range pairs {
+		if slices.Contains(pairs[:i], p) {
+			return p, true
+		}
+	}
+	return p, false
 }
 
 func checkWithout(where string, all []without) error {

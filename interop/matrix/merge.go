@@ -108,7 +108,7 @@ func (g *merger) add(dir string, m *result.Matrix) error {
 		g.m.Drivers = union(g.m.Drivers, m.Drivers, func(a, b result.MatrixDriver) int {
 			return cmp.Compare(slices.Index(Drivers(), Driver(a.Name)), slices.Index(Drivers(), Driver(b.Name)))
 		})
-		g.m.Systems = union(g.m.Systems, m.Systems, func(a, b result.MatrixSystem) int {
+		g.m.Systems = union(heard(g.m.Systems, m.Systems), heard(m.Systems, g.m.Systems), func(a, b result.MatrixSystem) int {
 			return cmp.Or(cmp.Compare(slices.Index(Drivers(), Driver(a.Driver)), slices.Index(Drivers(), Driver(b.Driver))),
 				cmp.Compare(slices.Index(Systems(), System(a.Name)), slices.Index(Systems(), System(b.Name))))
 		})
@@ -138,6 +138,21 @@ func (g *merger) cell(c merged) {
 		other.Kind, other.Outcome, other.Expected, other.Reason = result.KindBroken, result.Broken, nil, strings.TrimSuffix(words+"; "+other.Reason, "; ")
 		g.cells[c.ID] = other
 	}
+}
+
+// heard are the systems, each with what it said of itself in the other run if it said nothing in this one.
+func heard(systems, others []result.MatrixSystem) []result.MatrixSystem {
+	all := slices.Clone(systems)
+	for i, s := range all {
+		for _, o := range others {
+			if said := o.Says; s.Says == "" {
+				if o.Says = ""; o == s {
+					all[i].Says = said
+				}
+			}
+		}
+	}
+	return all
 }
 
 // union are the entries of both lists, each once and in order.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 	"time"
 
@@ -41,7 +42,11 @@ func mixed() *fake {
 		case 2:
 			return Result{}, errors.New("it broke")
 		}
-		return Result{Outcome: result.Passed, Ready: time.Second, Memory: 7}, nil
+		r := Result{Outcome: result.Passed, Ready: time.Second, Memory: 7}
+		if c.Responder == Libreswan && c.Case == "main_psk" { // which is in one shard alone
+			r.Says = map[System]string{Libreswan: "pluto 4.10 on " + string(c.Driver)}
+		}
+		return r, nil
 	}}
 }
 
@@ -78,6 +83,7 @@ func TestMergedShardsAreOneRun(t *testing.T) {
 	whole := t.TempDir()
 	want := start(t, t.Context(), whole, mixed(), Options{Cells: all, Drivers: drivers, Expect: expect})
 	require.Greater(t, len(want.Totals), 4)
+	require.True(t, slices.ContainsFunc(want.Systems, func(s result.MatrixSystem) bool { return s.Says == "pluto 4.10 on container" }), "%v", want.Systems)
 	for _, n := range []int{1, 2, 7} {
 		var dirs []string
 		for i := range n {

@@ -295,6 +295,7 @@ func (r *run) cell(ctx context.Context, t task) (c result.MatrixCell, ok bool) {
 	start := time.Now()
 	res, stack, err := r.guarded(ctx, cmp.Or(r.Limit, t.Limit), func(ctx context.Context) (Result, error) { return r.Runner.Run(ctx, t.Cell, part) })
 	c.Wall, c.Ready, c.Memory = time.Since(start), res.Ready, res.Memory
+	r.about(t.Driver, res.Says)
 	if ctx.Err() != nil && (err != nil || res.Outcome != result.Passed) { // the end of ctx may be why
 		if err := r.folder.abandon(c.ID); err != nil {
 			r.fail(err)
@@ -321,6 +322,17 @@ func (r *run) cell(ctx context.Context, t task) (c result.MatrixCell, ok bool) {
 		return broken(err.Error())
 	}
 	return c, true
+}
+
+// about notes what peers say of themselves.
+func (r *run) about(d Driver, says map[System]string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, s := range r.m.Systems {
+		if text := says[System(s.Name)]; s.Driver == string(d) && text != "" {
+			r.m.Systems[i].Says = text
+		}
+	}
 }
 
 // guarded has the runner do something within a time. A panic becomes an error, and so does what

@@ -37,7 +37,7 @@ type Availability struct {
 
 // Environment is a system as a driver has it.
 type Environment struct {
-	Version string // of the daemon and of its kernel
+	Version string // of the daemon, as its package has it
 	Image   string // hash of its root filesystem
 	Missing string // why it cannot be used; empty: it can
 }
@@ -48,6 +48,9 @@ type Result struct {
 	Reason  string        // the first thing that was not passed; unsupported has one
 	Ready   time.Duration // until the last of the peers could be used; zero: not measured
 	Memory  uint64        // of the largest of the peers, in bytes; zero: not measured
+
+	// Says is what peers say of themselves: names and versions of daemon and kernel.
+	Says map[System]string
 }
 
 // NoDriver is the error of a run for which there is no driver.

@@ -57,6 +57,9 @@ func (p *Pair) UnmarshalText(b []byte) error {
 			return fmt.Errorf("pair %s: %q is none of the systems: %s", b, *s, join(Systems()))
 		}
 	}
+	if System(r) == IKEScan {
+		return fmt.Errorf("pair %s: %s asks, and never answers", b, IKEScan)
+	}
 	p.Initiator, p.Responder = System(i), System(r)
 	return nil
 }

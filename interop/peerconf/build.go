@@ -91,6 +91,7 @@ type builder struct {
 type group struct {
 	local       netip.Addr
 	remote      netip.Prefix
+	v6          bool
 	mainMode    ike.MainMode
 	connections []int // in Config.Connections
 }
@@ -237,7 +238,7 @@ func (b *builder) protect(order int, e *ipsec.Policy, mm ike.MainMode, start Sta
 				}
 			}
 		}
-		g, err := b.group(e.Rule, local, remote, mm)
+		g, err := b.group(e.Rule, local, remote, v6 || remote.IsValid() && remote.Addr().Is6(), mm)
 		if err != nil {
 			return err
 		}
@@ -274,18 +275,18 @@ func (b *builder) anyLocal(v6 bool) netip.Addr {
 }
 
 // group finds the connections with some peers, or makes them.
-func (b *builder) group(rule string, local netip.Addr, remote netip.Prefix, mm ike.MainMode) (*group, error) {
+func (b *builder) group(rule string, local netip.Addr, remote netip.Prefix, v6 bool, mm ike.MainMode) (*group, error) {
 	for _, g := range b.groups {
-		if g.local == local && g.remote == remote {
+		if g.local == local && g.remote == remote && (g.v6 == v6 || remote.IsValid()) {
 			if !sameAuth(g.mainMode, mm) {
 				return nil, unsupported("rule "+rule+" authenticates otherwise than another one for the same peers", "a daemon has one way for a peer")
 			}
 			return g, nil
 		}
 	}
-	g := &group{local: local, remote: remote, mainMode: mm}
+	g := &group{local: local, remote: remote, v6: v6, mainMode: mm}
 	for _, a := range mm.Auth {
-		auth, err := b.auth(rule, a, mm, cmp.Or(local, b.anyLocal(remote.IsValid() && remote.Addr().Is6())))
+		auth, err := b.auth(rule, a, mm, cmp.Or(local, b.anyLocal(v6)))
 		if err != nil {
 			return nil, err
 		}
@@ -298,7 +299,7 @@ func (b *builder) group(rule string, local netip.Addr, remote netip.Prefix, mm i
 		}
 		g.connections = append(g.connections, len(b.config.Connections))
 		b.config.Connections = append(b.config.Connections, Connection{
-			Name: b.name(name), Local: local, Remote: remote, Version: cmp.Or(b.host.Version, 1), Proposals: mm.Proposals, Auth: auth,
+			Name: b.name(name), Local: local, Remote: remote, IPv6: v6, Version: cmp.Or(b.host.Version, 1), Proposals: mm.Proposals, Auth: auth,
 			Aggressive: mm.Aggressive, Lifetime: mm.Lifetime,
 		})
 	}
@@ -393,7 +394,7 @@ func (b *builder) child(order int, e *ipsec.Policy, mode ipsec.Mode, v6 bool, mm
 	if mode == ipsec.Transport {
 		// Whatever the policy says, transport mode is between the ends of the connection; who
 		// is behind a NAT is known there by another address.
-		c.Local.Endpoint = !c.Local.Prefix.IsValid() || c.Local.Prefix.IsSingleIP()
+		c.Local.Endpoint = !c.Local.Prefix.IsValid()
 		c.Remote.Endpoint = c.Remote.Prefix.IsValid() && c.Remote.Prefix.IsSingleIP()
 	}
 	var err error
@@ -510,7 +511,7 @@ func (b *builder) repeat() error {
 
 // within reports whether all peers of one group are among those of another, and not the other way round.
 func within(narrow, wide *group) bool {
-	if wide.local.IsValid() && wide.local != narrow.local {
+	if wide.v6 != narrow.v6 || wide.local.IsValid() && wide.local != narrow.local {
 		return false
 	}
 	switch {

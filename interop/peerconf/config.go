@@ -51,6 +51,7 @@ type Connection struct {
 	Name       string
 	Local      netip.Addr   // invalid: any address of the peer
 	Remote     netip.Prefix // zero: anybody; of full length: one address
+	IPv6       bool         // the family of both
 	Version    int          // 1, or 2 for those who want to be refused
 	Proposals  []ike.MainModeProposal
 	Auth       Auth

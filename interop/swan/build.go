@@ -3,7 +3,6 @@ package swan
 import (
 	"encoding/hex"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -99,7 +98,7 @@ func (o *Configuration) connection(c *peerconf.Config, conn *peerconf.Connection
 	if conn.Local.IsValid() {
 		s.list("local_addrs", conn.Local.String())
 	}
-	s.list("remote_addrs", remote(conn.Remote))
+	s.list("remote_addrs", remote(conn))
 	proposals := List{Key: "proposals"}
 	for _, p := range conn.Proposals {
 		word, err := IKEProposal(p)
@@ -139,14 +138,17 @@ func (o *Configuration) connection(c *peerconf.Config, conn *peerconf.Connection
 }
 
 // remote are the addresses of peers, as remote_addrs has them.
-func remote(p netip.Prefix) string {
-	switch {
+func remote(c *peerconf.Connection) string {
+	switch p := c.Remote; {
+	case !p.IsValid() && c.IPv6:
+		return "%any6" // %any is the one of IPv4 where charon needs an address
 	case !p.IsValid():
 		return "%any"
 	case p.IsSingleIP():
 		return p.Addr().String()
+	default:
+		return p.String()
 	}
-	return p.String()
 }
 
 func yes(s *Section, key string, is bool) {

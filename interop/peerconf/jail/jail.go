@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/ipseclab/ipseclab/internal/needs"
 )
@@ -33,6 +34,7 @@ mount --rbind /dev dev
 mount -t tmpfs run run
 mount -t tmpfs tmp tmp
 mount --bind "$2" mnt
+touch mnt/up
 exec chroot . sh -c "$4"
 `
 
@@ -83,10 +85,20 @@ func Start(t *testing.T, image string, addresses []string, command string, files
 		}
 		for _, name := range append([]string{"out"}, logs...) {
 			text, _ := os.ReadFile(filepath.Join(j.Dir, name))
-			t.Logf("%s of %s:\n%s", name, image, text[max(0, len(text)-6000):])
+			t.Logf("%s of %s:\n%s", name, image, text[max(0, len(text)-20000):])
 		}
 	})
+	for deadline := time.Now().Add(10 * time.Second); !exists(filepath.Join(j.Dir, "up")); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the namespaces for %s are not there after 10 s", image)
+		}
+	}
 	return j
+}
+
+func exists(file string) bool {
+	_, err := os.Stat(file)
+	return err == nil
 }
 
 // Run runs a command of the shell in the network of the jail and its root filesystem, without what was mounted there.
@@ -139,4 +151,9 @@ func Wire(a, b *Jail, addressA, addressB string) error {
 func (j *Jail) Read(name string) string {
 	text, _ := os.ReadFile(filepath.Join(j.Dir, name))
 	return string(text)
+}
+
+// Network runs a program of the machine in the network of the jail.
+func (j *Jail) Network(args ...string) (string, error) {
+	return j.run(append([]string{"nsenter", "-t", strconv.Itoa(j.pid), "-n"}, args...)...)
 }

@@ -4,6 +4,7 @@ package sample
 import (
 	"math/rand/v2"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/ipseclab/ipseclab/hosts"
@@ -168,9 +169,12 @@ func ByCertificate(h *peerconf.Host, store *hosts.Certificates) {
 
 var byCertificate = []policy.AuthMethod{{RootCA: "CN=Lab Root,O=Lab"}}
 
-// Cases are all of them. Making them takes a moment, for the keys.
+// ownStore is made once: keys take a moment.
+var ownStore = sync.OnceValue(func() *hosts.Certificates { return Stores([]string{"alice.lab.example"}, []netip.Addr{Own})[0] })
+
+// Cases are all of them, made anew but for their certificates.
 func Cases() []Case {
-	store := Stores([]string{"alice.lab.example"}, []netip.Addr{Own})[0]
+	store := ownStore()
 	certificates := func(h *peerconf.Host) { h.Certificates = store }
 	web := []policy.Filter{Mirrored(policy.Me(), policy.Host(Peer), ipsec.ProtoTCP, 0, 80), Mirrored(policy.Me(), policy.Host(Peer), ipsec.ProtoUDP, 1701, 1701)}
 	subnets := to(policy.Subnet(subnet))
