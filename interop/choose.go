@@ -212,10 +212,9 @@ func canNamespaces() error {
 		return err
 	}
 	cmd := exec.Command(self)
-	cmd.Path = "/nonexistent" // the namespaces are made before it is looked for
+	cmd.Path = "/dev/null/none" // the namespaces are made before it is looked for
 	cmd.SysProcAttr = isolated(peerNamespaces)
-	err = cmd.Start()
-	if err == nil || errors.Is(err, syscall.ENOENT) {
+	if err = cmd.Start(); errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENOENT) {
 		return nil
 	}
 	return fmt.Errorf("this user may not make namespaces: %w", err)

@@ -47,9 +47,17 @@ type daemon interface {
 
 // newDaemon makes the daemon of an image.
 func newDaemon(p *peer, info images.Info) (daemon, error) {
+	if info.Profile.NeedsXFRM && !p.welcome.ESP {
+		return nil, scenarios.Unsupportedf("%s leaves the protection of packets to the kernel, and that of driver %s has no ESP: use driver %s",
+			info.Profile.Title, p.about.Driver, UML)
+	}
 	switch name, _, _ := strings.Cut(info.Profile.Name, "-"); name {
 	case "strongswan":
 		return newStrongSwan(p, info)
+	case "libreswan":
+		return newPluto(p, info), nil
+	case "openiked":
+		return newIked(p, info), nil
 	default:
 		return &noDaemon{p, info}, nil
 	}

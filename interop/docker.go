@@ -107,12 +107,11 @@ type boxSpec struct {
 
 	hostname string
 
-	host  func(*container.HostConfig)
-	file  string // for what it prints
-	stdio bool   // the line is standard input and output of its process
+	host func(*container.HostConfig)
+	file string // for what it prints
 }
 
-// startBox starts a container. Without spec.stdio the line is still to be set.
+// startBox starts a container. Its line is still to be set.
 func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error) {
 	b := &box{docker: d, file: spec.file, gone: make(chan struct{})}
 	b.container, err = d.provider.CreateContainer(ctx, testcontainers.ContainerRequest{
@@ -122,7 +121,6 @@ func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error)
 		Labels:     map[string]string{labelDir: spec.dir, labelMachine: machineID()},
 		ConfigModifier: func(c *container.Config) {
 			c.User, c.Hostname = spec.user, spec.hostname
-			c.OpenStdin, c.StdinOnce, c.AttachStdin = spec.stdio, spec.stdio, spec.stdio
 		},
 		HostConfigModifier: func(h *container.HostConfig) {
 			h.NetworkMode = "none"
@@ -144,17 +142,10 @@ func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error)
 		return nil, err
 	}
 	b.attached, err = d.provider.Client().ContainerAttach(ctx, b.container.GetContainerID(), client.ContainerAttachOptions{
-		Stream: true, Stdin: spec.stdio, Stdout: true, Stderr: true,
+		Stream: true, Stdout: true, Stderr: true,
 	})
 	if err != nil {
 		return nil, err
-	}
-	var out io.Writer = &b.log
-	finish := func() {}
-	if spec.stdio {
-		r, w := io.Pipe()
-		b.io, out = stdio{r, b.attached.Conn}, w
-		finish = func() { w.Close() }
 	}
 	if err := b.container.Start(ctx); err != nil {
 		b.attached.Close()
@@ -162,8 +153,7 @@ func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error)
 	}
 	go func() {
 		// Ends when the container does, and when the engine loses it.
-		_, _ = stdcopy.StdCopy(out, &b.log, b.attached.Reader)
-		finish()
+		_, _ = stdcopy.StdCopy(&b.log, &b.log, b.attached.Reader)
 		close(b.gone)
 	}()
 	return b, nil
@@ -183,9 +173,6 @@ func (b *box) kill() error {
 		}
 		if b.attached.Conn != nil {
 			b.attached.Close()
-		}
-		if b.io != nil {
-			b.io.Close() // the copy may wait for a reader
 		}
 		<-b.gone
 	})
