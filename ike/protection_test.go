@@ -2,6 +2,7 @@ package ike_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -340,6 +341,49 @@ func TestAlgorithmsWithoutANumber(t *testing.T) {
 		_, err := ike.OfferQuickMode(ike.QuickMode{Proposals: []ipsec.Proposal{protect(row.transform)}}, 0, spis)
 		require.ErrorContains(t, err, row.want)
 	}
+}
+
+// strongSwan answers in an order of its own: values count, and that a duration stays with its type.
+func TestAttributesOfAReplyInAnotherOrder(t *testing.T) {
+	p := protect(espOf("aes128-cbc", "hmac-sha1-96"))
+	p.Lifetime = ipsec.Lifetime{Duration: time.Hour, Kilobytes: 3600} // one number in two units
+	sa, err := ike.OfferQuickMode(ike.QuickMode{Proposals: []ipsec.Proposal{p}, PFS: true}, 2, spis)
+	require.NoError(t, err)
+	c, err := ike.SelectQuickMode(sa, ike.QuickMode{Proposals: []ipsec.Proposal{p}, PFS: true}, 2, ike.InitiatorsOrder)
+	require.NoError(t, err)
+	reply := c.Reply(spis)
+	as := &reply.Proposals[0].Transforms[0].Attributes
+	var life, rest []payload.Attribute
+	for _, a := range *as {
+		if a.Type == payload.AttrSALifeType || a.Type == payload.AttrSALifeDuration {
+			life = append(life, a)
+		} else {
+			rest = append(rest, a)
+		}
+	}
+	require.Len(t, life, 4)
+	slices.Reverse(rest)
+	*as = slices.Concat(life[2:], rest, life[:2])
+	got, err := ike.MatchQuickMode(reply, sa)
+	require.NoError(t, err)
+	require.Equal(t, p.Lifetime, got.Proposal.Lifetime)
+	require.Equal(t, p.Transforms, got.Proposal.Transforms)
+
+	// Other values are no other order.
+	for i := range *as {
+		changed := slices.Clone(*as)
+		changed[i] = payload.LongAttribute(changed[i].Type, 77)
+		bad := *reply
+		bad.Proposals = slices.Clone(reply.Proposals)
+		bad.Proposals[0].Transforms = []payload.Transform{{ID: reply.Proposals[0].Transforms[0].ID, Attributes: changed}}
+		_, err := ike.MatchQuickMode(&bad, sa)
+		require.ErrorContains(t, err, "responder chose a transform that was not offered", "attribute %d", i)
+	}
+	twice := *reply
+	twice.Proposals = slices.Clone(reply.Proposals)
+	twice.Proposals[0].Transforms = []payload.Transform{{ID: reply.Proposals[0].Transforms[0].ID, Attributes: append(slices.Clone((*as)[1:]), (*as)[1])}}
+	_, err = ike.MatchQuickMode(&twice, sa)
+	require.ErrorContains(t, err, "responder chose a transform that was not offered")
 }
 
 // Extended sequence numbers are part of what is agreed on: a responder whose policy has

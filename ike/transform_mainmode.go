@@ -2,6 +2,7 @@ package ike
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -106,25 +107,62 @@ func readMainMode(t payload.Transform, xauth bool) (MainModeChoice, error) {
 	return c, nil
 }
 
-// sameTransform reports whether a reply carries the attributes of an offer,
-// values and order alike: the responder must not modify them (RFC 2409, Section 5).
+// sameTransform reports whether a reply carries the attributes of an offer: the
+// initiator rejects it when values have changed, or attributes were added or deleted
+// (RFC 2409, Section 5). Their order is nobody's business but that of a duration, which
+// follows its type (RFC 2407, Section 4.5): strongSwan answers a quick mode in an order of its own.
 // Only how a duration is encoded is up to it: what was offered as variable "MAY be
 // returned to the initiator as a basic (or variable)" attribute and the other way
 // round (RFC 2409, Appendix A; RFC 2407, Section 4.5 takes it over).
 // The transform's number is not compared, since some responders renumber their one transform.
 func sameTransform(p payload.ProtocolID, a, b payload.Transform) bool {
-	_, duration := lifeClasses(p)
 	if p == payload.ProtocolISAKMP { // the identity name of GSS-API is each side's own
 		a, b = unnamed(a), unnamed(b)
 	}
-	return a.ID == b.ID && slices.EqualFunc(a.Attributes, b.Attributes, func(x, y payload.Attribute) bool {
+	if a.ID != b.ID || len(a.Attributes) != len(b.Attributes) {
+		return false
+	}
+	lifeType, duration := lifeClasses(p)
+	same := func(x, y payload.Attribute) bool {
 		if x.Type == duration && y.Type == duration {
 			v, ok := x.Uint()
 			w, same := y.Uint()
 			return ok && same && v == w
 		}
 		return x.Type == y.Type && x.Basic == y.Basic && bytes.Equal(x.Value, y.Value)
+	}
+	if slices.EqualFunc(a.Attributes, b.Attributes, same) {
+		return true
+	}
+	return slices.EqualFunc(ordered(a.Attributes, lifeType, duration), ordered(b.Attributes, lifeType, duration), same)
+}
+
+// ordered are attributes by their types. The pairs of a lifetime stay together, by their units.
+func ordered(as []payload.Attribute, lifeType, duration uint16) []payload.Attribute {
+	type place struct {
+		payload.Attribute
+		unit []byte // of a lifetime: its type's value
+	}
+	var all []place
+	var unit []byte
+	for _, a := range as {
+		if a.Type == lifeType {
+			unit = a.Value
+		}
+		at := place{Attribute: a}
+		if a.Type == lifeType || a.Type == duration {
+			at.unit = unit
+		}
+		all = append(all, at)
+	}
+	slices.SortStableFunc(all, func(x, y place) int {
+		return cmp.Or(bytes.Compare(x.unit, y.unit), cmp.Compare(x.Type, y.Type))
 	})
+	var out []payload.Attribute
+	for _, at := range all {
+		out = append(out, at.Attribute)
+	}
+	return out
 }
 
 // unnamed is a transform without the identity name of GSS-API.

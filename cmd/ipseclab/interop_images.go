@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/ipseclab/ipseclab/interop/images"
@@ -73,6 +74,8 @@ func (c interopImagesCmd) Run(ctx context.Context, s streams) error {
 		for _, p := range all {
 			names = append(names, p.Name)
 		}
+	} else if !slices.Contains(names, images.Kernel) { // which all run on
+		names = append(slices.Clone(names), images.Kernel)
 	}
 	if c.FromLock {
 		for _, name := range names {

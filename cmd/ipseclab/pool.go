@@ -2,8 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"runtime/debug"
 	"sync"
 	"time"
 
@@ -92,14 +90,8 @@ var run = scenarios.Run
 
 // guarded is run with a panic made an error: one world that breaks must not take
 // the results of the others with it.
-func guarded(ctx context.Context, s *spec.Scenario, o scenarios.Options) (r *result.Scenario, stack []byte, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			r, stack, err = nil, debug.Stack(), fmt.Errorf("panic: %v", p)
-		}
-	}()
-	r, err = run(ctx, s, o)
-	return r, nil, err
+func guarded(ctx context.Context, s *spec.Scenario, o scenarios.Options) (*result.Scenario, []byte, error) {
+	return scenarios.Guarded(ctx, s, o, run)
 }
 
 // broken is the result of a scenario that the lab could not run.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"time"
 )
 
@@ -110,15 +111,7 @@ type MatrixInputs struct {
 
 // Equal reports whether both are the same.
 func (m MatrixInputs) Equal(o MatrixInputs) bool {
-	if m.Case != o.Case || m.Program != o.Program || len(m.Images) != len(o.Images) {
-		return false
-	}
-	for system, hash := range m.Images {
-		if other, ok := o.Images[system]; !ok || other != hash {
-			return false
-		}
-	}
-	return true
+	return m.Case == o.Case && m.Program == o.Program && maps.Equal(m.Images, o.Images)
 }
 
 // MatrixExpectation is an accepted failure: cells that are known not to pass, and why.

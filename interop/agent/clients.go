@@ -178,7 +178,7 @@ func (a *agent) Ping(ctx context.Context, p *control.Ping) (*control.Report, err
 	buf := make([]byte, 64<<10)
 	read := func() (int, error) {
 		for {
-			n, err := c.Read(buf)
+			n, _, err := c.ReadFromIP(buf) // without the IP header, unlike Read
 			if err != nil {
 				return 0, err
 			}

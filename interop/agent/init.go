@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/ipseclab/ipseclab/interop/control"
 )
 
 // runInit is the life of a machine of user-mode Linux. It ends by switching it off.
@@ -59,7 +61,7 @@ func boot(ctx context.Context) error {
 		return fmt.Errorf("the conversation with the lab: %w", err)
 	}
 	mark("line")
-	return a.serve(ctx, line)
+	return a.serve(ctx, control.NewTerminal(line))
 }
 
 // guest are the settings of the kernel's command line that begin with "ipseclab.".

@@ -18,7 +18,7 @@ import (
 // protocols, and the algorithms that cryptographic templates are made of.
 var bootModules = []string{
 	"xfrm_user", "af_key", "esp4", "ah4", "ipcomp", "xfrm4_tunnel",
-	"authenc", "authencesn", "seqiv", "echainiv", "cbc", "ctr", "ecb", "ccm", "gcm", "hmac", "cmac", "xcbc",
+	"authenc", "authencesn", "seqiv", "echainiv", "cbc", "ctr", "ecb", "ccm", "gcm", "ghash_generic", "hmac", "cmac", "xcbc",
 	"des_generic", "camellia_generic", "blowfish_generic", "cast5_generic", "chacha20poly1305", "chacha_generic", "poly1305_generic",
 	"sha512_generic", "rmd160", "deflate",
 	"drbg", // numbers from which seqiv and echainiv make IVs

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ func setInterface(i *control.Interface) error {
 	if err := quiet6(i.Name, slices.ContainsFunc(i.Prefixes, is6)); err != nil {
 		return err
 	}
-	if err := netlink.LinkSetHardwareAddr(link, mac); err != nil {
+	if err := setMAC(link, mac); err != nil {
 		return fmt.Errorf("MAC address %s: %w", i.MAC, err)
 	}
 	if err := netlink.LinkSetMTU(link, i.MTU); err != nil {
@@ -112,6 +113,23 @@ func setInterface(i *control.Interface) error {
 	return netlink.LinkSetUp(link)
 }
 
+// setMAC gives an interface its address. Most can change it while they are down alone.
+// A vector device of user-mode Linux loses its descriptor when it goes down, so that
+// one that is up with the right address stays so.
+func setMAC(link netlink.Link, mac net.HardwareAddr) error {
+	if bytes.Equal(link.Attrs().HardwareAddr, mac) {
+		return nil
+	}
+	err := netlink.LinkSetHardwareAddr(link, mac)
+	if errors.Is(err, unix.EBUSY) {
+		if err := netlink.LinkSetDown(link); err != nil {
+			return err
+		}
+		err = netlink.LinkSetHardwareAddr(link, mac)
+	}
+	return err
+}
+
 // quiet6 leaves IPv6 out of an interface that has no address of it. On others hosts
 // of the lab have their addresses and routes from the scenario: nothing asks routers,
 // listens to them or looks for duplicates.
@@ -123,11 +141,11 @@ func quiet6(name string, has bool) error {
 		}
 		return nil
 	}
-	if !has {
-		return setSysctl(conf+"disable_ipv6", "1")
+	if err := setSysctl(conf+"disable_ipv6", "1"); err != nil || !has {
+		return err
 	}
 	for _, s := range []struct{ key, value string }{
-		{"disable_ipv6", "0"}, {"accept_ra", "0"}, {"autoconf", "0"}, {"router_solicitations", "0"}, {"accept_dad", "0"}, {"dad_transmits", "0"},
+		{"accept_ra", "0"}, {"autoconf", "0"}, {"router_solicitations", "0"}, {"accept_dad", "0"}, {"dad_transmits", "0"}, {"disable_ipv6", "0"},
 	} {
 		if err := setSysctl(conf+s.key, s.value); err != nil {
 			return err
@@ -168,8 +186,7 @@ func setSysctl(path, value string) error {
 	return err
 }
 
-// resetNetwork takes SAs, policies, addresses and routes away, and brings all
-// interfaces down but the loopback.
+// resetNetwork takes SAs, policies, addresses and routes away. The loopback is up.
 func resetNetwork() error {
 	if err := flushXFRM(); err != nil {
 		return err
@@ -181,26 +198,41 @@ func resetNetwork() error {
 	for _, link := range links {
 		about := link.Attrs()
 		if about.Flags&net.FlagLoopback != 0 {
-			if err := netlink.LinkSetUp(link); err != nil {
-				return fmt.Errorf("loopback: %w", err)
-			}
-			continue
+			err = netlink.LinkSetUp(link)
+		} else {
+			err = flushLink(link)
 		}
-		// Its routes go with it.
-		if err := netlink.LinkSetDown(link); err != nil {
-			return fmt.Errorf("%s: %w", about.Name, err)
-		}
-		addresses, err := netlink.AddrList(link, netlink.FAMILY_ALL)
 		if err != nil {
-			return fmt.Errorf("%s: listing addresses: %w", about.Name, err)
-		}
-		for i := range addresses {
-			if err := netlink.AddrDel(link, &addresses[i]); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
-				return fmt.Errorf("%s: address %s: %w", about.Name, addresses[i].IPNet, err)
-			}
+			return fmt.Errorf("interface %s: %w", about.Name, err)
 		}
 	}
 	return flushRules()
+}
+
+// flushLink takes addresses and routes of an interface away.
+func flushLink(link netlink.Link) error {
+	if err := quiet6(link.Attrs().Name, false); err != nil {
+		return err
+	}
+	addresses, err := netlink.AddrList(link, netlink.FAMILY_V4)
+	if err != nil {
+		return fmt.Errorf("listing addresses: %w", err)
+	}
+	for i := range addresses { // others go with the first of their network
+		if err := netlink.AddrDel(link, &addresses[i]); err != nil && !errors.Is(err, unix.EADDRNOTAVAIL) {
+			return fmt.Errorf("address %s: %w", addresses[i].IPNet, err)
+		}
+	}
+	routes, err := netlink.RouteList(link, netlink.FAMILY_V4)
+	if err != nil {
+		return fmt.Errorf("listing routes: %w", err)
+	}
+	for i := range routes {
+		if err := netlink.RouteDel(&routes[i]); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("route %v: %w", routes[i], err)
+		}
+	}
+	return nil
 }
 
 // flushRules takes away what daemons add to the rules of routing, and the routes of

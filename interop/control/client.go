@@ -25,21 +25,28 @@ type Client struct {
 // it does once it can serve. What the stream brings before, as a console does, is
 // skipped. The client closes the stream, also when Connect fails.
 func Connect(ctx context.Context, stream io.ReadWriteCloser) (*Client, error) {
-	greeted := make(chan error, 1)
-	go func() { greeted <- readGreeting(stream) }()
-	var err error
+	type greeted struct {
+		line io.ReadWriteCloser
+		err  error
+	}
+	done := make(chan greeted, 1)
+	go func() {
+		line, err := readGreeting(stream)
+		done <- greeted{line, err}
+	}()
+	var g greeted
 	select {
-	case err = <-greeted:
+	case g = <-done:
 	case <-ctx.Done():
-		err = fmt.Errorf("the agent has not greeted: %w", context.Cause(ctx))
+		g.err = fmt.Errorf("the agent has not greeted: %w", context.Cause(ctx))
 	}
 	var session *yamux.Session
-	if err == nil {
-		session, err = yamux.Client(stream, config())
+	if g.err == nil {
+		session, g.err = yamux.Client(g.line, config())
 	}
-	if err != nil {
+	if g.err != nil {
 		stream.Close() // ends the reading as well
-		return nil, fmt.Errorf("control: %w", err)
+		return nil, fmt.Errorf("control: %w", g.err)
 	}
 	return &Client{session: session, room: make(chan struct{}, MaxRequests)}, nil
 }

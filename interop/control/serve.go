@@ -7,7 +7,9 @@ import (
 	"io"
 	"net"
 	"runtime/debug"
+	"slices"
 	"sync"
+	"syscall"
 
 	"github.com/hashicorp/yamux"
 )
@@ -40,7 +42,7 @@ type Handler interface {
 // ended the conversation.
 func Listen(ctx context.Context, stream io.ReadWriteCloser, h Handler) error {
 	defer stream.Close()
-	if _, err := io.WriteString(stream, greeting); err != nil {
+	if err := greet(stream); err != nil {
 		return fmt.Errorf("control: greeting the lab: %w", err)
 	}
 	session, err := yamux.Server(stream, config())
@@ -56,7 +58,7 @@ func Listen(ctx context.Context, stream io.ReadWriteCloser, h Handler) error {
 	for {
 		s, err := session.AcceptStream()
 		if err != nil {
-			if errors.Is(err, io.EOF) || errors.Is(err, yamux.ErrSessionShutdown) {
+			if slices.ContainsFunc(lineEnds, func(end error) bool { return errors.Is(err, end) }) {
 				return nil
 			}
 			return fmt.Errorf("control: %w", err)
@@ -68,6 +70,20 @@ func Listen(ctx context.Context, stream io.ReadWriteCloser, h Handler) error {
 		})
 	}
 }
+
+// greet says that the agent listens. Packets of a terminal line begin behind it.
+func greet(stream io.ReadWriteCloser) error {
+	text, to := greeting, io.Writer(stream)
+	if t, ok := stream.(*terminal); ok {
+		text, to = terminalGreeting, t.line
+	}
+	_, err := io.WriteString(to, text)
+	return err
+}
+
+// lineEnds are how a stream ends when the other end goes away: a socket, also one in
+// which something has not been read, and a terminal line.
+var lineEnds = []error{io.EOF, yamux.ErrSessionShutdown, syscall.ECONNRESET, syscall.EPIPE, syscall.EIO}
 
 // serve answers the request of a stream, and reports whether it was for power off.
 func serve(ctx context.Context, s *conn, h Handler) (off bool) {

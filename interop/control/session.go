@@ -26,29 +26,30 @@ const (
 
 // greeting is what the agent says before the session begins. The lab is silent until
 // then: a terminal line of the peer gives back and changes what is sent before the
-// agent has made it a plain line, and a kernel may have printed to it.
-const greeting = "\nipseclab agent listens\n"
+// agent has made it a plain line, and a kernel may have printed to it. On a terminal
+// line it is another.
+const (
+	greeting         = "\nipseclab agent listens\n"
+	terminalGreeting = "\nipseclab agent listens on a terminal\n"
+)
 
 // maxNoise is how many bytes may stand before the greeting.
 const maxNoise = 64 << 10
 
 // readGreeting reads up to the end of the greeting, byte by byte: what follows
-// belongs to the session.
-func readGreeting(r io.Reader) error {
-	want, b := []byte(greeting), make([]byte, 1)
-	var last []byte
-	for range maxNoise {
-		if _, err := io.ReadFull(r, b); err != nil {
-			return fmt.Errorf("the line ended before the agent's greeting: %w", err)
+// belongs to the session, for which it returns the line.
+func readGreeting(line io.ReadWriteCloser) (io.ReadWriteCloser, error) {
+	b := make([]byte, 0, maxNoise)
+	for len(b) < maxNoise {
+		if _, err := io.ReadFull(line, b[len(b):len(b)+1]); err != nil {
+			return nil, fmt.Errorf("the line ended before the agent's greeting: %w", err)
 		}
-		if last = append(last, b[0]); len(last) > len(want) {
-			last = last[1:]
-		}
-		if bytes.Equal(last, want) {
-			return nil
+		b = b[:len(b)+1]
+		if l := greeted(b, line); l != nil {
+			return l, nil
 		}
 	}
-	return fmt.Errorf("no agent's greeting in %d bytes", maxNoise)
+	return nil, fmt.Errorf("no agent's greeting in %d bytes", maxNoise)
 }
 
 // config is that of the session. A peer on a busy machine may be away for long, so

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/singleflight"
 )
 
 // Builder makes images.
@@ -34,6 +35,11 @@ type Builder struct {
 	newer struct { // the file images.lock.new
 		sync.Mutex
 	}
+	suites struct {
+		sync.Mutex
+		known map[string]*index // what each has now
+	}
+	fetching singleflight.Group // by file in the cache: images share packages
 }
 
 // NewBuilder is a builder for the committed lock and a cache; an empty name is [DefaultCache].
@@ -122,7 +128,7 @@ func (b *Builder) build(ctx context.Context, p Profile) (Info, error) {
 	if b.Locked {
 		return Info{}, fmt.Errorf("%w; a newer one is not allowed (--locked): update the lock, or name a mirror that has it with --mirror", err)
 	}
-	b.logf("%v: looking for what %s has now", err, p.Suite)
+	b.logf("%s: looking for what %s has now", strings.TrimPrefix(err.Error(), "images: "), p.Suite)
 	section, err = b.moved(ctx, p)
 	if err != nil {
 		return Info{}, err
@@ -149,7 +155,7 @@ func (b *Builder) make(ctx context.Context, p Profile, section Section) (Info, e
 	if isDir(dir) {
 		return info, nil
 	}
-	b.logf("building %s: %d packages of Debian %s", p.Name, len(section.Pins), section.Suite)
+	b.logf("building %s: %d packages of Debian %s%s", p.Name, len(section.Pins), section.Suite, b.missing(section))
 	debs, err := b.debs(ctx, section)
 	if err != nil {
 		return Info{}, err
@@ -160,6 +166,21 @@ func (b *Builder) make(ctx context.Context, p Profile, section Section) (Info, e
 	}
 	b.logf("built %s in %s: %s", p.Name, time.Since(begun).Round(100*time.Millisecond), dir)
 	return info, nil
+}
+
+// missing says how much has to be fetched for a section.
+func (b *Builder) missing(section Section) string {
+	n, size := 0, int64(0)
+	for _, p := range section.Pins {
+		if !b.has(p) {
+			n++
+			size += p.Size
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", of which %d are fetched (%.1f MB)", n, float64(size)/1e6)
 }
 
 // whole makes a folder that has its name only when fill has put everything into it.

@@ -44,7 +44,7 @@ func (s *Store) DockerImage(ctx context.Context, name string) (tag string, err e
 	if err != nil {
 		return "", err
 	}
-	uml, _ := Named(kernelName)
+	uml, _ := Named(Kernel)
 	kernel, err := s.find(uml)
 	if err != nil {
 		return "", err

@@ -24,8 +24,8 @@ func builtPeer(t *testing.T) (*Builder, *Store) {
 	b, _ := m.builder(p)
 	_, err := b.build(t.Context(), p)
 	require.NoError(t, err)
-	uml, _ := Named(kernelName)
-	kernel := Section{Image: kernelName, Suite: uml.Suite}
+	uml, _ := Named(Kernel)
+	kernel := Section{Image: Kernel, Suite: uml.Suite}
 	b.lock = b.lock.with(kernel)
 	s, err := open(b.Cache, b.lock)
 	require.NoError(t, err)
@@ -45,7 +45,7 @@ func TestImageAsTar(t *testing.T) {
 	_, s := builtPeer(t)
 	_, rootfs, err := s.Find("strongswan-5.9")
 	require.NoError(t, err)
-	_, kernel, err := s.Find(kernelName)
+	_, kernel, err := s.Find(Kernel)
 	require.NoError(t, err)
 	var out bytes.Buffer
 	require.NoError(t, writeImage(&out, rootfs, kernel))

@@ -131,21 +131,29 @@ func (b *body) Read(p []byte) (int, error) {
 // deb is the path of a package in the cache, from the mirror where it is not
 // there yet. What is in the cache is named by its SHA-256 and has been checked.
 func (b *Builder) deb(ctx context.Context, p Pin) (string, error) {
-	file := filepath.Join(b.Cache, "debs", p.SHA256+".deb")
-	if info, err := os.Stat(file); err == nil && info.Size() == p.Size {
+	file := b.file(p)
+	if b.has(p) {
 		return file, nil
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return "", err
-	}
-	err := get(ctx, b.Mirror.url(p.Archive, p.Path), func(r io.Reader) error {
-		return checked(file, r, p.Size, p.SHA256)
+	_, err, _ := b.fetching.Do(file, func() (any, error) {
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return nil, err
+		}
+		return nil, get(ctx, b.Mirror.url(p.Archive, p.Path), func(r io.Reader) error {
+			return checked(file, r, p.Size, p.SHA256)
+		})
 	})
 	if err != nil {
 		return "", fmt.Errorf("images: package %s: %w", p, err)
 	}
-	b.logf("fetched %s (%s)", p, megabytes(p.Size))
 	return file, nil
+}
+
+func (b *Builder) file(p Pin) string { return filepath.Join(b.Cache, "debs", p.SHA256+".deb") }
+
+func (b *Builder) has(p Pin) bool {
+	info, err := os.Stat(b.file(p))
+	return err == nil && info.Size() == p.Size
 }
 
 // checked writes a file that is there only when it has the size and the hash.
@@ -176,5 +184,3 @@ func checked(file string, r io.Reader, size int64, sum string) error {
 	}
 	return os.Rename(f.Name(), file)
 }
-
-func megabytes(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }

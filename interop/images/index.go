@@ -57,8 +57,26 @@ func sourcesOf(suite string) []source {
 	}
 }
 
-// index reads what a suite offers now.
+// index is what a suite offers now. It is read once.
 func (b *Builder) index(ctx context.Context, suite string) (*index, error) {
+	b.suites.Lock()
+	defer b.suites.Unlock()
+	if x := b.suites.known[suite]; x != nil {
+		return x, nil
+	}
+	x, err := b.readIndex(ctx, suite)
+	if err != nil {
+		return nil, err
+	}
+	if b.suites.known == nil {
+		b.suites.known = map[string]*index{}
+	}
+	b.suites.known[suite] = x
+	return x, nil
+}
+
+func (b *Builder) readIndex(ctx context.Context, suite string) (*index, error) {
+	b.logf("reading what Debian %s has", suite)
 	x := &index{suite: suite, packages: map[string]candidate{}, provided: map[string][]string{}}
 	for _, s := range sourcesOf(suite) {
 		if err := b.addSource(ctx, x, s); err != nil {

@@ -25,7 +25,7 @@ func TestCommittedLockCoversProfiles(t *testing.T) {
 			require.False(t, p.leavesOut(pin.Package), "%s leaves out %s: run ipseclab interop images --update-lock", p.Name, pin.Package)
 		}
 	}
-	for name, version := range map[string]string{"strongswan-5.9": "5.9.8-", "strongswan-6.0": "6.0.", "libreswan": "4.10-", "openiked": "7.2-", "ike-scan": "1.9.5-", "xl2tpd": "1.3.18-", kernelName: "6.1um"} {
+	for name, version := range map[string]string{"strongswan-5.9": "5.9.8-", "strongswan-6.0": "6.0.", "libreswan": "4.10-", "openiked": "7.2-", "ike-scan": "1.9.5-", "xl2tpd": "1.3.18-", Kernel: "6.1um"} {
 		p, ok := Named(name)
 		require.True(t, ok)
 		s, _ := lock.Of(name)

@@ -230,7 +230,7 @@ func (m *mirror) builder(p Profile) (*Builder, *logged) {
 	b, err := newBuilder(m.t.(interface{ TempDir() string }).TempDir(), Lock{}, l.add)
 	require.NoError(m.t, err)
 	b.Mirror, b.Keys = Mirror{m.server.URL + "/debian", m.server.URL + "/debian-security"}, m.keys
-	x, err := b.index(m.t.Context(), p.Suite)
+	x, err := b.readIndex(m.t.Context(), p.Suite)
 	require.NoError(m.t, err)
 	s, err := x.resolve(p)
 	require.NoError(m.t, err)

@@ -99,13 +99,13 @@ func TestIndexOfAllSources(t *testing.T) {
 func TestSignaturesOfReleases(t *testing.T) {
 	m := withPeer(t)
 	b, log := m.builder(testProfile())
-	_, err := b.index(t.Context(), "test")
+	_, err := b.readIndex(t.Context(), "test")
 	require.NoError(t, err)
 	require.Contains(t, log.String(), "the signature of test-security is good")
 
 	log.lines = nil
 	b.Keys = m.keys + ".none"
-	_, err = b.index(t.Context(), "test")
+	_, err = b.readIndex(t.Context(), "test")
 	require.NoError(t, err)
 	require.Contains(t, log.String(), "warning: the signature of test was not checked", "said, where a machine has no keys")
 	b.Keys = m.keys
@@ -115,18 +115,18 @@ func TestSignaturesOfReleases(t *testing.T) {
 	own := m.key
 	m.key = other
 	m.publish()
-	_, err = b.index(t.Context(), "test")
+	_, err = b.readIndex(t.Context(), "test")
 	require.ErrorContains(t, err, "not one of the keys")
 	m.key = own
 	m.publish()
 
 	const inRelease = "/debian/dists/test/InRelease"
 	m.files[inRelease] = bytes.Replace(m.files[inRelease], []byte("Suite: test"), []byte("Suite: tast"), 1)
-	_, err = b.index(t.Context(), "test")
+	_, err = b.readIndex(t.Context(), "test")
 	require.ErrorContains(t, err, "the signature of InRelease", "a letter was changed")
 
 	m.files[inRelease] = []byte("Suite: test\n")
-	_, err = b.index(t.Context(), "test")
+	_, err = b.readIndex(t.Context(), "test")
 	require.ErrorContains(t, err, "not signed")
 }
 
@@ -135,7 +135,7 @@ func TestListsOfPackagesAreThoseOfTheRelease(t *testing.T) {
 	b, _ := m.builder(testProfile())
 	const list = "/debian/dists/test/main/binary-amd64/Packages.xz"
 	m.files[list] = packXZ(t, []byte("Package: evil\n"))
-	_, err := b.index(t.Context(), "test")
+	_, err := b.readIndex(t.Context(), "test")
 	require.ErrorContains(t, err, "is not the one that InRelease names")
 
 	// By its hash, where the archive offers that.
@@ -145,7 +145,7 @@ func TestListsOfPackagesAreThoseOfTheRelease(t *testing.T) {
 	m.files["/debian/dists/test/InRelease"] = m.sign(fmt.Sprintf("Acquire-By-Hash: yes\nSHA256:\n %s %d main/binary-amd64/Packages.xz\n", sum, len(right)))
 	m.files["/debian/dists/test/main/binary-amd64/by-hash/SHA256/"+sum] = right
 	delete(m.files, list)
-	x, err := b.index(t.Context(), "test")
+	x, err := b.readIndex(t.Context(), "test")
 	require.NoError(t, err)
 	require.Equal(t, []string{"daemon", "lib", "tools"}, slices.Sorted(maps.Keys(x.packages)))
 }

@@ -17,8 +17,10 @@ const CacheVariable = "IPSECLAB_CACHE"
 // ErrNotBuilt is what errors about a missing image wrap.
 var ErrNotBuilt = errors.New("run make images")
 
+// Kernel is the name of the profile that is no image, but the kernel for them.
+const Kernel = "user-mode-linux"
+
 const (
-	kernelName    = "user-mode-linux"
 	kernelModules = "usr/lib/uml/modules"
 	unfinished    = ".unfinished-" // what names of files and folders begin with that are being made
 	newLock       = "images.lock.new"
@@ -119,7 +121,7 @@ func (s *Store) Find(name string) (info Info, dir string, err error) {
 // Kernel is the program that is user-mode Linux, and the folder with its
 // modules, which it wants to see as /lib/modules: it has a folder for the release.
 func (s *Store) Kernel() (program, modules string, err error) {
-	p, _ := Named(kernelName)
+	p, _ := Named(Kernel)
 	info, err := s.find(p)
 	if err != nil {
 		return "", "", err

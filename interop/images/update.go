@@ -9,17 +9,11 @@ import (
 
 // Resolve makes the lock anew: for each profile the newest packages that its suite has.
 func (b *Builder) Resolve(ctx context.Context) (Lock, error) {
-	indexes := map[string]*index{}
 	var l Lock
 	for _, p := range Profiles() {
-		x := indexes[p.Suite]
-		if x == nil {
-			b.logf("reading what Debian %s has", p.Suite)
-			var err error
-			if x, err = b.index(ctx, p.Suite); err != nil {
-				return Lock{}, err
-			}
-			indexes[p.Suite] = x
+		x, err := b.index(ctx, p.Suite)
+		if err != nil {
+			return Lock{}, err
 		}
 		s, err := x.resolve(p)
 		if err != nil {

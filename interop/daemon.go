@@ -1,0 +1,109 @@
+package interop
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/ipseclab/ipseclab/hosts/policy"
+	"github.com/ipseclab/ipseclab/internal/ipsec"
+	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/interop/control"
+	"github.com/ipseclab/ipseclab/interop/images"
+	"github.com/ipseclab/ipseclab/interop/peerconf"
+	"github.com/ipseclab/ipseclab/scenarios"
+)
+
+// daemon is the IKE daemon of a peer. Its methods return soon after ctx ends. Errors that wrap
+// a *peerconf.Unsupported say that it cannot do what the policy wants.
+type daemon interface {
+	// start has it run and answer. It follows no policy yet.
+	start(ctx context.Context) error
+
+	// load has it follow a policy, nil for none, in the place of the one before, and waits
+	// until it says that it does. SAs stay.
+	load(ctx context.Context, p *policy.Policy) error
+
+	// prepare has it negotiate what traffic needs, where the traffic itself would not make it.
+	prepare(ctx context.Context, flow ipsec.Flow, timeout time.Duration) error
+
+	// terminate ends its SAs, with Deletes.
+	terminate(ctx context.Context) error
+
+	// stop ends it, without farewell unless it is graceful, and all that it has in the kernel.
+	stop(ctx context.Context, graceful bool) error
+
+	// sas are the IPsec SAs by its own account: the keys and what the kernel knows better may be missing.
+	sas(ctx context.Context) ([]trace.SAAdded, error)
+
+	// version is its name and version, as it says itself.
+	version(ctx context.Context) (string, error)
+
+	// evidence is what it has to say in the end, by names of files. What cannot be had is left out, with the errors.
+	evidence(ctx context.Context) (map[string][]byte, error)
+}
+
+// newDaemon makes the daemon of an image.
+func newDaemon(p *peer, info images.Info) (daemon, error) {
+	switch name, _, _ := strings.Cut(info.Profile.Name, "-"); name {
+	case "strongswan":
+		return newStrongSwan(p, info)
+	default:
+		return &noDaemon{p, info}, nil
+	}
+}
+
+// host is what a scenario says of the peer, for the configuration of its daemon.
+func (p *peer) host(assigned *policy.Policy) (peerconf.Host, error) {
+	settings, ignored, err := peerconf.SettingsOf(&p.cfg.Settings)
+	if err != nil {
+		return peerconf.Host{}, err
+	}
+	h := peerconf.Host{Policy: assigned, Options: p.cfg.Options, Certificates: p.cfg.Certificates, Settings: settings, Ignored: ignored}
+	for _, i := range p.cfg.Interfaces {
+		for _, prefix := range i.Prefixes {
+			h.Addresses = append(h.Addresses, prefix.Addr())
+		}
+	}
+	return h, nil
+}
+
+// unsupported gives an error about what a peer cannot do the form that scenarios know.
+func unsupported(err error) error {
+	if err == nil || errors.Is(err, scenarios.ErrUnsupported) {
+		return err
+	}
+	if u, ok := errors.AsType[*peerconf.Unsupported](err); ok {
+		return scenarios.Unsupportedf("%s: %s", u.What, u.Why)
+	}
+	if errors.Is(err, control.ErrUnsupported) {
+		return fmt.Errorf("%w: %w", scenarios.ErrUnsupported, err)
+	}
+	return err
+}
+
+// noDaemon is that of an image with tools alone.
+type noDaemon struct {
+	peer *peer
+	info images.Info
+}
+
+func (d *noDaemon) load(_ context.Context, p *policy.Policy) error {
+	if p == nil {
+		return nil
+	}
+	return scenarios.Unsupportedf("image %s has no IKE daemon, which policy %s wants", d.info.Profile.Name, p.Name)
+}
+
+func (d *noDaemon) version(context.Context) (string, error) {
+	return d.info.Profile.Name + " " + d.info.DaemonVersion(), nil
+}
+
+func (d *noDaemon) start(context.Context) error                              { return nil }
+func (d *noDaemon) prepare(context.Context, ipsec.Flow, time.Duration) error { return nil }
+func (d *noDaemon) terminate(context.Context) error                          { return nil }
+func (d *noDaemon) stop(context.Context, bool) error                         { return nil }
+func (d *noDaemon) sas(context.Context) ([]trace.SAAdded, error)             { return nil, nil }
+func (d *noDaemon) evidence(context.Context) (map[string][]byte, error)      { return nil, nil }

@@ -1,0 +1,206 @@
+package interop
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/log"
+)
+
+const (
+	// labelDir is on every container of a lab: the folder that is locked while it lives.
+	labelDir = "org.ipseclab.dir"
+	// labelMachine says on which machine, since boots, that folder is.
+	labelMachine = "org.ipseclab.machine"
+
+	// dockerPatience is for what Docker does at once, or not at all.
+	dockerPatience = 30 * time.Second
+)
+
+// docker is a Docker engine.
+type docker struct {
+	provider *testcontainers.DockerProvider
+}
+
+// connectDocker finds the engine as Docker's own tools do, and asks it for a sign of life.
+//
+// The reaper of testcontainers is an image of a registry's; containers are cleared away by
+// label instead, when a driver starts.
+func connectDocker(ctx context.Context) (*docker, error) {
+	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
+		return nil, err
+	}
+	log.SetDefault(log.NewNoopLogger()) // it would greet on standard error
+	// Of no network of its own, or it would make one for containers to be in.
+	provider, err := testcontainers.NewDockerProvider(testcontainers.WithLogger(log.NewNoopLogger()), testcontainers.WithDefaultBridgeNetwork("none"))
+	if err != nil {
+		return nil, fmt.Errorf("interop: Docker: %w", err)
+	}
+	if _, err := provider.Client().Ping(ctx, client.PingOptions{}); err != nil {
+		provider.Close()
+		return nil, fmt.Errorf("interop: Docker does not answer: %w", err)
+	}
+	if host := provider.Client().DaemonHost(); !strings.HasPrefix(host, "unix://") {
+		provider.Close()
+		return nil, fmt.Errorf("interop: Docker at %s is on another machine, and peers share folders with the lab", host)
+	}
+	return &docker{provider}, nil
+}
+
+func (d *docker) close() { d.provider.Close() }
+
+// machineID tells this machine since its last boot from all others that may use the same engine.
+func machineID() string {
+	name, _ := os.Hostname()
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	return name + " " + strings.TrimSpace(string(boot))
+}
+
+// sweep removes the containers of a folder, whose lab has died.
+func (d *docker) sweep(ctx context.Context, dir string) error {
+	found, err := d.provider.Client().ContainerList(ctx, client.ContainerListOptions{
+		All:     true,
+		Filters: client.Filters{}.Add("label", labelDir+"="+dir, labelMachine+"="+machineID()),
+	})
+	if err != nil {
+		return fmt.Errorf("interop: Docker: %w", err)
+	}
+	var all []error
+	for _, c := range found.Items {
+		_, err := d.provider.Client().ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		all = append(all, err)
+	}
+	return errors.Join(all...)
+}
+
+// box is a machine that is a container.
+type box struct {
+	docker    *docker
+	container testcontainers.Container
+	attached  client.ContainerAttachResult
+	io        io.ReadWriteCloser
+	log       tail
+	file      string
+	gone      chan struct{}
+	removed   sync.Once
+	removal   error
+}
+
+// boxSpec is what a container is made of.
+type boxSpec struct {
+	image string
+	dir   string // of the driver, for the label
+	argv  []string
+	env   map[string]string
+	user  string
+
+	hostname string
+
+	host func(*container.HostConfig)
+	file string // for what it prints
+}
+
+// startBox starts a container. Its line is still to be set.
+func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error) {
+	b := &box{docker: d, file: spec.file, gone: make(chan struct{})}
+	b.container, err = d.provider.CreateContainer(ctx, testcontainers.ContainerRequest{
+		Image:      spec.image,
+		Entrypoint: spec.argv,
+		Env:        spec.env,
+		Labels:     map[string]string{labelDir: spec.dir, labelMachine: machineID()},
+		ConfigModifier: func(c *container.Config) {
+			c.User, c.Hostname = spec.user, spec.hostname
+		},
+		HostConfigModifier: func(h *container.HostConfig) {
+			h.NetworkMode = "none"
+			h.SecurityOpt = []string{"no-new-privileges", "label=disable"}
+			h.LogConfig = container.LogConfig{Type: "none"} // it is attached
+			spec.host(h)
+		},
+	})
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("interop: Docker: %w", err)
+			close(b.gone)
+			if b.container != nil {
+				err = errors.Join(err, b.kill())
+			}
+		}
+	}()
+	if err != nil {
+		return nil, err
+	}
+	b.attached, err = d.provider.Client().ContainerAttach(ctx, b.container.GetContainerID(), client.ContainerAttachOptions{
+		Stream: true, Stdout: true, Stderr: true,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := b.container.Start(ctx); err != nil {
+		b.attached.Close()
+		return nil, err
+	}
+	go func() {
+		// Ends when the container does, and when the engine loses it.
+		_, _ = stdcopy.StdCopy(&b.log, &b.log, b.attached.Reader)
+		close(b.gone)
+	}()
+	return b, nil
+}
+
+func (b *box) line() io.ReadWriteCloser  { return b.io }
+func (b *box) ended() <-chan struct{}    { return b.gone }
+func (b *box) printed() (string, []byte) { return b.file, b.log.text() }
+
+// kill has a limit of its own: a container has to go, whatever the time.
+func (b *box) kill() error {
+	b.removed.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), dockerPatience)
+		defer cancel()
+		if err := b.container.Terminate(ctx, testcontainers.StopTimeout(0)); err != nil {
+			b.removal = fmt.Errorf("interop: container %.12s: %w", b.container.GetContainerID(), err)
+		}
+		if b.attached.Conn != nil {
+			b.attached.Close()
+		}
+		<-b.gone
+	})
+	return b.removal
+}
+
+// memory is that of the container's control group, or of its processes where Docker keeps no account.
+func (b *box) memory(ctx context.Context) (uint64, error) {
+	r, err := b.docker.provider.Client().ContainerStats(ctx, b.container.GetContainerID(), client.ContainerStatsOptions{})
+	if err != nil {
+		return 0, fmt.Errorf("interop: Docker: %w", err)
+	}
+	defer r.Body.Close()
+	var s container.StatsResponse
+	if err := json.NewDecoder(r.Body).Decode(&s); err != nil {
+		return 0, fmt.Errorf("interop: statistics of a container: %w", err)
+	}
+	// Files that it has only read can be dropped at any time; the versions of control groups name them differently.
+	m := s.MemoryStats
+	if used := m.Usage - min(m.Usage, max(m.Stats["total_inactive_file"], m.Stats["inactive_file"])); used > 0 {
+		return used, nil
+	}
+	about, err := b.container.Inspect(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("interop: Docker: %w", err)
+	}
+	if about.State == nil || about.State.Pid == 0 {
+		return 0, errors.New("interop: the container does not run")
+	}
+	return memoryOf(about.State.Pid)
+}
