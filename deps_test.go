@@ -24,7 +24,7 @@ cmd/ipseclab             -> interop, interop/cases, interop/images, interop/matr
 interop/images           ->
 
 # Real peers: their machines, wires and daemons.
-interop                  -> scenarios, interop/images, interop/control, interop/swan, interop/libreswan, interop/openiked
+interop                  -> scenarios, interop/images, interop/control, interop/swan, interop/libreswan, interop/openiked, interop/matrix
 # What cells the interop matrix has, and what came of them: it knows no daemon and no world.
 interop/matrix           -> scenarios/spec, internal/result
 
@@ -69,8 +69,9 @@ ike                      -> ike/payload, internal/pki, internal/suite, internal/
 ike/payload              -> internal/ipsec
 esp                      -> esp/replay, internal/classifier, internal/recent, internal/suite, internal/trace
 
-# The cases of the interop matrix are files; only their tests run them.
+# The cases of the interop matrix, and the scans, are files; only their tests run them.
 interop/cases            ->
+interop/scans            ->
 
 # Evidence, read from files: reports know nothing of the engine.
 reports                  -> scenarios/spec, internal/result, internal/trace, internal/pcapng, internal/wireshark, internal/natt
