@@ -69,8 +69,9 @@ ike                      -> ike/payload, internal/pki, internal/suite, internal/
 ike/payload              -> internal/ipsec
 esp                      -> esp/replay, internal/classifier, internal/recent, internal/suite, internal/trace
 
-# The cases of the interop matrix are files; only their tests run them.
+# The cases of the interop matrix, and the scans, are files; only their tests run them.
 interop/cases            ->
+interop/scans            ->
 
 # Evidence, read from files: reports know nothing of the engine.
 reports                  -> scenarios/spec, internal/result, internal/trace, internal/pcapng, internal/wireshark, internal/natt

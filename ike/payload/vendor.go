@@ -54,6 +54,7 @@ var knownVendors = []struct{ prefix, name string }{
 	{"f4ed19e0c114eb516faaac0ee37daf2807b4381f", "Check Point VPN-1"}, // 20 bytes of versions and flags follow
 	{"4865617274426561745f4e6f74696679", "HeartBeat_Notify"},          // NetScreen
 	{"69936922", "NetScreen"},                                         // a version of 24 bytes follows
+	{"2a2bcac19b8e91b426107807e02e7249569d6fd3", "NetScreen"},         // NS-5GT with ScreenOS 5.1.0r1.0; 8 bytes follow
 	{"5b362bc820f6", "SonicWALL"},
 	{"404bf439522ca3f6", "SonicWALL"},
 	{"da8e937880010000", "SonicWALL"},

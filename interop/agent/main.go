@@ -41,6 +41,9 @@
 // The last two lines are for speed: the kernel would measure RAID code and the
 // processor's, test its algorithms, and make file systems and 256 old terminals that
 // nobody uses. From the start to Hello answered it takes 0.5 s with them, 2 s without.
+//
+// Interfaces of a machine stay up: a vector device that goes down loses its
+// descriptor, or connects anew.
 package main
 
 import (
