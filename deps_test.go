@@ -29,7 +29,7 @@ interop                  -> scenarios, interop/images, interop/control, interop/
 interop/matrix           -> scenarios/spec, internal/result
 
 # The lab: a scenario file becomes a world, hosts and a verdict.
-scenarios                -> hosts, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall, natbox/fair, natbox/observe
+scenarios                -> hosts, internal/pieces, internal/scep, hosts/policy/lint, hosts/policy/netsh, natbox, scenarios/attack, scenarios/spec, internal/result, internal/wireshark, natbox/firewall, natbox/fair, natbox/observe
 scenarios/attack         -> sim, ike/payload, internal/ipv6, internal/natt
 hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/pki, internal/scep, internal/http1, internal/traffic, natbox, natbox/firewall, ike/mux, esp, internal/ipv6, internal/recent, internal/tcprun
 hosts/dhcp               ->

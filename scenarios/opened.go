@@ -7,9 +7,13 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/gopacket/layers"
+
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/natt"
+	"github.com/ipseclab/ipseclab/internal/pieces"
+	"github.com/ipseclab/ipseclab/internal/recent"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/internal/traffic"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
@@ -20,8 +24,19 @@ import (
 // trace, in a pipeline of its own: what a real daemon has sent is judged by what is in it, and
 // not by what either side says.
 type opener struct {
-	packets map[int][]byte // by the number of their frame: IP packets with ESP or AH, out of UDP
+	packets map[int]sealedPacket // by the number of their frame, for one in fragments of that which completes it
+	parts   recent.Map[partsKey, parts]
 	tried   map[int]opening
+}
+
+func newOpener() *opener {
+	return &opener{packets: map[int]sealedPacket{}, parts: recent.New[partsKey, parts](recentDatagrams), tried: map[int]opening{}}
+}
+
+// sealedPacket is an IP packet with ESP or AH, out of UDP and whole.
+type sealedPacket struct {
+	packet []byte
+	spi    uint32 // of the outer of AH and ESP
 }
 
 // opening is what came of a packet.
@@ -30,22 +45,81 @@ type opening struct {
 	why                 string
 }
 
-// keep remembers the packet of a frame. Fragments are left out: what is in them shows only together.
+// keep remembers the packet of a frame. Of packets in fragments those of IPv4 are put together; those of IPv6 are left out.
 func (o *opener) keep(f sim.Frame, d *packetDecoder, p decoded) {
-	if p.fragment || !p.protected() && p.udp != natt.ESP {
-		return
-	}
-	packet, _, ok := d.inside(f)
+	packet, kind, ok := d.inside(f)
 	if !ok || p.length > len(packet) {
 		return
 	}
 	packet = slices.Clone(packet[:p.length])
+	if p.fragment {
+		if kind != layers.EthernetTypeIPv4 || f.Lost != "" {
+			return
+		}
+		if packet = o.whole(partsKey{f.Segment, p.key()}, packet); packet == nil {
+			return
+		}
+		if p, ok = d.decode4(packet); !ok {
+			return
+		}
+	}
+	if !p.protected() {
+		return
+	}
 	if p.udp == natt.ESP {
 		packet = outOfUDP(packet, p.payload)
 	}
 	if packet != nil {
-		o.packets[f.Number] = packet
+		o.packets[f.Number] = sealedPacket{packet, p.spi}
 	}
+}
+
+// partsKey names a datagram in fragments on one segment.
+type partsKey struct {
+	segment  string
+	datagram datagramKey
+}
+
+// parts are the fragments of a datagram that have come so far.
+type parts struct {
+	header []byte // of the first
+	pieces pieces.List
+}
+
+// whole is the packet of IPv4 that a fragment completes; nil: others are still missing. RFC 791, Section 3.2.
+func (o *opener) whole(k partsKey, fragment []byte) []byte {
+	head := int(fragment[0]&15) * 4
+	const moreFragments, longest = 0x2000, 0xffff
+	field := be16(fragment[6:])
+	p := pieces.Piece{Offset: int(field&0x1fff) * 8, Data: fragment[head:], More: field&moreFragments != 0}
+	known, _ := o.parts.Get(k)
+	if p.Offset == 0 {
+		known.header = fragment[:head:head]
+	}
+	whole, err := known.pieces.Add(p, longest-head)
+	if err != nil || !whole {
+		o.parts.Put(k, known)
+		return nil
+	}
+	o.parts.Put(k, parts{})
+	out := append(known.header, known.pieces.Data()...)
+	out[6], out[7] = 0, 0
+	finish4(out)
+	return out
+}
+
+// finish4 gives a packet of IPv4 its length and the checksum of its header.
+func finish4(packet []byte) {
+	binary.BigEndian.PutUint16(packet[2:], uint16(len(packet)))
+	packet[10], packet[11] = 0, 0
+	var sum uint32
+	for i := 0; i < int(packet[0]&15)*4; i += 2 {
+		sum += uint32(be16(packet[i:]))
+	}
+	for sum>>16 != 0 {
+		sum = sum&0xffff + sum>>16
+	}
+	binary.BigEndian.PutUint16(packet[10:], ^uint16(sum))
 }
 
 // outOfUDP is the packet of IPv4 in transport mode of RFC 3948, Section 3.3, as if ESP were without UDP.
@@ -55,17 +129,8 @@ func outOfUDP(packet, payload []byte) []byte {
 	}
 	head := int(packet[0]&15) * 4
 	out := append(packet[:head:head], payload...)
-	binary.BigEndian.PutUint16(out[2:], uint16(len(out)))
 	out[9] = ipsec.ProtoESP
-	out[10], out[11] = 0, 0
-	var sum uint32
-	for i := 0; i < head; i += 2 {
-		sum += uint32(binary.BigEndian.Uint16(out[i:]))
-	}
-	for sum>>16 != 0 {
-		sum = sum&0xffff + sum>>16
-	}
-	binary.BigEndian.PutUint16(out[10:], ^uint16(sum))
+	finish4(out)
 	return out
 }
 
@@ -84,17 +149,17 @@ func (j *judgement) opened(want *spec.Wire) {
 	for i := range s.lab.wire.seen[s.begin.frames:s.end.frames] {
 		f := &s.lab.wire.seen[s.begin.frames+i]
 		there, back := s.lab.wire.way(f, from, to)
-		if packet := o.packets[f.number]; packet == nil || f.lost || !there && !back || !f.arrives(from, to, there) {
+		if sealed := o.packets[f.number]; sealed.packet == nil || f.lost || !there && !back || !f.arrives(from, to, there) {
 			continue
 		}
 		all++
-		result := s.lab.open(f.number, f.spi)
+		result := s.lab.open(f.number)
 		if !result.known {
 			continue
 		}
 		known++
 		if !result.opened {
-			why = fmt.Sprintf("frame %d, SPI %#08x: %s", f.number, f.spi, result.why)
+			why = fmt.Sprintf("frame %d, SPI %#08x: %s", f.number, o.packets[f.number].spi, result.why)
 			continue
 		}
 		opened++
@@ -106,7 +171,7 @@ func (j *judgement) opened(want *spec.Wire) {
 	got := fmt.Sprintf("%d of %d opened, %d with applications' data", opened, all, data)
 	switch {
 	case all == 0:
-		return // fragments alone: the expectation of protection stands for itself
+		return // fragments of IPv6 alone: the expectation of protection stands for itself
 	case known == 0:
 		j.unknown("wire.protection", "protected packets", "open with the keys", "nobody here has the keys: both ends are real peers whose kernels do not show them")
 	default:
@@ -119,19 +184,20 @@ func (j *judgement) opened(want *spec.Wire) {
 }
 
 // open opens a packet with each SA of its SPI that the trace shows keys of.
-func (l *lab) open(frame int, spi uint32) opening {
+func (l *lab) open(frame int) opening {
 	o := l.wire.opener
 	if r, ok := o.tried[frame]; ok {
 		return r
 	}
 	var r opening
+	sealed := o.packets[frame]
 	for _, e := range l.log.Events() {
 		sa, ok := e.Body.(trace.SAAdded)
-		if !ok || sa.SPI != spi || len(sa.CipherKey)+len(sa.AuthKey) == 0 && sa.Cipher != suiteNull {
+		if !ok || sa.SPI != sealed.spi || len(sa.CipherKey)+len(sa.AuthKey) == 0 && sa.Cipher != suiteNull {
 			continue
 		}
 		r.known = true
-		inner, why := l.openUnder(sa, o.packets[frame])
+		inner, why := l.openUnder(sa, sealed.packet)
 		if r.why = why; inner != nil {
 			r.opened, r.data = true, traffic.Shows(inner)
 			break

@@ -13,14 +13,14 @@ import (
 // What virtual hosts send opens with the keys of the trace, in each form of protection; with
 // another key it does not, and the step fails.
 func TestOpened(t *testing.T) {
-	for _, name := range []string{"h2h_encrypt_or_authenticate", "ah_ipv4_options", "tunnel_host_to_host", "suite_combined_modes", "nat_two_clients"} {
+	for _, name := range []string{"h2h_encrypt_or_authenticate", "ah_ipv4_options", "tunnel_host_to_host", "suite_combined_modes", "nat_two_clients", "tunnel_path_mtu"} {
 		t.Run(name, func(t *testing.T) {
 			for _, spoil := range []bool{false, true} {
 				all, err := LoadAll("catalogue/" + name + ".yaml")
 				require.NoError(t, err)
 				l, err := build(all[0], Options{}, nil, nil)
 				require.NoError(t, err)
-				l.wire.opener = &opener{packets: map[int][]byte{}, tried: map[int]opening{}}
+				l.wire.opener = newOpener()
 				steps, over := l.direct()
 				require.NoError(t, l.world.Run(context.Background(), longest, over))
 				if spoil {

@@ -72,7 +72,7 @@ func newObserver(s *spec.Scenario) *observer {
 		}),
 	}
 	if len(s.Peers()) > 0 {
-		o.opener = &opener{packets: map[int][]byte{}, tried: map[int]opening{}}
+		o.opener = newOpener()
 	}
 	return o
 }
