@@ -46,7 +46,7 @@ func (s *site) dockerSysctls() map[string]string {
 
 // startContainer starts an agent in a container with a network of its own, in which it makes TAPs.
 func startContainer(ctx context.Context, engine *docker, store *images.Store, agent string, s *site) (machine, error) {
-	image, err := store.DockerImage(ctx, s.image)
+	image, err := engine.image(ctx, store, s.image)
 	if err != nil {
 		return nil, err
 	}
