@@ -7,6 +7,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 
 	"github.com/ipseclab/ipseclab/interop/images"
+	"github.com/ipseclab/ipseclab/interop/tap"
 )
 
 // forwarding are the settings of a peer's kernel by their paths below /proc/sys: with several interfaces
@@ -65,7 +66,7 @@ func startContainer(ctx context.Context, engine *docker, store *images.Store, ag
 		host: func(h *container.HostConfig) {
 			h.CapAdd = []string{"NET_ADMIN"}
 			h.Sysctls = s.dockerSysctls()
-			h.Devices = []container.DeviceMapping{{PathOnHost: tunDevice, PathInContainer: tunDevice, CgroupPermissions: "rwm"}}
+			h.Devices = []container.DeviceMapping{{PathOnHost: tap.Device, PathInContainer: tap.Device, CgroupPermissions: "rwm"}}
 			h.Binds = []string{s.dir + ":" + s.dir, agent + ":" + agent + ":ro"}
 		},
 	})
