@@ -229,6 +229,28 @@ func TestTransportModeWithVirtualHost(t *testing.T) {
 	require.Equal(t, "ok", r.Result(), "%v", r.Err)
 }
 
+// Where charon protects packets itself, nothing that the policy wants to have protected leaves in the clear
+// while there is no SA, nor while there is no charon.
+func TestNothingInTheClearWithoutSAs(t *testing.T) {
+	d := driverOf(t, "namespace")
+	l := newLAN(t, d, scenarios.PeerConfig{Policy: requires(aliceAddr, ipsec.Tunnel, tripleDES)}, nil, ike.NATTraversal{})
+	ask := func(want string, requests int) {
+		l.on(func(p *sim.Proc) {
+			r := l.alice.Ping(p, hosts.Ping{To: bobAddr, Count: 1, Size: 100, Timeout: time.Second})
+			require.Equal(t, want, r.Result())
+		})
+		require.Equal(t, requests, l.protocols()[ipsec.ProtoICMP], "requests and answers")
+	}
+	ask("timeout", 1)
+	require.NoError(t, l.bob.Restart(t.Context(), 0, false))
+	ask("timeout", 2)
+	require.NoError(t, l.bob.(*peer).daemon.stop(t.Context(), false))
+	ask("timeout", 3)
+	require.NoError(t, l.bob.(*peer).daemon.start(t.Context()))
+	require.NoError(t, l.bob.Assign(t.Context(), nil))
+	ask("ok", 5)
+}
+
 // compare compares what both sides say of their SAs.
 func (l *lan) compare() {
 	sas, err := l.bob.SAs(l.Context())

@@ -126,6 +126,11 @@ func (d *strongSwan) load(ctx context.Context, p *policy.Policy) error {
 		return err
 	}
 	d.config, d.configuration = config, configuration
+	if d.kind.Userspace() {
+		if err := d.peer.shield(ctx, config, swan.Mark); err != nil {
+			return err
+		}
+	}
 	return d.reload(ctx)
 }
 

@@ -64,8 +64,8 @@ var plugins = []string{
 	"sha1", "sha2", "gmp", "ccm", "ctr", "gcm", "kdf", "hmac", "xcbc", "cmac", "kernel-netlink", "socket-default", "vici", "updown", "xauth-generic",
 }
 
-// mark tells charon's own packets from those that it protects itself, which are routed into its TUN device.
-const mark = 0x42
+// Mark tells charon's own packets from those that it protects itself, which are routed into its TUN device.
+const Mark = 0x42
 
 // Tree is strongswan.conf.
 func (d Daemon) Tree() *Section {
@@ -128,8 +128,8 @@ func (d Daemon) plugins(p *Section) {
 	if d.Kind == LibIPsecRaw {
 		libipsec.set("raw_esp", "yes")
 	}
-	p.section("kernel-netlink").set("fwmark", "!0x%x", mark)
-	p.section("socket-default").set("fwmark", "0x%x", mark)
+	p.section("kernel-netlink").set("fwmark", "!0x%x", Mark)
+	p.section("socket-default").set("fwmark", "0x%x", Mark)
 }
 
 // Text is the file.
