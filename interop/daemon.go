@@ -3,7 +3,6 @@ package interop
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 	"github.com/ipseclab/ipseclab/interop/control"
 	"github.com/ipseclab/ipseclab/interop/images"
 	"github.com/ipseclab/ipseclab/interop/peerconf"
+	"github.com/ipseclab/ipseclab/interop/swan"
 	"github.com/ipseclab/ipseclab/scenarios"
 )
 
@@ -51,7 +51,7 @@ func newDaemon(p *peer, info images.Info) (daemon, error) {
 		return nil, scenarios.Unsupportedf("%s leaves the protection of packets to the kernel, and that of driver %s has no ESP: use driver %s",
 			info.Profile.Title, p.about.Driver, UML)
 	}
-	switch name, _, _ := strings.Cut(info.Profile.Name, "-"); name {
+	switch product(info) {
 	case "strongswan":
 		return newStrongSwan(p, info)
 	case "libreswan":
@@ -78,6 +78,33 @@ func (p *peer) host(assigned *policy.Policy) (peerconf.Host, error) {
 	return h, nil
 }
 
+// foresee finds what a daemon cannot be told before a machine is made for it. Where the scenario brings the
+// configuration itself there is nothing to tell.
+func (p *peer) foresee(way *way) error {
+	if len(p.cfg.Files) > 0 || p.cfg.Policy == nil {
+		return nil
+	}
+	host, err := p.host(p.cfg.Policy)
+	if err != nil {
+		return err
+	}
+	config, err := peerconf.Build(host)
+	if err != nil {
+		return err
+	}
+	// What the kernel of a machine that shares this one's can do is known when it is there.
+	if product(p.info) == "strongswan" && way.word == UML {
+		_, err = swan.Build(config, swan.Native)
+	}
+	return err
+}
+
+// product is the daemon of an image, without its version: strongswan.
+func product(info images.Info) string {
+	name, _, _ := strings.Cut(info.Profile.Name, "-")
+	return name
+}
+
 // unsupported gives an error about what a peer cannot do the form that scenarios know.
 func unsupported(err error) error {
 	if err == nil || errors.Is(err, scenarios.ErrUnsupported) {
@@ -87,7 +114,7 @@ func unsupported(err error) error {
 		return scenarios.Unsupportedf("%s: %s", u.What, u.Why)
 	}
 	if errors.Is(err, control.ErrUnsupported) {
-		return fmt.Errorf("%w: %w", scenarios.ErrUnsupported, err)
+		return scenarios.Unsupportedf("%w", err)
 	}
 	return err
 }

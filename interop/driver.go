@@ -137,7 +137,7 @@ func (d *Driver) Start(ctx context.Context, all []scenarios.PeerConfig) ([]scena
 		starts.Go(func() {
 			p, err := d.start(ctx, c)
 			if err != nil {
-				errs[i] = fmt.Errorf("interop: peer %s: %w", c.Name, unsupported(err))
+				errs[i] = told(c.Name, err)
 				cancel(errors.New("another peer has not started"))
 				return
 			}
@@ -178,13 +178,16 @@ func (d *Driver) start(ctx context.Context, c scenarios.PeerConfig) (_ *peer, er
 	began := time.Now()
 	rootfs, info, err := d.opt.Store.Rootfs(c.Image)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", scenarios.ErrUnsupported, err)
+		return nil, scenarios.Unsupportedf("%w", err)
 	}
 	way, err := d.choose(ctx, c, info)
 	if err != nil {
 		return nil, err
 	}
 	p := &peer{cfg: c, info: info, began: began, log: d.opt.Log}
+	if err := p.foresee(way); err != nil {
+		return nil, err
+	}
 	p.about = scenarios.PeerAbout{Image: c.Image, Driver: way.word}
 	p.site = &site{name: c.Name, image: c.Image, rootfs: rootfs, work: d.work.path}
 	for _, i := range c.Interfaces {

@@ -2,6 +2,7 @@ package interop
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -51,17 +52,29 @@ func (p *peer) failed(what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("interop: peer %s: %w", p.cfg.Name, p.during(what, err))
+	return told(p.cfg.Name, p.during(what, err))
+}
+
+// told is an error about a peer. One about what the peer cannot do is the reason of an outcome, for people who
+// may not know that packages have names.
+func told(name string, err error) error {
+	if err = unsupported(err); errors.Is(err, scenarios.ErrUnsupported) {
+		return fmt.Errorf("peer %s: %w", name, err)
+	}
+	return fmt.Errorf("interop: peer %s: %w", name, err)
 }
 
 // during says what failed. When the machine has gone, that is why.
 func (p *peer) during(what string, err error) error {
+	if err = unsupported(err); errors.Is(err, scenarios.ErrUnsupported) {
+		return err
+	}
 	select {
 	case <-p.machine.ended():
 		err = fmt.Errorf("%w: %w", errMachineEnded, err)
 	default:
 	}
-	return fmt.Errorf("%s: %w", what, unsupported(err))
+	return fmt.Errorf("%s: %w", what, err)
 }
 
 // join talks to the agent and makes the network.

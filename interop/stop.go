@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/ipseclab/ipseclab/scenarios"
 )
 
 const (
@@ -154,9 +156,10 @@ func writeFiles(dir string, files map[string][]byte) error {
 	return errors.Join(all...)
 }
 
-// diagnose adds to an error about the start of a peer the last that its machine has printed.
+// diagnose adds to an error about the start of a peer the last that its machine has printed, unless that has nothing
+// to do with it.
 func (p *peer) diagnose(err error) error {
-	if p.machine == nil {
+	if p.machine == nil || errors.Is(err, scenarios.ErrUnsupported) {
 		return err
 	}
 	select {

@@ -129,7 +129,14 @@ type PeerAbout struct {
 	Memory   uint64            `json:"memory,omitempty"`   // bytes that it took on this machine when it was ready
 }
 
-// Unsupportedf is an error that wraps ErrUnsupported.
+// Unsupportedf is an error that wraps ErrUnsupported. Its text is the reason alone, which is what the
+// result gives: the outcome says the rest.
 func Unsupportedf(format string, args ...any) error {
-	return fmt.Errorf("%w: %s", ErrUnsupported, fmt.Sprintf(format, args...))
+	return unsupported{fmt.Errorf(format, args...)}
 }
+
+type unsupported struct{ error }
+
+func (u unsupported) Unwrap() error { return u.error }
+
+func (unsupported) Is(target error) bool { return target == ErrUnsupported }

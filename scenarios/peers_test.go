@@ -183,7 +183,7 @@ func TestPeersUnsupported(t *testing.T) {
 		want   string
 	}{
 		{nil, peerFile, "no driver: bob is a real peer, and nothing here starts those"},
-		{&mirrorDriver{refuse: scenarios.Unsupportedf("no mirrors here")}, peerFile, "unsupported: no mirrors here"},
+		{&mirrorDriver{refuse: scenarios.Unsupportedf("no mirrors here")}, peerFile, "no mirrors here"},
 		{&mirrorDriver{}, strings.Replace(peerFile, "  - run: {on: bob, command: hello}\n    expect: {exit: 3, output: [\"^you said hel+o$\"]}\n", "  - scan: {from: bob, to: alice, ports: 80}\n", 1), "step 5: scan is for virtual hosts, and bob is a real peer"},
 	} {
 		r, err := scenarios.Run(context.Background(), peerScenario(t, tc.text), scenarios.Options{Peers: tc.driver})
