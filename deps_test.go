@@ -24,7 +24,8 @@ cmd/ipseclab             -> interop, interop/cases, interop/images, interop/matr
 interop/images           ->
 
 # Real peers: their machines, wires and daemons.
-interop                  -> scenarios, interop/images, interop/control, interop/swan, interop/libreswan, interop/openiked
+interop                  -> scenarios, interop/images, interop/control, interop/swan, interop/libreswan, interop/openiked, interop/matrix
+interop                  -> scenarios, interop/images, interop/control, interop/swan, interop/libreswan, interop/openiked, interop/tap
 # What cells the interop matrix has, and what came of them: it knows no daemon and no world.
 interop/matrix           -> scenarios/spec, internal/result
 
@@ -35,7 +36,9 @@ hosts                    -> hosts/policy, hosts/dhcp, hosts/discovery, internal/
 hosts/dhcp               ->
 # Real peers: the conversation with the agent that runs in one, and the agent.
 interop/control          ->
-interop/agent            -> interop/control, internal/traffic
+interop/agent            -> interop/control, interop/tap, internal/traffic
+# TAPs and the addresses of interfaces, for the agent and for outside programs.
+interop/tap              -> interop/control
 # The discovery of NAT behaviour works on plain packets.
 hosts/discovery          -> internal/stun, natbox/nat
 hosts/policy             -> ike, internal/classifier, internal/pki, internal/profile
@@ -151,6 +154,7 @@ interop                  uses github.com/testcontainers/testcontainers-go, githu
 # One stream carries many requests to a peer; its kernel speaks netlink.
 interop/control          uses github.com/hashicorp/yamux
 interop/agent            uses github.com/vishvananda/netlink, golang.org/x/sys/unix
+interop/tap              uses github.com/vishvananda/netlink, golang.org/x/sys/unix
 
 # A real TCP/IP stack lives under hosts and is given its time and randomness by
 # sim. Protocols and evidence work on plain bytes.

@@ -3,21 +3,24 @@ package ipseclab_test
 import (
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/ipseclab/ipseclab/internal/profile"
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/interop/cases"
+	"github.com/ipseclab/ipseclab/interop/scans"
 	"github.com/ipseclab/ipseclab/scenarios"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
-// The table of the cases of the interop matrix is that of the files.
-func TestInteropCasesPage(t *testing.T) {
-	parts(t, "docs/interop.md", part{"cases", caseTable(t)})
+// The tables of cases and of what a scanner says are those of the files.
+func TestInteropPage(t *testing.T) {
+	parts(t, "docs/interop.md", part{"cases", caseTable(t)}, part{"scans", scanTable(t)})
 }
 
 // caseTable is a row for each file, by area, which is the first word of its name.
@@ -82,3 +85,44 @@ func wiresOf(s *spec.Scenario) (seen []string) {
 	}
 	return seen
 }
+
+// scanTable is what ike-scan is expected to say, a row for all profiles of which it says the same.
+func scanTable(t *testing.T) string {
+	s, err := scenarios.LoadFS(scans.Files, "fingerprints.yaml")
+	require.NoError(t, err)
+	type words struct{ vendor, guess string }
+	var order []words
+	profiles := map[words][]string{}
+	for _, p := range profile.All() {
+		n, ok := s.Nodes[p.Name]
+		if !ok {
+			continue
+		}
+		w := words{"none", ""}
+		for _, line := range s.Steps[0].Expect.Output {
+			line = class.ReplaceAllString(line, "$1")
+			switch _, said, ok := strings.Cut(line, "(?m)^"+n.Interfaces[0].Prefixes()[0].Addr().String()+`\t`); {
+			case !ok:
+			case strings.HasPrefix(said, "Implementation guess: "):
+				w.guess = strings.TrimSuffix(strings.TrimPrefix(said, "Implementation guess: "), "$")
+			case strings.Contains(said, "VID="):
+				_, said, _ = strings.Cut(said, " (")
+				w.vendor = strings.TrimSuffix(said, ")")
+			}
+		}
+		require.NotEmpty(t, w.guess, p.Name)
+		if profiles[w] == nil {
+			order = append(order, w)
+		}
+		profiles[w] = append(profiles[w], "`"+p.Name+"`")
+	}
+	var b strings.Builder
+	b.WriteString("| Profiles | Vendor ID of | Guess by times |\n|---|---|---|\n")
+	for _, w := range order {
+		fmt.Fprintf(&b, "| %s | %s | %s |\n", strings.Join(profiles[w], ", "), w.vendor, w.guess)
+	}
+	return b.String()
+}
+
+// class is a character that a regular expression has in brackets, to mean no other.
+var class = regexp.MustCompile(`\[([.()+|])\]`)

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipseclab/ipseclab/interop/images"
+	"github.com/ipseclab/ipseclab/interop/tap"
 	"github.com/ipseclab/ipseclab/scenarios"
 )
 
@@ -168,7 +169,7 @@ func (d *Driver) containerWay(ctx context.Context) (*way, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := canTUN(); err != nil {
+	if err := tap.Available(); err != nil {
 		return nil, err
 	}
 	return &way{Container, "a Docker container", os.Getuid(), func(ctx context.Context, s *site) (machine, error) {
@@ -181,7 +182,7 @@ func (d *Driver) namespaceWay(context.Context) (*way, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := canTUN(); err != nil {
+	if err := tap.Available(); err != nil {
 		return nil, err
 	}
 	if err := canNamespaces(); err != nil {
@@ -190,16 +191,6 @@ func (d *Driver) namespaceWay(context.Context) (*way, error) {
 	return &way{Namespace, "namespaces", os.Getuid(), func(ctx context.Context, s *site) (machine, error) {
 		return startNamespace(ctx, agent, s)
 	}}, nil
-}
-
-// tunDevice makes TAPs (Documentation/networking/tuntap.rst).
-const tunDevice = "/dev/net/tun"
-
-func canTUN() error {
-	if err := unix.Access(tunDevice, unix.R_OK|unix.W_OK); err != nil {
-		return fmt.Errorf("%s: %w", tunDevice, err)
-	}
-	return nil
 }
 
 // peerNamespaces are those that a peer in namespaces has for itself.

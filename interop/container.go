@@ -7,6 +7,7 @@ import (
 	"github.com/moby/moby/api/types/container"
 
 	"github.com/ipseclab/ipseclab/interop/images"
+	"github.com/ipseclab/ipseclab/interop/tap"
 )
 
 // forwarding are the settings of a peer's kernel by their paths below /proc/sys: with several interfaces
@@ -46,7 +47,7 @@ func (s *site) dockerSysctls() map[string]string {
 
 // startContainer starts an agent in a container with a network of its own, in which it makes TAPs.
 func startContainer(ctx context.Context, engine *docker, store *images.Store, agent string, s *site) (machine, error) {
-	image, err := store.DockerImage(ctx, s.image)
+	image, err := engine.image(ctx, store, s.image)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +66,7 @@ func startContainer(ctx context.Context, engine *docker, store *images.Store, ag
 		host: func(h *container.HostConfig) {
 			h.CapAdd = []string{"NET_ADMIN"}
 			h.Sysctls = s.dockerSysctls()
-			h.Devices = []container.DeviceMapping{{PathOnHost: tunDevice, PathInContainer: tunDevice, CgroupPermissions: "rwm"}}
+			h.Devices = []container.DeviceMapping{{PathOnHost: tap.Device, PathInContainer: tap.Device, CgroupPermissions: "rwm"}}
 			h.Binds = []string{s.dir + ":" + s.dir, agent + ":" + agent + ":ro"}
 		},
 	})

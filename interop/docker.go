@@ -16,6 +16,8 @@ import (
 	"github.com/moby/moby/client"
 	"github.com/testcontainers/testcontainers-go"
 	"github.com/testcontainers/testcontainers-go/log"
+
+	"github.com/ipseclab/ipseclab/interop/images"
 )
 
 const (
@@ -31,6 +33,23 @@ const (
 // docker is a Docker engine.
 type docker struct {
 	provider *testcontainers.DockerProvider
+
+	mu     sync.Mutex
+	images map[string]string // that are known to be there: tags by names
+}
+
+// image is the tag of an image, which is imported if the engine does not have it.
+func (d *docker) image(ctx context.Context, store *images.Store, name string) (string, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock() // several peers of an image that is not there import it once
+	if tag, ok := d.images[name]; ok {
+		return tag, nil
+	}
+	tag, err := store.DockerImage(ctx, name)
+	if err == nil {
+		d.images[name] = tag
+	}
+	return tag, err
 }
 
 // connectDocker finds the engine as Docker's own tools do, and asks it for a sign of life.
@@ -55,7 +74,7 @@ func connectDocker(ctx context.Context) (*docker, error) {
 		provider.Close()
 		return nil, fmt.Errorf("interop: Docker at %s is on another machine, and peers share folders with the lab", host)
 	}
-	return &docker{provider}, nil
+	return &docker{provider: provider, images: map[string]string{}}, nil
 }
 
 func (d *docker) close() { d.provider.Close() }
@@ -168,7 +187,9 @@ func (b *box) kill() error {
 	b.removed.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), dockerPatience)
 		defer cancel()
-		if err := b.container.Terminate(ctx, testcontainers.StopTimeout(0)); err != nil {
+		// At once: testcontainers would stop it first, which takes another round.
+		_, err := b.docker.provider.Client().ContainerRemove(ctx, b.container.GetContainerID(), client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		if err != nil {
 			b.removal = fmt.Errorf("interop: container %.12s: %w", b.container.GetContainerID(), err)
 		}
 		if b.attached.Conn != nil {

@@ -133,8 +133,7 @@ func proportional(pid int) (uint64, error) {
 	return 0, nil // a process without memory: a zombie
 }
 
-// killAbandoned ends processes whose command line names a folder: those of a lab that has
-// died, where nothing ended them with it.
+// killAbandoned ends the machines below a folder: those of a lab that has died, where nothing ended them with it.
 func killAbandoned(dir string) {
 	names, _ := filepath.Glob("/proc/[0-9]*/cmdline")
 	for _, name := range names {
@@ -142,7 +141,8 @@ func killAbandoned(dir string) {
 		if err != nil || pid == os.Getpid() {
 			continue
 		}
-		if b, err := os.ReadFile(name); err == nil && bytes.Contains(b, []byte(dir+"/")) {
+		b, err := os.ReadFile(name)
+		if err == nil && (bytes.Contains(b, []byte("\x00uml_dir="+dir+"/")) || bytes.Contains(b, []byte("\x00--control\x00"+dir+"/"))) {
 			_ = unix.Kill(pid, unix.SIGKILL)
 		}
 	}

@@ -104,6 +104,10 @@ func (r Runner) Run(ctx context.Context, c matrix.Cell, dir string) (matrix.Resu
 	}
 	for _, p := range got.Peers {
 		out.Ready, out.Memory = max(out.Ready, p.Ready), max(out.Memory, p.Memory)
+		if out.Says == nil {
+			out.Says = map[matrix.System]string{}
+		}
+		out.Says[matrix.System(p.Image)] = p.Daemon + ", kernel " + p.Kernel
 	}
 	return out, nil
 }

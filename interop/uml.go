@@ -108,7 +108,7 @@ func (u umlFiles) process(_ context.Context, s *site) (machine, error) {
 // container starts the machine in a container that may do nothing: no capabilities, no devices, no network.
 // Folders of this machine are there by their own paths, read-only but for the peer's own.
 func (u umlFiles) container(ctx context.Context, engine *docker, store *images.Store, s *site) (machine, error) {
-	image, err := store.DockerImage(ctx, s.image)
+	image, err := engine.image(ctx, store, s.image)
 	if err != nil {
 		return nil, err
 	}

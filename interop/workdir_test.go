@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -35,10 +36,15 @@ func TestWorkdirOfTheDead(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, w.lock.Close()) // as the end of the process would
 	// A process that nothing has ended is found by its command line.
-	orphan := exec.Command("sh", "-c", "sleep 100; : "+w.path+"/1/w0")
+	orphan := exec.Command("sh", "-c", "sleep 100; true", "linux.uml", "uml_dir="+w.path+"/1/")
 	require.NoError(t, orphan.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- orphan.Wait() }()
+
+	bystander := exec.Command("sh", "-c", "sleep 100; true", "less", w.path+"/1/kernel.log")
+	require.NoError(t, bystander.Start())
+	defer bystander.Wait()
+	defer bystander.Process.Kill()
 
 	found := abandoned(parent)
 	require.Len(t, found, 1)
@@ -50,6 +56,7 @@ func TestWorkdirOfTheDead(t *testing.T) {
 	case <-time.After(5 * time.Second):
 		t.Fatal("the process of the dead lab lives on")
 	}
+	require.NoError(t, bystander.Process.Signal(syscall.Signal(0)), "who only looks at its files lives on")
 	require.NoError(t, found[0].remove())
 	require.NoDirExists(t, w.path)
 }

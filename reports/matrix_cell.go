@@ -67,7 +67,7 @@ func newMatrixCellPage(dir string, m *result.Matrix, c result.MatrixCell, change
 	} else if _, err := os.Stat(filepath.Join(dir, resultFile)); err == nil {
 		p.Notice = bad.notice()
 	}
-	for _, name := range []string{captureFile, traceFile, resultFile, notesFile, "stack.txt", "cell.json"} {
+	for _, name := range []string{captureFile, traceFile, resultFile, notesFile, "stack.txt", "panic.txt", "cell.json"} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.Mode().IsRegular() {
 			p.Files = append(p.Files, matrixFile{Name: name, Size: size(info.Size())})
 		}

@@ -59,7 +59,9 @@ func TestAnnouncedExtensions(t *testing.T) {
 		{"windows-2000-sp4-rollup", nil, []string{microsoft + "2", "FRAGMENTATION", newline}},
 		{"solaris-9", nil, nil},
 		{"solaris-9", &spec.IPsec{Fragmentation: &spec.Fragmentation{Size: 600}}, nil},
-		{"cisco-vpn-client", nil, []string{"Dead Peer Detection"}},
+		{"cisco-vpn-client", nil, []string{"Cisco VPN client", "Dead Peer Detection"}},
+		{"netscreen", nil, []string{"NetScreen"}},
+		{"nortel-contivity", nil, []string{"Nortel BNES 9"}},
 	} {
 		require.Equal(t, c.want, vendorsOf(t, c.os, c.settings), "%s %+v", c.os, c.settings)
 	}

@@ -52,7 +52,7 @@ var keys = []Key{
 	acts("xauth", "extended authentication of users after phase 1", flag(func(p *Profile) *bool { return &p.XAuth })),
 	acts("mode-config", "inner addresses that one side of a main mode gives the other", flag(func(p *Profile) *bool { return &p.ModeConfig })),
 	acts("new-group-mode", "private Diffie–Hellman groups", flag(func(p *Profile) *bool { return &p.NewGroupMode })),
-	acts("vendor-ids", "vendor IDs in the first IKE message, of extensions that the lab speaks", special(vendorIDs)),
+	acts("vendor-ids", "vendor IDs in the first IKE message: those of the system, and of extensions that the lab speaks", special(vendorIDs)),
 	acts("reliable-delete", "copies of a Delete that a peer of Microsoft's does not acknowledge; 0: none is acknowledged", copies(func(p *Profile) *int { return &p.ReliableDelete })),
 	acts("ike-fragmentation", "fragments of IKE messages: as Windows, or as Cisco sends them, or none", word(func(p *Profile) *string { return &p.IKEFragmentation }, "windows", "cisco", "none")),
 	acts("nat-traversal", "versions of NAT traversal that it announces, in the order of their vendor IDs: drafts 00 to 03, 02n with a newline in its name, and RFC 3947", special(natTraversal)),

@@ -11,9 +11,8 @@ import (
 	"os"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"github.com/ipseclab/ipseclab/interop/control"
+	"github.com/ipseclab/ipseclab/interop/tap"
 )
 
 // runAttached serves the lab over its sockets, in a container or in namespaces. The
@@ -41,13 +40,13 @@ func runAttached(ctx context.Context, o options) error {
 
 // attach makes a TAP and gives it to the lab.
 func attach(o options, name string) error {
-	tap, err := openTAP(name)
+	file, err := tap.Open(name)
 	if err != nil {
 		return err
 	}
 	c, err := net.DialUnix("unixpacket", nil, &net.UnixAddr{Name: o.wire, Net: "unixpacket"})
 	if err != nil {
-		tap.Close()
+		file.Close()
 		return err
 	}
 	if o.frames {
@@ -55,31 +54,12 @@ func attach(o options, name string) error {
 			return err
 		}
 		// Both live as long as the agent does.
-		go carry(tap, c)
-		go carry(c, tap)
+		go carry(file, c)
+		go carry(c, file)
 		return nil
 	}
-	defer tap.Close()
-	return control.OfferTAP(c, name, tap) // c stays open: its end tells the lab of the agent's
-}
-
-// openTAP makes a TAP, which is down.
-func openTAP(name string) (*os.File, error) {
-	const device = "/dev/net/tun"
-	fd, err := unix.Open(device, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if err != nil {
-		return nil, &os.PathError{Op: "open", Path: device, Err: err}
-	}
-	request, err := unix.NewIfreq(name)
-	if err == nil {
-		request.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI)
-		err = unix.IoctlIfreq(fd, unix.TUNSETIFF, request)
-	}
-	if err != nil {
-		unix.Close(fd)
-		return nil, fmt.Errorf("making a TAP: %w", err)
-	}
-	return os.NewFile(uintptr(fd), device), nil
+	defer file.Close()
+	return control.OfferTAP(c, name, file) // c stays open: its end tells the lab of the agent's
 }
 
 // carry moves frames, each read one. A frame that cannot be written is lost, as that

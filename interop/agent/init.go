@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/ipseclab/ipseclab/interop/control"
+	"github.com/ipseclab/ipseclab/interop/tap"
 )
 
 // runInit is the life of a machine of user-mode Linux. It ends by switching it off.
@@ -49,7 +50,7 @@ func boot(ctx context.Context) error {
 		return err
 	}
 	// What is not there is not looked for by starting modprobe time and again.
-	if err := setSysctl("kernel/modprobe", "\n"); err != nil {
+	if err := tap.SetSysctl("kernel/modprobe", "\n"); err != nil {
 		return err
 	}
 	mark("modules")

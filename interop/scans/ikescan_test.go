@@ -165,7 +165,7 @@ func TestIKEScanFiles(t *testing.T) {
 		"1e2b516905991c7d7c96fcbfb587e46100000009": "Windows-8", // of a line with two tabs
 		"4f4500112233445566778899":                 "FreeS/WAN or OpenSWAN",
 		"72872b95fcda2eb708efe322119b4971":         "NLBS_PRESENT", // in capitals in the file
-		"00": "",
+		"00":                                       "",
 	} {
 		require.Equal(t, want, k.vendor(id), id)
 	}
