@@ -48,7 +48,7 @@ func ikeScan(t *testing.T) (k knowledge) {
 	require.NoError(t, err)
 	root, _, err := store.Rootfs("ike-scan")
 	if err != nil {
-		needs.Missing(t, "ike-scan", err.Error())
+		needs.Missing(t, "images", err.Error())
 	}
 	for name, value := range lines(t, root, "ike-backoff-patterns") {
 		k.patterns = append(k.patterns, parsePattern(t, name, value))
