@@ -332,6 +332,7 @@ func (b *builder) shunt(s *peerconf.Shunt) error {
 	}
 	b.set("left", left)
 	b.set("right", right)
+	b.set("leftupdown", "%disabled") // it would route the other subnet to where this end is said to be
 	b.set("leftsubnet", s.Local.Addresses(s.IPv6).String())
 	b.set("rightsubnet", s.Remote.Addresses(s.IPv6).String())
 	b.protocolAndPorts(s.Proto, s.Local.Port, s.Remote.Port)
