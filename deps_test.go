@@ -24,8 +24,7 @@ cmd/ipseclab             -> interop, interop/cases, interop/images, interop/matr
 interop/images           ->
 
 # Real peers: their machines, wires and daemons.
-interop                  -> scenarios, interop/images, interop/control, interop/swan, interop/libreswan, interop/openiked, interop/matrix
-interop                  -> scenarios, interop/images, interop/control, interop/swan, interop/libreswan, interop/openiked, interop/tap
+interop                  -> scenarios, interop/images, interop/control, interop/swan, interop/libreswan, interop/openiked, interop/matrix, interop/tap
 # What cells the interop matrix has, and what came of them: it knows no daemon and no world.
 interop/matrix           -> scenarios/spec, internal/result
 

@@ -532,3 +532,20 @@ func TestRandomFails(t *testing.T) {
 	_, err = Initiate(&i.env, now, endpoint(1), endpoint(2), i.policy)
 	require.ErrorContains(t, err, "drawing 8 random bytes")
 }
+
+// A message in the clear may have padding behind its last payload, which makes its length a multiple of four
+// (RFC 2408, Section 3.3), and nothing else.
+func TestPaddingInTheClear(t *testing.T) {
+	for behind, taken := range map[int]bool{0: true, 1: false, 2: true, 3: false, 4: false, 6: false} {
+		i, r := newSide(t, 1), newSide(t, 2)
+		i.policy.Aggressive, r.policy.Aggressive = true, true
+		r.policy.Identity = ike.Identity{Type: payload.IDFQDN, Data: []byte("server")}
+		beginWith(i, r)
+		b := r.take()
+		require.Equal(t, 2, len(b)%4)
+		b = append(b, make([]byte, behind)...)
+		binary.BigEndian.PutUint32(b[24:], uint32(len(b)))
+		i.give(b)
+		require.Equal(t, taken, i.sa.Established(), "%d bytes: %s", behind, i.note())
+	}
+}

@@ -32,10 +32,19 @@ func (m *message) parse() error {
 	if err != nil {
 		return err
 	}
-	if len(rest) > 0 {
-		return ike.Errorf(ike.CodeProcessing, payload.NotifyUnequalPayloadLengths, "%d bytes after the last payload", len(rest))
+	if err := m.behind(rest); err != nil {
+		return err
 	}
 	m.chain = chain
+	return nil
+}
+
+// behind judges what follows the last payload of a message in the clear. Padding may, which makes its length a
+// multiple of four: RFC 2408, Section 3.3. Libreswan has it.
+func (m *message) behind(rest []byte) error {
+	if n := len(rest); n >= 4 || n > 0 && len(m.raw)%4 != 0 {
+		return ike.Errorf(ike.CodeProcessing, payload.NotifyUnequalPayloadLengths, "%d bytes after the last payload", n)
+	}
 	return nil
 }
 
@@ -45,8 +54,8 @@ func (m *message) parseAround(sealed ...payload.Type) error {
 	if err != nil {
 		return err
 	}
-	if len(rest) > 0 {
-		return ike.Errorf(ike.CodeProcessing, payload.NotifyUnequalPayloadLengths, "%d bytes after the last payload", len(rest))
+	if err := m.behind(rest); err != nil {
+		return err
 	}
 	for i, item := range chain {
 		if slices.Contains(sealed, item.Payload.Type()) {
