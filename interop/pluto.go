@@ -36,6 +36,11 @@ const (
 // empty, and ten thousand rounds take a second.
 var quickNSS = []string{"NSS_MAX_MP_PBE_ITERATION_COUNT=1"}
 
+// acquireExpires has the kernel ask for an SA again after some seconds. What it asks for while pluto installs the
+// SAs that a peer has begun is not taken back when they are there, and for 30 s (Documentation/networking/ip-sysctl.rst,
+// xfrm_acq_expires) packets of those addresses would be dropped without another request. Not every machine lets it be written.
+const acquireExpires = "echo 3 2>/dev/null >/proc/sys/net/core/xfrm_acq_expires || :"
+
 // pluto is the daemon of Libreswan, told by whack what it is to do.
 type pluto struct {
 	peer *peer
@@ -84,7 +89,7 @@ func (d *pluto) start(ctx context.Context) error {
 	}
 	// The database of certificates is there after a restart.
 	if _, err := d.run(ctx, "mkdir -p /run/pluto /etc/ipsec.d/policies /var/lib/ipsec/nss",
-		"[ -e /var/lib/ipsec/nss/cert9.db ] || certutil -N -d sql:/var/lib/ipsec/nss --empty-password"); err != nil {
+		acquireExpires, "[ -e /var/lib/ipsec/nss/cert9.db ] || certutil -N -d sql:/var/lib/ipsec/nss --empty-password"); err != nil {
 		return err
 	}
 	err = d.peer.client.Start(ctx, &control.Start{

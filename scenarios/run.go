@@ -47,6 +47,9 @@ const (
 // on its way arrives: the ends of connections, the last messages of IKE.
 const lingering = time.Second
 
+// lingeringReal is the same by the wall clock, where somebody waits for it.
+const lingeringReal = 300 * time.Millisecond
+
 // longest is how long a scenario may take in virtual time, which holds 292 years.
 const longest = 100 * 365 * 24 * time.Hour
 
@@ -139,7 +142,11 @@ func (l *lab) direct() (steps []*stepRun, over func() bool) {
 		for running > 0 {
 			p.Park()
 		}
-		p.Sleep(lingering)
+		if l.real() {
+			p.Sleep(lingeringReal)
+		} else {
+			p.Sleep(lingering)
+		}
 		last = true
 	})
 	return steps, func() bool { return last && director.Done() }

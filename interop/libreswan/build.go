@@ -169,7 +169,7 @@ func (b *builder) child(conn *peerconf.Connection, c *peerconf.Child, name strin
 	}
 	b.protocolAndPorts(c.Proto, c.Local.Port, c.Remote.Port)
 	b.lifetimes(conn, c)
-	b.settings()
+	b.settings(c.Start == peerconf.Trap)
 	b.set("priority", fmt.Sprint(c.Order))
 	b.auto(name, c.Start == peerconf.Trap)
 	return nil
@@ -212,7 +212,7 @@ func (b *builder) lifetimes(conn *peerconf.Connection, c *peerconf.Child) {
 	b.set("rekeyfuzz", "0%")
 }
 
-func (b *builder) settings() {
+func (b *builder) settings(onDemand bool) {
 	s := &b.config.Settings
 	switch s.Fragmentation {
 	case peerconf.FragmentsOn:
@@ -226,7 +226,11 @@ func (b *builder) settings() {
 	if s.DPD != nil {
 		b.set("dpddelay", seconds(s.DPD.Idle))
 		b.set("dpdtimeout", seconds(s.DPD.Timeout))
-		b.set("dpdaction", "clear")
+		action := "clear"
+		if onDemand {
+			action = "hold" // clear takes what packets start the connection by away as well
+		}
+		b.set("dpdaction", action)
 	}
 	if s.KeepAlive < 0 {
 		b.set("nat-keepalive", "no")
@@ -328,6 +332,7 @@ func (b *builder) shunt(s *peerconf.Shunt) error {
 	}
 	b.set("left", left)
 	b.set("right", right)
+	b.set("leftupdown", "%disabled") // it would route the other subnet to where this end is said to be
 	b.set("leftsubnet", s.Local.Addresses(s.IPv6).String())
 	b.set("rightsubnet", s.Remote.Addresses(s.IPv6).String())
 	b.protocolAndPorts(s.Proto, s.Local.Port, s.Remote.Port)
