@@ -49,10 +49,11 @@ func startProcess(cmd *exec.Cmd, line io.ReadWriteCloser, file string, isolate u
 	return p, nil
 }
 
-// isolated are the attributes of a process with new namespaces; who is not root makes them in a user namespace.
+// isolated are the attributes of a process with new namespaces; who is not root makes them in a user namespace,
+// whose root it is.
 func isolated(namespaces uintptr) *syscall.SysProcAttr {
 	a := &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL, Cloneflags: namespaces}
-	if namespaces != 0 && os.Geteuid() != 0 {
+	if namespaces&unix.CLONE_NEWUSER != 0 || namespaces != 0 && os.Geteuid() != 0 {
 		a.Cloneflags |= unix.CLONE_NEWUSER
 		a.UidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getuid(), Size: 1}}
 		a.GidMappings = []syscall.SysProcIDMap{{ContainerID: 0, HostID: os.Getgid(), Size: 1}}

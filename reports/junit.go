@@ -27,7 +27,7 @@ func JUnit(w io.Writer, run *result.Run, scenarios []*result.Scenario) error {
 		suite := junit.Testsuite{Name: s.Name, ID: i, Package: "ipseclab", File: s.File, Time: seconds(entries[s.Name].Wall)}
 		suite.AddProperty("title", s.Title)
 		suite.AddProperty("seed", fmt.Sprint(s.Seed))
-		suite.AddProperty("virtual time", s.Virtual.String())
+		suite.AddProperty(timeOf(s), s.Virtual.String())
 		for _, p := range s.Cell {
 			suite.AddProperty(p.Parameter, p.Value)
 		}

@@ -55,6 +55,7 @@ type finding struct {
 // hostView is a node with the policies that it had.
 type hostView struct {
 	result.Node
+	Peer     string // of a real peer: what it is
 	Policies []policyView
 }
 
@@ -226,14 +227,17 @@ func findings(s *result.Scenario) []finding {
 
 // readEvents collects what the tables show of the trace.
 func (p *page) readEvents(ev *evidence) {
-	index := map[string]int{}
+	index, peers := map[string]int{}, map[string]string{}
+	for _, r := range ev.Scenario.Peers {
+		peers[r.Node] = about(r)
+	}
 	for _, n := range ev.Nodes {
 		if len(p.Hosts) == maxNodes {
 			p.MoreHosts++
 			continue
 		}
 		index[n.Name] = len(p.Hosts)
-		p.Hosts = append(p.Hosts, hostView{Node: n})
+		p.Hosts = append(p.Hosts, hostView{Node: n, Peer: peers[n.Name]})
 	}
 	for _, e := range ev.events {
 		switch b := e.Body.(type) {
@@ -297,11 +301,34 @@ func (p *page) figures(ev *evidence) {
 	add := func(value, name string) { p.Figures = append(p.Figures, figure{value, name}) }
 	add(fmt.Sprintf("%d / %d", passed, checks), "checks passed")
 	add(count(len(ev.Scenario.Steps)), "steps")
-	add(span(ev.Virtual), "virtual time")
+	add(span(ev.Virtual), timeOf(ev.Scenario))
 	add(count(ev.Frames), "frames")
 	add(count(messages), "IKE messages")
 	add(count(established), "quick modes")
 	add(count(p.SAs.Total), "SAs")
+}
+
+// timeOf names the clock by which a scenario went.
+func timeOf(s *result.Scenario) string {
+	if s.Clock == result.ClockWall {
+		return "wall clock"
+	}
+	return "virtual time"
+}
+
+// about says what a real peer was.
+func about(r result.Peer) string {
+	var parts []string
+	for _, part := range []string{r.Image, r.Driver, r.Daemon, r.Kernel} {
+		if part != "" {
+			parts = append(parts, part)
+		}
+	}
+	parts = append(parts, "ready in "+span(r.Ready.Round(time.Millisecond)))
+	if r.Memory > 0 {
+		parts = append(parts, size(int64(r.Memory)))
+	}
+	return strings.Join(parts, " · ")
 }
 
 // Ends is when the world ended.

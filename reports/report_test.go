@@ -12,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -286,4 +287,22 @@ func TestReportShowsDiscoveries(t *testing.T) {
 	for _, text := range []string{"<code>udp-mapping</code>", "endpoint-independent", "&lt;203.0.113.1:4000&gt; for both servers", "29s..30s"} {
 		require.Contains(t, table, text)
 	}
+}
+
+// A scenario with real peers says what they were, and that it went by the wall clock.
+func TestReportShowsRealPeers(t *testing.T) {
+	w := sqlWorld(t)
+	w.result.Clock = result.ClockWall
+	w.result.Nodes[0].Type, w.result.Nodes[0].OS = "peer", ""
+	w.result.Peers = []result.Peer{{
+		Node: w.result.Nodes[0].Name, Image: "strongswan-5.9", Driver: "uml", Daemon: "strongSwan 5.9.8", Kernel: "Linux 6.1.0", Ready: 3214 * time.Millisecond, Memory: 60 << 20,
+	}}
+	html := w.report()
+	elements(t, html)
+	network := section(t, html, "network")
+	require.Contains(t, network, "strongswan-5.9 · uml · strongSwan 5.9.8 · Linux 6.1.0 · ready in 3.214 s · 60.0 MiB")
+	require.Contains(t, network, `class="node peer"`)
+	require.Contains(t, html, "by the wall clock, start 2005-03-30 00:00:00 UTC")
+	require.Contains(t, html, "<span>wall clock</span>")
+	require.NotContains(t, strings.ToLower(html), "virtual")
 }

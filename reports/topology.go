@@ -37,7 +37,7 @@ type bus struct {
 
 type box struct {
 	X, Y, W, H        int
-	Kind              string // host, router, attacker, more
+	Kind              string // host, router, attacker, peer, more
 	Name, Line, Title string
 }
 
@@ -290,6 +290,11 @@ func (t *layout) box(n int, b box) {
 		b.Kind, b.Line = node.Type, node.Type
 		if node.NAT != "" {
 			b.Line = "NAT: " + node.NAT
+		}
+	} else if node.Type == "peer" {
+		b.Kind, b.Line = node.Type, "real peer"
+		if node.Policy != "" {
+			b.Line = "policy " + node.Policy
 		}
 	} else if node.Policy != "" {
 		b.Line = "policy " + node.Policy

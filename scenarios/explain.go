@@ -44,7 +44,8 @@ type Explanation struct {
 // View is the decision of one node about one packet.
 type View struct {
 	Node   string `json:"node"`
-	Policy string `json:"policy"` // in force; "" for none; behind it "+ NAME" of a persistent one
+	Policy string `json:"policy"`         // in force; "" for none; behind it "+ NAME" of a persistent one
+	Peer   string `json:"peer,omitempty"` // image of a real peer: the view is that of a host of the lab in its place
 	policy.Explanation
 }
 
@@ -63,7 +64,7 @@ func Explain(s *spec.Scenario, q Question) (*Explanation, error) {
 		return nil, err
 	}
 	return q.ask(directory{spec: s}, func(name string, d ipsec.Direction, f ipsec.Flow) (View, error) {
-		v := View{Node: name, Policy: inForce(s.Assignments[name], s.Persistent[name])}
+		v := View{Node: name, Policy: inForce(s.Assignments[name], s.Persistent[name]), Peer: s.Nodes[name].Image}
 		compiled, err := policy.CompileBoth(policies[s.Persistent[name]], policies[s.Assignments[name]], s.NodeAddrs(name), optionsOf(s, s.Nodes[name]))
 		if err != nil {
 			return v, fmt.Errorf("scenarios: explain: node %s: %w", name, err)
@@ -86,6 +87,9 @@ func ExplainAt(ctx context.Context, s *spec.Scenario, q Question, at time.Durati
 	}
 	if err := Validate(s); err != nil {
 		return nil, err
+	}
+	if len(s.Peers()) > 0 {
+		return nil, fmt.Errorf("scenarios: explain: %s", unrepeated(s))
 	}
 	l, err := build(s, Options{}, nil, nil)
 	if err != nil {
@@ -247,6 +251,9 @@ func (x *Explanation) String() string {
 		assigned := "policy " + v.Policy
 		if v.Policy == "" {
 			assigned = "no policy"
+		}
+		if v.Peer != "" {
+			assigned += "; a real peer, " + v.Peer + ", whose daemon goes its own way: this is what a host of the lab would do"
 		}
 		fmt.Fprintf(&b, "%s (%s)\n%s", v.Node, assigned, v.Explanation)
 	}

@@ -9,7 +9,7 @@ import (
 // the end of the run, a second after the last step. After the last step the world goes on.
 func (l *lab) runTo(ctx context.Context, at time.Duration) error {
 	if l.real() {
-		return Unsupportedf("%s has real peers, whose runs do not repeat: moments of it cannot be looked at", l.spec.Name)
+		return Unsupportedf("%s", unrepeated(l.spec))
 	}
 	_, over := l.direct()
 	if at > 0 {

@@ -60,6 +60,10 @@ func (m Moment) check(s *spec.Scenario) error {
 	switch {
 	case m.At < 0 || m.At > longest:
 		return momentError(fmt.Sprintf("%v is no time of a run: want more than 0 and at most 100 years", spec.Duration(m.At)))
+	case ok && n.Real():
+		return momentError(fmt.Sprintf("%s is a real peer: its daemon has its SAs: run the scenario, and look at %s/%s in its evidence", m.Host, peersDir, m.Host))
+	case ok && len(s.Peers()) > 0:
+		return momentError(unrepeated(s))
 	case ok && (n.Firewall != nil || n.NAT != nil): // a router: that is what there is to see
 	case watched: // likewise, or a segment
 	case ok && !n.Host():
@@ -69,6 +73,11 @@ func (m Moment) check(s *spec.Scenario) error {
 		return momentError(fmt.Sprintf("no host is called %q%s", m.Host, spec.Among(m.Host, names)))
 	}
 	return nil
+}
+
+// unrepeated is why a scenario with real peers has no moments to look at.
+func unrepeated(s *spec.Scenario) string {
+	return fmt.Sprintf("%s is a real peer, with which %s goes by the wall clock and no moment comes again: run it, and look at its evidence", s.Peers()[0], s.Name)
 }
 
 // snapshot looks at a host as it is.

@@ -9,6 +9,7 @@
 //	ipseclab lint my.yaml            what a reviewer would say of the policies
 //	ipseclab policy import web.cmd   what a scenario needs for policies of netsh
 //	ipseclab policy export my.yaml … a policy as a script of netsh
+//	ipseclab attach my.yaml …        an outside program on a segment, by the wall clock
 //	ipseclab interop run             cases between the lab and real daemons
 //	ipseclab schema                  the JSON Schema of scenario files
 //	ipseclab version                 what this is
@@ -17,7 +18,8 @@
 //
 // Results go to standard output: the line of each scenario and the summary, or
 // with --format json one JSON document. Mistakes and the progress line, which
-// only a terminal gets, go to standard error.
+// only a terminal gets, go to standard error. With the command of attach all goes there:
+// standard output is the command's.
 //
 // # Exit codes
 //
@@ -28,4 +30,6 @@
 //	     policy import: a line was refused, or the format cannot express a policy
 //	  3  the lab broke; there is no driver for real peers
 //	130  interrupted; what had finished is kept
+//
+// attach ends with the exit code of the outside command if that is not 0.
 package main
