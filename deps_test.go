@@ -149,7 +149,7 @@ cmd/ipseclab             uses github.com/alecthomas/kong, github.com/schollz/pro
 interop/images           uses github.com/goccy/go-yaml, github.com/ulikunitz/xz, github.com/ProtonMail/go-crypto, pault.ag/go/debian, golang.org/x/sync, github.com/moby/moby, github.com/containerd/errdefs
 
 # Containers, and what Linux alone has.
-interop                  uses github.com/testcontainers/testcontainers-go, github.com/moby/moby, golang.org/x/sys/unix
+interop                  uses github.com/testcontainers/testcontainers-go, github.com/moby/moby, golang.org/x/sys/unix, github.com/vishvananda/netlink, github.com/vishvananda/netns
 # One stream carries many requests to a peer; its kernel speaks netlink.
 interop/control          uses github.com/hashicorp/yamux
 interop/agent            uses github.com/vishvananda/netlink, golang.org/x/sys/unix

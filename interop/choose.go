@@ -185,7 +185,7 @@ func (d *Driver) namespaceWay(context.Context) (*way, error) {
 	if err := tap.Available(); err != nil {
 		return nil, err
 	}
-	if err := canNamespaces(); err != nil {
+	if err := canNamespaces(peerNamespaces); err != nil {
 		return nil, err
 	}
 	return &way{Namespace, "namespaces", os.Getuid(), func(ctx context.Context, s *site) (machine, error) {
@@ -197,14 +197,14 @@ func (d *Driver) namespaceWay(context.Context) (*way, error) {
 const peerNamespaces = unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWPID | unix.CLONE_NEWUTS | unix.CLONE_NEWIPC
 
 // canNamespaces tries: what a process may is not for this program to guess.
-func canNamespaces() error {
+func canNamespaces(which uintptr) error {
 	self, err := os.Executable()
 	if err != nil {
 		return err
 	}
 	cmd := exec.Command(self)
 	cmd.Path = "/dev/null/none" // the namespaces are made before it is looked for
-	cmd.SysProcAttr = isolated(peerNamespaces)
+	cmd.SysProcAttr = isolated(which)
 	if err = cmd.Start(); errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENOENT) {
 		return nil
 	}

@@ -138,7 +138,7 @@ func (d *Driver) Start(ctx context.Context, all []scenarios.PeerConfig) ([]scena
 			p, err := d.start(ctx, c)
 			if err != nil {
 				errs[i] = told(c.Name, err)
-				cancel(errors.New("another peer has not started"))
+				cancel(errOther)
 				return
 			}
 			peers[i] = p
@@ -158,6 +158,9 @@ func (d *Driver) Start(ctx context.Context, all []scenarios.PeerConfig) ([]scena
 	return peers, nil
 }
 
+// errOther is why peers are given up when another one cannot be had.
+var errOther = errors.New("another peer has not started")
+
 // firstCause is the error of the peer that failed by itself: the others were given up because of it.
 func firstCause(errs []error) error {
 	var any error
@@ -165,7 +168,7 @@ func firstCause(errs []error) error {
 		if err == nil {
 			continue
 		}
-		if !errors.Is(err, context.Canceled) {
+		if !errors.Is(err, errOther) && !errors.Is(err, context.Canceled) {
 			return err
 		}
 		any = err

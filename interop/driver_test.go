@@ -3,6 +3,7 @@ package interop
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -418,6 +419,16 @@ func TestStartFailsAsAWhole(t *testing.T) {
 	_, err = d.Start(ctx, []scenarios.PeerConfig{good})
 	require.ErrorIs(t, err, late)
 	require.Empty(t, d.peers)
+}
+
+// The peer that failed by itself is told of, wherever the others were when they were given up.
+func TestFirstCause(t *testing.T) {
+	own := errors.New("no such image")
+	for _, given := range []error{context.Canceled, fmt.Errorf("control: exec: %w", errOther)} {
+		require.Equal(t, own, firstCause([]error{nil, given, own}))
+		require.Equal(t, given, firstCause([]error{given, nil}))
+	}
+	require.NoError(t, firstCause([]error{nil, nil}))
 }
 
 // A peer that hangs is ended in time, and about.json says what it did not tell.

@@ -21,8 +21,6 @@ const (
 	evidencePatience = 10 * time.Second
 	// lastWords is for a machine that ends by itself to have ended.
 	lastWords = 200 * time.Millisecond
-	// wirePatience is for a world that still takes frames.
-	wirePatience = 2 * time.Second
 )
 
 // Stop writes what the peer has to say into its folder, and ends it, whether it answers or not.
@@ -49,17 +47,7 @@ func (p *peer) end() error {
 	if p.client != nil {
 		p.client.Close()
 	}
-	closed := make(chan struct{})
-	go func() {
-		for _, w := range p.site.wires {
-			w.close()
-		}
-		close(closed)
-	}()
-	select {
-	case <-closed:
-	case <-time.After(wirePatience): // the world takes no more frames, and is not closed yet
-	}
+	closeWires(p.site.wires...)
 	if p.site.dir != "" {
 		all = append(all, os.RemoveAll(p.site.dir))
 	}

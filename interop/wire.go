@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -118,4 +119,22 @@ func (w *wire) close() {
 	}
 	w.mu.Unlock()
 	w.loops.Wait()
+}
+
+// wirePatience is for a world that still takes frames.
+const wirePatience = 2 * time.Second
+
+// closeWires closes wires, as far as the world takes frames or is closed.
+func closeWires(all ...*wire) {
+	closed := make(chan struct{})
+	go func() {
+		for _, w := range all {
+			w.close()
+		}
+		close(closed)
+	}()
+	select {
+	case <-closed:
+	case <-time.After(wirePatience):
+	}
 }

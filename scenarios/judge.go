@@ -20,14 +20,14 @@ func (l *lab) judge(steps []*stepRun) *Result {
 	r := &Result{
 		Schema: result.ScenarioSchema,
 		Name:   l.spec.Name, Cell: Settings(l.spec), Long: l.spec.Long, Title: l.spec.Title, Story: l.spec.Story, Claims: l.spec.Claims, File: l.spec.File(), Seed: l.seed,
-		Grid: Place(l.spec), Start: l.spec.Epoch(), Outcome: result.Passed, Segments: l.drawnSegments(), Nodes: l.drawnNodes(),
+		Grid: Place(l.spec), Start: l.spec.Epoch(), Outcome: result.Passed, Segments: l.drawnSegments(), Nodes: l.drawnNodes(), Steps: []result.Step{},
 	}
 	if l.real() {
 		r.Clock, r.Peers = result.ClockWall, l.aboutPeers()
 	}
 	for _, s := range steps {
 		step := s.result()
-		if l.spec.Grid != nil && s.index == l.spec.Measured() && s.broken == nil {
+		if l.spec.Grid != nil && s.index == l.spec.Measured() && s.ended && s.broken == nil {
 			var checks []result.Check
 			r.Measured, checks = l.measure(s)
 			for _, c := range checks {

@@ -171,7 +171,7 @@ func TestPeers(t *testing.T) {
 	require.Equal(t, []*policy.Policy{nil}, bob.assigned)
 	require.Equal(t, 1, bob.restarts)
 	require.Equal(t, 1, d.stopped)
-	require.GreaterOrEqual(t, r.Virtual, time.Second, "it lingers by the wall clock")
+	require.GreaterOrEqual(t, r.Virtual, 300*time.Millisecond, "it lingers by the wall clock")
 }
 
 // TestPeersUnsupported: without a driver, with a driver that cannot, and with steps that only
@@ -223,4 +223,40 @@ func TestWithPeers(t *testing.T) {
 	require.Empty(t, virtual.Peers(), "the scenario itself is as it was")
 	_, err = virtual.WithPeers(map[string]spec.Replacement{"rob": {Image: "mirror"}})
 	require.ErrorContains(t, err, `no node is called "rob"; did you mean "bob"?`)
+}
+
+// With Until the world goes on until it returns. Steps that have ended are judged, and what has not is not.
+func TestUntil(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		idle bool
+		text string
+		want []result.Outcome
+		all  result.Outcome
+	}{
+		{"all steps", false, peerFile, []result.Outcome{result.Passed, result.Passed, result.Passed, result.Passed, result.Passed}, result.Passed},
+		{"cut off", false, strings.Replace(peerFile, "  - assign-policy:", "  - wait: 1h\n  - assign-policy:", 1),
+			[]result.Outcome{result.Passed, result.Passed, result.Unsupported, result.Unsupported, result.Unsupported, result.Unsupported}, result.Unsupported},
+		{"idle", true, peerFile + "invariants:\n  - sas: {host: bob, at-end: 7}\n", []result.Outcome{}, result.Passed},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d := &mirrorDriver{}
+			r, err := scenarios.Run(context.Background(), peerScenario(t, tc.text), scenarios.Options{
+				Peers: d, Idle: tc.idle, Until: func(context.Context) { time.Sleep(1500 * time.Millisecond) },
+			})
+			require.NoError(t, err)
+			d.wg.Wait()
+			outcomes := []result.Outcome{}
+			for _, s := range r.Steps {
+				outcomes = append(outcomes, s.Outcome)
+			}
+			require.Equal(t, tc.want, outcomes)
+			require.Equal(t, tc.all, r.Outcome)
+			require.GreaterOrEqual(t, r.Virtual, 1400*time.Millisecond)
+			require.Less(t, r.Virtual, time.Minute)
+			require.Equal(t, 1, d.stopped)
+		})
+	}
+	_, err := scenarios.Run(context.Background(), peerScenario(t, "title: none\nnetwork: {segments: {lan: {}}}\nnodes: {alice: {interfaces: [{segment: lan, address: 10.0.0.1/24}]}}\nsteps: [{wait: 1s}]\n"), scenarios.Options{Until: func(context.Context) {}})
+	require.ErrorContains(t, err, "has no real peers")
 }

@@ -20,6 +20,11 @@ type Options struct {
 
 	Peers PeerDriver // starts real peers; nil: scenarios with some are unsupported
 
+	// Until has the world of a scenario with real peers go on until it returns, whatever is left of
+	// the steps then. It is called apart from the world, when all peers are ready. nil: the end of the steps.
+	Until func(ctx context.Context)
+	Idle  bool // with Until: no step is performed
+
 	// Faults break hosts on purpose, by name, to prove that a fault is noticed.
 	Faults map[string]hosts.Faults
 }
@@ -47,6 +52,9 @@ const (
 // on its way arrives: the ends of connections, the last messages of IKE.
 const lingering = time.Second
 
+// lingeringReal is the same by the wall clock, where somebody waits for it.
+const lingeringReal = 300 * time.Millisecond
+
 // longest is how long a scenario may take in virtual time, which holds 292 years.
 const longest = 100 * 365 * 24 * time.Hour
 
@@ -56,6 +64,9 @@ const longest = 100 * 365 * 24 * time.Hour
 func Run(ctx context.Context, s *spec.Scenario, o Options) (*Result, error) {
 	if err := Validate(s); err != nil {
 		return nil, err
+	}
+	if o.Until != nil && len(s.Peers()) == 0 {
+		return nil, fmt.Errorf("scenarios: %s has no real peers: its world ends with its steps", s.Name)
 	}
 	s = dated(s, o.Peers)
 	ev, err := newEvidence(o)
@@ -105,6 +116,9 @@ func (l *lab) goOn(ctx context.Context, over func() bool) error {
 
 // run performs the steps and judges them.
 func (l *lab) run(ctx context.Context) (*Result, error) {
+	if l.until != nil {
+		return l.attend(ctx)
+	}
 	steps, over := l.direct()
 	err := l.goOn(ctx, over)
 	if err != nil {
@@ -112,6 +126,23 @@ func (l *lab) run(ctx context.Context) (*Result, error) {
 	}
 	if !over() {
 		return nil, errEndless
+	}
+	return l.judge(steps), nil
+}
+
+// attend has the world go on until who attends it goes, and judges what was done of the steps.
+func (l *lab) attend(ctx context.Context) (*Result, error) {
+	var steps []*stepRun
+	if !l.idle {
+		steps, _ = l.direct()
+	}
+	gone := false
+	l.peers.driver.Go(func() {
+		l.until(ctx)
+		l.world.Inject(func() { gone = true })
+	})
+	if err := l.goOn(ctx, func() bool { return gone }); err != nil {
+		return nil, err
 	}
 	return l.judge(steps), nil
 }
@@ -139,7 +170,11 @@ func (l *lab) direct() (steps []*stepRun, over func() bool) {
 		for running > 0 {
 			p.Park()
 		}
-		p.Sleep(lingering)
+		if l.real() {
+			p.Sleep(lingeringReal)
+		} else {
+			p.Sleep(lingering)
+		}
 		last = true
 	})
 	return steps, func() bool { return last && director.Done() }

@@ -22,6 +22,7 @@ type stepRun struct {
 	lab   *lab
 	index int // from 0
 	spec  spec.Step
+	begun bool
 	ended bool
 
 	begin, end window                // what was on the wire and in the trace when it began and ended
@@ -69,6 +70,7 @@ func (s *stepRun) path() string { return fmt.Sprintf("$.steps[%d]", s.index) }
 // start begins the step in a coroutine; done is called when it has ended.
 func (s *stepRun) start(done func()) {
 	l := s.lab
+	s.begun = true
 	s.begin, s.before, s.walls, s.nats = l.moment(), s.statistics(), s.firewalls(), s.natStates()
 	s.notes, s.sums = s.noted(nil), s.wrongSums(nil)
 	l.world.Record("", s.event("started", ""))
@@ -273,6 +275,13 @@ func (s *stepRun) result() result.Step {
 	out := result.Step{
 		Index: s.index + 1, Verb: s.spec.Verb(), Title: s.spec.Words(), Line: s.lab.spec.Line(s.path()),
 		Start: s.begin.at, End: s.end.at, Outcome: result.Passed, Got: s.got,
+	}
+	if !s.ended { // whoever had attended the world has gone
+		out.Outcome, out.End, out.Got = result.Unsupported, s.lab.world.Now(), []string{"the run ended before this step did"}
+		if !s.begun {
+			out.Start, out.Got = out.End, []string{"the run ended before this step began"}
+		}
+		return out
 	}
 	if s.broken != nil {
 		if out.Outcome = result.Broken; errors.Is(s.broken, ErrUnsupported) {

@@ -24,6 +24,7 @@ const (
 
 type cli struct {
 	Run          runCmd          `cmd:"" help:"Run scenarios and write their evidence and reports."`
+	Attach       attachCmd       `cmd:"" help:"Attach an outside program to a segment of a scenario's network, by the wall clock."`
 	List         listCmd         `cmd:"" help:"List scenarios with their titles."`
 	Validate     validateCmd     `cmd:"" help:"Find the mistakes in scenario files without running them."`
 	Explain      explainCmd      `cmd:"" help:"Say which filters decide about a packet and its answer, and why."`

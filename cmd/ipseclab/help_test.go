@@ -57,7 +57,7 @@ func TestExamples(t *testing.T) {
 func TestDefaultsAreShown(t *testing.T) {
 	for _, command := range kong.Must(&cli{}, defaults).Model.Leaves(true) {
 		for _, flag := range command.Flags {
-			if flag.HasDefault && flag.PlaceHolder != "" {
+			if flag.Default != "" && flag.PlaceHolder != "" {
 				require.Regexp(t, `Default: (\./)?`+flag.Default+`\.`, flag.Help, "%s --%s", command.Name, flag.Name)
 			}
 		}

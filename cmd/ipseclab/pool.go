@@ -57,7 +57,7 @@ func runAll(ctx context.Context, dir *results, all []*spec.Scenario, o runOption
 	return done
 }
 
-// runOne runs a scenario into a folder that gets its name once it is complete.
+// runOne runs a scenario into a folder of its own, as runInto does.
 // What breaks the lab breaks this scenario only. The result is nil when ctx
 // ended before the scenario did. Unless keep is set, a scenario that passes leaves no
 // folder; one that does not is run again for it, and is the same to the byte.
@@ -76,23 +76,30 @@ func runOne(ctx context.Context, dir *results, s *spec.Scenario, o runOptions) (
 			return r, false
 		}
 	}
+	return runInto(ctx, dir, s, scenarios.Options{Seed: seed, Peers: driver})
+}
+
+// runInto runs a scenario into its folder, which gets its name once it is complete.
+// The result is nil when ctx ended before the scenario did.
+func runInto(ctx context.Context, dir *results, s *spec.Scenario, o scenarios.Options) (r *result.Scenario, kept bool) {
 	part, err := dir.begin(s.Name)
 	if err != nil {
-		return broken(s, seed, err), false
+		return broken(s, o.Seed, err), false
 	}
-	r, stack, err := guarded(ctx, s, scenarios.Options{Seed: seed, Dir: part, Reporter: reporter{}, Peers: driver})
+	o.Dir, o.Reporter = part, reporter{}
+	r, stack, err := guarded(ctx, s, o)
 	if err != nil && ctx.Err() != nil {
 		dir.abandon(s.Name)
 		return nil, false
 	}
 	if err != nil {
-		r = broken(s, seed, err)
+		r = broken(s, o.Seed, err)
 		if err := dir.broke(r, stack); err != nil {
 			r.Reason += "; and the evidence is incomplete: " + err.Error()
 		}
 	}
 	if err := dir.finish(s.Name); err != nil {
-		return broken(s, seed, err), false
+		return broken(s, o.Seed, err), false
 	}
 	return r, true
 }

@@ -60,8 +60,12 @@ func (p *progress) end() {
 // line is a scenario's line, and the reasons below it where it did not pass.
 func line(e result.Entry, r *result.Scenario, width int) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%-11s  %-*s  %s, %s, %s of virtual time in %s\n", e.Outcome, width, e.Name,
-		count(len(r.Steps), "step"), count(e.Frames, "frame"), rounded(e.Virtual), rounded(e.Wall))
+	time := fmt.Sprintf("%s of virtual time", rounded(e.Virtual))
+	if r.Clock == result.ClockWall {
+		time = fmt.Sprintf("%s by the wall clock", rounded(e.Virtual))
+	}
+	fmt.Fprintf(&b, "%-11s  %-*s  %s, %s, %s in %s\n", e.Outcome, width, e.Name,
+		count(len(r.Steps), "step"), count(e.Frames, "frame"), time, rounded(e.Wall))
 	if reasons := whys(r); reasons != "" {
 		fmt.Fprintf(&b, "             %s\n", strings.ReplaceAll(reasons, "\n", "\n             "))
 	}

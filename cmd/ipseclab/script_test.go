@@ -22,6 +22,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"ipseclab":      main,
 		"ipseclab-fake": func() { fakeCells(); main() }, // see fakeRunner
+		"echo-request":  echo,
 	})
 }
 

@@ -105,11 +105,16 @@ func ipNet(p netip.Prefix) *net.IPNet {
 }
 
 // AddRoute makes a route, in place of another one to the same destination.
-func AddRoute(r control.Route) error {
+func AddRoute(r control.Route) error { return route(r, netlink.RouteReplace) }
+
+// NewRoute makes a route to a destination that has none.
+func NewRoute(r control.Route) error { return route(r, netlink.RouteAdd) }
+
+func route(r control.Route, put func(*netlink.Route) error) error {
 	if !r.To.IsValid() || !r.Via.IsValid() {
 		return control.Errorf(control.BadRequest, "a route needs a destination and a gateway")
 	}
-	return netlink.RouteReplace(&netlink.Route{Dst: ipNet(r.To.Masked()), Gw: r.Via.AsSlice()})
+	return put(&netlink.Route{Dst: ipNet(r.To.Masked()), Gw: r.Via.AsSlice()})
 }
 
 // SetSysctl writes a setting, by its path below /proc/sys, if it is another. In a
