@@ -60,6 +60,12 @@ func connectDocker(ctx context.Context) (*docker, error) {
 	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
 		return nil, err
 	}
+	// testcontainers looks in more places than the store of images, which has to be at the same engine.
+	engine, err := images.Docker(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("interop: %w", err)
+	}
+	defer engine.Close()
 	log.SetDefault(log.NewNoopLogger()) // it would greet on standard error
 	// Of no network of its own, or it would make one for containers to be in.
 	provider, err := testcontainers.NewDockerProvider(testcontainers.WithLogger(log.NewNoopLogger()), testcontainers.WithDefaultBridgeNetwork("none"))
@@ -70,7 +76,12 @@ func connectDocker(ctx context.Context) (*docker, error) {
 		provider.Close()
 		return nil, fmt.Errorf("interop: Docker does not answer: %w", err)
 	}
-	if host := provider.Client().DaemonHost(); !strings.HasPrefix(host, "unix://") {
+	host := provider.Client().DaemonHost()
+	if host != engine.DaemonHost() {
+		provider.Close()
+		return nil, fmt.Errorf("interop: two Docker engines are meant, at %s and at %s: set DOCKER_HOST to one of them", host, engine.DaemonHost())
+	}
+	if !strings.HasPrefix(host, "unix://") {
 		provider.Close()
 		return nil, fmt.Errorf("interop: Docker at %s is on another machine, and peers share folders with the lab", host)
 	}
@@ -133,7 +144,10 @@ type boxSpec struct {
 // startBox starts a container. Its line is still to be set.
 func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error) {
 	b := &box{docker: d, file: spec.file, gone: make(chan struct{})}
-	b.container, err = d.provider.CreateContainer(ctx, testcontainers.ContainerRequest{
+	// Whoever gives up now would not learn of a container that the engine makes all the same.
+	creation, cancel := context.WithTimeout(context.WithoutCancel(ctx), dockerPatience)
+	defer cancel()
+	b.container, err = d.provider.CreateContainer(creation, testcontainers.ContainerRequest{
 		Image:      spec.image,
 		Entrypoint: spec.argv,
 		Env:        spec.env,
@@ -157,6 +171,9 @@ func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error)
 			}
 		}
 	}()
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -36,9 +36,9 @@ type Driver struct {
 	opt  Options
 	work *workdir
 
-	once   sync.Once // connects to Docker
-	docker *docker
-	noDock error
+	looking sync.Mutex // for Docker
+	docker  *docker
+	noDock  error
 
 	staged    sync.Once // makes what user-mode Linux starts with
 	notStaged error
@@ -91,11 +91,17 @@ func (d *Driver) sweep() {
 
 // engine is the Docker engine, which is looked for once.
 func (d *Driver) engine(ctx context.Context) (*docker, error) {
-	d.once.Do(func() {
-		ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	d.looking.Lock()
+	defer d.looking.Unlock()
+	if d.docker == nil && d.noDock == nil {
+		limited, cancel := context.WithTimeout(ctx, 5*time.Second)
 		defer cancel()
-		d.docker, d.noDock = connectDocker(ctx)
-	})
+		docker, err := connectDocker(limited)
+		if err != nil && ctx.Err() != nil {
+			return nil, ctx.Err() // nobody knows whether it would have answered
+		}
+		d.docker, d.noDock = docker, err
+	}
 	return d.docker, d.noDock
 }
 
@@ -121,6 +127,7 @@ func (d *Driver) Close() error {
 	}
 	d.runs.Wait()
 	if d.docker != nil {
+		all = append(all, d.docker.sweep(ctx, d.work.path)) // what was being made when somebody gave up
 		d.docker.close()
 	}
 	return errors.Join(append(all, d.work.remove())...)
@@ -180,8 +187,11 @@ func firstCause(errs []error) error {
 func (d *Driver) start(ctx context.Context, c scenarios.PeerConfig) (_ *peer, err error) {
 	began := time.Now()
 	rootfs, info, err := d.opt.Store.Rootfs(c.Image)
-	if err != nil {
+	switch {
+	case errors.Is(err, images.ErrNotBuilt):
 		return nil, scenarios.Unsupportedf("%w", err)
+	case err != nil: // a slip of the pen is not to look like a verdict
+		return nil, err
 	}
 	way, err := d.choose(ctx, c, info)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/ipseclab/ipseclab/interop"
+	"github.com/ipseclab/ipseclab/interop/images"
 	"github.com/ipseclab/ipseclab/scenarios"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
@@ -17,6 +18,9 @@ func replacements(words []string) (map[string]spec.Replacement, error) {
 	for _, word := range words {
 		node, image, ok := strings.Cut(word, "=")
 		image, driver, _ := strings.Cut(image, "@")
+		if ok && image != "" && !slices.Contains(images.Names(), image) {
+			return nil, wrong("--peer: no image is called %q%s", image, spec.Among(image, images.Names()))
+		}
 		if _, twice := all[node]; !ok || node == "" || image == "" || twice {
 			return nil, wrong("--peer: want NODE=IMAGE or NODE=IMAGE@DRIVER, once for each node, got %q", word)
 		}

@@ -57,7 +57,7 @@ type Result struct {
 type NoDriver struct{ Reasons []string }
 
 func (e *NoDriver) Error() string {
-	return "no driver for real peers can be used here: " + strings.Join(e.Reasons, "; ")
+	return "no driver for real peers can be used here: " + strings.Join(strings.Fields(strings.Join(e.Reasons, "; ")), " ")
 }
 
 // Choose picks the drivers of a run. Those that are asked for must all be there. If none is, they
