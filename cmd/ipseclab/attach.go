@@ -150,12 +150,17 @@ func (c attachCmd) Run(ctx context.Context, s streams) error {
 	return outcome(false, r.Outcome)
 }
 
-// program is what is attached, in words.
+// program is what is attached, in few words.
 func (c attachCmd) program() string {
-	if len(c.Command) > 0 {
-		return strings.Join(c.Command, " ")
+	if len(c.Command) == 0 {
+		return "whatever uses the interface"
 	}
-	return "whatever uses the interface"
+	const most = 60
+	words := []rune(strings.Join(strings.Fields(strings.Join(c.Command, " ")), " "))
+	if len(words) > most {
+		words = append(words[:most-1], '…')
+	}
+	return string(words)
 }
 
 // path is the file of the command; "": there is none.
