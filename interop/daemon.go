@@ -78,17 +78,22 @@ func (p *peer) host(assigned *policy.Policy) (peerconf.Host, error) {
 	return h, nil
 }
 
+// configuration is what a policy, nil for none, and the rest of the scenario make of the peer.
+func (p *peer) configuration(assigned *policy.Policy) (*peerconf.Config, error) {
+	host, err := p.host(assigned)
+	if err != nil {
+		return nil, err
+	}
+	return peerconf.Build(host)
+}
+
 // foresee finds what a daemon cannot be told before a machine is made for it. Where the scenario brings the
 // configuration itself there is nothing to tell.
 func (p *peer) foresee(way *way) error {
 	if len(p.cfg.Files) > 0 || p.cfg.Policy == nil {
 		return nil
 	}
-	host, err := p.host(p.cfg.Policy)
-	if err != nil {
-		return err
-	}
-	config, err := peerconf.Build(host)
+	config, err := p.configuration(p.cfg.Policy)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,6 @@ import (
 	"github.com/ipseclab/ipseclab/interop/control"
 	"github.com/ipseclab/ipseclab/interop/images"
 	"github.com/ipseclab/ipseclab/interop/openiked"
-	"github.com/ipseclab/ipseclab/interop/peerconf"
 )
 
 const (
@@ -44,11 +43,7 @@ func (d *iked) start(ctx context.Context) error {
 }
 
 func (d *iked) load(ctx context.Context, p *policy.Policy) error {
-	host, err := d.peer.host(p)
-	if err != nil {
-		return err
-	}
-	config, err := peerconf.Build(host)
+	config, err := d.peer.configuration(p)
 	if err != nil {
 		return err
 	}

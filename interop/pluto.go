@@ -26,10 +26,6 @@ const (
 	plutoLog     = "/run/pluto.log"
 	plutoSocket  = "/run/pluto/pluto.ctl"
 	plutoFiles   = "/run/lab" // certificates and keys on their way into its database
-
-	// The programs behind the shell script ipsec, which in a user-mode Linux machine takes longer than they do.
-	whack   = "/usr/libexec/ipsec/whack "
-	addconn = "/usr/libexec/ipsec/addconn "
 )
 
 // quickNSS has the database of certificates derive the key that it is encrypted with in one round: its password is
@@ -72,11 +68,7 @@ func (d *pluto) run(ctx context.Context, commands ...string) ([]byte, error) {
 func (d *pluto) start(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	host, err := d.peer.host(nil)
-	if err != nil {
-		return err
-	}
-	config, err := peerconf.Build(host)
+	config, err := d.peer.configuration(nil)
 	if err != nil {
 		return err
 	}
@@ -87,9 +79,7 @@ func (d *pluto) start(ctx context.Context) error {
 	if err := d.write(ctx, files); err != nil {
 		return err
 	}
-	// The database of certificates is there after a restart.
-	if _, err := d.run(ctx, "mkdir -p /run/pluto /etc/ipsec.d/policies /var/lib/ipsec/nss",
-		acquireExpires, "[ -e /var/lib/ipsec/nss/cert9.db ] || certutil -N -d sql:/var/lib/ipsec/nss --empty-password"); err != nil {
+	if _, err := d.run(ctx, append(libreswan.Prepare(), acquireExpires)...); err != nil {
 		return err
 	}
 	err = d.peer.client.Start(ctx, &control.Start{
@@ -99,7 +89,7 @@ func (d *pluto) start(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("pluto does not start: %w", err)
 	}
-	_, err = d.run(ctx, whack+"--listen")
+	_, err = d.run(ctx, libreswan.Whack+"--listen")
 	return err
 }
 
@@ -130,14 +120,10 @@ func (d *pluto) load(ctx context.Context, p *policy.Policy) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.given() {
-		_, err := d.run(ctx, whack+"--rereadall", addconn+"--autoall")
+		_, err := d.run(ctx, libreswan.LoadGiven()...)
 		return err
 	}
-	host, err := d.peer.host(p)
-	if err != nil {
-		return err
-	}
-	config, err := peerconf.Build(host)
+	config, err := d.peer.configuration(p)
 	if err != nil {
 		return err
 	}
@@ -146,26 +132,17 @@ func (d *pluto) load(ctx context.Context, p *policy.Policy) error {
 		return err
 	}
 	if d.files != nil {
-		for _, name := range d.files.Connections {
-			if _, err := d.run(ctx, whack+"--delete --name "+name); err != nil {
-				return err
-			}
+		if _, err := d.run(ctx, d.files.Each("--delete")...); err != nil {
+			return err
 		}
 	}
 	if err := d.write(ctx, files); err != nil {
 		return err
 	}
-	commands := append(files.Import(plutoFiles), whack+"--rereadall")
-	if len(files.Connections) > 0 {
-		commands = append(commands, addconn+strings.Join(files.Connections, " "))
-	}
-	for _, name := range files.OnDemand {
-		commands = append(commands, whack+"--route --name "+name)
-	}
-	if _, err := d.run(ctx, commands...); err != nil {
+	if _, err := d.run(ctx, files.Load(plutoFiles)...); err != nil {
 		return err
 	}
-	out, err := d.run(ctx, whack+"--status")
+	out, err := d.run(ctx, libreswan.Whack+"--status")
 	if err != nil {
 		return err
 	}
@@ -206,12 +183,8 @@ func (d *pluto) terminate(ctx context.Context) error {
 	if d.files == nil {
 		return nil
 	}
-	for _, name := range d.files.Connections {
-		if _, err := d.run(ctx, whack+"--terminate --name "+name); err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := d.run(ctx, d.files.Each("--terminate")...)
+	return err
 }
 
 func (d *pluto) stop(ctx context.Context, graceful bool) error {
@@ -236,7 +209,7 @@ func (d *pluto) version(context.Context) (string, error) {
 }
 
 func (d *pluto) sas(ctx context.Context) (all []trace.SAAdded, err error) {
-	out, err := d.run(ctx, whack+"--status")
+	out, err := d.run(ctx, libreswan.Whack+"--status")
 	if err != nil {
 		return nil, err
 	}
@@ -272,7 +245,7 @@ func (d *pluto) evidence(ctx context.Context) (map[string][]byte, error) {
 		b, err := d.peer.client.ReadFile(ctx, from)
 		take(name, b, err)
 	}
-	b, err := d.run(ctx, whack+"--status")
+	b, err := d.run(ctx, libreswan.Whack+"--status")
 	take("sas.txt", b, err)
 	return files, errors.Join(failed...)
 }

@@ -113,11 +113,7 @@ func (d *strongSwan) load(ctx context.Context, p *policy.Policy) error {
 	if d.given() {
 		return d.loadGiven(ctx)
 	}
-	host, err := d.peer.host(p)
-	if err != nil {
-		return err
-	}
-	config, err := peerconf.Build(host)
+	config, err := d.peer.configuration(p)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,6 @@ type peers struct {
 	driver  PeerDriver
 	ctx     context.Context
 	configs []PeerConfig
-	ports   [][]*sim.Port // of each
 	running []*realPeer
 }
 
@@ -79,7 +78,6 @@ func (l *lab) addPeer(path, name string, n spec.Node, routes []natbox.Route, dir
 		}
 	}
 	index := len(l.peers.configs)
-	var ports []*sim.Port
 	for i, ifc := range n.Interfaces {
 		segment := l.segments[ifc.Segment]
 		pc := sim.PortConfig{Node: name, Receive: func(frame []byte) {
@@ -94,7 +92,6 @@ func (l *lab) addPeer(path, name string, n spec.Node, routes []natbox.Route, dir
 		if err != nil {
 			return l.spec.Errorf(path, "%v", err)
 		}
-		ports = append(ports, port)
 		c.Interfaces = append(c.Interfaces, PeerInterface{
 			Segment: ifc.Segment, MAC: port.MAC(), MTU: segment.Config().MTU, Prefixes: ifc.Prefixes(),
 			Deliver: func(frame []byte) {
@@ -104,7 +101,7 @@ func (l *lab) addPeer(path, name string, n spec.Node, routes []natbox.Route, dir
 			},
 		})
 	}
-	l.peers.configs, l.peers.ports = append(l.peers.configs, c), append(l.peers.ports, ports)
+	l.peers.configs = append(l.peers.configs, c)
 	return nil
 }
 

@@ -55,7 +55,7 @@ func TestGolden(t *testing.T) {
 				text = u.Error() + "\n"
 			} else {
 				require.NoError(t, err)
-				text = "# ipsec.conf\n" + f.Conf + "\n# ipsec.secrets\n" + f.Secrets + "\n# commands\n" + strings.Join(f.Start("/conf"), "\n") + "\n"
+				text = "# ipsec.conf\n" + f.Conf + "\n# ipsec.secrets\n" + f.Secrets + "\n# commands\n" + strings.Join(f.Load("/conf"), "\n") + "\n"
 			}
 			file := filepath.Join("testdata", name+".conf")
 			if *update {

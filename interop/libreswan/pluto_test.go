@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,7 +44,17 @@ func pluto(t *testing.T, f *Files, first func(*jail.Jail), addresses ...string) 
 	}
 	var run strings.Builder
 	run.WriteString("set -e\nuntil [ -e /mnt/go ]; do sleep 0.02; done\n")
-	for _, c := range f.Start("/mnt") {
+	commands := slices.Concat(
+		[]string{"mount -t tmpfs tmpfs /etc/ipsec.d", "mount -t tmpfs tmpfs /var/lib/ipsec", "mount --bind /mnt/ipsec.conf /etc/ipsec.conf", "mount --bind /mnt/ipsec.secrets /etc/ipsec.secrets"},
+		Prepare(),
+		[]string{
+			"/usr/libexec/ipsec/pluto --config /etc/ipsec.conf --leak-detective",
+			"i=0; until " + Whack + "--status >/dev/null 2>&1; do i=$((i+1)); [ $i -lt 200 ] || exit 1; sleep 0.05; done",
+			Whack + "--listen",
+		},
+		f.Load("/mnt"),
+	)
+	for _, c := range commands {
 		fmt.Fprintf(&run, "echo '+ %s'\n%s\n", strings.ReplaceAll(c, "'", ""), c)
 	}
 	run.WriteString("touch /mnt/ready\nexec sleep 600\n")

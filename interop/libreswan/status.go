@@ -22,22 +22,18 @@ type State struct {
 	ReplaceIn   time.Duration
 
 	// Of IPsec SAs.
-	Protocol   ipsec.Protocol
-	In, Out    uint32 // SPIs
-	Tunnel     bool
-	Inbound    uint64 // bytes
-	Outbound   uint64
-	Remote     netip.Addr
-	HasTraffic bool // Inbound and Outbound are known
+	Protocol ipsec.Protocol
+	In, Out  uint32 // SPIs
+	Tunnel   bool
+	Remote   netip.Addr
 }
 
 var (
-	stateLine  = regexp.MustCompile(`^(?:\d{3} )?#(\d+): "([^"]+)"(\[\d+\])?(?: \S+)?(?::\d+)? (STATE_\w+) \(([^)]*)\)(.*)$`)
-	spiLine    = regexp.MustCompile(`^(?:\d{3} )?#(\d+): "([^"]+)"(?:\[\d+\])?(?: [^\s@]+)? ((?:(?:esp|ah|tun)\.[0-9a-fA-F]+@\S+ ?)+)(.*)$`)
-	oneSPI     = regexp.MustCompile(`(esp|ah|tun)\.([0-9a-fA-F]+)@(\S+)`)
-	replace    = regexp.MustCompile(`(?:REPLACE|RETRANSMIT|EXPIRE) in (\d+)s`)
-	parent     = regexp.MustCompile(`(?:IKE|ISAKMP) SA #(\d+)|isakmp#(\d+)`)
-	trafficSum = regexp.MustCompile(`^(?:\d{3} )?#(\d+): "([^"]+)"(?:\[\d+\])?[^,]*, type=(\w+),.*inBytes=(\d+), outBytes=(\d+)`)
+	stateLine = regexp.MustCompile(`^(?:\d{3} )?#(\d+): "([^"]+)"(\[\d+\])?(?: \S+)?(?::\d+)? (STATE_\w+) \(([^)]*)\)(.*)$`)
+	spiLine   = regexp.MustCompile(`^(?:\d{3} )?#(\d+): "([^"]+)"(?:\[\d+\])?(?: [^\s@]+)? ((?:(?:esp|ah|tun)\.[0-9a-fA-F]+@\S+ ?)+)(.*)$`)
+	oneSPI    = regexp.MustCompile(`(esp|ah|tun)\.([0-9a-fA-F]+)@(\S+)`)
+	replace   = regexp.MustCompile(`(?:REPLACE|RETRANSMIT|EXPIRE) in (\d+)s`)
+	parent    = regexp.MustCompile(`(?:IKE|ISAKMP) SA #(\d+)|isakmp#(\d+)`)
 )
 
 // Status reads the states in what whack --status or --showstates prints. Lines that say something else are passed over.
@@ -92,23 +88,6 @@ func (s *State) spis(text string) {
 				s.In = uint32(spi)
 			}
 			seen++
-		}
-	}
-}
-
-// Traffic adds the bytes that whack --trafficstatus prints to the states that they are of.
-func Traffic(all []State, out string) {
-	for line := range strings.Lines(out) {
-		m := trafficSum.FindStringSubmatch(strings.TrimSpace(line))
-		if m == nil {
-			continue
-		}
-		for i := range all {
-			if s := &all[i]; s.Number == number(m[1]) {
-				s.Inbound, _ = strconv.ParseUint(m[4], 10, 64)
-				s.Outbound, _ = strconv.ParseUint(m[5], 10, 64)
-				s.HasTraffic = true
-			}
 		}
 	}
 }

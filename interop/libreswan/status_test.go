@@ -27,15 +27,12 @@ const status = `000 using kernel interface: xfrm
 
 func TestStatus(t *testing.T) {
 	all := Status(status)
-	Traffic(all, `006 #4: "outwards", type=ESP, add_time=1790967726, inBytes=84, outBytes=168, maxBytes=2^63B, id='10.0.0.1'
-006 #7: "nobody", type=ESP, add_time=0, inBytes=1, outBytes=1
-`)
 	require.Equal(t, []State{
 		{Number: 1, Connection: "outwards", Name: "STATE_AGGR_R2", Meaning: "IKE SA established", Established: true, ReplaceIn: 28619 * time.Second},
 		{Number: 2, Connection: "outwards", Name: "STATE_QUICK_R0", Meaning: "expecting Quick Mode request"},
 		{
 			Number: 4, Connection: "outwards", Name: "STATE_QUICK_R2", Meaning: "IPsec SA established", Established: true, Parent: 1,
-			ReplaceIn: 3329 * time.Second, Protocol: ipsec.ESP, Out: 0xc4f5a1b2, In: 0x9e8d7c6b, Tunnel: true, Inbound: 84, Outbound: 168, HasTraffic: true,
+			ReplaceIn: 3329 * time.Second, Protocol: ipsec.ESP, Out: 0xc4f5a1b2, In: 0x9e8d7c6b, Tunnel: true,
 			Remote: netip.MustParseAddr("10.0.0.1"),
 		},
 		{
@@ -50,7 +47,6 @@ func FuzzStatus(f *testing.F) {
 	f.Add(status)
 	f.Fuzz(func(t *testing.T, s string) {
 		all := Status(s)
-		Traffic(all, s)
 		require.LessOrEqual(t, len(all), len(s))
 	})
 }

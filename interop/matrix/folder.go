@@ -69,9 +69,6 @@ func OpenFolder(dir string, mode Mode) (*Folder, error) {
 // ReadFolder is a folder that holds a run.
 func ReadFolder(dir string) (*result.Matrix, error) { return (&Folder{dir}).Read() }
 
-// Path is that of the folder.
-func (f *Folder) Path() string { return f.dir }
-
 func (f *Folder) path(elem ...string) string {
 	return filepath.Join(append([]string{f.dir}, elem...)...)
 }

@@ -3,7 +3,6 @@ package spec
 import (
 	"fmt"
 	"maps"
-	"net/netip"
 	"path"
 	"regexp"
 	"slices"
@@ -191,16 +190,6 @@ func hostOf[V any](v *V, host func(*V) string) string {
 		return ""
 	}
 	return host(v)
-}
-
-// PeerAddr is the address of a node of the same family as to, for messages to a real peer.
-func (s *Scenario) PeerAddr(name string, to netip.Addr) (netip.Addr, bool) {
-	for _, a := range s.NodeAddrs(name) {
-		if a.Is4() == to.Is4() {
-			return a, true
-		}
-	}
-	return netip.Addr{}, false
 }
 
 // firstLine is the first line of a command, for the words of a step.
