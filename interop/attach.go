@@ -16,7 +16,6 @@ import (
 
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/policy"
-	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/interop/control"
 	"github.com/ipseclab/ipseclab/interop/tap"
 	"github.com/ipseclab/ipseclab/scenarios"
@@ -287,4 +286,4 @@ func (p *outside) Assign(context.Context, *policy.Policy) error { return p.refus
 func (p *outside) Restart(context.Context, time.Duration, bool) error { return p.refuse() }
 
 // SAs are none that the lab knows of.
-func (p *outside) SAs(context.Context) ([]trace.SAAdded, error) { return nil, nil }
+func (p *outside) SAs(context.Context) ([]scenarios.PeerSA, error) { return nil, nil }

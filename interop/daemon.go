@@ -8,7 +8,6 @@ import (
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
-	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/interop/control"
 	"github.com/ipseclab/ipseclab/interop/images"
 	"github.com/ipseclab/ipseclab/interop/peerconf"
@@ -36,7 +35,7 @@ type daemon interface {
 	stop(ctx context.Context, graceful bool) error
 
 	// sas are the IPsec SAs by its own account: the keys and what the kernel knows better may be missing.
-	sas(ctx context.Context) ([]trace.SAAdded, error)
+	sas(ctx context.Context) ([]scenarios.PeerSA, error)
 
 	// version is its name and version, as it says itself.
 	version(ctx context.Context) (string, error)
@@ -145,5 +144,5 @@ func (d *noDaemon) start(context.Context) error                              { r
 func (d *noDaemon) prepare(context.Context, ipsec.Flow, time.Duration) error { return nil }
 func (d *noDaemon) terminate(context.Context) error                          { return nil }
 func (d *noDaemon) stop(context.Context, bool) error                         { return nil }
-func (d *noDaemon) sas(context.Context) ([]trace.SAAdded, error)             { return nil, nil }
+func (d *noDaemon) sas(context.Context) ([]scenarios.PeerSA, error)          { return nil, nil }
 func (d *noDaemon) evidence(context.Context) (map[string][]byte, error)      { return nil, nil }

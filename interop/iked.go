@@ -10,10 +10,10 @@ import (
 
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
-	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/interop/control"
 	"github.com/ipseclab/ipseclab/interop/images"
 	"github.com/ipseclab/ipseclab/interop/openiked"
+	"github.com/ipseclab/ipseclab/scenarios"
 )
 
 const (
@@ -102,7 +102,7 @@ func (d *iked) version(context.Context) (string, error) {
 }
 
 // sas are none: those of the kernel say all, and iked has IKEv2 alone.
-func (d *iked) sas(context.Context) ([]trace.SAAdded, error) { return nil, nil }
+func (d *iked) sas(context.Context) ([]scenarios.PeerSA, error) { return nil, nil }
 
 func (d *iked) evidence(ctx context.Context) (map[string][]byte, error) {
 	files := map[string][]byte{}

@@ -14,7 +14,6 @@ import (
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/hosts/policy"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
-	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/interop/control"
 	"github.com/ipseclab/ipseclab/interop/images"
 	"github.com/ipseclab/ipseclab/scenarios"
@@ -338,7 +337,7 @@ func (p *peer) Restart(ctx context.Context, off time.Duration, graceful bool) er
 	return p.failed("restart", p.daemon.load(ctx, p.policy))
 }
 
-func (p *peer) SAs(ctx context.Context) ([]trace.SAAdded, error) {
+func (p *peer) SAs(ctx context.Context) ([]scenarios.PeerSA, error) {
 	told, err := p.daemon.sas(ctx)
 	if err != nil {
 		return nil, p.failed("its SAs", err)

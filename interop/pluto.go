@@ -17,6 +17,7 @@ import (
 	"github.com/ipseclab/ipseclab/interop/images"
 	"github.com/ipseclab/ipseclab/interop/libreswan"
 	"github.com/ipseclab/ipseclab/interop/peerconf"
+	"github.com/ipseclab/ipseclab/scenarios"
 )
 
 const (
@@ -208,7 +209,7 @@ func (d *pluto) version(context.Context) (string, error) {
 	return "Libreswan " + d.info.DaemonVersion(), nil
 }
 
-func (d *pluto) sas(ctx context.Context) (all []trace.SAAdded, err error) {
+func (d *pluto) sas(ctx context.Context) (all []scenarios.PeerSA, err error) {
 	out, err := d.run(ctx, libreswan.Whack+"--status")
 	if err != nil {
 		return nil, err
@@ -217,10 +218,10 @@ func (d *pluto) sas(ctx context.Context) (all []trace.SAAdded, err error) {
 		if s.In == 0 || s.Out == 0 {
 			continue
 		}
-		in := trace.SAAdded{
+		in := scenarios.PeerSA{SAAdded: trace.SAAdded{
 			Direction: ipsec.Inbound.String(), Protocol: s.Protocol.String(), SPI: s.In, PeerSPI: s.Out, Rule: s.Connection,
 			Initiator: strings.HasPrefix(s.Name, "STATE_QUICK_I"),
-		}
+		}}
 		sent := in
 		sent.Direction, sent.SPI, sent.PeerSPI = ipsec.Outbound.String(), s.Out, s.In
 		if sel, ok := d.selector(s.Connection); ok {

@@ -1,19 +1,19 @@
 package interop
 
 import (
-	"github.com/ipseclab/ipseclab/internal/trace"
+	"github.com/ipseclab/ipseclab/scenarios"
 )
 
 // explained adds to the SAs of a kernel what the daemon tells of them: what they are for, and
 // which belong together. SAs that the daemon does not know stay as they are; those that the kernel
 // does not have are left out.
-func explained(kernel, daemon []trace.SAAdded) []trace.SAAdded {
+func explained(kernel, daemon []scenarios.PeerSA) []scenarios.PeerSA {
 	type key struct {
 		direction string
 		protocol  string
 		spi       uint32
 	}
-	told := map[key]trace.SAAdded{}
+	told := map[key]scenarios.PeerSA{}
 	for _, d := range daemon {
 		told[key{d.Direction, d.Protocol, d.SPI}] = d
 	}

@@ -73,6 +73,9 @@ type account struct {
 	Missing  []string          `json:"missing,omitempty"`
 }
 
+// givenDir is the folder of the evidence with the files that the scenario has given the peer.
+const givenDir = "files"
+
 // keep writes the peer's evidence. What a peer that hangs does not tell is named in about.json.
 func (p *peer) keep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, evidencePatience)
@@ -110,6 +113,9 @@ func (p *peer) keep(ctx context.Context) error {
 				files[name] = b
 			}
 		}
+	}
+	for path, data := range p.cfg.Files {
+		files[filepath.Join(givenDir, path)] = []byte(data)
 	}
 	if p.machine != nil {
 		name, text := p.machine.printed()

@@ -20,6 +20,7 @@ import (
 	"github.com/ipseclab/ipseclab/interop/images"
 	"github.com/ipseclab/ipseclab/interop/peerconf"
 	"github.com/ipseclab/ipseclab/interop/swan"
+	"github.com/ipseclab/ipseclab/scenarios"
 )
 
 const (
@@ -228,7 +229,7 @@ func (d *strongSwan) version(ctx context.Context) (string, error) {
 	return "strongSwan " + v.Version, err
 }
 
-func (d *strongSwan) sas(ctx context.Context) (all []trace.SAAdded, err error) {
+func (d *strongSwan) sas(ctx context.Context) (all []scenarios.PeerSA, err error) {
 	listed, err := d.client.ListSAs(ctx)
 	if err != nil {
 		return nil, err
@@ -245,22 +246,23 @@ func (d *strongSwan) sas(ctx context.Context) (all []trace.SAAdded, err error) {
 }
 
 // pairOf are the two SAs of a child, as far as charon tells.
-func pairOf(s swan.SA, c swan.ChildSA) []trace.SAAdded {
+func pairOf(s swan.SA, c swan.ChildSA) []scenarios.PeerSA {
 	local, remote := s.Local, s.Remote
-	in := trace.SAAdded{
+	in := scenarios.PeerSA{Packets: c.PacketsIn, Bytes: c.BytesIn, SAAdded: trace.SAAdded{
 		Direction: ipsec.Inbound.String(), Protocol: c.Protocol.String(), SPI: c.In, PeerSPI: c.Out,
 		Src: remote.Addr().String(), Dst: local.Addr().String(), Mode: strings.ToLower(c.Mode),
 		Cipher: c.Cipher, Auth: c.Auth, Selector: selector(c.RemoteTS, c.LocalTS), Rule: c.Name,
 		Seconds: int64((c.LifeLeft + c.Installed.Abs()).Seconds()), Initiator: s.Initiator, ESN: c.ESN,
-	}
+	}}
 	out := in
+	out.Packets, out.Bytes = c.PacketsOut, c.BytesOut
 	out.Direction, out.SPI, out.PeerSPI = ipsec.Outbound.String(), c.Out, c.In
 	out.Src, out.Dst, out.Selector = in.Dst, in.Src, selector(c.LocalTS, c.RemoteTS)
 	if c.Encap {
 		in.SrcPort, in.DstPort = remote.Port(), local.Port()
 		out.SrcPort, out.DstPort = local.Port(), remote.Port()
 	}
-	return []trace.SAAdded{in, out}
+	return []scenarios.PeerSA{in, out}
 }
 
 func (d *strongSwan) evidence(ctx context.Context) (map[string][]byte, error) {

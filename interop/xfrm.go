@@ -8,6 +8,7 @@ import (
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/interop/control"
+	"github.com/ipseclab/ipseclab/scenarios"
 )
 
 // blocks are ciphers with one length of keys, as Linux calls them and as package suite does.
@@ -101,7 +102,7 @@ func authName(s control.State) string {
 // added are the SAs of a kernel as a virtual host records its own. own tells the addresses of
 // the peer. Selectors are the daemon's to tell; and so is which SAs belong together, where a
 // request has more than one each way.
-func added(states []control.State, own func(netip.Addr) bool) (all []trace.SAAdded) {
+func added(states []control.State, own func(netip.Addr) bool) (all []scenarios.PeerSA) {
 	protocols := map[uint8]string{ipsec.ProtoESP: ipsec.ESP.String(), ipsec.ProtoAH: ipsec.AH.String()}
 	for _, s := range states {
 		protocol, ok := protocols[s.Protocol]
@@ -112,12 +113,12 @@ func added(states []control.State, own func(netip.Addr) bool) (all []trace.SAAdd
 		if own(s.Dst) {
 			direction = ipsec.Inbound
 		}
-		a := trace.SAAdded{
+		a := scenarios.PeerSA{Packets: s.Packets, Bytes: s.Bytes, SAAdded: trace.SAAdded{
 			Direction: direction.String(), Protocol: protocol, SPI: s.SPI, PeerSPI: opposite(states, s),
 			Src: s.Src.String(), Dst: s.Dst.String(), Mode: s.Mode,
 			Cipher: cipherName(s), CipherKey: s.CipherKey, Auth: authName(s), AuthKey: s.AuthKey,
 			Seconds: int64(s.Seconds), ESN: s.ESN, SrcPort: s.EncapSrc, DstPort: s.EncapDst,
-		}
+		}}
 		if a.Auth == "" {
 			a.AuthKey = nil
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/ipseclab/ipseclab/internal/suite"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/interop/control"
+	"github.com/ipseclab/ipseclab/scenarios"
 )
 
 // Names and lengths of keys are those of package suite, so that what a kernel tells and what a virtual
@@ -58,7 +59,7 @@ func TestAddedAndExplained(t *testing.T) {
 	a, b := netip.MustParseAddr("10.0.0.1"), netip.MustParseAddr("10.0.0.2")
 	key, mac := bytes.Repeat([]byte{1}, 24), bytes.Repeat([]byte{2}, 20)
 	states := []control.State{
-		{Src: a, Dst: b, Protocol: 50, SPI: 7, Mode: "transport", ReqID: 1, Cipher: "cbc(des3_ede)", CipherKey: key, Auth: "hmac(sha1)", AuthKey: mac, ICVBits: 96, Seconds: 3600},
+		{Src: a, Dst: b, Protocol: 50, SPI: 7, Mode: "transport", ReqID: 1, Cipher: "cbc(des3_ede)", CipherKey: key, Auth: "hmac(sha1)", AuthKey: mac, ICVBits: 96, Seconds: 3600, Packets: 5, Bytes: 600},
 		{Src: b, Dst: a, Protocol: 50, SPI: 8, Mode: "transport", ReqID: 1, Cipher: "cbc(des3_ede)", CipherKey: key, Auth: "hmac(sha1)", AuthKey: mac, ICVBits: 96, EncapSrc: 4500, EncapDst: 1025},
 		{Src: b, Dst: a, Protocol: 50, SPI: 9, ReqID: 2},                      // reserved by a negotiation
 		{Src: b, Dst: a, Protocol: 108, SPI: 10, ReqID: 1, Cipher: "deflate"}, // compression
@@ -66,17 +67,17 @@ func TestAddedAndExplained(t *testing.T) {
 	}
 	own := func(x netip.Addr) bool { return has([]netip.Prefix{netip.PrefixFrom(a, 24)}, x) }
 	all := added(states, own)
-	require.Equal(t, []trace.SAAdded{
-		{Direction: "outbound", Protocol: "ESP", SPI: 7, PeerSPI: 8, Src: "10.0.0.1", Dst: "10.0.0.2", Mode: "transport",
-			Cipher: "3des-cbc", CipherKey: key, Auth: "hmac-sha1-96", AuthKey: mac, Seconds: 3600},
-		{Direction: "inbound", Protocol: "ESP", SPI: 8, PeerSPI: 7, Src: "10.0.0.2", Dst: "10.0.0.1", Mode: "transport",
-			Cipher: "3des-cbc", CipherKey: key, Auth: "hmac-sha1-96", AuthKey: mac, SrcPort: 4500, DstPort: 1025},
-		{Direction: "outbound", Protocol: "AH", SPI: 11, Src: "10.0.0.1", Dst: "10.0.0.2", Mode: "tunnel", Auth: "hmac-md5-96", AuthKey: mac[:16]},
+	require.Equal(t, []scenarios.PeerSA{
+		{SAAdded: trace.SAAdded{Direction: "outbound", Protocol: "ESP", SPI: 7, PeerSPI: 8, Src: "10.0.0.1", Dst: "10.0.0.2", Mode: "transport",
+			Cipher: "3des-cbc", CipherKey: key, Auth: "hmac-sha1-96", AuthKey: mac, Seconds: 3600}, Packets: 5, Bytes: 600},
+		{SAAdded: trace.SAAdded{Direction: "inbound", Protocol: "ESP", SPI: 8, PeerSPI: 7, Src: "10.0.0.2", Dst: "10.0.0.1", Mode: "transport",
+			Cipher: "3des-cbc", CipherKey: key, Auth: "hmac-sha1-96", AuthKey: mac, SrcPort: 4500, DstPort: 1025}},
+		{SAAdded: trace.SAAdded{Direction: "outbound", Protocol: "AH", SPI: 11, Src: "10.0.0.1", Dst: "10.0.0.2", Mode: "tunnel", Auth: "hmac-md5-96", AuthKey: mac[:16]}},
 	}, all)
 
-	told := []trace.SAAdded{
-		{Direction: "outbound", Protocol: "ESP", SPI: 7, PeerSPI: 12, Selector: "udp 10.0.0.1 > 10.0.0.2", Rule: "r", Initiator: true, Cipher: "what charon says"},
-		{Direction: "inbound", Protocol: "ESP", SPI: 99, Selector: "of an SA that the kernel has not"},
+	told := []scenarios.PeerSA{
+		{SAAdded: trace.SAAdded{Direction: "outbound", Protocol: "ESP", SPI: 7, PeerSPI: 12, Selector: "udp 10.0.0.1 > 10.0.0.2", Rule: "r", Initiator: true, Cipher: "what charon says"}},
+		{SAAdded: trace.SAAdded{Direction: "inbound", Protocol: "ESP", SPI: 99, Selector: "of an SA that the kernel has not"}},
 	}
 	all = explained(all, told)
 	require.Len(t, all, 3)

@@ -109,6 +109,13 @@ func (l *lab) sas() []result.SA {
 			}
 		}
 	}
+	for _, r := range l.peers.running {
+		for _, k := range r.order {
+			if i, ok := at[key{r.name, k.direction, k.protocol, k.spi}]; ok {
+				all[i].Packets, all[i].Bytes = r.known[k].Packets, r.known[k].Bytes
+			}
+		}
+	}
 	return all
 }
 

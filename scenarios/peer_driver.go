@@ -102,13 +102,19 @@ type Peer interface {
 
 	// SAs are the IPsec SAs that the peer has now, two of each pair. Their keys are there where
 	// the driver can read them from the kernel.
-	SAs(ctx context.Context) ([]trace.SAAdded, error)
+	SAs(ctx context.Context) ([]PeerSA, error)
 
 	// About says what the peer is: kernel, daemon, versions of packages.
 	About() PeerAbout
 
 	// Stop writes the peer's files and ends it.
 	Stop(ctx context.Context) error
+}
+
+// PeerSA is an IPsec SA of a peer, and what it has carried so far.
+type PeerSA struct {
+	trace.SAAdded
+	Packets, Bytes uint64
 }
 
 // PeerOutput is what a command has printed.

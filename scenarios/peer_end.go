@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/hosts"
-	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 	"github.com/ipseclab/ipseclab/sim"
 )
@@ -25,8 +24,8 @@ type realPeer struct {
 	name     string
 	peer     Peer
 	services []PeerService
-	known    map[peerSA]trace.SAAdded // its SAs, as they were noted last
-	order    []peerSA                 // of known
+	known    map[peerSA]PeerSA // its SAs, as they were noted last
+	order    []peerSA          // of known
 }
 
 // endOf is where traffic of a node begins, and lookup its way from names to addresses.

@@ -122,7 +122,7 @@ func (l *lab) startPeers(ctx context.Context) error {
 		return err
 	}
 	for i, p := range all {
-		r := &realPeer{lab: l, name: l.peers.configs[i].Name, peer: p, services: l.peers.configs[i].Services, known: map[peerSA]trace.SAAdded{}}
+		r := &realPeer{lab: l, name: l.peers.configs[i].Name, peer: p, services: l.peers.configs[i].Services, known: map[peerSA]PeerSA{}}
 		l.peers.running = append(l.peers.running, r)
 		l.world.Record(r.name, aboutEvent(p.About()))
 	}
@@ -196,7 +196,7 @@ func (l *lab) outside(p *sim.Proc, f func(ctx context.Context)) {
 // noteSAs puts what has become of the SAs of real peers into the trace.
 func (l *lab) noteSAs(p *sim.Proc) error {
 	for _, r := range l.peers.running {
-		var now []trace.SAAdded
+		var now []PeerSA
 		var err error
 		l.outside(p, func(ctx context.Context) { now, err = r.peer.SAs(ctx) })
 		if err != nil {
@@ -214,16 +214,17 @@ type peerSA struct {
 }
 
 // note records which SAs have come and gone since the last time.
-func (r *realPeer) note(now []trace.SAAdded) {
+func (r *realPeer) note(now []PeerSA) {
 	there := map[peerSA]bool{}
 	for _, sa := range now {
 		k := peerSA{sa.Direction, sa.Protocol, sa.Dst, sa.SPI}
 		there[k] = true
 		if old, ok := r.known[k]; ok && bytes.Equal(old.CipherKey, sa.CipherKey) && bytes.Equal(old.AuthKey, sa.AuthKey) {
+			r.known[k] = sa // it has carried more
 			continue
 		}
 		r.known[k], r.order = sa, append(slices.DeleteFunc(r.order, func(o peerSA) bool { return o == k }), k)
-		r.lab.world.Record(r.name, sa)
+		r.lab.world.Record(r.name, sa.SAAdded)
 	}
 	var left []peerSA
 	for _, k := range r.order {
@@ -231,8 +232,11 @@ func (r *realPeer) note(now []trace.SAAdded) {
 			left = append(left, k)
 			continue
 		}
+		was := r.known[k]
 		delete(r.known, k)
-		r.lab.world.Record(r.name, trace.SARemoved{Direction: k.direction, Protocol: k.protocol, SPI: k.spi, Reason: "the peer has it no more"})
+		r.lab.world.Record(r.name, trace.SARemoved{
+			Direction: k.direction, Protocol: k.protocol, SPI: k.spi, Dst: k.dst, Reason: "the peer has it no more", Packets: was.Packets, Bytes: was.Bytes,
+		})
 	}
 	r.order = left
 }

@@ -48,6 +48,7 @@ type mirror struct {
 	config   scenarios.PeerConfig
 	assigned []*policy.Policy
 	restarts int
+	asked    uint64 // for SAs
 }
 
 func (m *mirror) Send(i int, frame []byte) {
@@ -106,8 +107,11 @@ func (m *mirror) Assign(_ context.Context, p *policy.Policy) error {
 
 func (m *mirror) Restart(context.Context, time.Duration, bool) error { m.restarts++; return nil }
 
-func (m *mirror) SAs(context.Context) ([]trace.SAAdded, error) {
-	return []trace.SAAdded{{Direction: "inbound", Protocol: "ESP", SPI: 0x1234, Src: "10.0.0.1", Dst: "10.0.0.2"}}, nil
+func (m *mirror) SAs(context.Context) ([]scenarios.PeerSA, error) {
+	m.asked++
+	return []scenarios.PeerSA{{
+		SAAdded: trace.SAAdded{Direction: "inbound", Protocol: "ESP", SPI: 0x1234, Src: "10.0.0.1", Dst: "10.0.0.2"}, Packets: m.asked, Bytes: 100 * m.asked,
+	}}, nil
 }
 
 func (m *mirror) About() scenarios.PeerAbout {
@@ -165,6 +169,8 @@ func TestPeers(t *testing.T) {
 	require.Len(t, r.Peers, 1)
 	require.Equal(t, []string{"bob", "mirror", "mirror 1.0", "peers/bob"}, []string{r.Peers[0].Node, r.Peers[0].Image, r.Peers[0].Daemon, r.Peers[0].Dir})
 	require.Len(t, r.SAs, 1)
+	require.Equal(t, d.peers[0].asked, r.SAs[0].Packets, "as it was said last")
+	require.Equal(t, 100*d.peers[0].asked, r.SAs[0].Bytes)
 	bob := d.peers[0]
 	require.Equal(t, "open", bob.config.Policy.Name)
 	require.Equal(t, []scenarios.PeerService{{Protocol: 6, Port: 80}}, bob.config.Services)

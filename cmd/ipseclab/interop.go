@@ -52,6 +52,9 @@ func (c interopCases) load() ([]matrix.Cell, *matrix.Expectations, error) {
 		return all, nil, nil
 	}
 	expect, err := matrix.ParseExpectations(accepted)
+	if err != nil && c.Expect != "" {
+		err = fmt.Errorf("%s: %w", relative(c.Expect), err)
+	}
 	if err != nil {
 		return nil, nil, wrong("%w", err)
 	}
