@@ -70,6 +70,10 @@ type Config struct {
 	// addresses of the host, the policy is expanded again. 0: at once.
 	ExpandAfter time.Duration
 
+	// ReleaseAfter is how long after its negotiation what waited for it leaves. 0: at once, with the last message,
+	// which a real peer may read after what comes behind it.
+	ReleaseAfter time.Duration
+
 	// MeNeedsAddress has My IP Address not take in 0.0.0.0, from which a host without
 	// an address sends.
 	MeNeedsAddress bool

@@ -191,3 +191,31 @@ func TestVerdictsAndCommentsNameTheRule(t *testing.T) {
 	require.Equal(t, "icmp 10.0.0.1 > 10.0.0.2", inner[0].Packet)
 	require.Equal(t, byte(50), b.frames[inner[0].Frame-1][23], "the frame named is the ESP packet")
 }
+
+// What waited for a negotiation leaves when it is told to: with the last message of quick mode, or later.
+func TestHeldPacketsLeaveLater(t *testing.T) {
+	for _, after := range []time.Duration{0, 20 * time.Millisecond} {
+		t.Run(after.String(), func(t *testing.T) {
+			b := newBenchWith(t, netip.PrefixFrom(aliceAddr, 24), netip.PrefixFrom(bobAddr, 24), func(c *hosts.Config) {
+				if c.Policy = require3DES(aliceAddr, "secret"); c.Name == "alice" {
+					c.Policy, c.ReleaseAfter = require3DES(bobAddr, "secret"), after
+				}
+			})
+			var lastIKE, firstESP time.Duration
+			b.world.Tap(func(f sim.Frame) {
+				switch protocol := f.Data[14+9]; {
+				case f.Data[12] != 8 || f.Data[13] != 0:
+				case protocol == ipsec.ProtoUDP:
+					lastIKE = f.At
+				case protocol == ipsec.ProtoESP && firstESP == 0:
+					firstESP = f.At
+				}
+			})
+			b.on(b.alice, func(p *sim.Proc) {
+				r := b.alice.Ping(p, hosts.Ping{To: bobAddr, Count: 1, Size: 32, Timeout: 3 * time.Second})
+				require.Equal(t, "ok", r.Result())
+			})
+			require.Equal(t, after, firstESP-lastIKE)
+		})
+	}
+}

@@ -124,9 +124,16 @@ func (k *keying) install(now time.Time, e ike.EventSAs) {
 			d.esp.Fail(now, id)
 		}
 	}
-	for _, packet := range held {
-		d.resend(packet)
+	release := func() {
+		for _, packet := range held {
+			d.resend(packet)
+		}
 	}
+	if k.host.config.ReleaseAfter == 0 || len(held) == 0 {
+		release()
+		return
+	}
+	k.host.after(k.host.config.ReleaseAfter, release)
 }
 
 // add puts SAs into the SAD. It refuses none that the policy offered; if it does, the trace says why.

@@ -171,6 +171,9 @@ func (l *lab) addNode(name string, n spec.Node, o Options) error {
 		MainModeMargin: settings.ReplaceMainModes(),
 		MainModeSpread: settings.MainModeSpread.Span(),
 	}
+	if len(l.spec.Peers()) > 0 {
+		c.ReleaseAfter = releaseReal
+	}
 	traverse(&c, settings)
 	c.Certificates = l.pki.store(name)
 	c.Options.NewGroups, _ = newGroupsOf(settings.NewGroupMode) // the tests of a group take time; groupMistakes has what they find

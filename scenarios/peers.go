@@ -30,6 +30,10 @@ type peers struct {
 // real reports whether the scenario has real peers: then it goes by the wall clock.
 func (l *lab) real() bool { return len(l.peers.configs) > 0 }
 
+// releaseReal is how long virtual hosts beside real peers keep what waited for a negotiation: a daemon installs its
+// SAs a moment after it has read the last message, and drops what comes before. A lost SYN costs a second.
+const releaseReal = 20 * time.Millisecond
+
 // dated is the scenario with the date at which it starts, where real peers want the machine's.
 func dated(s *spec.Scenario, d PeerDriver) *spec.Scenario {
 	if d == nil || len(s.Peers()) == 0 || !s.Start.IsZero() {
