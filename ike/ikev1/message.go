@@ -40,7 +40,7 @@ func (m *message) parse() error {
 }
 
 // behind judges what follows the last payload of a message in the clear. Padding may, which makes its length a
-// multiple of four: RFC 2408, Section 3.3. Libreswan has it.
+// multiple of four: RFC 2408, Section 3.6. Libreswan has it.
 func (m *message) behind(rest []byte) error {
 	if n := len(rest); n >= 4 || n > 0 && len(m.raw)%4 != 0 {
 		return ike.Errorf(ike.CodeProcessing, payload.NotifyUnequalPayloadLengths, "%d bytes after the last payload", n)
