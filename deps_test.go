@@ -124,6 +124,7 @@ internal/tcprun          uses gvisor.dev/gvisor/pkg/tcpip, gvisor.dev/gvisor/pkg
 natbox                   uses gvisor.dev/gvisor/pkg/tcpip/checksum
 natbox/nat               uses gvisor.dev/gvisor/pkg/tcpip/checksum
 natbox/observe           uses gvisor.dev/gvisor/pkg/tcpip/checksum
+scenarios                uses gvisor.dev/gvisor/pkg/tcpip/checksum
 ike/payload              uses golang.org/x/crypto/cryptobyte
 internal/scep            uses golang.org/x/crypto/cryptobyte
 internal/pki             uses golang.org/x/crypto/cryptobyte, software.sslmate.com/src/go-pkcs12

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/google/gopacket/layers"
+	"gvisor.dev/gvisor/pkg/tcpip/checksum"
 
 	"github.com/ipseclab/ipseclab/esp"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
@@ -112,14 +113,7 @@ func (o *opener) whole(k partsKey, fragment []byte) []byte {
 func finish4(packet []byte) {
 	binary.BigEndian.PutUint16(packet[2:], uint16(len(packet)))
 	packet[10], packet[11] = 0, 0
-	var sum uint32
-	for i := 0; i < int(packet[0]&15)*4; i += 2 {
-		sum += uint32(be16(packet[i:]))
-	}
-	for sum>>16 != 0 {
-		sum = sum&0xffff + sum>>16
-	}
-	binary.BigEndian.PutUint16(packet[10:], ^uint16(sum))
+	binary.BigEndian.PutUint16(packet[10:], ^checksum.Checksum(packet[:int(packet[0]&15)*4], 0))
 }
 
 // outOfUDP is the packet of IPv4 in transport mode of RFC 3948, Section 3.3, as if ESP were without UDP.
