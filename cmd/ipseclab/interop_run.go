@@ -137,7 +137,7 @@ func (c interopRunCmd) Run(ctx context.Context, s streams) error {
 	sayDrivers(lines, have, drivers, notes)
 	p := newInteropProgress(lines, s.err, cells, drivers)
 	m, err := matrix.Run(ctx, folder, matrix.Options{
-		Cells: cells, Whole: whole, Drivers: drivers, Have: have, Runner: runner, Expect: expect, Program: program(), Shards: shards,
+		Cells: cells, Drivers: drivers, Have: have, Runner: runner, Expect: expect, Program: program(), Shards: shards,
 		Parallel: c.parallel(), Limits: c.Limit, Limit: c.TimeLimit, Resume: c.Resume, Ended: p.cell,
 	})
 	p.end()
@@ -214,9 +214,6 @@ func sayDrivers(w io.Writer, have []matrix.Availability, use []matrix.Driver, no
 
 // interopSummary is what stands at the end of a run.
 func interopSummary(w io.Writer, m *result.Matrix, dir string) {
-	for _, x := range m.Stale {
-		fmt.Fprintf(w, "accepted failure of %s: stale, no cell of the matrix has it (%s)\n", x.Cells, x.Note)
-	}
 	var parts []string
 	for _, k := range result.Kinds() {
 		if n := m.Totals[k]; n > 0 {

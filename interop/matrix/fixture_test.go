@@ -122,9 +122,6 @@ func start(t *testing.T, ctx context.Context, dir string, f *fake, o Options) *r
 	folder, err := OpenFolder(dir, mode)
 	require.NoError(t, err)
 	o.Runner, o.Have, o.Program = f, everything(), "v1"
-	if o.Whole == nil {
-		o.Whole = o.Cells
-	}
 	m, err := Run(ctx, folder, o)
 	require.NoError(t, err)
 	saved, err := ReadFolder(dir)

@@ -23,7 +23,6 @@ const stackFile = "stack.txt"
 // Options say how a matrix is run.
 type Options struct {
 	Cells   []Cell // that are asked for; those under other drivers than these are not run
-	Whole   []Cell // all that there are: an accepted failure that none of them has is stale
 	Drivers []Driver
 	Have    []Availability
 	Runner  Runner
@@ -74,7 +73,7 @@ func Run(ctx context.Context, folder *Folder, o Options) (*result.Matrix, error)
 	started := time.Now()
 	r.m = &result.Matrix{
 		Schema: result.MatrixSchema, Version: o.Program, GoVersion: runtime.Version(), Started: started.UTC(), Shards: o.Shards,
-		Drivers: []result.MatrixDriver{}, Systems: []result.MatrixSystem{}, Cells: []result.MatrixCell{}, Stale: o.Expect.Stale(o.Whole),
+		Drivers: []result.MatrixDriver{}, Systems: []result.MatrixSystem{}, Cells: []result.MatrixCell{},
 	}
 	cells := r.enter()
 	r.environment()
