@@ -40,7 +40,7 @@ type cli struct {
 }
 
 const description = `A laboratory for IPsec in one process: scenario files describe networks, policies, ` +
-	`what happens and what must be true; ipseclab runs them in virtual time and writes the evidence.`
+	`what happens and what must be true; ipseclab runs them in virtual time, or with real peers by the wall clock, and writes the evidence.`
 
 // streams are where a command writes.
 type streams struct{ out, err io.Writer }
