@@ -55,7 +55,7 @@ func (r Runner) Available(ctx context.Context) ([]matrix.Availability, error) {
 		}
 		all = append(all, m)
 	}
-	return all, nil
+	return all, ctx.Err() // after its end drivers are missing that were not asked
 }
 
 //go:embed impossible.yaml

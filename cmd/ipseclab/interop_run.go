@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -105,6 +106,9 @@ func (c interopRunCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer runner.Close()
 	have, err := runner.Available(ctx)
+	if ctx.Err() != nil { // what it found then says nothing
+		return status{exitInterrupted, errors.New("interop: interrupted while looking for drivers: no cell was run")}
+	}
 	if err != nil {
 		return fmt.Errorf("interop: looking for drivers: %w", err)
 	}
