@@ -55,7 +55,7 @@ func (fakeRunner) Probe(_ context.Context, s matrix.System, _ matrix.Driver) err
 	return nil
 }
 
-func (fakeRunner) Run(ctx context.Context, c matrix.Cell, dir string) (r matrix.Result, err error) {
+func (fakeRunner) Run(ctx context.Context, c matrix.Cell, dir string, ready func()) (r matrix.Result, err error) {
 	log := filepath.Join(dir, "peers", "responder", "charon.log")
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		return r, err
@@ -63,6 +63,7 @@ func (fakeRunner) Run(ctx context.Context, c matrix.Cell, dir string) (r matrix.
 	if err := os.WriteFile(log, []byte("00[DMN] Starting IKE charon daemon\n<b>"+c.String()+"</b>\n"), 0o644); err != nil {
 		return r, err
 	}
+	ready()
 	for _, rule := range strings.Split(os.Getenv("FAKE"), ";") {
 		pattern, what, ok := strings.Cut(rule, "=")
 		if !ok {
@@ -81,7 +82,7 @@ func (fakeRunner) Run(ctx context.Context, c matrix.Cell, dir string) (r matrix.
 			return r, errors.New(reason)
 		case "hang":
 			<-ctx.Done()
-			return r, fmt.Errorf("waiting for the peer: %w", ctx.Err())
+			return r, fmt.Errorf("waiting for the peer: %w", context.Cause(ctx))
 		case "deaf":
 			select {}
 		case "late":

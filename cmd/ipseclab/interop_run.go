@@ -32,7 +32,7 @@ type interopRunCmd struct {
 	Against   string                `placeholder:"DIR" help:"Results folder of an earlier run: the report says what has changed."`
 	Parallel  int                   `placeholder:"N" help:"Cells that run at the same time. None: two per processor, since real daemons are often waited for."`
 	Limit     map[matrix.Driver]int `mapsep:"," placeholder:"DRIVER=N" help:"Of those, cells under one driver, such as uml=2,container=4."`
-	TimeLimit time.Duration         `placeholder:"TIME" help:"How long any cell may take. None: what cases.yaml says of it."`
+	TimeLimit time.Duration         `placeholder:"TIME" help:"How long any cell may take from when its peers are ready. None: what cases.yaml says of it."`
 	Format    string                `enum:"text,json" default:"text" help:"text, or json: what matrix.json has, on standard output."`
 }
 

@@ -14,7 +14,7 @@ import (
 // ConfigFile says, beside the case files, what they are for. A folder needs none.
 const ConfigFile = "cases.yaml"
 
-// DefaultLimit is how long a cell may take where cases.yaml names no limit.
+// DefaultLimit is how long a cell may take, from when its peers are ready, where cases.yaml names no limit.
 const DefaultLimit = 60 * time.Second
 
 // config is cases.yaml.

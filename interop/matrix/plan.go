@@ -21,7 +21,7 @@ type Cell struct {
 	Title       string
 	Tags        []string
 	CI          bool          // of the share that every change must pass
-	Limit       time.Duration // how long it may take
+	Limit       time.Duration // how long it may take from when its peers are ready
 	Unsupported string        // why it is not run, as cases.yaml says; empty: it is run
 
 	// Where the scenario is read from. It has a cell of the name CellID.Cell where that is not empty.
