@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"os"
@@ -133,7 +134,7 @@ func start(t *testing.T, interfaces int, arguments ...string) *peer {
 	}
 	err = p.cmd.Start()
 	if os.Geteuid() != 0 && err != nil {
-		t.Skipf("without root's rights a user namespace is needed: %v", err)
+		needs.Missing(t, "namespace", fmt.Sprintf("without root's rights a user namespace is needed: %v", err))
 	}
 	require.NoError(t, err)
 	ended := make(chan struct{})
