@@ -139,7 +139,6 @@ hosts/dhcp               uses github.com/insomniacslk/dhcp
 scenarios                uses github.com/google/gopacket
 scenarios/attack         uses github.com/google/gopacket
 internal/sourced         uses github.com/goccy/go-yaml
-interop/matrix           uses github.com/goccy/go-yaml
 scenarios/spec           uses github.com/goccy/go-yaml, github.com/invopop/jsonschema
 internal/dissection      uses github.com/google/gopacket
 reports                  uses github.com/google/gopacket, github.com/jstemmer/go-junit-report/v2

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/interop/images"
+	"github.com/ipseclab/ipseclab/interop/matrix"
 	"github.com/ipseclab/ipseclab/scenarios"
 )
 
@@ -26,6 +28,10 @@ type Options struct {
 
 	// NoDocker has user-mode Linux run as a plain process, also where Docker is.
 	NoDocker bool
+
+	// StartLimit is how long peers that are started together may take until all of them are ready; 0: as
+	// long as the start of a cell of the matrix.
+	StartLimit time.Duration
 
 	// Log takes what is worth telling about the choice of drivers and the state of peers, a line at a time; nil: nobody.
 	Log func(format string, args ...any)
@@ -59,6 +65,7 @@ func New(o Options) (*Driver, error) {
 	if o.Force != "" && !known(o.Force) {
 		return nil, fmt.Errorf("interop: no driver is called %q: there are %s", o.Force, strings.Join(Words(), ", "))
 	}
+	o.StartLimit = cmp.Or(o.StartLimit, matrix.DefaultStartLimit)
 	if o.Log == nil {
 		o.Log = func(string, ...any) {}
 	}
@@ -133,10 +140,12 @@ func (d *Driver) Close() error {
 	return errors.Join(append(all, d.work.remove())...)
 }
 
-// Start starts peers side by side.
+// Start starts peers side by side. One that is not ready in time is killed, and the others with it.
 func (d *Driver) Start(ctx context.Context, all []scenarios.PeerConfig) ([]scenarios.Peer, error) {
 	peers := make([]scenarios.Peer, len(all))
 	errs := make([]error, len(all))
+	ctx, stop := context.WithTimeoutCause(ctx, d.opt.StartLimit, fmt.Errorf("not ready within %s", d.opt.StartLimit))
+	defer stop()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	var starts sync.WaitGroup

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -70,10 +71,16 @@ func agentOf(t testing.TB) string {
 // driverOf is a driver by the name of a way; the test skips where the machine cannot do it.
 func driverOf(t testing.TB, name string) *Driver {
 	t.Helper()
+	return driverWith(t, name, Options{Agent: agentOf(t)})
+}
+
+// driverWith is driverOf with an agent of its own.
+func driverWith(t testing.TB, name string, o Options) *Driver {
+	t.Helper()
 	way := ways[slices.IndexFunc(ways, func(w testWay) bool { return w.name == name })]
 	store, err := images.Open("")
 	require.NoError(t, err)
-	way.opt.Store, way.opt.Agent, way.opt.Log = store, agentOf(t), t.Logf
+	way.opt.Store, way.opt.Agent, way.opt.StartLimit, way.opt.Log = store, o.Agent, o.StartLimit, t.Logf
 	if _, _, err := store.Rootfs("strongswan-5.9"); err != nil {
 		needs.Missing(t, way.tools[0], err.Error())
 	}
@@ -435,6 +442,33 @@ func TestStartFailsAsAWhole(t *testing.T) {
 	_, err = d.Start(ctx, []scenarios.PeerConfig{good})
 	require.ErrorIs(t, err, late)
 	require.Empty(t, d.peers)
+}
+
+// A peer that does not come to be ready is killed when its time is over, and holds nobody up.
+func TestStartThatHangs(t *testing.T) {
+	dir := t.TempDir()
+	agent, note := filepath.Join(dir, "agent"), filepath.Join(dir, "pid")
+	require.NoError(t, os.WriteFile(agent, []byte("#!/bin/sh\nsleep 1000 & echo it sleeps >&2; readlink /proc/self/ns/net >"+note+"; wait\n"), 0o755))
+	d := driverWith(t, "namespace", Options{Agent: agent, StartLimit: 500 * time.Millisecond})
+	start := time.Now()
+	_, err := d.Start(t.Context(), []scenarios.PeerConfig{{Name: "bob", Image: "strongswan-5.9", Interfaces: nowhere(), Dir: filepath.Join(dir, "bob")}})
+	require.ErrorContains(t, err, "interop: peer bob: ")
+	require.ErrorContains(t, err, "not ready within 500ms")
+	require.ErrorContains(t, err, "the last of what it has printed:\n\tit sleeps")
+	require.Less(t, time.Since(start), 10*time.Second)
+	require.Empty(t, d.peers)
+	space, err := os.ReadFile(note)
+	require.NoError(t, err)
+	require.Eventually(t, func() bool { return !living(strings.TrimSpace(string(space))) }, 5*time.Second, 20*time.Millisecond, "nothing lives in its namespaces")
+}
+
+// living reports whether a process has this network namespace.
+func living(space string) bool {
+	links, _ := filepath.Glob("/proc/[0-9]*/ns/net")
+	return slices.ContainsFunc(links, func(link string) bool {
+		to, err := os.Readlink(link)
+		return err == nil && to == space
+	})
 }
 
 // The peer that failed by itself is told of, wherever the others were when they were given up.

@@ -2,7 +2,10 @@ package interop
 
 import _ "embed" // of the file below
 
-// Expect is expect.json: cells of the interop matrix that are known not to pass, each with its reason.
+// ExpectFile is where Expect is in the source tree.
+const ExpectFile = "interop/expect.json"
+
+// Expect is the file of that name: cells of the interop matrix that are known not to pass, each with its reason.
 //
 //go:embed expect.json
 var Expect []byte

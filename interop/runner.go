@@ -55,7 +55,7 @@ func (r Runner) Available(ctx context.Context) ([]matrix.Availability, error) {
 		}
 		all = append(all, m)
 	}
-	return all, nil
+	return all, ctx.Err() // after its end drivers are missing that were not asked
 }
 
 //go:embed impossible.yaml
@@ -86,12 +86,12 @@ func (r Runner) Probe(ctx context.Context, s matrix.System, d matrix.Driver) err
 const stackFile = "panic.txt"
 
 // Run runs a cell.
-func (r Runner) Run(ctx context.Context, c matrix.Cell, dir string) (matrix.Result, error) {
+func (r Runner) Run(ctx context.Context, c matrix.Cell, dir string, ready func()) (matrix.Result, error) {
 	s, err := scenarioOf(c)
 	if err != nil {
 		return matrix.Result{}, err
 	}
-	got, stack, err := scenarios.Guarded(ctx, s, scenarios.Options{Dir: dir, Reporter: r.Reporter, Peers: r.Driver}, scenarios.Run)
+	got, stack, err := scenarios.Guarded(ctx, s, scenarios.Options{Dir: dir, Reporter: r.Reporter, Peers: r.Driver, Ready: ready}, scenarios.Run)
 	if stack != nil {
 		err = errors.Join(err, os.WriteFile(filepath.Join(dir, stackFile), stack, 0o644))
 	}

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// clock prints a virtual time since the start of the world, to the microsecond:
+// clock prints a time since the start of the world, to the microsecond:
 // 12.345678, 1:05.000000 or 8:00:00.000000.
 func clock(d time.Duration) string {
 	sign := ""

@@ -16,7 +16,8 @@ type indexView struct {
 	*result.Run
 	Entries []indexEntry
 	Totals  []total
-	Virtual time.Duration
+	Virtual time.Duration // of those that did not go by the wall clock
+	InWall  int           // how many did
 	Average result.Average
 }
 
@@ -72,7 +73,11 @@ func newIndex(run *result.Run) *indexView {
 	}
 	var all []indexEntry
 	for _, e := range run.Scenarios {
-		v.Virtual += e.Virtual
+		if e.Clock == result.ClockWall {
+			v.InWall++
+		} else {
+			v.Virtual += e.Virtual
+		}
 		totals[e.Outcome]++
 		file, _, isCell := strings.Cut(e.Name, "/")
 		if !isCell {
@@ -108,12 +113,15 @@ func newIndex(run *result.Run) *indexView {
 
 // together is the line of a file: the worst outcome of its cells, and their sums.
 func together(file string, cells []result.Entry) result.Entry {
-	sum := result.Entry{Name: file, Claims: cells[0].Claims, Seed: cells[0].Seed, Long: cells[0].Long}
+	sum := result.Entry{Name: file, Claims: cells[0].Claims, Seed: cells[0].Seed, Long: cells[0].Long, Clock: result.ClockWall}
 	bad := 0
 	var titles []string
 	for _, c := range cells {
 		titles = append(titles, c.Title)
-		sum.Virtual += c.Virtual
+		if c.Clock != result.ClockWall {
+			sum.Clock = ""
+			sum.Virtual += c.Virtual
+		}
 		sum.Wall += c.Wall
 		sum.Frames += c.Frames
 		if c.Outcome != result.Passed {

@@ -156,7 +156,6 @@ type matrixAccepted struct {
 	result.MatrixExpectation
 	NoteLink string
 	Cells    []*matrixCell
-	Stale    bool
 }
 
 // matrixReason are the cells that are unsupported for one reason.
@@ -292,10 +291,7 @@ func (v *matrixView) reasons() {
 	slices.SortStableFunc(v.Bad, func(a, b *matrixCell) int { return cmp.Compare(v.rank(a.Kind), v.rank(b.Kind)) })
 	slices.SortStableFunc(v.Unsupported, func(a, b matrixReason) int { return -cmp.Compare(len(a.Cells), len(b.Cells)) })
 	for _, x := range accepted {
-		v.Accepted = append(v.Accepted, matrixAccepted{x, noteLink(x.Note), by[x], false})
-	}
-	for _, x := range v.Stale {
-		v.Accepted = append(v.Accepted, matrixAccepted{x, noteLink(x.Note), nil, true})
+		v.Accepted = append(v.Accepted, matrixAccepted{x, noteLink(x.Note), by[x]})
 	}
 }
 

@@ -3,6 +3,7 @@ package reports
 import (
 	"bytes"
 	"encoding/xml"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,6 +101,36 @@ func TestIndexOfCells(t *testing.T) {
 	for _, text := range []string{"7 scenarios", `suite \ size`, `href="grid/null_1/report.html"`, "3 cells", `href="list/b/report.html"`, "wall time per scenario"} {
 		require.Contains(t, string(b), text)
 	}
+}
+
+// Scenarios with real peers go by the wall clock, and no virtual time is told of them.
+func TestIndexOfRealPeers(t *testing.T) {
+	cell := func(name, clock string) result.Entry {
+		return result.Entry{Name: "file/" + name, Title: "Of file", Outcome: result.Passed, Clock: clock, Virtual: 2 * time.Second, Wall: 5 * time.Second, Cell: []result.Setting{{Parameter: "host", Value: name}}}
+	}
+	real := result.Entry{Name: "real", Title: "A real peer", Outcome: result.Passed, Clock: result.ClockWall, Virtual: 7 * time.Second, Wall: 9 * time.Second, Dir: "real"}
+	page := func(entries ...result.Entry) string {
+		dir := t.TempDir()
+		require.NoError(t, Index(dir, &result.Run{Outcome: result.Passed, Scenarios: entries}))
+		b, err := os.ReadFile(filepath.Join(dir, "index.html"))
+		require.NoError(t, err)
+		return string(b)
+	}
+	const byWall = `<td class="num"><span class="dim">wall clock</span></td><td class="num">%s</td>`
+
+	html := page(real)
+	require.Contains(t, html, fmt.Sprintf(byWall, "9 s"))
+	require.Contains(t, html, "<strong>1</strong> <span>by the wall clock</span>")
+	require.NotContains(t, html, "virtual time")
+	require.NotContains(t, html, "7 s")
+
+	html = page(real, exampleRun().Scenarios[0])
+	require.Contains(t, html, "<strong>8 h 0 min</strong> <span>virtual time</span>")
+	require.Contains(t, html, "<strong>1</strong> <span>by the wall clock</span>")
+
+	require.Contains(t, page(cell("a", result.ClockWall), cell("b", result.ClockWall)), fmt.Sprintf(byWall, "10 s"))
+	require.Contains(t, page(cell("a", result.ClockWall), cell("b", "")), `<td class="num">2 s</td><td class="num">10 s</td>`)
+	require.NotContains(t, page(exampleRun().Scenarios...), "wall clock")
 }
 
 func TestIndexOfNothing(t *testing.T) {

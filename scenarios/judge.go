@@ -22,9 +22,7 @@ func (l *lab) judge(steps []*stepRun) *Result {
 		Name:   l.spec.Name, Cell: Settings(l.spec), Long: l.spec.Long, Title: l.spec.Title, Story: l.spec.Story, Claims: l.spec.Claims, File: l.spec.File(), Seed: l.seed,
 		Grid: Place(l.spec), Start: l.spec.Epoch(), Outcome: result.Passed, Segments: l.drawnSegments(), Nodes: l.drawnNodes(), Steps: []result.Step{},
 	}
-	if l.real() {
-		r.Clock, r.Peers = result.ClockWall, l.aboutPeers()
-	}
+	r.Clock, r.Peers = Clock(l.spec), l.aboutPeers()
 	for _, s := range steps {
 		step := s.result()
 		if l.spec.Grid != nil && s.index == l.spec.Measured() && s.ended && s.broken == nil {
@@ -54,6 +52,14 @@ func Settings(s *spec.Scenario) (settings []result.Setting) {
 		settings = append(settings, result.Setting{Parameter: v.Parameter, Value: v.Value})
 	}
 	return settings
+}
+
+// Clock is the clock by which a scenario goes, as results name it.
+func Clock(s *spec.Scenario) string {
+	if len(s.Peers()) > 0 {
+		return result.ClockWall
+	}
+	return ""
 }
 
 // Place is where a cell stands in the tables of its grid; nil: there is none.

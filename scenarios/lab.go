@@ -47,7 +47,8 @@ type lab struct {
 	pki        *authorities
 
 	peers      peers
-	until      func(context.Context) // see Options
+	ready      func()                // see Options
+	until      func(context.Context) // likewise
 	idle       bool
 	boxesFound map[string]string // by host: which boxes its last discovery found
 }
@@ -60,7 +61,7 @@ func build(s *spec.Scenario, o Options, traceTo, captureTo io.Writer) (*lab, err
 		seed = s.RandomSeed()
 	}
 	l := &lab{
-		peers: peers{driver: o.Peers}, until: o.Until, idle: o.Idle, spec: s, seed: seed, log: trace.New(traceTo), realms: s.Realms(),
+		peers: peers{driver: o.Peers}, ready: o.Ready, until: o.Until, idle: o.Idle, spec: s, seed: seed, log: trace.New(traceTo), realms: s.Realms(),
 		segments: map[string]*sim.Segment{}, hosts: map[string]*hosts.Host{}, routers: map[string]*natbox.Router{},
 		firewalls: map[string]*routerFirewall{}, tables: map[string]*nat.Table{}, pools: map[string][]netip.Addr{},
 		names: s.NameTable(), attackers: map[string]*attack.Attacker{}, tapes: map[int]*attack.Tape{}, stored: map[storedPolicy]bool{}, watches: map[string]*watch{}, registries: map[string]*registry{}, boxesFound: map[string]string{},

@@ -206,8 +206,34 @@ func TestPeersHang(t *testing.T) {
 	defer cancel()
 	_, err := scenarios.Run(ctx, peerScenario(t, peerFile), scenarios.Options{Peers: d})
 	require.ErrorIs(t, err, context.DeadlineExceeded)
+	require.ErrorContains(t, err, "step 1, ping alice → bob, had not ended: context deadline exceeded")
 	d.wg.Wait()
 	require.Equal(t, 1, d.stopped)
+}
+
+// Ready is called between the start of the peers and the first step, and where there are none, when the world is made.
+func TestReady(t *testing.T) {
+	d := &mirrorDriver{}
+	called := 0
+	ready := func() {
+		called++
+		require.Len(t, d.peers, 1)
+		require.Zero(t, d.peers[0].asked, "no step has begun")
+	}
+	_, err := scenarios.Run(context.Background(), peerScenario(t, peerFile), scenarios.Options{Peers: d, Ready: ready})
+	require.NoError(t, err)
+	d.wg.Wait()
+	require.Equal(t, 1, called)
+	require.NotZero(t, d.peers[0].asked)
+
+	_, err = scenarios.Run(context.Background(), peerScenario(t, peerFile), scenarios.Options{Peers: &mirrorDriver{refuse: errors.New("no power")}, Ready: ready})
+	require.Error(t, err)
+	require.Equal(t, 1, called, "there were no peers")
+
+	virtual := "title: none\nnetwork: {segments: {lan: {}}}\nnodes: {alice: {interfaces: [{segment: lan, address: 10.0.0.1/24}]}}\nsteps: [{wait: 1s}]\n"
+	_, err = scenarios.Run(context.Background(), peerScenario(t, virtual), scenarios.Options{Ready: func() { called++ }})
+	require.NoError(t, err)
+	require.Equal(t, 2, called)
 }
 
 // A driver that breaks is no verdict about the scenario.

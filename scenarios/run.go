@@ -20,6 +20,10 @@ type Options struct {
 
 	Peers PeerDriver // starts real peers; nil: scenarios with some are unsupported
 
+	// Ready is called when the world is made, with all its keys and certificates, and all real peers are
+	// ready: before the first step. It is not called where that does not come about. nil: nobody asks.
+	Ready func()
+
 	// Until has the world of a scenario with real peers go on until it returns, whatever is left of
 	// the steps then. It is called apart from the world, when all peers are ready. nil: the end of the steps.
 	Until func(ctx context.Context)
@@ -93,6 +97,9 @@ func (l *lab) supported(ctx context.Context, why string) (r *Result, err error) 
 	if why == "" {
 		err = l.startPeers(ctx)
 		if err == nil {
+			if l.ready != nil {
+				l.ready()
+			}
 			r, err = l.run(ctx)
 		}
 		err = errors.Join(err, l.stopPeers(ctx))
@@ -122,12 +129,25 @@ func (l *lab) run(ctx context.Context) (*Result, error) {
 	steps, over := l.direct()
 	err := l.goOn(ctx, over)
 	if err != nil {
-		return nil, err
+		return nil, cutShort(ctx, steps, err)
 	}
 	if !over() {
 		return nil, errEndless
 	}
 	return l.judge(steps), nil
+}
+
+// cutShort adds to the error of a run whose ctx has ended which step was under way.
+func cutShort(ctx context.Context, steps []*stepRun, err error) error {
+	if ctx.Err() == nil {
+		return err
+	}
+	for _, s := range steps {
+		if s.begun && !s.ended {
+			return fmt.Errorf("step %d, %s, had not ended: %w", s.index+1, s.spec.Words(), context.Cause(ctx))
+		}
+	}
+	return context.Cause(ctx)
 }
 
 // attend has the world go on until who attends it goes, and judges what was done of the steps.

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/google/gopacket/pcapgo"
+	"github.com/ipseclab/ipseclab/internal/needs"
 	"github.com/ipseclab/ipseclab/internal/pcapng"
 	"github.com/stretchr/testify/require"
 )
@@ -65,7 +66,7 @@ func TestGopacketReadsCapture(t *testing.T) {
 }
 
 func TestTsharkReadsCapture(t *testing.T) {
-	tshark := tool(t, "tshark")
+	tshark := needs.Tool(t, "tshark")
 	file, want := captured(t)
 	name := filepath.Join(t.TempDir(), "capture.pcapng")
 	require.NoError(t, os.WriteFile(name, file, 0o600))

@@ -4,10 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"net/netip"
-	"os"
-	"os/exec"
-	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -95,20 +91,6 @@ func arpFrame(dst, src macAddr, op uint16, sender, target string) []byte {
 	s, t := netip.MustParseAddr(sender).As4(), netip.MustParseAddr(target).As4()
 	b = append(append(b, src[:]...), s[:]...)
 	return append(append(b, 0, 0, 0, 0, 0, 0), t[:]...)
-}
-
-// tool is the path of an optional program: without it the test is skipped, or
-// fails when IPSECLAB_REQUIRE names it.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("IPSECLAB_REQUIRE"), ","), name) {
-			t.Fatalf("%s is required by IPSECLAB_REQUIRE but is not on PATH", name)
-		}
-		t.Skipf("%s is not on PATH", name)
-	}
-	return path
 }
 
 // settles is an Owner that counts.

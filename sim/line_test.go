@@ -11,6 +11,7 @@ import (
 	"github.com/google/gopacket/layers"
 	"github.com/stretchr/testify/require"
 
+	"github.com/ipseclab/ipseclab/internal/needs"
 	"github.com/ipseclab/ipseclab/internal/pcapng"
 )
 
@@ -52,7 +53,7 @@ func TestPointToPoint(t *testing.T) {
 	require.Equal(t, pcapng.LinkRaw, packets[0].Link)
 	require.Equal(t, v4, packets[0].Data)
 
-	program := tool(t, "tshark")
+	program := needs.Tool(t, "tshark")
 	name := filepath.Join(t.TempDir(), "line.pcapng")
 	require.NoError(t, os.WriteFile(name, file.Bytes(), 0o644))
 	out, err := exec.Command(program, "-r", name, "-T", "fields", "-e", "frame.protocols").Output()

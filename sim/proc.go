@@ -164,7 +164,7 @@ func (w *World) endProcs() (err error) {
 // unwind ends a parked coroutine.
 func (p *Proc) unwind() (err error) {
 	defer p.finish()
-	defer func() {
+	defer func() { // what a coroutine does while it is ended must not keep Close from ending the others
 		if r := recover(); r != nil {
 			err, _ = r.(*PanicError) // nothing else comes out of the coroutine
 		}

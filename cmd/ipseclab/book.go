@@ -51,7 +51,7 @@ func (b *book) entry(i int) result.Entry {
 	f, r := b.done[i], b.done[i].result
 	e := result.Entry{
 		Name: r.Name, Cell: r.Cell, Long: r.Long, Title: r.Title, Claims: r.Claims, Outcome: r.Outcome, Reason: why(r),
-		Seed: r.Seed, Virtual: r.Virtual, Wall: f.wall, Frames: r.Frames,
+		Seed: r.Seed, Clock: r.Clock, Virtual: r.Virtual, Wall: f.wall, Frames: r.Frames,
 	}
 	if f.kept {
 		e.Dir = r.Name

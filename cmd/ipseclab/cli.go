@@ -40,7 +40,7 @@ type cli struct {
 }
 
 const description = `A laboratory for IPsec in one process: scenario files describe networks, policies, ` +
-	`what happens and what must be true; ipseclab runs them in virtual time and writes the evidence.`
+	`what happens and what must be true; ipseclab runs them in virtual time, or with real peers by the wall clock, and writes the evidence.`
 
 // streams are where a command writes.
 type streams struct{ out, err io.Writer }
@@ -90,11 +90,12 @@ func ipseclab(ctx context.Context, args []string, out, stderr io.Writer) (code i
 		fmt.Fprintf(stderr, "ipseclab: %v\nipseclab: see ipseclab --help\n", err)
 		return exitWrong
 	}
-	return report(k.Run(), stderr)
+	return report(ctx, k.Run(), stderr)
 }
 
-// report prints an error that has not been printed yet and finds its exit code.
-func report(err error, w io.Writer) int {
+// report prints an error that has not been printed yet and finds its exit code. What goes wrong
+// behind an interruption is one of its effects, unless a command says otherwise.
+func report(ctx context.Context, err error, w io.Writer) int {
 	if err == nil {
 		return exitOK
 	}
@@ -102,8 +103,11 @@ func report(err error, w io.Writer) int {
 	if !errors.As(err, &s) {
 		s = status{exitBroke, err}
 		var mistake *spec.Error
-		if errors.As(err, &mistake) {
+		switch {
+		case errors.As(err, &mistake):
 			s.code = exitWrong
+		case ctx.Err() != nil:
+			s = status{exitInterrupted, errors.New("interrupted")}
 		}
 	}
 	if s.error != nil {

@@ -53,9 +53,7 @@ func (c explainCmd) Run(ctx context.Context, s streams) error {
 		x, err = scenarios.ExplainAt(ctx, one, q, time.Duration(*c.At))
 	}
 	switch {
-	case errors.Is(err, context.Canceled):
-		return status{exitInterrupted, err}
-	case errors.Is(err, scenarios.ErrBroken):
+	case errors.Is(err, context.Canceled), errors.Is(err, scenarios.ErrBroken):
 		return err
 	case err != nil:
 		return wrong("%w", err)

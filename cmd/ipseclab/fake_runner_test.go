@@ -22,13 +22,17 @@ func fakeCells() {
 // fakeRunner runs the cells of the interop matrix without peers. FAKE in its environment says what
 // comes of cells, as a list with semicolons of PATTERN=OUTCOME[:REASON], where the first that fits decides and all
 // others pass. OUTCOME may also be error, hang (until it is told to end), deaf (for ever) or late (200 ms).
-// FAKE_DRIVERS are the drivers that there are (virtual,uml,container); FAKE_PROBE is a system that calls nothing unsupported.
+// FAKE_DRIVERS are the drivers that there are (virtual,uml,container), or slow: none answers before the search is given up; FAKE_PROBE is a system that calls nothing unsupported.
 type fakeRunner struct{}
 
-func (fakeRunner) Available(context.Context) (all []matrix.Availability, err error) {
+func (fakeRunner) Available(ctx context.Context) (all []matrix.Availability, err error) {
 	have := []string{"virtual", "uml", "container"}
-	if list, ok := os.LookupEnv("FAKE_DRIVERS"); ok {
+	if list := os.Getenv("FAKE_DRIVERS"); list != "" {
 		have = strings.Split(list, ",")
+	}
+	if slices.Contains(have, "slow") {
+		fmt.Println("looking for drivers")
+		<-ctx.Done()
 	}
 	versions := map[matrix.Driver]string{matrix.Virtual: "virtual time", matrix.UML: "user-mode Linux 6.1", matrix.Container: "Docker 20.10", matrix.Namespace: "Linux 6.1"}
 	for _, d := range matrix.Drivers() {
@@ -51,7 +55,7 @@ func (fakeRunner) Probe(_ context.Context, s matrix.System, _ matrix.Driver) err
 	return nil
 }
 
-func (fakeRunner) Run(ctx context.Context, c matrix.Cell, dir string) (r matrix.Result, err error) {
+func (fakeRunner) Run(ctx context.Context, c matrix.Cell, dir string, ready func()) (r matrix.Result, err error) {
 	log := filepath.Join(dir, "peers", "responder", "charon.log")
 	if err := os.MkdirAll(filepath.Dir(log), 0o755); err != nil {
 		return r, err
@@ -59,6 +63,7 @@ func (fakeRunner) Run(ctx context.Context, c matrix.Cell, dir string) (r matrix.
 	if err := os.WriteFile(log, []byte("00[DMN] Starting IKE charon daemon\n<b>"+c.String()+"</b>\n"), 0o644); err != nil {
 		return r, err
 	}
+	ready()
 	for _, rule := range strings.Split(os.Getenv("FAKE"), ";") {
 		pattern, what, ok := strings.Cut(rule, "=")
 		if !ok {
@@ -77,7 +82,7 @@ func (fakeRunner) Run(ctx context.Context, c matrix.Cell, dir string) (r matrix.
 			return r, errors.New(reason)
 		case "hang":
 			<-ctx.Done()
-			return r, fmt.Errorf("waiting for the peer: %w", ctx.Err())
+			return r, fmt.Errorf("waiting for the peer: %w", context.Cause(ctx))
 		case "deaf":
 			select {}
 		case "late":

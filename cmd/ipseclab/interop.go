@@ -1,10 +1,10 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/ipseclab/ipseclab/interop"
@@ -36,29 +36,42 @@ func (c interopCases) load() ([]matrix.Cell, *matrix.Expectations, error) {
 	}
 	all, err := matrix.Load(fsys)
 	if err != nil {
-		var mistake *spec.Error
-		if errors.As(err, &mistake) {
-			return nil, nil, err
+		for _, mistake := range spec.Mistakes(err) {
+			mistake.File = relative(filepath.Join(c.Cases, mistake.File))
 		}
 		return nil, nil, wrong("%w", err)
 	}
-	accepted := interop.Expect
+	name, accepted := interop.ExpectFile, interop.Expect
+	var there func(string) bool
 	switch {
 	case c.Expect != "":
+		name, there = relative(c.Expect), noteThere(c.Expect)
 		if accepted, err = os.ReadFile(c.Expect); err != nil {
 			return nil, nil, wrong("accepted failures: %w", err)
 		}
 	case c.Cases != "":
 		return all, nil, nil
 	}
-	expect, err := matrix.ParseExpectations(accepted)
-	if err != nil && c.Expect != "" {
-		err = fmt.Errorf("%s: %w", relative(c.Expect), err)
-	}
+	expect, err := matrix.ParseExpectations(name, accepted, all, there)
 	if err != nil {
 		return nil, nil, wrong("%w", err)
 	}
 	return all, expect, nil
+}
+
+// noteThere looks for notes in the folder of a list of accepted failures and in those around it, one
+// of which is the root of the tree that the list is of.
+func noteThere(list string) func(note string) bool {
+	return func(note string) bool {
+		for dir := filepath.Dir(list); ; dir = filepath.Dir(dir) {
+			if info, err := os.Stat(filepath.Join(dir, note)); err == nil && info.Mode().IsRegular() {
+				return true
+			}
+			if dir == filepath.Dir(dir) {
+				return false
+			}
+		}
+	}
 }
 
 // interopFilter selects cells.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -31,7 +32,7 @@ type interopRunCmd struct {
 	Against   string                `placeholder:"DIR" help:"Results folder of an earlier run: the report says what has changed."`
 	Parallel  int                   `placeholder:"N" help:"Cells that run at the same time. None: two per processor, since real daemons are often waited for."`
 	Limit     map[matrix.Driver]int `mapsep:"," placeholder:"DRIVER=N" help:"Of those, cells under one driver, such as uml=2,container=4."`
-	TimeLimit time.Duration         `placeholder:"TIME" help:"How long any cell may take. None: what cases.yaml says of it."`
+	TimeLimit time.Duration         `placeholder:"TIME" help:"How long any cell may take from when its peers are ready. None: what cases.yaml says of it."`
 	Format    string                `enum:"text,json" default:"text" help:"text, or json: what matrix.json has, on standard output."`
 }
 
@@ -105,6 +106,9 @@ func (c interopRunCmd) Run(ctx context.Context, s streams) error {
 	}
 	defer runner.Close()
 	have, err := runner.Available(ctx)
+	if ctx.Err() != nil { // what it found then says nothing
+		return status{exitInterrupted, errors.New("interop: interrupted while looking for drivers: no cell was run")}
+	}
 	if err != nil {
 		return fmt.Errorf("interop: looking for drivers: %w", err)
 	}
@@ -137,7 +141,7 @@ func (c interopRunCmd) Run(ctx context.Context, s streams) error {
 	sayDrivers(lines, have, drivers, notes)
 	p := newInteropProgress(lines, s.err, cells, drivers)
 	m, err := matrix.Run(ctx, folder, matrix.Options{
-		Cells: cells, Whole: whole, Drivers: drivers, Have: have, Runner: runner, Expect: expect, Program: program(), Shards: shards,
+		Cells: cells, Drivers: drivers, Have: have, Runner: runner, Expect: expect, Program: program(), Shards: shards,
 		Parallel: c.parallel(), Limits: c.Limit, Limit: c.TimeLimit, Resume: c.Resume, Ended: p.cell,
 	})
 	p.end()
@@ -214,9 +218,6 @@ func sayDrivers(w io.Writer, have []matrix.Availability, use []matrix.Driver, no
 
 // interopSummary is what stands at the end of a run.
 func interopSummary(w io.Writer, m *result.Matrix, dir string) {
-	for _, x := range m.Stale {
-		fmt.Fprintf(w, "accepted failure of %s: stale, no cell of the matrix has it (%s)\n", x.Cells, x.Note)
-	}
 	var parts []string
 	for _, k := range result.Kinds() {
 		if n := m.Totals[k]; n > 0 {

@@ -120,7 +120,7 @@ func broken(s *spec.Scenario, seed uint64, err error) *result.Scenario {
 	}
 	return &result.Scenario{
 		Name: s.Name, Cell: scenarios.Settings(s), Long: s.Long, Title: s.Title, Story: s.Story, Claims: s.Claims, File: s.File(), Seed: seed, Start: s.Epoch(),
-		Grid: scenarios.Place(s), Outcome: result.Broken, Reason: err.Error(),
+		Clock: scenarios.Clock(s), Grid: scenarios.Place(s), Outcome: result.Broken, Reason: err.Error(),
 		Segments: []result.Segment{}, Nodes: []result.Node{}, Steps: []result.Step{},
 	}
 }

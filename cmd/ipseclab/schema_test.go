@@ -178,7 +178,7 @@ func TestMatrixFitsItsSchema(t *testing.T) {
 	t.Setenv("FAKE", "main_psk:*@uml=failed:known")
 	out := filepath.Join(t.TempDir(), "m")
 	expect := filepath.Join(t.TempDir(), "expect.json")
-	require.NoError(t, os.WriteFile(expect, []byte(`{"expect": [{"cells": "main_psk:*", "outcome": "failed", "reason": "known", "note": "#7"}, {"cells": "x", "outcome": "failed", "reason": "y", "note": "#7"}]}`), 0o644))
+	require.NoError(t, os.WriteFile(expect, []byte(`{"expect": [{"cells": "main_psk:*", "outcome": "failed", "reason": "known", "note": "#7"}]}`), 0o644))
 	cases := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(cases, "main_psk.yaml"), []byte(strings.NewReplacer("alice", "initiator", "bob", "responder").Replace(pingFile)), 0o644))
 	var stdout, stderr bytes.Buffer
@@ -188,7 +188,6 @@ func TestMatrixFitsItsSchema(t *testing.T) {
 	require.NoError(t, err)
 	v := readJSON(t, filepath.Join(out, "matrix.json"))
 	require.NoError(t, s.Validate(v))
-	require.NotEmpty(t, v["stale"])
 	printed, err := validator.UnmarshalJSON(&stdout)
 	require.NoError(t, err)
 	require.Equal(t, v, printed)

@@ -31,7 +31,8 @@ func TestMain(m *testing.M) {
 //
 //	exits N command…      the command ends with exit code N
 //	interrupted [-after text] command…
-//	                      the command gets SIGINT after its first line of output, or the first with the text, and ends with 130
+//	                      the command gets SIGINT after its first line of output, or the first with the text, and ends with 130;
+//	                      what it wrote is in interrupted.txt and interrupted-stderr.txt
 //	size file bytes       makes a file of that size
 //	same file file        both are the same matrix.json, but for how long things took
 func TestScript(t *testing.T) {
@@ -76,7 +77,7 @@ func interrupted(ts *testscript.TestScript, neg bool, args []string) {
 	path, err := lookPath(ts, args[0])
 	ts.Check(err)
 	cmd := exec.Command(path, args[1:]...)
-	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "HOME="+ts.Getenv("WORK"), "FAKE="+ts.Getenv("FAKE"))
+	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "HOME="+ts.Getenv("WORK"), "FAKE="+ts.Getenv("FAKE"), "FAKE_DRIVERS="+ts.Getenv("FAKE_DRIVERS"))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.StdoutPipe()
@@ -97,6 +98,7 @@ func interrupted(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("exit code %d, want %d", code, exitInterrupted)
 	}
 	ts.Check(os.WriteFile(ts.MkAbs("interrupted.txt"), text.Bytes(), 0o644))
+	ts.Check(os.WriteFile(ts.MkAbs("interrupted-stderr.txt"), stderr.Bytes(), 0o644))
 }
 
 // lookPath finds a command in the PATH of the script.

@@ -53,8 +53,6 @@ func (c showCmd) Run(ctx context.Context, s streams) error {
 	switch mistake := (*spec.Error)(nil); {
 	case errors.Is(err, scenarios.ErrMoment), errors.As(err, &mistake):
 		return wrong("%w", err)
-	case errors.Is(err, context.Canceled):
-		return status{exitInterrupted, err}
 	case err != nil:
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"runtime/debug"
 	"strings"
@@ -78,7 +79,23 @@ func TestOutcome(t *testing.T) {
 		{false, result.Passed, 0}, {false, result.Unsupported, 0}, {false, result.Failed, 1}, {false, result.Broken, 3},
 		{true, result.Passed, 130}, {true, result.Failed, 130}, {true, result.Broken, 130},
 	} {
-		require.Equal(t, tc.want, report(outcome(tc.interrupted, tc.outcome), nil))
+		require.Equal(t, tc.want, report(t.Context(), outcome(tc.interrupted, tc.outcome), nil))
+	}
+}
+
+// What goes wrong because the command was interrupted is told as an interruption, in one sentence.
+func TestInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, args := range [][]string{
+		{"interop", "images", "--cache", t.TempDir(), "--docker", "never", "strongswan-5.9"},
+		{"show", "h2h_server_to_server", "--host", "windows"},
+		{"explain", "h2h_server_to_server", "--from", "windows", "--to", "solaris", "--at", "1s"},
+	} {
+		var stdout, stderr strings.Builder
+		require.Equal(t, exitInterrupted, ipseclab(ctx, args, &stdout, &stderr), "%s: %s", args, &stderr)
+		require.Empty(t, stdout.String(), args)
+		require.True(t, strings.HasSuffix("\n"+stderr.String(), "\nipseclab: interrupted\n"), "%s: %s", args, &stderr)
 	}
 }
 

@@ -19,6 +19,8 @@ import (
 	"github.com/google/gopacket/layers"
 	"github.com/google/gopacket/pcapgo"
 	"github.com/stretchr/testify/require"
+
+	"github.com/ipseclab/ipseclab/internal/needs"
 )
 
 var epoch = time.Date(2005, 3, 30, 0, 0, 0, 0, time.UTC)
@@ -128,22 +130,8 @@ func TestReadsGopacketFile(t *testing.T) {
 	require.Equal(t, want, got)
 }
 
-// tool is the path of an optional program: without it the test is skipped, or
-// fails when IPSECLAB_REQUIRE names it.
-func tool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("IPSECLAB_REQUIRE"), ","), name) {
-			t.Fatalf("%s is required by IPSECLAB_REQUIRE but is not on PATH", name)
-		}
-		t.Skipf("%s is not on PATH", name)
-	}
-	return path
-}
-
 func TestTsharkReadsIt(t *testing.T) {
-	tshark := tool(t, "tshark")
+	tshark := needs.Tool(t, "tshark")
 	file, want := sample(t)
 	name := filepath.Join(t.TempDir(), "capture.pcapng")
 	require.NoError(t, os.WriteFile(name, file, 0o600))

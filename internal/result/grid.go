@@ -53,7 +53,8 @@ type GridCell struct {
 	Outcome  Outcome       `json:"outcome"`          // passed: as expected
 	Reason   string        `json:"reason,omitempty"` // why not
 	Measured *Measured     `json:"measured,omitempty"`
-	Virtual  time.Duration `json:"virtual_ns"`
+	Clock    string        `json:"clock,omitempty"` // as of Scenario
+	Virtual  time.Duration `json:"virtual_ns"`      // likewise
 	Frames   int           `json:"frames"`
 	Dir      string        `json:"dir,omitempty"` // of its evidence, relative to the results folder; empty: none was kept
 }
@@ -96,7 +97,7 @@ func Grids(run *Run, scenarios []*Scenario) (all []*Grid) {
 			_, name, _ := strings.Cut(s.Name, "/")
 			e := entries[s.Name]
 			g.Cells = append(g.Cells, GridCell{
-				Name: name, Cell: s.Cell, Table: s.Grid.Table, Outcome: s.Outcome, Reason: e.Reason, Measured: s.Measured, Virtual: s.Virtual, Frames: s.Frames, Dir: e.Dir,
+				Name: name, Cell: s.Cell, Table: s.Grid.Table, Outcome: s.Outcome, Reason: e.Reason, Measured: s.Measured, Clock: s.Clock, Virtual: s.Virtual, Frames: s.Frames, Dir: e.Dir,
 			})
 			if s.Measured == nil {
 				g.Totals[Unmeasured]++

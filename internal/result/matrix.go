@@ -50,19 +50,18 @@ func (k Kind) Outcome() Outcome {
 // Matrix is the result of a run of the interop matrix, as matrix.json has it; its times are
 // of the wall clock.
 type Matrix struct {
-	Schema      string              `json:"$schema,omitempty"`
-	Version     string              `json:"version"` // of the program
-	GoVersion   string              `json:"go_version"`
-	Started     time.Time           `json:"started"`
-	Wall        time.Duration       `json:"wall_ns"`          // merged: of the longest of the runs
-	Shards      []string            `json:"shards,omitempty"` // of which the cells are, as 2/3; none: all were asked for
-	Interrupted bool                `json:"interrupted,omitempty"`
-	Outcome     Outcome             `json:"outcome"` // broken where cells are missing: nothing is known of them
-	Totals      map[Kind]int        `json:"totals"`
-	Drivers     []MatrixDriver      `json:"drivers"`
-	Systems     []MatrixSystem      `json:"systems"`
-	Cells       []MatrixCell        `json:"cells"`           // by case in the order of the files, then by column
-	Stale       []MatrixExpectation `json:"stale,omitempty"` // accepted failures that no cell of the matrix has
+	Schema      string         `json:"$schema,omitempty"`
+	Version     string         `json:"version"` // of the program
+	GoVersion   string         `json:"go_version"`
+	Started     time.Time      `json:"started"`
+	Wall        time.Duration  `json:"wall_ns"`          // merged: of the longest of the runs
+	Shards      []string       `json:"shards,omitempty"` // of which the cells are, as 2/3; none: all were asked for
+	Interrupted bool           `json:"interrupted,omitempty"`
+	Outcome     Outcome        `json:"outcome"` // broken where cells are missing: nothing is known of them
+	Totals      map[Kind]int   `json:"totals"`
+	Drivers     []MatrixDriver `json:"drivers"`
+	Systems     []MatrixSystem `json:"systems"`
+	Cells       []MatrixCell   `json:"cells"` // by case in the order of the files, then by column
 }
 
 // MatrixDriver is a way to run real peers.
@@ -117,17 +116,17 @@ func (m MatrixInputs) Equal(o MatrixInputs) bool {
 
 // MatrixExpectation is an accepted failure: cells that are known not to pass, and why.
 type MatrixExpectation struct {
-	Cells   string  `json:"cells"`            // a pattern of their names: * stands for any text, ? for a character, {a,b} for one of several
-	Outcome Outcome `json:"outcome"`          // failed or broken
-	Saying  string  `json:"saying,omitempty"` // text that the reason of the cell has; another failure is not accepted
-	Reason  string  `json:"reason"`           // in a sentence
-	Note    string  `json:"note"`             // where it is explained: a file below docs/notes, an issue, or an address
+	Cells   string  `json:"cells" yaml:"cells"`             // a pattern of their names: * stands for any text, ? for a character, {a,b} for one of several
+	Outcome Outcome `json:"outcome" yaml:"outcome"`         // failed or broken
+	Saying  string  `json:"saying,omitempty" yaml:"saying"` // text that the reason of the cell has; another failure is not accepted
+	Reason  string  `json:"reason" yaml:"reason"`           // in a sentence
+	Note    string  `json:"note" yaml:"note"`               // where it is explained: a file below docs/notes, an issue, or an address
 }
 
 // MatrixExpectations is the file of accepted failures, interop/expect.json.
 type MatrixExpectations struct {
-	Schema string              `json:"$schema,omitempty"`
-	Expect []MatrixExpectation `json:"expect"`
+	Schema string              `json:"$schema,omitempty" yaml:"$schema"`
+	Expect []MatrixExpectation `json:"expect" yaml:"expect"`
 }
 
 // Count fills in the totals and the outcome from the cells.

@@ -143,12 +143,12 @@ type Scenario struct {
 	Claims     []string      `json:"claims,omitempty"`
 	File       string        `json:"file,omitempty"`
 	Seed       uint64        `json:"seed"`
-	Start      time.Time     `json:"start"`           // the virtual epoch
+	Start      time.Time     `json:"start"`           // the epoch of the world
 	Clock      string        `json:"clock,omitempty"` // "wall": real peers took part, and times are the machine's; empty: virtual
 	Peers      []Peer        `json:"peers,omitempty"` // those
 	Outcome    Outcome       `json:"outcome"`
 	Reason     string        `json:"reason,omitempty"` // of a broken or unsupported scenario
-	Virtual    time.Duration `json:"virtual_ns"`       // how long the world lived
+	Virtual    time.Duration `json:"virtual_ns"`       // how long the world lived, by the clock that it went by
 	Frames     int           `json:"frames"`
 	Segments   []Segment     `json:"segments"`
 	Nodes      []Node        `json:"nodes"`
@@ -192,7 +192,8 @@ type Entry struct {
 	Outcome Outcome       `json:"outcome"`
 	Reason  string        `json:"reason,omitempty"` // the first thing that was not passed
 	Seed    uint64        `json:"seed"`
-	Virtual time.Duration `json:"virtual_ns"`
+	Clock   string        `json:"clock,omitempty"` // as of Scenario
+	Virtual time.Duration `json:"virtual_ns"`      // likewise
 	Wall    time.Duration `json:"wall_ns"`
 	Frames  int           `json:"frames"`
 	Dir     string        `json:"dir,omitempty"` // relative to the results folder; empty: no evidence was kept

@@ -132,10 +132,9 @@ func reply(s *conn, a *Answer) error {
 	return err
 }
 
-// answer has the handler carry a request out. A handler that panics has failed at
-// this request alone.
+// answer has the handler carry a request out.
 func answer(ctx context.Context, h Handler, r *Request) (a *Answer) {
-	defer func() {
+	defer func() { // a panic is the answer to this request: the lab sees it with its stack, and the peer's other requests go on
 		if p := recover(); p != nil {
 			a = failure(fmt.Errorf("control: the agent panicked: %v\n%s", p, debug.Stack()))
 		}

@@ -8,31 +8,33 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
 // ConfigFile says, beside the case files, what they are for. A folder needs none.
 const ConfigFile = "cases.yaml"
 
-// DefaultLimit is how long a cell may take where cases.yaml names no limit.
+// DefaultLimit is how long a cell may take, from when its peers are ready, where cases.yaml names no limit.
 const DefaultLimit = 60 * time.Second
 
 // config is cases.yaml.
 type config struct {
-	Limit   time.Duration        `yaml:"limit"`   // of a cell of any case
+	Limit   *spec.Duration       `yaml:"limit"`   // of a cell of any case
 	Pairs   []Pair               `yaml:"pairs"`   // of all cases; none: the lab with itself and with strongSwan and libreswan, both ways
 	Without []without            `yaml:"without"` // of all cases
 	Cases   map[string]caseEntry `yaml:"cases"`   // by file, without .yaml
+
+	doc *spec.Document // nil: the folder has none
 }
 
 // caseEntry is what cases.yaml says of one file.
 type caseEntry struct {
-	Tags    []string      `yaml:"tags"` // the first one is its group in the report
-	Limit   time.Duration `yaml:"limit"`
-	CI      share         `yaml:"ci"`    // what every change must pass: true, or patterns of cells
-	Pairs   []Pair        `yaml:"pairs"` // beside those of all cases
-	Only    []Pair        `yaml:"only"`  // in place of those of all cases
-	Without []without     `yaml:"without"`
+	Tags    []string       `yaml:"tags"` // the first one is its group in the report
+	Limit   *spec.Duration `yaml:"limit"`
+	CI      []Glob         `yaml:"ci"`    // cells that every change must pass
+	Pairs   []Pair         `yaml:"pairs"` // beside those of all cases
+	Only    []Pair         `yaml:"only"`  // in place of those of all cases
+	Without []without      `yaml:"without"`
 }
 
 // without leaves cells out: those that all of its lists mean. A list that is not there means all.
@@ -47,30 +49,6 @@ type without struct {
 	Reason  string   `yaml:"reason"`
 }
 
-// share is all cells of a case, none, or those that are named by a pattern.
-type share []Glob
-
-// UnmarshalYAML reads true, false or a list of patterns.
-func (s *share) UnmarshalYAML(unmarshal func(any) error) error {
-	var all bool
-	if unmarshal(&all) == nil {
-		*s = nil
-		if all {
-			*s = share{mustGlob("*")}
-		}
-		return nil
-	}
-	return unmarshal((*[]Glob)(s))
-}
-
-func mustGlob(text string) Glob {
-	g, err := NewGlob(text)
-	if err != nil {
-		panic(err) // the pattern is in this package
-	}
-	return g
-}
-
 // readConfig reads cases.yaml of a folder, if it has one.
 func readConfig(fsys fs.FS) (c config, err error) {
 	b, err := fs.ReadFile(fsys, ConfigFile)
@@ -79,87 +57,148 @@ func readConfig(fsys fs.FS) (c config, err error) {
 	} else if err != nil {
 		return c, fmt.Errorf("matrix: %w", err)
 	}
-	if err := yaml.UnmarshalWithOptions(b, &c, yaml.Strict()); err != nil {
-		return c, fmt.Errorf("matrix: %s: %w", ConfigFile, err)
+	if c.doc, err = spec.ReadYAML(ConfigFile, "list of cases", b, &c); err != nil {
+		return c, err
 	}
-	if err := c.check(); err != nil {
-		return c, fmt.Errorf("matrix: %s: %w", ConfigFile, err)
-	}
-	return c, nil
+	c.check()
+	return c, c.doc.Err()
 }
 
-func (c *config) check() error {
-	if c.Limit < 0 {
-		return fmt.Errorf("limit: %s is no time limit", c.Limit)
+// limitOf is how long a cell of the case may take.
+func (c *config) limitOf(e caseEntry) time.Duration {
+	for _, d := range []*spec.Duration{e.Limit, c.Limit} {
+		if d != nil {
+			return d.Span()
+		}
 	}
-	if p, ok := twice(c.Pairs); ok {
-		return fmt.Errorf("pairs: %s is there twice", p)
-	}
-	if err := checkWithout("without", c.Without); err != nil {
-		return err
-	}
+	return DefaultLimit
+}
+
+// check finds what is wrong whatever cases there are.
+func (c *config) check() {
+	c.checkLimit(c.Limit, "limit")
+	c.checkPairs(c.Pairs, "pairs")
+	c.checkWithout(c.Without, "without")
 	for _, name := range sortedKeys(c.Cases) {
 		e := c.Cases[name]
-		switch {
-		case e.Limit < 0:
-			return fmt.Errorf("%s: limit: %s is no time limit", name, e.Limit)
-		case len(e.Pairs) > 0 && len(e.Only) > 0:
-			return fmt.Errorf("%s: pairs are beside those of all cases, only is in place of them: want one of the two", name)
+		c.checkLimit(e.Limit, "cases", name, "limit")
+		if len(e.Pairs) > 0 && len(e.Only) > 0 {
+			c.doc.Fail(spec.Path("cases", name, "only"), "pairs are beside those of all cases, only is in place of them: want one of the two")
 		}
-		if p, ok := twice(e.Only); ok {
-			return fmt.Errorf("%s: only: %s is there twice", name, p)
-		}
-		for _, tag := range e.Tags {
+		c.checkPairs(e.Pairs, "cases", name, "pairs")
+		c.checkPairs(e.Only, "cases", name, "only")
+		for i, tag := range e.Tags {
 			if tag == "" || strings.ContainsAny(tag, " ,\t\n") {
-				return fmt.Errorf("%s: tag %q: want one word", name, tag)
+				c.doc.Fail(spec.Path("cases", name, "tags", i), "tags[%d]: want one word, got %q", i, tag)
 			}
 		}
-		if err := checkWithout(name+": without", e.Without); err != nil {
-			return err
-		}
-		if i := slices.IndexFunc(e.Without, func(w without) bool { return len(w.Cases) > 0 }); i >= 0 {
-			return fmt.Errorf("%s: without %d: cases: only the list of all cases has that key", name, i+1)
+		c.checkWithout(e.Without, "cases", name, "without")
+		for i, w := range e.Without {
+			if len(w.Cases) > 0 {
+				c.doc.Fail(spec.Path("cases", name, "without", i, "cases"), "cases: only the list of all cases has that key")
+			}
 		}
 	}
-	return nil
 }
 
-// twice finds a pair that a list has twice.
-func twice(pairs []Pair) (p Pair, ok bool) {
+func (c *config) checkLimit(d *spec.Duration, at ...any) {
+	if d != nil && *d == 0 {
+		c.doc.Fail(spec.Path(at...), "limit: within no time no cell ends")
+	}
+}
+
+// checkPairs finds pairs that a list has twice.
+func (c *config) checkPairs(pairs []Pair, at ...any) {
 	for i, p := range pairs {
 		if slices.Contains(pairs[:i], p) {
-			return p, true
+			c.doc.Fail(spec.Path(append(at, i)...), "%s is there twice", p)
 		}
 	}
-	return p, false
 }
 
-func checkWithout(where string, all []without) error {
-	for i, w := range all {
-		where := fmt.Sprintf("%s %d", where, i+1)
+func (c *config) checkWithout(list []without, at ...any) {
+	for i, w := range list {
+		path := func(more ...any) string { return spec.Path(slices.Concat(at, []any{i}, more)...) }
 		if strings.TrimSpace(w.Reason) == "" {
-			return fmt.Errorf("%s: say with reason why the cells are left out", where)
+			c.doc.Fail(path("reason"), "say with reason why the cells are left out")
 		}
 		if len(w.Roles) > 0 && len(w.Systems) == 0 {
-			return fmt.Errorf("%s: roles are those of systems, and there is no list of systems", where)
+			c.doc.Fail(path("roles"), "roles are those of systems, and there is no list of systems")
 		}
-		for _, s := range w.Systems {
+		for j, s := range w.Systems {
 			if !slices.Contains(Systems(), s) {
-				return fmt.Errorf("%s: systems: %q is none of %s", where, s, join(Systems()))
+				c.doc.Fail(path("systems", j), "systems[%d]: %q is none of %s", j, s, join(Systems()))
 			}
 		}
-		for _, d := range w.Drivers {
+		for j, d := range w.Drivers {
 			if !slices.Contains(Drivers(), d) {
-				return fmt.Errorf("%s: drivers: %q is none of %s", where, d, join(Drivers()))
+				c.doc.Fail(path("drivers", j), "drivers[%d]: %q is none of %s", j, d, join(Drivers()))
 			}
 		}
-		for _, r := range w.Roles {
+		for j, r := range w.Roles {
 			if r != roleInitiator && r != roleResponder {
-				return fmt.Errorf("%s: roles: %q is none of %s, %s", where, r, roleInitiator, roleResponder)
+				c.doc.Fail(path("roles", j), "roles[%d]: %q is none of %s, %s", j, r, roleInitiator, roleResponder)
 			}
 		}
 	}
-	return nil
+}
+
+// checkAgainst finds what means none of the cells: they are all cells of all cases.
+func (c *config) checkAgainst(all []Cell) error {
+	if c.doc == nil {
+		return nil
+	}
+	of := map[string][]Cell{}
+	for _, x := range all {
+		of[x.Case] = append(of[x.Case], x)
+	}
+	c.checkMeaning(c.Without, all, "without")
+	for _, name := range sortedKeys(c.Cases) {
+		cells, ok := of[name]
+		if !ok {
+			c.doc.Fail(spec.Path("cases", name), "there is no case file %s.yaml%s", name, spec.Suggest(name, sortedKeys(of)))
+			continue
+		}
+		e := c.Cases[name]
+		c.checkMeaning(e.Without, cells, "cases", name, "without")
+		for i, g := range e.CI {
+			at := spec.Path("cases", name, "ci", i)
+			meant := slices.DeleteFunc(slices.Clone(cells), func(x Cell) bool { return !g.Cell(x.CellID) })
+			switch {
+			case len(meant) == 0:
+				c.doc.Fail(at, "ci[%d]: %s means no cell of %s; the first one is %s", i, g, name, cells[0])
+			case !slices.ContainsFunc(meant, func(x Cell) bool { return x.Unsupported == "" }):
+				c.doc.Fail(at, "ci[%d]: %s means cells that are left out: %s", i, g, meant[0].Unsupported)
+			}
+		}
+	}
+	return c.doc.Err()
+}
+
+// checkMeaning finds conditions that mean none of the cells, and patterns in them that do not.
+func (c *config) checkMeaning(list []without, cells []Cell, at ...any) {
+	for i, w := range list {
+		path := func(more ...any) string { return spec.Path(slices.Concat(at, []any{i}, more)...) }
+		idle := func(part without) bool {
+			return !slices.ContainsFunc(cells, func(x Cell) bool { return part.means(x.CellID) })
+		}
+		told := false
+		for j, g := range w.Cases {
+			if idle(without{Cases: []Glob{g}}) {
+				c.doc.Fail(path("cases", j), "cases[%d]: no case is called %s", j, g)
+				told = true
+			}
+		}
+		for j, g := range w.Cells {
+			if idle(without{Cases: w.Cases, Cells: []Glob{g}}) && !told {
+				c.doc.Fail(path("cells", j), "cells[%d]: no case that is meant has a cell %s", j, g)
+				told = true
+			}
+		}
+		if !told && idle(w) {
+			c.doc.Fail(path(), "no cell has all of this: it leaves nothing out")
+		}
+	}
 }
 
 // means reports whether the cell is left out.

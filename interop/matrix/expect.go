@@ -1,15 +1,12 @@
 package matrix
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"regexp"
 	"strings"
 
 	"github.com/ipseclab/ipseclab/internal/result"
+	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
 // Expectations are the accepted failures: cells that are known not to pass, each with its reason.
@@ -21,61 +18,56 @@ type Expectations struct {
 // noteForm is where a note may be: a file of the repository, an issue, or an address.
 var noteForm = regexp.MustCompile(`^(docs/notes/[A-Za-z0-9._/-]+\.md(#[a-z0-9-]+)?|#[0-9]+|https://\S+)$`)
 
-// ParseExpectations reads interop/expect.json.
-func ParseExpectations(b []byte) (*Expectations, error) {
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
+// ParseExpectations reads a list such as interop/expect.json, which messages call name. An entry
+// that means no cell of the whole matrix is a mistake, and so is one whose note is a file that is not
+// there; nil: nobody looks. The error, when there is one, is a [spec.Errors] with all mistakes.
+func ParseExpectations(name string, src []byte, whole []Cell, there func(file string) bool) (*Expectations, error) {
 	var file result.MatrixExpectations
-	if err := d.Decode(&file); err != nil {
-		return nil, fmt.Errorf("matrix: accepted failures: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("matrix: accepted failures: something follows the list")
+	doc, err := spec.ReadJSON(name, "list of accepted failures", src, &file)
+	if err != nil {
+		return nil, err
 	}
 	e := &Expectations{list: file.Expect}
 	for i, x := range file.Expect {
-		bad := func(format string, args ...any) error {
-			return fmt.Errorf("matrix: accepted failure %d (%s): %s", i+1, x.Cells, fmt.Sprintf(format, args...))
+		fail := func(key, format string, args ...any) {
+			doc.Fail(spec.Path("expect", i, key), key+": "+format, args...)
 		}
 		g, err := NewGlob(x.Cells)
-		switch {
-		case err != nil:
-			return nil, bad("cells: %v", err)
-		case x.Outcome != result.Failed && x.Outcome != result.Broken:
-			return nil, bad("outcome: %q: want failed or broken; what cannot be done at all is unsupported, in cases.yaml", x.Outcome)
-		case strings.TrimSpace(x.Reason) == "":
-			return nil, bad("reason: say why it is accepted")
-		case !noteForm.MatchString(x.Note):
-			return nil, bad("note: %q: want docs/notes/NAME.md, #ISSUE or an address with https", x.Note)
-		}
 		e.globs = append(e.globs, g)
-	}
-	return e, nil
-}
-
-// List are the accepted failures in the order of the file.
-func (e *Expectations) List() []result.MatrixExpectation {
-	if e == nil {
-		return nil
-	}
-	return e.list
-}
-
-// Stale are those that no cell has. It is asked of the whole matrix: what is not run today is not stale.
-func (e *Expectations) Stale(whole []Cell) (stale []result.MatrixExpectation) {
-	if e == nil {
-		return nil
-	}
-	for i, x := range e.list {
-		used := false
-		for _, c := range whole {
-			used = used || c.Unsupported == "" && e.globs[i].Cell(c.CellID)
+		if err != nil {
+			fail("cells", "%v, got %q", err, x.Cells)
+		} else if why := idle(g, whole); why != "" {
+			fail("cells", "%s", why)
 		}
-		if !used {
-			stale = append(stale, x)
+		if x.Outcome != result.Failed && x.Outcome != result.Broken {
+			fail("outcome", "want failed or broken, got %q; what cannot be done at all is unsupported, in cases.yaml", x.Outcome)
+		}
+		if strings.TrimSpace(x.Reason) == "" {
+			fail("reason", "say why it is accepted")
+		}
+		file, _, _ := strings.Cut(x.Note, "#")
+		switch {
+		case !noteForm.MatchString(x.Note):
+			fail("note", "want docs/notes/NAME.md, #ISSUE or an address with https, got %q", x.Note)
+		case there != nil && strings.HasPrefix(file, "docs/") && !there(file):
+			fail("note", "there is no file %s", file)
 		}
 	}
-	return stale
+	return e, doc.Err()
+}
+
+// idle says why no cell can be accepted by a pattern; empty: one can.
+func idle(g Glob, whole []Cell) (why string) {
+	why = fmt.Sprintf("no cell of the matrix is called %s: take it out if the cells are gone", g)
+	for _, c := range whole {
+		if g.Cell(c.CellID) {
+			if c.Unsupported == "" {
+				return ""
+			}
+			why = fmt.Sprintf("%s means cells that are left out: %s", g, c.Unsupported)
+		}
+	}
+	return why
 }
 
 // Judge says what a cell counts as, and by which accepted failure.

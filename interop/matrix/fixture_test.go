@@ -44,8 +44,9 @@ func load(t *testing.T, fsys fs.FS) []Cell {
 	return all
 }
 
-// fake is a runner without peers. do says what happens in a cell; nil: it passes.
+// fake is a runner without peers, which are ready at once. boot says what happens before, and do what then; nil: it passes.
 type fake struct {
+	boot  func(ctx context.Context, c Cell) error
 	do    func(ctx context.Context, c Cell, dir string) (Result, error)
 	probe func(ctx context.Context, s System, d Driver) error
 
@@ -85,7 +86,7 @@ func (f *fake) Probe(ctx context.Context, s System, d Driver) error {
 	return f.probe(ctx, s, d)
 }
 
-func (f *fake) Run(ctx context.Context, c Cell, dir string) (Result, error) {
+func (f *fake) Run(ctx context.Context, c Cell, dir string, ready func()) (Result, error) {
 	f.count(c.Driver, 1)
 	defer f.count(c.Driver, -1)
 	f.mu.Lock()
@@ -94,6 +95,12 @@ func (f *fake) Run(ctx context.Context, c Cell, dir string) (Result, error) {
 	if err := os.WriteFile(filepath.Join(dir, "report.html"), []byte("of "+c.String()), 0o644); err != nil {
 		return Result{}, err
 	}
+	if f.boot != nil {
+		if err := f.boot(ctx, c); err != nil {
+			return Result{}, err
+		}
+	}
+	ready()
 	if f.do == nil {
 		return Result{Outcome: result.Passed, Ready: time.Second, Memory: 1 << 20}, nil
 	}
@@ -122,9 +129,6 @@ func start(t *testing.T, ctx context.Context, dir string, f *fake, o Options) *r
 	folder, err := OpenFolder(dir, mode)
 	require.NoError(t, err)
 	o.Runner, o.Have, o.Program = f, everything(), "v1"
-	if o.Whole == nil {
-		o.Whole = o.Cells
-	}
 	m, err := Run(ctx, folder, o)
 	require.NoError(t, err)
 	saved, err := ReadFolder(dir)

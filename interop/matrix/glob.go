@@ -14,10 +14,10 @@ type Glob struct {
 	expr *regexp.Regexp
 }
 
-// NewGlob reads a pattern.
+// NewGlob reads a pattern. Its errors are for who knows the text.
 func NewGlob(text string) (g Glob, err error) {
 	if text == "" {
-		return g, errors.New("matrix: an empty pattern matches nothing")
+		return g, errors.New("want a pattern of names")
 	}
 	var expr strings.Builder
 	expr.WriteString("^(?s:")
@@ -32,12 +32,12 @@ func NewGlob(text string) (g Glob, err error) {
 			depth++
 			expr.WriteString("(?:")
 		case r == '{':
-			return g, fmt.Errorf("matrix: pattern %s: { inside of {", text)
+			return g, errors.New("the pattern has { inside of {")
 		case r == '}' && depth == 1:
 			depth--
 			expr.WriteString(")")
 		case r == '}':
-			return g, fmt.Errorf("matrix: pattern %s: } without {", text)
+			return g, errors.New("the pattern has } without {")
 		case r == ',' && depth == 1:
 			expr.WriteString("|")
 		default:
@@ -45,12 +45,12 @@ func NewGlob(text string) (g Glob, err error) {
 		}
 	}
 	if depth != 0 {
-		return g, fmt.Errorf("matrix: pattern %s: { without }", text)
+		return g, errors.New("the pattern has { without }")
 	}
 	expr.WriteString(")$")
 	compiled, err := regexp.Compile(expr.String())
 	if err != nil {
-		return g, fmt.Errorf("matrix: pattern %s: %w", text, err)
+		return g, fmt.Errorf("the pattern cannot be used: %w", err)
 	}
 	return Glob{text, compiled}, nil
 }

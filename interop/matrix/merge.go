@@ -51,7 +51,7 @@ func Merge(dirs []string, whole []Cell, expect *Expectations) (*Merged, error) {
 	})
 	all := &Merged{Matrix: g.m}
 	m := g.m
-	m.Stale, m.Shards, m.Cells = expect.Stale(whole), left(m.Shards), []result.MatrixCell{}
+	m.Shards, m.Cells = left(m.Shards), []result.MatrixCell{}
 	m.Interrupted = len(m.Shards) > 0
 	for _, id := range ids {
 		c := g.cells[id]

@@ -1,7 +1,6 @@
 package matrix
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -22,7 +21,7 @@ type Cell struct {
 	Title       string
 	Tags        []string
 	CI          bool          // of the share that every change must pass
-	Limit       time.Duration // how long it may take
+	Limit       time.Duration // how long it may take from when its peers are ready
 	Unsupported string        // why it is not run, as cases.yaml says; empty: it is run
 
 	// Where the scenario is read from. It has a cell of the name CellID.Cell where that is not empty.
@@ -54,12 +53,7 @@ func Load(fsys fs.FS) ([]Cell, error) {
 		}
 		all = append(all, cells...)
 	}
-	for _, name := range sortedKeys(c.Cases) {
-		if !slices.Contains(files, name+".yaml") {
-			return nil, fmt.Errorf("matrix: %s: there is no case file %s.yaml%s", ConfigFile, name, spec.Suggest(name, names(files)))
-		}
-	}
-	return all, nil
+	return all, c.checkAgainst(all)
 }
 
 // cells are those of one file.
@@ -87,7 +81,7 @@ func (c config) cells(fsys fs.FS, file string) (all []Cell, err error) {
 			for _, driver := range pair.drivers() {
 				id := CellID{Case: name, Cell: cell, Pair: pair, Driver: driver}
 				all = append(all, Cell{
-					CellID: id, Title: s.Title, Tags: entry.Tags, Limit: cmp.Or(entry.Limit, c.Limit, DefaultLimit),
+					CellID: id, Title: s.Title, Tags: entry.Tags, Limit: c.limitOf(entry),
 					CI: slices.ContainsFunc(entry.CI, func(g Glob) bool { return g.Cell(id) }), Unsupported: c.leftOut(entry, id),
 					FS: fsys, File: file, Hash: hash,
 				})
@@ -159,13 +153,6 @@ func Tags(cells []Cell) []string {
 		}
 	}
 	return sortedKeys(all)
-}
-
-func names(files []string) (all []string) {
-	for _, file := range files {
-		all = append(all, strings.TrimSuffix(file, ".yaml"))
-	}
-	return all
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -54,7 +54,7 @@ cases:
     without:
       - {cells: [des], systems: [strongswan-5.9], roles: [responder], reason: it has no DES}
   main_psk:
-    ci: true
+    ci: ["*"]
     only: [ike-scan→lab]
 `))
 	by := map[string]Cell{}
@@ -86,28 +86,39 @@ cases:
 
 func TestConfigMistakes(t *testing.T) {
 	for _, tc := range []struct{ config, want string }{
-		{"cases: { main_pks: {} }", `cases.yaml: there is no case file main_pks.yaml; did you mean "main_psk"?`},
-		{"cases: { main_psk: { tag: [x] } }", `unknown field "tag"`},
-		{"cases: { main_psk: { tags: [\"a b\"] } }", `main_psk: tag "a b": want one word`},
-		{"cases: { main_psk: { limit: -1s } }", "main_psk: limit: -1s is no time limit"},
-		{"limit: soon", "cases.yaml"},
-		{"pairs: [lab]", `"lab" is no pair of systems: want initiator→responder`},
-		{"pairs: [lab→racoon]", `"racoon" is none of the systems: lab, strongswan-5.9`},
-		{"pairs: [lab→ike-scan]", "ike-scan asks, and never answers"},
-		{"pairs: [lab→lab, lab->lab]", "pairs: lab→lab is there twice"},
-		{"cases: { main_psk: { only: [lab→lab, lab->lab] } }", "main_psk: only: lab→lab is there twice"},
-		{"cases: { main_psk: { pairs: [lab→lab], only: [lab→lab] } }", "want one of the two"},
-		{"without: [{systems: [lab]}]", "without 1: say with reason why the cells are left out"},
-		{"without: [{roles: [responder], reason: x}]", "without 1: roles are those of systems"},
-		{"without: [{systems: [lab], roles: [server], reason: x}]", `without 1: roles: "server" is none of initiator, responder`},
-		{"without: [{systems: [racoon], reason: x}]", `without 1: systems: "racoon" is none of`},
-		{"cases: { main_psk: { without: [{drivers: [kvm], reason: x}] } }", `main_psk: without 1: drivers: "kvm" is none of virtual, uml`},
-		{"cases: { main_psk: { without: [{cases: [x], reason: x}] } }", "only the list of all cases has that key"},
-		{"cases: { main_psk: { ci: [\"{a\"] } }", "{ without }"},
-		{"cases: { main_psk: { ci: 3 } }", "cases.yaml"},
+		{"cases:\n  main_pks: {}", `2:3: there is no case file main_pks.yaml; did you mean "main_psk"?`},
+		{"cases: { main_psk: { tag: [x] } }", `1:22: unknown key "tag"; did you mean "tags"?`},
+		{"case: {}", `1:1: unknown key "case"; did you mean "cases"?`},
+		{"cases: { main_psk: { tags: [ok, \"a b\"] } }", `1:33: tags[1]: want one word, got "a b"`},
+		{"cases: { main_psk: { limit: -1s } }", `1:29: limit: a time span cannot be negative, got "-1s"`},
+		{"limit: 0s", "1:8: limit: within no time no cell ends"},
+		{"limit: soon", `1:8: limit: want a time span with its unit, such as 500ms, 3s or 8h, got "soon"`},
+		{"pairs: [lab]", `1:9: pairs[0]: want a pair of systems, initiator→responder, got "lab"`},
+		{"pairs: [lab→racoon]", `1:9: pairs[0]: want a pair of the systems lab, strongswan-5.9, strongswan-6.0, libreswan, openiked, ike-scan, got "lab→racoon"`},
+		{"pairs: [lab→ike-scan]", `1:9: pairs[0]: ike-scan asks, and never answers, got "lab→ike-scan"`},
+		{"pairs: [lab→lab, lab->lab]", "1:18: lab→lab is there twice"},
+		{"cases: { main_psk: { only: [lab→lab, lab->lab] } }", "1:38: lab→lab is there twice"},
+		{"cases: { main_psk: { pairs: [lab→lab], only: [lab→lab] } }", "1:40: pairs are beside those of all cases, only is in place of them: want one of the two"},
+		{"without: [{systems: [lab]}]", "1:11: say with reason why the cells are left out"},
+		{"without: [{roles: [responder], reason: x}]", "1:12: roles are those of systems, and there is no list of systems"},
+		{"without: [{systems: [lab], roles: [server], reason: x}]", `1:36: roles[0]: "server" is none of initiator, responder`},
+		{"without: [{systems: [racoon], reason: x}]", `1:22: systems[0]: "racoon" is none of lab, strongswan-5.9, strongswan-6.0, libreswan, openiked, ike-scan`},
+		{"cases: { main_psk: { without: [{drivers: [kvm], reason: x}] } }", `1:43: drivers[0]: "kvm" is none of virtual, uml, container, namespace`},
+		{"cases: { main_psk: { without: [{cases: [main_psk], reason: x}] } }", "1:33: cases: only the list of all cases has that key"},
+		{"cases: { main_psk: { ci: [\"{a\"] } }", `1:27: ci[0]: the pattern has { without }, got "{a"`},
+		{"cases: { main_psk: { ci: 3 } }", "1:26: ci: want a list, got a number"},
+
+		// What means nothing.
+		{"cases:\n  main_psk:\n    ci: ['*@uml', 'main_suites/des:*']", "3:19: ci[1]: main_suites/des:* means no cell of main_psk; the first one is main_psk:lab→lab@virtual"},
+		{"cases:\n  main_psk: {ci: ['*:lab->libreswan@*'], without: [{systems: [libreswan], reason: it sleeps}]}", "2:19: ci[0]: *:lab->libreswan@* means cells that are left out: it sleeps"},
+		{"without:\n  - {cases: [main_psk, 'rekee_*'], reason: x}", "2:24: cases[1]: no case is called rekee_*"},
+		{"without:\n  - {cases: ['main_*'], cells: [des, dse], reason: x}", "2:38: cells[1]: no case that is meant has a cell dse"},
+		{"cases: { main_psk: { without: [{cells: [des], reason: x}] } }", "1:41: cells[0]: no case that is meant has a cell des"},
+		{"without:\n  - {cases: [main_psk], systems: [openiked], reason: x}", "2:5: no cell has all of this: it leaves nothing out"},
+		{"without:\n  - {systems: [lab], drivers: [virtual], reason: x}\n  - {pairs: [lab→lab], drivers: [uml], reason: x}", "3:5: no cell has all of this: it leaves nothing out"},
 	} {
 		_, err := Load(cases(tc.config))
-		require.ErrorContains(t, err, tc.want, tc.config)
+		require.Equal(t, []string{"cases.yaml:" + tc.want}, heads(err), tc.config)
 	}
 	_, err := Load(fstest.MapFS{ConfigFile: {Data: []byte("limit: 3s")}})
 	require.ErrorContains(t, err, "there are no cases")
@@ -121,7 +132,9 @@ func TestFilter(t *testing.T) {
 	all := load(t, cases("cases: {main_psk: {tags: [psk]}, rekey_quick: {tags: [rekey, psk]}}"))
 	globs := func(texts ...string) (all []Glob) {
 		for _, text := range texts {
-			all = append(all, mustGlob(text))
+			g, err := NewGlob(text)
+			require.NoError(t, err)
+			all = append(all, g)
 		}
 		return all
 	}

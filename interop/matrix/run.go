@@ -3,6 +3,7 @@ package matrix
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -14,8 +15,13 @@ import (
 	"github.com/ipseclab/ipseclab/internal/result"
 )
 
-// DefaultGrace is how long a runner may take to return when the time of a cell is over.
-const DefaultGrace = 10 * time.Second
+// DefaultStartLimit is how long a cell may take to make its certificates and start its peers: far
+// longer than that takes on a machine that is busy, and so a word about peers and not about the machine.
+const DefaultStartLimit = 3 * time.Minute
+
+// DefaultGrace is how long a runner may take to return when the time of a cell is over: a peer that
+// hangs is asked in vain for its evidence first.
+const DefaultGrace = 30 * time.Second
 
 // stackFile is where a runner stood when it panicked.
 const stackFile = "stack.txt"
@@ -23,7 +29,6 @@ const stackFile = "stack.txt"
 // Options say how a matrix is run.
 type Options struct {
 	Cells   []Cell // that are asked for; those under other drivers than these are not run
-	Whole   []Cell // all that there are: an accepted failure that none of them has is stale
 	Drivers []Driver
 	Have    []Availability
 	Runner  Runner
@@ -31,10 +36,11 @@ type Options struct {
 	Program string // version
 	Shards  []string
 
-	Parallel int            // cells at the same time; 0: one per processor
-	Limits   map[Driver]int // of them under one driver; none: no other limit
-	Limit    time.Duration  // of every cell; 0: its own
-	Grace    time.Duration  // 0: DefaultGrace
+	Parallel   int            // cells at the same time; 0: one per processor
+	Limits     map[Driver]int // of them under one driver; none: no other limit
+	Limit      time.Duration  // of every cell, from when its peers are ready; 0: its own
+	StartLimit time.Duration  // until then; 0: DefaultStartLimit
+	Grace      time.Duration  // 0: DefaultGrace
 
 	Resume bool // cells that have a result of the same inputs are not run again, unless it is broken
 
@@ -66,6 +72,7 @@ type place struct {
 // not ended are not-run, and the matrix is interrupted.
 func Run(ctx context.Context, folder *Folder, o Options) (*result.Matrix, error) {
 	o.Parallel = cmp.Or(o.Parallel, runtime.GOMAXPROCS(0))
+	o.StartLimit = cmp.Or(o.StartLimit, DefaultStartLimit)
 	o.Grace = cmp.Or(o.Grace, DefaultGrace)
 	r := &run{Options: o, folder: folder, have: map[Driver]Availability{}, probes: map[place]string{}}
 	for _, a := range o.Have {
@@ -74,7 +81,7 @@ func Run(ctx context.Context, folder *Folder, o Options) (*result.Matrix, error)
 	started := time.Now()
 	r.m = &result.Matrix{
 		Schema: result.MatrixSchema, Version: o.Program, GoVersion: runtime.Version(), Started: started.UTC(), Shards: o.Shards,
-		Drivers: []result.MatrixDriver{}, Systems: []result.MatrixSystem{}, Cells: []result.MatrixCell{}, Stale: o.Expect.Stale(o.Whole),
+		Drivers: []result.MatrixDriver{}, Systems: []result.MatrixSystem{}, Cells: []result.MatrixCell{},
 	}
 	cells := r.enter()
 	r.environment()
@@ -245,9 +252,10 @@ func dispatch[T any](ctx context.Context, r *run, todo []T, driver func(T) Drive
 	}
 }
 
-// probe finds out whether the system there calls unsupported what is impossible.
+// probe finds out whether the system there calls unsupported what is impossible. That is to be said
+// before peers are ready, if not before they are started.
 func (r *run) probe(ctx context.Context, p place) {
-	_, _, err := r.guarded(ctx, cmp.Or(r.Limit, DefaultLimit), func(ctx context.Context) (Result, error) {
+	_, _, err := r.guarded(ctx, DefaultLimit, func(ctx context.Context, _ func()) (Result, error) {
 		return Result{}, r.Runner.Probe(ctx, p.System, p.Driver)
 	})
 	if err == nil || ctx.Err() != nil {
@@ -293,7 +301,9 @@ func (r *run) cell(ctx context.Context, t task) (c result.MatrixCell, ok bool) {
 		return broken(err.Error())
 	}
 	start := time.Now()
-	res, stack, err := r.guarded(ctx, cmp.Or(r.Limit, t.Limit), func(ctx context.Context) (Result, error) { return r.Runner.Run(ctx, t.Cell, part) })
+	res, stack, err := r.guarded(ctx, cmp.Or(r.Limit, t.Limit), func(ctx context.Context, ready func()) (Result, error) {
+		return r.Runner.Run(ctx, t.Cell, part, ready)
+	})
 	c.Wall, c.Ready, c.Memory = time.Since(start), res.Ready, res.Memory
 	r.about(t.Driver, res.Says)
 	if ctx.Err() != nil && (err != nil || res.Outcome != result.Passed) { // the end of ctx may be why
@@ -335,48 +345,67 @@ func (r *run) about(d Driver, says map[System]string) {
 	}
 }
 
-// guarded has the runner do something within a time. A panic becomes an error, and so does what
-// ends after that time without having passed; what does not end is left alone after a while.
-func (r *run) guarded(ctx context.Context, limit time.Duration, do func(context.Context) (Result, error)) (Result, []byte, error) {
-	within, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
+// guarded has the runner do something within a time: the start until ready is called, and what
+// follows within limit. A panic becomes an error, since one cell must not take the others with it, and so
+// does what ends after its time without having passed; what does not end is left alone after a while.
+func (r *run) guarded(ctx context.Context, limit time.Duration, do func(ctx context.Context, ready func()) (Result, error)) (Result, []byte, error) {
+	within, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	type answer struct {
 		Result
 		stack []byte
 		err   error
 	}
-	done := make(chan answer, 1)
+	done, started := make(chan answer, 1), make(chan struct{})
+	ready := sync.OnceFunc(func() { close(started) })
 	go func() {
 		var a answer
 		defer func() {
-			if p := recover(); p != nil {
+			if p := recover(); p != nil { // a panic of a runner is the outcome of its cell; the stack goes to the evidence
 				a = answer{stack: debug.Stack(), err: fmt.Errorf("panic: %v", p)}
 			}
 			done <- a
 		}()
-		a.Result, a.err = do(within)
+		a.Result, a.err = do(within, ready)
 	}()
+	left := time.NewTimer(r.StartLimit)
+	defer left.Stop()
+	what, allowed, over := "the start", r.StartLimit, false
+	for waiting := (<-chan struct{})(started); ; {
+		select {
+		case a := <-done:
+			return a.Result, a.stack, a.err
+		case <-waiting:
+			waiting, what, allowed = nil, "it", limit
+			left.Reset(limit)
+			continue
+		case <-left.C:
+			over = true
+			cancel(errTime)
+		case <-ctx.Done():
+		}
+		break
+	}
 	var a answer
+	patience := time.NewTimer(r.Grace)
+	defer patience.Stop()
 	select {
 	case a = <-done:
-	case <-within.Done():
-		patience := time.NewTimer(r.Grace)
-		defer patience.Stop()
-		select {
-		case a = <-done:
-		case <-patience.C:
-			return Result{}, nil, fmt.Errorf("hung: it did not end within %s, nor %s after it was told to", limit, r.Grace)
-		}
+	case <-patience.C:
+		return Result{}, nil, fmt.Errorf("hung: %s did not end within %s, nor %s after it was told to", what, allowed, r.Grace)
 	}
-	if within.Err() != nil && ctx.Err() == nil && a.stack == nil && (a.err != nil || a.Outcome != result.Passed) {
+	if over && ctx.Err() == nil && a.stack == nil && (a.err != nil || a.Outcome != result.Passed) {
 		why := a.Reason
 		if a.err != nil {
 			why = a.err.Error()
 		}
-		return a.Result, nil, fmt.Errorf("hung: it was stopped after %s: %s", limit, cmp.Or(why, "no reason was given"))
+		return a.Result, nil, fmt.Errorf("hung: %s was stopped after %s: %s", what, allowed, cmp.Or(why, "no reason was given"))
 	}
 	return a.Result, a.stack, a.err
 }
+
+// errTime is why what hangs is told to end.
+var errTime = errors.New("the time of the cell is over")
 
 // end puts the result of a cell into the matrix.
 func (r *run) end(t task, c result.MatrixCell, kept bool) {

@@ -22,9 +22,10 @@ type Runner interface {
 	Probe(ctx context.Context, s System, d Driver) error
 
 	// Run runs a cell and leaves its evidence in the folder, which is empty: that of the
-	// scenario as ipseclab run leaves it, and for each peer what it says of itself in peers/NAME. An
+	// scenario as ipseclab run leaves it, and for each peer what it says of itself in peers/NAME. It
+	// calls ready when certificates are made and peers are ready: the cell has its time limit from then on. An
 	// error means that nothing is known of the cell.
-	Run(ctx context.Context, c Cell, dir string) (Result, error)
+	Run(ctx context.Context, c Cell, dir string, ready func()) (Result, error)
 }
 
 // Availability says whether a driver can be used on this machine, and with which systems.

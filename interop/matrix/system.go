@@ -1,6 +1,7 @@
 package matrix
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,16 +50,16 @@ func (p Pair) String() string { return string(p.Initiator) + "→" + string(p.Re
 func (p *Pair) UnmarshalText(b []byte) error {
 	i, r, ok := strings.Cut(strings.ReplaceAll(string(b), "->", "→"), "→")
 	if !ok {
-		return fmt.Errorf("%q is no pair of systems: want initiator→responder", b)
+		return errors.New("want a pair of systems, initiator→responder")
 	}
 	for _, s := range []*string{&i, &r} {
 		*s = strings.TrimSpace(*s)
 		if !slices.Contains(Systems(), System(*s)) {
-			return fmt.Errorf("pair %s: %q is none of the systems: %s", b, *s, join(Systems()))
+			return fmt.Errorf("want a pair of the systems %s", join(Systems()))
 		}
 	}
 	if System(r) == IKEScan {
-		return fmt.Errorf("pair %s: %s asks, and never answers", b, IKEScan)
+		return fmt.Errorf("%s asks, and never answers", IKEScan)
 	}
 	p.Initiator, p.Responder = System(i), System(r)
 	return nil

@@ -63,7 +63,7 @@ func loads(t *testing.T, ctx context.Context, c *Client, s sample.Case, k Kind, 
 	require.NoError(t, err)
 	conf, err := Build(config, k)
 	if _, ok := errors.AsType[*peerconf.Unsupported](err); ok {
-		t.Skip(err)
+		t.Skipf("there is nothing to load; TestGolden has what is said of it: %v", err)
 	}
 	require.NoError(t, err)
 	require.NoError(t, conf.Check(algorithms))

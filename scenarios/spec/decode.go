@@ -11,25 +11,27 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// decoder fills a Scenario from a YAML tree and goes on after a mistake, which
+// decoder fills a Scenario, or a Document's struct, from a YAML tree and goes on after a mistake, which
 // the YAML module's own decoder does not. Types nest to a fixed depth, so its
 // recursion is bounded; values counts its work, which aliases multiply.
 type decoder struct {
-	src     *source
-	errs    Errors
-	failed  map[string]bool // paths of values that could not be had
-	flawed  map[string]bool // paths of mappings with a key that means nothing
-	anchors map[string][]*ast.AnchorNode
-	values  int
-	number  bool // the next string may be written as a number
-	cell    map[string]value
-	axes    []parameter // those that vary from cell to cell
-	lenient bool        // what parameters stand for is unknown
-	scripts scripts
+	src      *source
+	kind     kind
+	errs     Errors
+	failed   map[string]bool // paths of values that could not be had
+	flawed   map[string]bool // paths of mappings with a key that means nothing
+	anchors  map[string][]*ast.AnchorNode
+	values   int
+	number   bool // the next string may be written as a number
+	cell     map[string]value
+	axes     []parameter // those that vary from cell to cell
+	lenient  bool        // what parameters stand for is unknown
+	verbatim bool        // there are no parameters: what looks like one is text
+	scripts  scripts
 }
 
-func newDecoder(src *source, root ast.Node) *decoder {
-	d := &decoder{src: src, anchors: map[string][]*ast.AnchorNode{}, failed: map[string]bool{}, flawed: map[string]bool{}}
+func newDecoder(src *source, k kind, root ast.Node) *decoder {
+	d := &decoder{src: src, kind: k, anchors: map[string][]*ast.AnchorNode{}, failed: map[string]bool{}, flawed: map[string]bool{}}
 	ast.Walk(d, root)
 	return d
 }
@@ -82,12 +84,14 @@ func (d *decoder) value(n ast.Node, v reflect.Value, path, name string) {
 	if _, ok := d.src.values[path]; !ok || scalar(n) {
 		d.src.values[path] = start(n)
 	}
-	if n = d.resolve(n, path, name); n == nil {
-		return
+	if !d.verbatim {
+		if n = d.resolve(n, path, name); n == nil {
+			return
+		}
 	}
 	switch n.(type) {
 	case *ast.NullNode:
-		d.fail(start(n), path, "%s is empty: give it a value or leave it out", or(name, "the scenario"))
+		d.fail(start(n), path, "%s is empty: give it a value or leave it out", or(name, "the "+d.kind.noun))
 		return
 	case *ast.TagNode:
 		d.fail(start(n), path, "%s: YAML tags are unsupported: leave %s out", name, shorten(n.GetToken().Value))
@@ -169,7 +173,7 @@ type pair struct {
 func (d *decoder) pairs(n ast.Node, path, name, want string) (all []pair, ok bool) {
 	m, ok := n.(*ast.MappingNode)
 	if !ok {
-		d.fail(start(n), path, "%s: want %s, got %s", or(name, "scenario"), want, describe(n))
+		d.fail(start(n), path, "%s: want %s, got %s", or(name, d.kind.noun), want, describe(n))
 		return nil, false
 	}
 	first := map[string]position{}
@@ -187,7 +191,7 @@ func (d *decoder) pairs(n ast.Node, path, name, want string) (all []pair, ok boo
 			continue
 		}
 		key := e.Key.GetToken().Value
-		if strings.Contains(key, "${") {
+		if strings.Contains(key, "${") && !d.verbatim {
 			d.fail(p, child(path, key), "%s: a parameter cannot stand in a key", shorten(key))
 			d.flawed[path] = true
 			continue
@@ -216,7 +220,7 @@ func (d *decoder) fields(n ast.Node, v reflect.Value, path, name string) {
 	}
 	known := fieldsOf(v.Type())
 	for _, e := range all {
-		if path == "$" && (e.key == "parameters" || e.key == "matrix") {
+		if v.Type() == reflect.TypeFor[file]() && (e.key == "parameters" || e.key == "matrix") {
 			continue // see cells
 		}
 		if e.key == "pairs" && v.Type() == reflect.TypeFor[Step]() {
@@ -239,7 +243,7 @@ func (d *decoder) fields(n ast.Node, v reflect.Value, path, name string) {
 			continue
 		}
 		d.flawed[path] = true
-		d.fail(e.at, child(path, e.key), "unknown %s %q: %s has %s", what, shorten(e.key), or(name, "a scenario"), strings.Join(keysOf(v.Type()), ", "))
+		d.fail(e.at, child(path, e.key), "unknown %s %q: %s has %s", what, shorten(e.key), or(name, "a "+d.kind.noun), strings.Join(keysOf(v.Type()), ", "))
 	}
 }
 

@@ -53,9 +53,9 @@ func TestNotAFile(t *testing.T) {
 		{"a.yaml", "---\n...\n", "a.yaml: the file holds nothing but comments: a scenario needs at least title, network, nodes and steps"},
 		{"A b.yaml", "title: x", `A b.yaml: a scenario is called after its file, and "A b" is no name: use a-z, 0-9, _ and -, at most 64`},
 		{".yaml", "title: x", `.yaml: a scenario is called after its file, and "" is no name: use a-z, 0-9, _ and -, at most 64`},
-		{"a.yaml", "title: x\nstory: a\x00b", "a.yaml:2:9: this is not text: a scenario is YAML in UTF-8\n  1 | title: x\n> 2 | story: a\uFFFDb\n    |         ^"},
-		{"a.yaml", "é: \xff", "a.yaml:1:4: this is not text: a scenario is YAML in UTF-8\n> 1 | é: \uFFFD\n    |    ^"},
-		{"a.yaml", "title: \x1b[31mred", "a.yaml:1:8: this is not text: a scenario is YAML in UTF-8\n> 1 | title: \uFFFD[31mred\n    |        ^"},
+		{"a.yaml", "title: x\nstory: a\x00b", "a.yaml:2:9: this is not text: want UTF-8\n  1 | title: x\n> 2 | story: a\uFFFDb\n    |         ^"},
+		{"a.yaml", "é: \xff", "a.yaml:1:4: this is not text: want UTF-8\n> 1 | é: \uFFFD\n    |    ^"},
+		{"a.yaml", "title: \x1b[31mred", "a.yaml:1:8: this is not text: want UTF-8\n> 1 | title: \uFFFD[31mred\n    |        ^"},
 	} {
 		_, err := Parse(tc.name, []byte(tc.src))
 		require.EqualError(t, err, tc.want, "%q", tc.src)

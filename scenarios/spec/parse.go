@@ -72,11 +72,11 @@ func parseAll(name string, src []byte, in folder) ([]*Scenario, error) {
 		return nil, Errors{err}
 	}
 	source := newSource(name, text)
-	root, err := parseYAML(source, text)
+	root, err := parseYAML(source, scenarioKind, text)
 	if err != nil {
 		return nil, Errors{err}
 	}
-	d := newDecoder(source, root)
+	d := newDecoder(source, scenarioKind, root)
 	d.scripts = scripts{in: in, read: map[string]script{}}
 	cells := d.cells(root)
 	if cells == nil { // a mistake in parameters or matrix: what else is wrong is said too
@@ -149,25 +149,32 @@ func parseFrom(name string, f io.Reader, in folder) ([]*Scenario, error) {
 
 // readable refuses what cannot be a scenario before any parsing.
 func readable(name string, src []byte) (text, base string, err *Error) {
-	whole := func(message string) *Error { return &Error{File: name, Path: "$", Message: message} }
-	if len(src) > MaxFileSize {
-		return "", "", whole("the file is larger than 1 MiB, the most that a scenario may have")
+	if text, err = plainText(name, scenarioKind, src); err != nil {
+		return "", "", err
 	}
-	text = strings.TrimPrefix(string(src), "\ufeff") // a byte order mark
 	base = path.Base(filepath.ToSlash(name))
 	base = strings.TrimSuffix(base, path.Ext(base))
 	if !validFileName.MatchString(base) {
-		return "", "", whole(fmt.Sprintf("a scenario is called after its file, and %q is no name: use a-z, 0-9, _ and -, at most 64", shorten(base)))
-	}
-	if strings.TrimSpace(text) == "" {
-		return "", "", whole("the file is empty: a scenario needs at least title, network, nodes and steps")
-	}
-	if i := strings.IndexFunc(text, notText); i >= 0 {
-		line := 1 + strings.Count(text[:i], "\n")
-		column := 1 + utf8.RuneCountInString(text[strings.LastIndexByte(text[:i], '\n')+1:i])
-		return "", "", newSource(name, text).error(position{line, column}, "$", "this is not text: a scenario is YAML in UTF-8")
+		return "", "", &Error{File: name, Path: "$", Message: fmt.Sprintf(
+			"a scenario is called after its file, and %q is no name: use a-z, 0-9, _ and -, at most 64", shorten(base))}
 	}
 	return text, base, nil
+}
+
+// plainText refuses what is too large, empty or not text.
+func plainText(name string, k kind, src []byte) (string, *Error) {
+	whole := func(message string) *Error { return &Error{File: name, Path: "$", Message: message} }
+	if len(src) > MaxFileSize {
+		return "", whole(fmt.Sprintf("the file is larger than 1 MiB, the most that a %s may have", k.noun))
+	}
+	text := strings.TrimPrefix(string(src), "\ufeff") // a byte order mark
+	if strings.TrimSpace(text) == "" {
+		return "", whole("the file is empty: " + k.needs)
+	}
+	if i := strings.IndexFunc(text, notText); i >= 0 {
+		return "", newSource(name, text).error(positionIn(text, i), "$", "this is not text: want UTF-8")
+	}
+	return text, nil
 }
 
 func notText(r rune) bool {
@@ -175,14 +182,14 @@ func notText(r rune) bool {
 }
 
 // parseYAML makes the tree of the file's only document.
-func parseYAML(src *source, text string) (root ast.Node, mistake *Error) {
+func parseYAML(src *source, k kind, text string) (root ast.Node, mistake *Error) {
 	defer func() { // the bounds above are ours; a bug of the reader must not take the lab down
 		if r := recover(); r != nil {
 			root, mistake = nil, src.error(position{1, 1}, "$", "the YAML reader cannot make sense of this file")
 		}
 	}()
 	tokens := lexer.Tokenize(text)
-	if mistake := bounded(src, tokens); mistake != nil {
+	if mistake := bounded(src, k, tokens); mistake != nil {
 		return nil, mistake
 	}
 	file, err := parser.Parse(tokens, 0, parser.AllowDuplicateMapKey()) // duplicates are reported with everything else
@@ -194,13 +201,13 @@ func parseYAML(src *source, text string) (root ast.Node, mistake *Error) {
 		switch {
 		case empty(d):
 		case doc != nil:
-			return nil, src.error(start(d.Body), "$", "a second document begins here: a file holds one scenario")
+			return nil, src.error(start(d.Body), "$", "a second document begins here: a file holds one "+k.noun)
 		default:
 			doc = d
 		}
 	}
 	if doc == nil {
-		return nil, &Error{File: src.file, Path: "$", Message: "the file holds nothing but comments: a scenario needs at least title, network, nodes and steps"}
+		return nil, &Error{File: src.file, Path: "$", Message: "the file holds nothing but comments: " + k.needs}
 	}
 	return doc.Body, nil
 }
@@ -237,13 +244,13 @@ func syntaxError(src *source, err error) *Error {
 
 // bounded refuses what would exhaust the YAML reader: very many tokens, and
 // nesting that no scenario has.
-func bounded(src *source, tokens token.Tokens) *Error {
+func bounded(src *source, k kind, tokens token.Tokens) *Error {
 	var block []int // columns that are open on the way to the token
 	flow := 0
 	for i, t := range tokens {
 		p := position{t.Position.Line, t.Position.Column}
 		if i == maxTokens {
-			return src.error(p, "$", fmt.Sprintf("the file goes on behind %d YAML tokens, the most that a scenario may have", maxTokens))
+			return src.error(p, "$", fmt.Sprintf("the file goes on behind %d YAML tokens, the most that a %s may have", maxTokens, k.noun))
 		}
 		switch t.Type {
 		case token.MappingStartType, token.SequenceStartType:
@@ -258,7 +265,7 @@ func bounded(src *source, tokens token.Tokens) *Error {
 			block = append(block, p.column)
 		}
 		if len(block)+flow > maxDepth {
-			return src.error(p, "$", fmt.Sprintf("this is nested deeper than %d levels: no scenario is", maxDepth))
+			return src.error(p, "$", fmt.Sprintf("this is nested deeper than %d levels: no %s is", maxDepth, k.noun))
 		}
 	}
 	return nil

@@ -77,7 +77,7 @@ func (d *decoder) scalar(n ast.Node, v reflect.Value) error {
 		}
 		v.SetFloat(f)
 	default:
-		panic("spec: no scalar of a scenario has type " + v.Type().String())
+		panic("spec: no scalar of a file has type " + v.Type().String())
 	}
 	return nil
 }
