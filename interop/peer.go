@@ -78,7 +78,7 @@ func (p *peer) during(what string, err error) error {
 
 // join talks to the agent and makes the network.
 func (p *peer) join(ctx context.Context) error {
-	client, err := control.Connect(ctx, p.machine.line())
+	client, err := control.Connect(ctx, p.site.line)
 	if err != nil {
 		return err
 	}

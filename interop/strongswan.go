@@ -2,7 +2,6 @@ package interop
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -265,33 +264,18 @@ func pairOf(s swan.SA, c swan.ChildSA) []scenarios.PeerSA {
 	return []scenarios.PeerSA{in, out}
 }
 
-func (d *strongSwan) evidence(ctx context.Context) (map[string][]byte, error) {
-	files := map[string][]byte{}
-	var failed []error
-	take := func(name string, b []byte, err error) {
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", name, err))
-			return
-		}
-		files[name] = b
-	}
-	b, err := d.peer.client.ReadFile(ctx, charonLog)
-	take("daemon.log", b, err)
-	b, err = d.peer.client.ReadFile(ctx, charonConf)
-	take("strongswan.conf", b, err)
+func (d *strongSwan) evidence(ctx context.Context, to *evidence) {
+	to.read(ctx, d.peer.client, "daemon.log", charonLog)
+	to.read(ctx, d.peer.client, "strongswan.conf", charonConf)
 	listed, err := d.client.ListSAs(ctx)
-	if err == nil {
-		b, err = json.MarshalIndent(listed, "", "  ")
-	}
-	take("sas.json", append(b, '\n'), err)
-	b, err = d.peer.output(ctx, "swanctl", "--list-sas")
-	take("sas.txt", b, err)
+	to.encode("sas.json", listed, err)
+	b, err := d.peer.output(ctx, "swanctl", "--list-sas")
+	to.take("sas.txt", b, err)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.configuration != nil {
 		for name, data := range d.configuration.Files() {
-			files["swanctl/"+name] = data
+			to.take("swanctl/"+name, data, nil)
 		}
 	}
-	return files, errors.Join(failed...)
 }
