@@ -368,6 +368,8 @@ func TestUnsupported(t *testing.T) {
 		return err
 	}
 	require.ErrorContains(t, start(scenarios.PeerConfig{Policy: requires(aliceAddr, ipsec.Transport, tripleDES)}), "tunnel mode alone")
+	gmac := ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-gmac"}
+	require.ErrorContains(t, start(scenarios.PeerConfig{Policy: requires(aliceAddr, ipsec.Tunnel, gmac)}), "aes128-gmac: this charon has no NULL_AES_GMAC")
 	require.ErrorContains(t, start(scenarios.PeerConfig{Date: time.Date(2005, 3, 30, 0, 0, 0, 0, time.UTC)}), "shares this machine's clock")
 	require.ErrorContains(t, start(scenarios.PeerConfig{Image: "ike-scan", Policy: requires(aliceAddr, ipsec.Tunnel, tripleDES)}), "no IKE daemon")
 	require.ErrorContains(t, start(scenarios.PeerConfig{Image: "libreswan"}), "has no ESP: use driver uml")

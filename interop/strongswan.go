@@ -91,7 +91,7 @@ func (d *strongSwan) run(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("charon does not start: %w", err)
 	}
-	if _, err := d.client.Stats(ctx); err != nil {
+	if _, err := d.client.Version(ctx); err != nil {
 		return fmt.Errorf("charon does not answer: %w", err)
 	}
 	return nil
@@ -119,6 +119,13 @@ func (d *strongSwan) load(ctx context.Context, p *policy.Policy) error {
 	}
 	configuration, err := swan.Build(config, d.kind)
 	if err != nil {
+		return err
+	}
+	has, err := d.client.Algorithms(ctx)
+	if err != nil {
+		return err
+	}
+	if err := configuration.Check(has); err != nil {
 		return err
 	}
 	d.config, d.configuration = config, configuration
@@ -202,7 +209,7 @@ func (d *strongSwan) terminate(ctx context.Context) error {
 		return err
 	}
 	for _, s := range all {
-		err := d.client.Terminate(ctx, swan.Target{ConnectionID: s.ID}, true, farewell)
+		err := d.client.Terminate(ctx, swan.Target{ConnectionID: s.ID}, farewell)
 		if _, refused := errors.AsType[*swan.Refused](err); err != nil && !refused { // it may have ended meanwhile
 			return err
 		}

@@ -53,14 +53,6 @@ func ParseExpectations(b []byte) (*Expectations, error) {
 	return e, nil
 }
 
-// List are the accepted failures in the order of the file.
-func (e *Expectations) List() []result.MatrixExpectation {
-	if e == nil {
-		return nil
-	}
-	return e.list
-}
-
 // Stale are those that no cell has. It is asked of the whole matrix: what is not run today is not stale.
 func (e *Expectations) Stale(whole []Cell) (stale []result.MatrixExpectation) {
 	if e == nil {
