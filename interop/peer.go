@@ -345,7 +345,7 @@ func (p *peer) SAs(ctx context.Context) ([]scenarios.PeerSA, error) {
 	if !p.welcome.ESP {
 		return told, nil
 	}
-	states, _, err := p.client.XFRM(ctx)
+	states, err := p.client.XFRM(ctx)
 	if err != nil {
 		return nil, p.failed("SAs of its kernel", err)
 	}

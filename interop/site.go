@@ -135,28 +135,18 @@ func (s *site) acceptOffers(ended <-chan struct{}) {
 
 // offered joins a wire by what an agent offers on a connection.
 func (s *site) offered(conn *net.UnixConn) error {
+	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(joinPatience)) // without one it only takes longer
-	offer, err := control.AcceptWire(conn)
+	name, tap, err := control.AcceptTAP(conn)
 	if err != nil {
-		conn.Close()
 		return err
 	}
-	_ = conn.SetReadDeadline(time.Time{})
-	i := slices.Index(s.names, offer.Interface)
-	switch {
-	case i < 0:
-		err = fmt.Errorf("interop: the agent of %s offers an interface %q, and is asked for %v", s.name, offer.Interface, s.names)
-	case offer.TAP == nil:
-		return s.wires[i].join(conn)
+	i := slices.Index(s.names, name)
+	if i < 0 {
+		tap.Close()
+		return fmt.Errorf("interop: the agent of %s offers an interface %q, and is asked for %v", s.name, name, s.names)
 	}
-	conn.Close()
-	if err != nil {
-		if offer.TAP != nil {
-			offer.TAP.Close()
-		}
-		return err
-	}
-	return s.wires[i].join(offer.TAP)
+	return s.wires[i].join(tap)
 }
 
 // joinPatience is for a machine whose interfaces are up to be on its wires.
