@@ -16,6 +16,7 @@ import (
 type evidence struct {
 	files   map[string][]byte
 	missing []string // a line each
+	died    string   // how the daemon has, which is not asked then; "": it has not
 }
 
 // take takes a file, or why there is none.
@@ -78,7 +79,8 @@ type account struct {
 	Packages map[string]string `json:"packages,omitempty"`
 	Ready    string            `json:"ready"`
 	Memory   uint64            `json:"memory,omitempty"`
-	Dropped  []uint64          `json:"dropped"` // frames for each interface that the peer did not take in time
+	Dropped  []uint64          `json:"dropped"`        // frames for each interface that the peer did not take in time
+	Died     string            `json:"died,omitempty"` // how the daemon has ended by itself
 	Missing  []string          `json:"missing,omitempty"`
 }
 
@@ -90,6 +92,9 @@ func (p *peer) keep(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, evidencePatience)
 	defer cancel()
 	var all evidence
+	if d := p.death(ctx); d != nil {
+		all.died = deathWords(d)
+	}
 	if p.daemon != nil {
 		p.daemon.evidence(ctx, &all)
 	}
@@ -106,15 +111,15 @@ func (p *peer) keep(ctx context.Context) error {
 		name, text := p.machine.printed()
 		all.take(name, text, nil)
 	}
-	all.encode("about.json", p.account(all.missing), nil)
+	all.encode("about.json", p.account(&all), nil)
 	return all.write(p.cfg.Dir)
 }
 
-// account is what the lab says of the peer, and of the evidence that is missing.
-func (p *peer) account(missing []string) account {
+// account is what the lab says of the peer, and of its evidence.
+func (p *peer) account(e *evidence) account {
 	a := account{
 		Name: p.cfg.Name, Image: p.about.Image, Driver: p.about.Driver, Daemon: p.about.Daemon, Kernel: p.about.Kernel,
-		Packages: p.about.Packages, Ready: p.about.Ready.Round(time.Millisecond).String(), Memory: p.about.Memory, Missing: missing,
+		Packages: p.about.Packages, Ready: p.about.Ready.Round(time.Millisecond).String(), Memory: p.about.Memory, Died: e.died, Missing: e.missing,
 	}
 	if p.welcome != nil {
 		a.ESP, a.AH = p.welcome.ESP, p.welcome.AH

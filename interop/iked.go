@@ -106,6 +106,8 @@ func (d *iked) sas(context.Context) ([]scenarios.PeerSA, error) { return nil, ni
 func (d *iked) evidence(ctx context.Context, to *evidence) {
 	to.read(ctx, d.peer.client, "daemon.log", ikedLog)
 	to.read(ctx, d.peer.client, "iked.conf", ikedConf)
-	b, err := d.peer.output(ctx, "ikectl", "show", "sa")
-	to.take("sas.txt", b, err)
+	if to.died == "" {
+		b, err := d.peer.output(ctx, "ikectl", "show", "sa")
+		to.take("sas.txt", b, err)
+	}
 }

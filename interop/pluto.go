@@ -84,7 +84,7 @@ func (d *pluto) start(ctx context.Context) error {
 	}
 	err = d.peer.client.Start(ctx, &control.Start{
 		Name: plutoName, Argv: []string{d.info.Profile.Daemon, "--config", plutoConf, "--leak-detective", "--nofork"}, Log: "/run/pluto.out",
-		Ready: plutoSocket, Within: daemonPatience,
+		Logs: plutoLog, Ready: plutoSocket, Within: daemonPatience,
 	})
 	if err != nil {
 		return fmt.Errorf("pluto does not start: %w", err)
@@ -235,6 +235,8 @@ func (d *pluto) evidence(ctx context.Context, to *evidence) {
 	to.read(ctx, d.peer.client, "daemon.log", plutoLog)
 	to.read(ctx, d.peer.client, "ipsec.conf", plutoConf)
 	to.read(ctx, d.peer.client, "ipsec.secrets", plutoSecrets)
-	b, err := d.run(ctx, libreswan.Whack+"--status")
-	to.take("sas.txt", b, err)
+	if to.died == "" {
+		b, err := d.run(ctx, libreswan.Whack+"--status")
+		to.take("sas.txt", b, err)
+	}
 }

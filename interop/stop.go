@@ -17,7 +17,7 @@ const (
 	stopPatience = 20 * time.Second
 	// evidencePatience is for what a peer has to say in the end, also of one that hangs.
 	evidencePatience = 10 * time.Second
-	// lastWords is for a machine that ends by itself to have ended.
+	// lastWords is for a machine or a daemon that ends by itself to have ended.
 	lastWords = 200 * time.Millisecond
 )
 

@@ -86,7 +86,7 @@ func (d *strongSwan) start(ctx context.Context) error {
 // run starts charon, and waits until it answers.
 func (d *strongSwan) run(ctx context.Context) error {
 	err := d.peer.client.Start(ctx, &control.Start{
-		Name: charonName, Argv: []string{d.program}, Log: "/run/charon.out", Ready: charonSocket, Within: daemonPatience,
+		Name: charonName, Argv: []string{d.program}, Log: "/run/charon.out", Logs: charonLog, Ready: charonSocket, Within: daemonPatience,
 	})
 	if err != nil {
 		return fmt.Errorf("charon does not start: %w", err)
@@ -274,10 +274,12 @@ func pairOf(s swan.SA, c swan.ChildSA) []scenarios.PeerSA {
 func (d *strongSwan) evidence(ctx context.Context, to *evidence) {
 	to.read(ctx, d.peer.client, "daemon.log", charonLog)
 	to.read(ctx, d.peer.client, "strongswan.conf", charonConf)
-	listed, err := d.client.ListSAs(ctx)
-	to.encode("sas.json", listed, err)
-	b, err := d.peer.output(ctx, "swanctl", "--list-sas")
-	to.take("sas.txt", b, err)
+	if to.died == "" {
+		listed, err := d.client.ListSAs(ctx)
+		to.encode("sas.json", listed, err)
+		b, err := d.peer.output(ctx, "swanctl", "--list-sas")
+		to.take("sas.txt", b, err)
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.configuration != nil {

@@ -310,7 +310,7 @@ func TestDaemon(t *testing.T) {
 	_, err = c.Read(b)
 	require.Equal(t, io.EOF, err)
 	require.NoError(t, p.Signal(ctx, &control.Signal{Name: "d", Signal: int(syscall.SIGKILL), Wait: time.Second}), "it has ended already")
-	require.ErrorContains(t, p.Signal(ctx, &control.Signal{Name: "d", Signal: int(syscall.SIGHUP)}), "ended with code 137")
+	require.ErrorContains(t, p.Signal(ctx, &control.Signal{Name: "d", Signal: int(syscall.SIGHUP)}), "d has ended: signal 9, killed\ndaemon starts")
 	require.ErrorContains(t, p.Signal(ctx, &control.Signal{Name: "e", Signal: 1}), "no daemon")
 	require.NoError(t, p.Start(ctx, d), "its socket of before does not count")
 	log, err := p.ReadFile(ctx, d.Log)
@@ -319,7 +319,7 @@ func TestDaemon(t *testing.T) {
 	require.ErrorContains(t, p.Signal(ctx, &control.Signal{Name: "d", Signal: 999}), "no signal 999")
 
 	early := &control.Start{Name: "early", Argv: []string{"sh", "-c", "echo bad configuration; exit 5"}, Log: "/var/log/early", Ready: "/run/early"}
-	require.ErrorContains(t, p.Start(ctx, early), "ended with code 5 before it was ready\nbad configuration")
+	require.ErrorContains(t, p.Start(ctx, early), "early ended before it was ready: exit status 5\nbad configuration")
 	late := &control.Start{Name: "late", Argv: []string{"sleep", "4712"}, Log: "/var/log/late", Ready: "/run/late", Within: 100 * time.Millisecond}
 	require.ErrorContains(t, p.Start(ctx, late), "was not ready within 100ms")
 	require.NotContains(t, string(p.exec(t, "cat /proc/[0-9]*/cmdline").Output), "4712")
@@ -328,4 +328,38 @@ func TestDaemon(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	require.ErrorContains(t, p.Signal(ctx, &control.Signal{Name: "stubborn", Signal: 15, Wait: 200 * time.Millisecond}), "has not ended within")
 
+}
+
+// A daemon that ends by itself is told of, with the last of what it has said; one that was to end is not, nor one that
+// runs again.
+func TestDied(t *testing.T) {
+	p := inNamespace(t, 0)
+	ctx := t.Context()
+	died := func() []control.Death {
+		t.Helper()
+		all, err := p.Died(ctx)
+		require.NoError(t, err)
+		return all
+	}
+	begin := func(name, script string) {
+		t.Helper()
+		require.NoError(t, p.Start(ctx, &control.Start{Name: name, Argv: []string{"sh", "-c", script}, Log: "/run/" + name + ".out", Logs: "/run/" + name + ".log"}))
+	}
+	require.Empty(t, died())
+	begin("exits", "echo out of memory; echo 'ABORT: no' >/run/exits.log; exit 3")
+	begin("hangs", "sleep 4714")
+	begin("told", "sleep 4715")
+	require.NoError(t, p.Signal(ctx, &control.Signal{Name: "told", Signal: int(syscall.SIGKILL), Wait: time.Second}))
+	require.Eventually(t, func() bool { return len(died()) == 1 }, 5*time.Second, 10*time.Millisecond)
+	d := died()[0]
+	require.Positive(t, d.PID)
+	require.Equal(t, control.Death{Name: "exits", PID: d.PID, How: "exit status 3", Output: []byte("out of memory\n"), Log: []byte("ABORT: no\n")}, d)
+	p.exec(t, "kill -9 -1") // all that it may signal, but the agent
+	require.Eventually(t, func() bool { return len(died()) == 2 }, 5*time.Second, 10*time.Millisecond)
+	require.Equal(t, "signal 9, killed", died()[1].How)
+	require.True(t, died()[1].Killed)
+	begin("exits", "sleep 4716")
+	require.Len(t, died(), 1)
+	require.NoError(t, p.Signal(ctx, &control.Signal{Name: "hangs", Signal: int(syscall.SIGTERM), Wait: time.Second}), "it has ended already")
+	require.Empty(t, died(), "and was to")
 }

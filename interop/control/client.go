@@ -145,6 +145,15 @@ func (c *Client) XFRM(ctx context.Context) ([]State, error) {
 	return a.XFRM, nil
 }
 
+// Died tells of the daemons that have ended by themselves.
+func (c *Client) Died(ctx context.Context) ([]Death, error) {
+	a, err := c.ask(ctx, &Request{Died: &Died{}})
+	if err != nil {
+		return nil, err
+	}
+	return a.Died, nil
+}
+
 // Dial connects to a socket in the peer. To close the connection closes it in both
 // directions; its deadlines work. ctx is about the making of it alone.
 func (c *Client) Dial(ctx context.Context, network, address string) (net.Conn, error) {

@@ -37,6 +37,7 @@ type Request struct {
 	Call   *Call   `json:"call,omitempty"`
 	UDP    *UDP    `json:"udp,omitempty"`
 	XFRM   *XFRM   `json:"xfrm,omitempty"`
+	Died   *Died   `json:"died,omitempty"`
 }
 
 // Answer is the agent's. Error is set when the request was not carried out, with
@@ -51,6 +52,7 @@ type Answer struct {
 	Report *Report  `json:"report,omitempty"` // to Ping, Call, UDP
 	Seen   *Seen    `json:"seen,omitempty"`
 	XFRM   []State  `json:"xfrm,omitempty"`
+	Died   []Death  `json:"died,omitempty"`
 }
 
 // Kinds of errors.
@@ -123,7 +125,8 @@ type Start struct {
 	Name string   `json:"name"` // by which Signal knows it
 	Argv []string `json:"argv"`
 	Env  []string `json:"env,omitempty"`
-	Log  string   `json:"log"` // file that takes its output
+	Log  string   `json:"log"`            // file that takes its output
+	Logs string   `json:"logs,omitempty"` // the one that it writes itself; "": it has none
 	// Ready is a Unix socket that it answers on when it is ready; the request waits for that. "": it does not.
 	Ready  string        `json:"ready,omitempty"`
 	Within time.Duration `json:"within"` // for Ready
@@ -134,6 +137,19 @@ type Signal struct {
 	Name   string        `json:"name"`
 	Signal int           `json:"signal"`
 	Wait   time.Duration `json:"wait"` // for its end; 0: not at all
+}
+
+// Died asks for the daemons that have ended and that no Signal was to end.
+type Died struct{}
+
+// Death is how a daemon has ended.
+type Death struct {
+	Name   string `json:"name"`
+	PID    int    `json:"pid"`              // in the peer
+	How    string `json:"how"`              // exit status 1; signal 6, aborted
+	Killed bool   `json:"killed,omitempty"` // it was SIGKILL or SIGTERM, which come from somebody else
+	Output []byte `json:"output"`           // the last of what it has printed, up to 16 KiB
+	Log    []byte `json:"log"`              // likewise, of its own log
 }
 
 // Dial connects to a socket in the peer.

@@ -33,6 +33,7 @@ type Handler interface {
 	Call(context.Context, *Call) (*Report, error)
 	UDP(context.Context, *UDP) (*Report, error)
 	XFRM(context.Context) ([]State, error)
+	Died(context.Context) ([]Death, error)
 }
 
 // Listen is the agent's side of the conversation. It greets, serves requests until
@@ -162,6 +163,8 @@ func answer(ctx context.Context, h Handler, r *Request) (a *Answer) {
 		a.Report, err = h.UDP(ctx, r.UDP)
 	case r.XFRM != nil:
 		a.XFRM, err = h.XFRM(ctx)
+	case r.Died != nil:
+		a.Died, err = h.Died(ctx)
 	}
 	if err != nil {
 		return failure(err)
