@@ -43,6 +43,9 @@ type Driver struct {
 	staged    sync.Once // makes what user-mode Linux starts with
 	notStaged error
 
+	tried sync.Once // an agent in namespaces
+	fails error
+
 	mu    sync.Mutex
 	peers map[*peer]bool
 	runs  sync.WaitGroup

@@ -376,6 +376,21 @@ func TestUnsupported(t *testing.T) {
 	requireNoFolders(t, d)
 }
 
+// Namespaces are tried before they are offered: what does not go says why, and what to do.
+func TestNamespacesThatCannotBe(t *testing.T) {
+	d := driverOf(t, "namespace")
+	cannot := filepath.Join(private(t), "agent")
+	require.NoError(t, os.WriteFile(cannot, []byte("#!/bin/sh\necho mounted this and that >&2\necho agent: mounting proc: not here >&2\nexit 1\n"), 0o755))
+	d.opt.Agent, d.tried = cannot, sync.Once{}
+	all := d.Available(t.Context())
+	require.Equal(t, Availability{
+		Driver: Namespace, Detail: "namespaces have not what a peer needs here: agent: mounting proc: not here: become root, or use driver uml",
+	}, all[len(all)-1])
+	_, err := d.Start(t.Context(), []scenarios.PeerConfig{{Name: "bob", Image: "strongswan-5.9", Interfaces: nowhere()}})
+	require.ErrorIs(t, err, scenarios.ErrUnsupported)
+	requireNoFolders(t, d)
+}
+
 // requireNoFolders sees to it that peers that did not start have left nothing behind.
 func requireNoFolders(t *testing.T, d *Driver) {
 	t.Helper()

@@ -104,10 +104,16 @@ func sockets(t *testing.T) string {
 
 // start starts an agent in namespaces of its own, with interfaces eth0 and so on.
 func start(t *testing.T, interfaces int, arguments ...string) *peer {
+	return startAs(t, os.Geteuid(), interfaces, arguments...)
+}
+
+// startAs starts it as another user of this machine, who is root of its namespaces.
+func startAs(t *testing.T, uid, interfaces int, arguments ...string) *peer {
 	if os.Geteuid() == 0 {
 		needs.Tool(t, "namespace")
 	}
 	dir := sockets(t)
+	require.NoError(t, os.Chmod(dir, 0o711))
 	line, err := net.Listen("unix", filepath.Join(dir, "control"))
 	require.NoError(t, err)
 	defer line.Close()
@@ -119,6 +125,9 @@ func start(t *testing.T, interfaces int, arguments ...string) *peer {
 	for i := range interfaces {
 		arguments = append(arguments, "--interface", "eth"+string(rune('0'+i)))
 	}
+	for _, name := range []string{"control", "wire"} {
+		require.NoError(t, os.Chmod(filepath.Join(dir, name), 0o666))
+	}
 	p := &peer{cmd: exec.Command("/proc/self/exe", arguments...)}
 	p.cmd.Env = []string{"AGENT_TEST_AS=agent"}
 	p.cmd.Stdout, p.cmd.Stderr = os.Stderr, os.Stderr
@@ -126,13 +135,18 @@ func start(t *testing.T, interfaces int, arguments ...string) *peer {
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
 		Pdeathsig:  syscall.SIGKILL,
 	}
-	if os.Geteuid() != 0 {
+	if uid != 0 {
+		gid := os.Getgid()
+		if os.Geteuid() == 0 {
+			gid = uid
+			p.cmd.SysProcAttr.Credential = &syscall.Credential{NoSetGroups: true}
+		}
 		p.cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		p.cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
-		p.cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+		p.cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: uid, Size: 1}}
+		p.cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: gid, Size: 1}}
 	}
 	err = p.cmd.Start()
-	if os.Geteuid() != 0 && err != nil {
+	if uid != 0 && err != nil {
 		t.Skipf("without root's rights a user namespace is needed: %v", err)
 	}
 	require.NoError(t, err)
@@ -241,6 +255,30 @@ func TestFiles(t *testing.T) {
 	b, err = os.ReadFile(filepath.Join(root, "etc/motd"))
 	require.NoError(t, err)
 	require.Equal(t, "of the image", string(b), "the image is not written to")
+}
+
+// A user whose image is another's has a copy, as nobody may write over the files of users who are not in a namespace.
+func TestImageOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("who is not root has no image of somebody else to make")
+	}
+	const nobody = 65534
+	root := testRoot(t)
+	require.NoError(t, os.Chmod(filepath.Dir(root), 0o711))
+	require.NoError(t, os.Mkdir(filepath.Join(root, "closed"), 0o555))
+	require.NoError(t, os.Symlink("/etc/motd", filepath.Join(root, "tmp", "link")))
+	p := startAs(t, nobody, 1, "namespace", "--root", root)
+	ctx := t.Context()
+	for _, path := range []string{"/etc/motd", "/etc/new", "/closed/file"} {
+		require.NoError(t, p.WriteFiles(ctx, control.File{Path: path, Mode: 0o640, Data: []byte("of the lab")}))
+	}
+	x := p.exec(t, "echo >>/bin/daemon; cat /tmp/link")
+	require.Equal(t, &control.Exited{Output: []byte("of the lab")}, x)
+	require.NoError(t, p.Setup(ctx, setup(1, false)))
+	b, err := os.ReadFile(filepath.Join(root, "etc/motd"))
+	require.NoError(t, err)
+	require.Equal(t, "of the image", string(b))
+	require.NoFileExists(t, filepath.Join(root, "etc/new"))
 }
 
 func TestExec(t *testing.T) {

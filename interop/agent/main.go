@@ -15,7 +15,8 @@
 // In namespaces the driver starts the agent with CLONE_NEWNS, NEWNET, NEWPID, NEWUTS
 // and NEWIPC, and with NEWUSER when it is not root. The root filesystem DIR is not
 // written to: what a peer writes is kept in memory and gone with it. The same holds
-// in user-mode Linux.
+// in user-mode Linux. Where an overlay cannot be, or cannot be written to since DIR is
+// another user's, DIR is copied into memory.
 //
 // # User-mode Linux
 //
