@@ -2,7 +2,6 @@ package interop
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -246,14 +245,12 @@ func (p *outside) Stop(context.Context) error {
 
 // keep writes the evidence.
 func (p *outside) keep() error {
-	b, err := json.MarshalIndent(account{
+	var all evidence
+	all.encode("about.json", account{
 		Name: p.cfg.Name, Image: p.about.Image, Driver: p.about.Driver, Daemon: p.about.Daemon, Kernel: p.about.Kernel,
 		Ready: p.about.Ready.Round(time.Millisecond).String(), Dropped: []uint64{p.wire.dropped.Load()},
-	}, "", "  ")
-	if err != nil {
-		return err
-	}
-	return writeFiles(p.cfg.Dir, map[string][]byte{"about.json": append(b, '\n')})
+	}, nil)
+	return all.write(p.cfg.Dir)
 }
 
 // refuse is the answer to all that an agent would do.

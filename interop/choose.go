@@ -11,9 +11,11 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/ipseclab/ipseclab/interop/control"
 	"github.com/ipseclab/ipseclab/interop/images"
 	"github.com/ipseclab/ipseclab/interop/tap"
 	"github.com/ipseclab/ipseclab/scenarios"
@@ -177,7 +179,7 @@ func (d *Driver) containerWay(ctx context.Context) (*way, error) {
 	}}, nil
 }
 
-func (d *Driver) namespaceWay(context.Context) (*way, error) {
+func (d *Driver) namespaceWay(ctx context.Context) (*way, error) {
 	agent, err := d.agent()
 	if err != nil {
 		return nil, err
@@ -188,9 +190,51 @@ func (d *Driver) namespaceWay(context.Context) (*way, error) {
 	if err := canNamespaces(peerNamespaces); err != nil {
 		return nil, err
 	}
+	d.tried.Do(func() { d.fails = d.tryNamespace(context.WithoutCancel(ctx), agent) })
+	if d.fails != nil {
+		return nil, fmt.Errorf("namespaces have not what a peer needs here: %w: become root, or use driver %s", d.fails, UML)
+	}
 	return &way{Namespace, "namespaces", os.Getuid(), func(ctx context.Context, s *site) (machine, error) {
 		return startNamespace(ctx, agent, s)
 	}}, nil
+}
+
+// trialPatience is for an agent whose image is an empty folder.
+const trialPatience = 10 * time.Second
+
+// tryNamespace starts an agent that has nothing to do, and waits until it greets. Which file systems may be mounted in
+// namespaces depends on the kernel, its modules for security, and what is mounted here.
+func (d *Driver) tryNamespace(ctx context.Context, agent string) error {
+	ctx, cancel := context.WithTimeout(ctx, trialPatience)
+	defer cancel()
+	dir, err := d.work.peer(os.Getuid())
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	s := &site{name: "trial", dir: dir, rootfs: filepath.Join(dir, "root")}
+	if err := os.Mkdir(s.rootfs, 0o755); err != nil {
+		return err
+	}
+	m, err := startNamespace(ctx, agent, s)
+	if m == nil {
+		return err
+	}
+	defer m.kill()
+	if err == nil {
+		var client *control.Client
+		if client, err = control.Connect(ctx, s.line); err == nil {
+			return client.Close()
+		}
+	}
+	select {
+	case <-m.ended(): // and has said why
+		if _, text := m.printed(); lastLine(text) != "" {
+			return errors.New(lastLine(text))
+		}
+	case <-ctx.Done():
+	}
+	return err
 }
 
 // peerNamespaces are those that a peer in namespaces has for itself.
@@ -208,5 +252,9 @@ func canNamespaces(which uintptr) error {
 	if err = cmd.Start(); errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENOENT) {
 		return nil
 	}
-	return fmt.Errorf("this user may not make namespaces: %w", err)
+	if e, ok := errors.AsType[*os.PathError](err); ok {
+		err = e.Err // the path is of no interest
+	}
+	return fmt.Errorf("this user may not make namespaces: %w: become root, or see user_namespaces(7) and "+
+		"user.max_user_namespaces, kernel.unprivileged_userns_clone and kernel.apparmor_restrict_unprivileged_userns of sysctl", err)
 }

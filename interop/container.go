@@ -53,31 +53,15 @@ func startContainer(ctx context.Context, engine *docker, store *images.Store, ag
 	}
 	s.prepare("eth")
 	s.sysctls, s.hostname = nil, "" // Docker sets them
-	control, err := listen("unix", s.line())
-	if err != nil {
-		return nil, err
-	}
-	defer control.close()
-	if err := s.listen(s.allWires()); err != nil {
-		return nil, err
-	}
-	b, err := engine.startBox(ctx, boxSpec{
-		image: image, dir: s.work, argv: s.agentCommand(agent, "container"), hostname: s.name, file: "agent.log",
-		host: func(h *container.HostConfig) {
-			h.CapAdd = []string{"NET_ADMIN"}
-			h.Sysctls = s.dockerSysctls()
-			h.Devices = []container.DeviceMapping{{PathOnHost: tap.Device, PathInContainer: tap.Device, CgroupPermissions: "rwm"}}
-			h.Binds = []string{s.dir + ":" + s.dir, agent + ":" + agent + ":ro"}
-		},
+	return s.startAgent(ctx, func() (machine, error) {
+		return engine.startBox(ctx, boxSpec{
+			image: image, dir: s.work, argv: s.agentCommand(agent, "container"), hostname: s.name, file: "agent.log",
+			host: func(h *container.HostConfig) {
+				h.CapAdd = []string{"NET_ADMIN"}
+				h.Sysctls = s.dockerSysctls()
+				h.Devices = []container.DeviceMapping{{PathOnHost: tap.Device, PathInContainer: tap.Device, CgroupPermissions: "rwm"}}
+				h.Binds = []string{s.dir + ":" + s.dir, agent + ":" + agent + ":ro"}
+			},
+		})
 	})
-	if err != nil {
-		return nil, err
-	}
-	s.acceptOffers(b.ended())
-	line, err := control.accept(ctx, b.ended())
-	if err != nil {
-		return b, err
-	}
-	b.io = line
-	return b, nil
 }

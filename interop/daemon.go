@@ -40,8 +40,8 @@ type daemon interface {
 	// version is its name and version, as it says itself.
 	version(ctx context.Context) (string, error)
 
-	// evidence is what it has to say in the end, by names of files. What cannot be had is left out, with the errors.
-	evidence(ctx context.Context) (map[string][]byte, error)
+	// evidence takes what it has to say in the end.
+	evidence(ctx context.Context, to *evidence)
 }
 
 // newDaemon makes the daemon of an image.
@@ -145,4 +145,4 @@ func (d *noDaemon) prepare(context.Context, ipsec.Flow, time.Duration) error { r
 func (d *noDaemon) terminate(context.Context) error                          { return nil }
 func (d *noDaemon) stop(context.Context, bool) error                         { return nil }
 func (d *noDaemon) sas(context.Context) ([]scenarios.PeerSA, error)          { return nil, nil }
-func (d *noDaemon) evidence(context.Context) (map[string][]byte, error)      { return nil, nil }
+func (d *noDaemon) evidence(context.Context, *evidence)                      {}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"sync"
@@ -119,7 +118,6 @@ type box struct {
 	docker    *docker
 	container testcontainers.Container
 	attached  client.ContainerAttachResult
-	io        io.ReadWriteCloser
 	log       tail
 	file      string
 	gone      chan struct{}
@@ -141,7 +139,7 @@ type boxSpec struct {
 	file string // for what it prints
 }
 
-// startBox starts a container. Its line is still to be set.
+// startBox starts a container.
 func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error) {
 	b := &box{docker: d, file: spec.file, gone: make(chan struct{})}
 	// Whoever gives up now would not learn of a container that the engine makes all the same.
@@ -195,7 +193,6 @@ func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error)
 	return b, nil
 }
 
-func (b *box) line() io.ReadWriteCloser  { return b.io }
 func (b *box) ended() <-chan struct{}    { return b.gone }
 func (b *box) printed() (string, []byte) { return b.file, b.log.text() }
 

@@ -49,6 +49,9 @@ type Driver struct {
 	staged    sync.Once // makes what user-mode Linux starts with
 	notStaged error
 
+	tried sync.Once // an agent in namespaces
+	fails error
+
 	mu    sync.Mutex
 	peers map[*peer]bool
 	runs  sync.WaitGroup
@@ -244,10 +247,10 @@ func (d *Driver) start(ctx context.Context, c scenarios.PeerConfig) (_ *peer, er
 	}
 	defer context.AfterFunc(ctx, func() { p.machine.kill() })() // a machine that hangs holds nothing up
 	if err := p.join(ctx); err != nil {
-		return nil, p.during("its machine", err)
+		return nil, p.during(ctx, "its machine", err)
 	}
 	if err := p.prepare(ctx); err != nil {
-		return nil, p.during("its daemon", err)
+		return nil, p.during(ctx, "its daemon", err)
 	}
 	p.about.Ready = time.Since(began)
 	if p.about.Memory, err = p.machine.memory(ctx); err != nil {

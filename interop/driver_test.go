@@ -375,9 +375,26 @@ func TestUnsupported(t *testing.T) {
 		return err
 	}
 	require.ErrorContains(t, start(scenarios.PeerConfig{Policy: requires(aliceAddr, ipsec.Transport, tripleDES)}), "tunnel mode alone")
+	gmac := ipsec.Transform{Protocol: ipsec.ESP, Cipher: "aes128-gmac"}
+	require.ErrorContains(t, start(scenarios.PeerConfig{Policy: requires(aliceAddr, ipsec.Tunnel, gmac)}), "aes128-gmac: this charon has no NULL_AES_GMAC")
 	require.ErrorContains(t, start(scenarios.PeerConfig{Date: time.Date(2005, 3, 30, 0, 0, 0, 0, time.UTC)}), "shares this machine's clock")
 	require.ErrorContains(t, start(scenarios.PeerConfig{Image: "ike-scan", Policy: requires(aliceAddr, ipsec.Tunnel, tripleDES)}), "no IKE daemon")
 	require.ErrorContains(t, start(scenarios.PeerConfig{Image: "libreswan"}), "has no ESP: use driver uml")
+	requireNoFolders(t, d)
+}
+
+// Namespaces are tried before they are offered: what does not go says why, and what to do.
+func TestNamespacesThatCannotBe(t *testing.T) {
+	d := driverOf(t, "namespace")
+	cannot := filepath.Join(private(t), "agent")
+	require.NoError(t, os.WriteFile(cannot, []byte("#!/bin/sh\necho mounted this and that >&2\necho agent: mounting proc: not here >&2\nexit 1\n"), 0o755))
+	d.opt.Agent, d.tried = cannot, sync.Once{}
+	all := d.Available(t.Context())
+	require.Equal(t, Availability{
+		Driver: Namespace, Detail: "namespaces have not what a peer needs here: agent: mounting proc: not here: become root, or use driver uml",
+	}, all[len(all)-1])
+	_, err := d.Start(t.Context(), []scenarios.PeerConfig{{Name: "bob", Image: "strongswan-5.9", Interfaces: nowhere()}})
+	require.ErrorIs(t, err, scenarios.ErrUnsupported)
 	requireNoFolders(t, d)
 }
 

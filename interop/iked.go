@@ -2,7 +2,6 @@ package interop
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"syscall"
@@ -104,20 +103,11 @@ func (d *iked) version(context.Context) (string, error) {
 // sas are none: those of the kernel say all, and iked has IKEv2 alone.
 func (d *iked) sas(context.Context) ([]scenarios.PeerSA, error) { return nil, nil }
 
-func (d *iked) evidence(ctx context.Context) (map[string][]byte, error) {
-	files := map[string][]byte{}
-	var failed []error
-	for name, from := range map[string]string{"daemon.log": ikedLog, "iked.conf": ikedConf} {
-		b, err := d.peer.client.ReadFile(ctx, from)
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", name, err))
-			continue
-		}
-		files[name] = b
+func (d *iked) evidence(ctx context.Context, to *evidence) {
+	to.read(ctx, d.peer.client, "daemon.log", ikedLog)
+	to.read(ctx, d.peer.client, "iked.conf", ikedConf)
+	if to.died == "" {
+		b, err := d.peer.output(ctx, "ikectl", "show", "sa")
+		to.take("sas.txt", b, err)
 	}
-	b, err := d.peer.output(ctx, "ikectl", "show", "sa")
-	if err == nil {
-		files["sas.txt"] = b
-	}
-	return files, errors.Join(append(failed, err)...)
 }

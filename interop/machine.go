@@ -9,9 +9,6 @@ import (
 // machine is where a peer lives: a kernel of its own, or a share of this machine's. The
 // agent runs in it.
 type machine interface {
-	// line is the stream on which the agent answers. Who closes it does not end the machine.
-	line() io.ReadWriteCloser
-
 	// ended is closed when the machine is no more, by itself or by kill.
 	ended() <-chan struct{}
 

@@ -34,6 +34,7 @@ type peer struct {
 	log   func(format string, args ...any)
 
 	change  sync.Mutex // one at a time assigns or restarts
+	mourned mourned
 	policy  *policy.Policy
 	stopped sync.Once
 	ending  error
@@ -47,11 +48,11 @@ func (p *peer) Send(iface int, frame []byte) { p.site.wires[iface].send(frame) }
 func (p *peer) About() scenarios.PeerAbout { return p.about }
 
 // failed says whose failure it is.
-func (p *peer) failed(what string, err error) error {
+func (p *peer) failed(ctx context.Context, what string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return told(p.cfg.Name, p.during(what, err))
+	return told(p.cfg.Name, p.during(ctx, what, err))
 }
 
 // told is an error about a peer. One about what the peer cannot do is the reason of an outcome, for people who
@@ -63,10 +64,13 @@ func told(name string, err error) error {
 	return fmt.Errorf("interop: peer %s: %w", name, err)
 }
 
-// during says what failed. When the machine has gone, that is why.
-func (p *peer) during(what string, err error) error {
+// during says what failed. When the daemon has died or the machine has gone, that is why.
+func (p *peer) during(ctx context.Context, what string, err error) error {
 	if err = unsupported(err); errors.Is(err, scenarios.ErrUnsupported) {
 		return err
+	}
+	if dead := p.deadBehind(ctx); dead != nil {
+		return dead
 	}
 	select {
 	case <-p.machine.ended():
@@ -78,7 +82,7 @@ func (p *peer) during(what string, err error) error {
 
 // join talks to the agent and makes the network.
 func (p *peer) join(ctx context.Context) error {
-	client, err := control.Connect(ctx, p.machine.line())
+	client, err := control.Connect(ctx, p.site.line)
 	if err != nil {
 		return err
 	}
@@ -174,7 +178,7 @@ func (p *peer) Ping(ctx context.Context, c hosts.Ping) (hosts.Report, error) {
 	r, err := repeatFirst(ctx, c.Count, c.Timeout, func(count int, timeout time.Duration) (*control.Report, error) {
 		return p.client.Ping(ctx, &control.Ping{To: c.To, Count: count, Size: c.Size, TTL: c.TTL, Interval: c.Interval, Timeout: timeout})
 	}, c.Interval)
-	return r, p.failed("ping "+c.To.String(), err)
+	return r, p.failed(ctx, "ping "+c.To.String(), err)
 }
 
 func (p *peer) SendDatagrams(ctx context.Context, c hosts.Datagrams) (hosts.Report, error) {
@@ -194,7 +198,7 @@ func (p *peer) SendDatagrams(ctx context.Context, c hosts.Datagrams) (hosts.Repo
 		}
 		return r, err
 	}, c.Interval)
-	return r, p.failed("datagrams to "+c.To.String(), err)
+	return r, p.failed(ctx, "datagrams to "+c.To.String(), err)
 }
 
 func (p *peer) Call(ctx context.Context, c hosts.Call) (hosts.Report, error) {
@@ -206,7 +210,7 @@ func (p *peer) Call(ctx context.Context, c hosts.Call) (hosts.Report, error) {
 		To: c.To, LocalPort: c.LocalPort, Request: c.Request, Response: c.Response, Timeout: c.Timeout, DSCP: c.DSCP,
 	})
 	if err != nil {
-		return hosts.Report{Sent: 1}, p.failed("call "+c.To.String(), err)
+		return hosts.Report{Sent: 1}, p.failed(ctx, "call "+c.To.String(), err)
 	}
 	report := reportOf(r)
 	if report.Received == 0 && report.Err == nil {
@@ -222,6 +226,9 @@ func (p *peer) negotiate(ctx context.Context, f ipsec.Flow, count int, timeout t
 	err := p.daemon.prepare(ctx, f, timeout)
 	if err == nil {
 		return hosts.Report{}, true
+	}
+	if dead := p.deadBehind(ctx); dead != nil {
+		err = dead
 	}
 	return hosts.Report{Sent: count, Silence: timeout, Err: fmt.Errorf("%w: the peer has no SA: %w", hosts.ErrTimeout, err)}, false
 }
@@ -269,7 +276,7 @@ func echoType(to netip.Addr) uint8 {
 func (p *peer) Seen(ctx context.Context, s scenarios.PeerService) (hosts.Seen, error) {
 	seen, err := p.client.Seen(ctx, control.Serve{Protocol: s.Protocol, Port: s.Port})
 	if err != nil {
-		return hosts.Seen{}, p.failed("what its server has seen", err)
+		return hosts.Seen{}, p.failed(ctx, "what its server has seen", err)
 	}
 	return hosts.Seen{Connections: seen.Connections, Datagrams: seen.Datagrams, Bytes: seen.Bytes, Corrupt: seen.Corrupt}, nil
 }
@@ -277,7 +284,7 @@ func (p *peer) Seen(ctx context.Context, s scenarios.PeerService) (hosts.Seen, e
 func (p *peer) Run(ctx context.Context, command string, within time.Duration) (scenarios.PeerOutput, error) {
 	out, err := p.client.Exec(ctx, &control.Exec{Argv: []string{"/bin/sh", "-c", command}, Within: within})
 	if err != nil {
-		return scenarios.PeerOutput{}, p.failed("command", err)
+		return scenarios.PeerOutput{}, p.failed(ctx, "command", err)
 	}
 	return scenarios.PeerOutput{Code: out.Code, Output: string(out.Output), TimedOut: out.TimedOut}, nil
 }
@@ -311,10 +318,10 @@ func (p *peer) Assign(ctx context.Context, to *policy.Policy) error {
 	p.change.Lock()
 	defer p.change.Unlock()
 	if err := p.daemon.terminate(ctx); err != nil {
-		return p.failed("end of the SAs of its policy", err)
+		return p.failed(ctx, "end of the SAs of its policy", err)
 	}
 	if err := p.daemon.load(ctx, to); err != nil {
-		return p.failed("another policy", err)
+		return p.failed(ctx, "another policy", err)
 	}
 	p.policy = to
 	return nil
@@ -324,32 +331,36 @@ func (p *peer) Restart(ctx context.Context, off time.Duration, graceful bool) er
 	p.change.Lock()
 	defer p.change.Unlock()
 	if err := p.daemon.stop(ctx, graceful); err != nil {
-		return p.failed("end of its daemon", err)
+		return p.failed(ctx, "end of its daemon", err)
 	}
 	select {
 	case <-time.After(off):
 	case <-ctx.Done():
-		return p.failed("restart", context.Cause(ctx))
+		return p.failed(ctx, "restart", context.Cause(ctx))
 	}
 	if err := p.daemon.start(ctx); err != nil {
-		return p.failed("restart", err)
+		return p.failed(ctx, "restart", err)
 	}
-	return p.failed("restart", p.daemon.load(ctx, p.policy))
+	return p.failed(ctx, "restart", p.daemon.load(ctx, p.policy))
 }
 
+// SAs does not pass over a daemon that has died, also where its kernel or nobody is asked.
 func (p *peer) SAs(ctx context.Context) ([]scenarios.PeerSA, error) {
-	told, err := p.daemon.sas(ctx)
+	if dead := p.dead(ctx); dead != nil {
+		return nil, told(p.cfg.Name, dead)
+	}
+	all, err := p.daemon.sas(ctx)
 	if err != nil {
-		return nil, p.failed("its SAs", err)
+		return nil, p.failed(ctx, "its SAs", err)
 	}
 	if !p.welcome.ESP {
-		return told, nil
+		return all, nil
 	}
-	states, _, err := p.client.XFRM(ctx)
+	states, err := p.client.XFRM(ctx)
 	if err != nil {
-		return nil, p.failed("SAs of its kernel", err)
+		return nil, p.failed(ctx, "SAs of its kernel", err)
 	}
-	return explained(added(states, p.owns), told), nil
+	return explained(added(states, p.owns), all), nil
 }
 
 func (p *peer) owns(a netip.Addr) bool {

@@ -2,7 +2,6 @@ package interop
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"path"
 	"strings"
@@ -85,7 +84,7 @@ func (d *pluto) start(ctx context.Context) error {
 	}
 	err = d.peer.client.Start(ctx, &control.Start{
 		Name: plutoName, Argv: []string{d.info.Profile.Daemon, "--config", plutoConf, "--leak-detective", "--nofork"}, Log: "/run/pluto.out",
-		Ready: plutoSocket, Within: daemonPatience,
+		Logs: plutoLog, Ready: plutoSocket, Within: daemonPatience,
 	})
 	if err != nil {
 		return fmt.Errorf("pluto does not start: %w", err)
@@ -232,21 +231,12 @@ func (d *pluto) sas(ctx context.Context) (all []scenarios.PeerSA, err error) {
 	return all, nil
 }
 
-func (d *pluto) evidence(ctx context.Context) (map[string][]byte, error) {
-	files := map[string][]byte{}
-	var failed []error
-	take := func(name string, b []byte, err error) {
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", name, err))
-			return
-		}
-		files[name] = b
+func (d *pluto) evidence(ctx context.Context, to *evidence) {
+	to.read(ctx, d.peer.client, "daemon.log", plutoLog)
+	to.read(ctx, d.peer.client, "ipsec.conf", plutoConf)
+	to.read(ctx, d.peer.client, "ipsec.secrets", plutoSecrets)
+	if to.died == "" {
+		b, err := d.run(ctx, libreswan.Whack+"--status")
+		to.take("sas.txt", b, err)
 	}
-	for name, from := range map[string]string{"daemon.log": plutoLog, "ipsec.conf": plutoConf, "ipsec.secrets": plutoSecrets} {
-		b, err := d.peer.client.ReadFile(ctx, from)
-		take(name, b, err)
-	}
-	b, err := d.run(ctx, libreswan.Whack+"--status")
-	take("sas.txt", b, err)
-	return files, errors.Join(failed...)
 }

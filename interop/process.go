@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,7 +20,6 @@ import (
 // process is a machine that is a process of this one, with all its descendants.
 type process struct {
 	cmd  *exec.Cmd
-	io   io.ReadWriteCloser
 	log  tail
 	file string // for the log
 	gone chan struct{}
@@ -31,8 +29,8 @@ type process struct {
 // startProcess starts a command in a process group of its own, which does not outlive the lab. What
 // it prints to standard error is kept. The namespaces of isolate are new ones: with a PID namespace
 // the kernel ends all that runs in it together with the first process (pid_namespaces(7)).
-func startProcess(cmd *exec.Cmd, line io.ReadWriteCloser, file string, isolate uintptr) (*process, error) {
-	p := &process{cmd: cmd, io: line, file: file, gone: make(chan struct{})}
+func startProcess(cmd *exec.Cmd, file string, isolate uintptr) (*process, error) {
+	p := &process{cmd: cmd, file: file, gone: make(chan struct{})}
 	cmd.Stderr = &p.log
 	if cmd.Stdout == nil {
 		cmd.Stdout = &p.log
@@ -61,7 +59,6 @@ func isolated(namespaces uintptr) *syscall.SysProcAttr {
 	return a
 }
 
-func (p *process) line() io.ReadWriteCloser  { return p.io }
 func (p *process) ended() <-chan struct{}    { return p.gone }
 func (p *process) printed() (string, []byte) { return p.file, p.log.text() }
 

@@ -3,6 +3,7 @@ package interop
 import (
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"path/filepath"
 	"slices"
@@ -27,6 +28,8 @@ type site struct {
 
 	listeners []*listener
 	joins     chan error // for each wire, when it carries frames or never will
+
+	line io.ReadWriteCloser // on which the agent answers, when there is a machine; who closes it does not end that
 }
 
 // prepare names the interfaces, and says how packets are to go.
@@ -39,8 +42,8 @@ func (s *site) prepare(names string) {
 	s.joins = make(chan error, len(s.wires))
 }
 
-// line is the socket of the agent's conversation, where that is one.
-func (s *site) line() string { return filepath.Join(s.dir, "control") }
+// conversation is the socket of the agent's line, where that is one.
+func (s *site) conversation() string { return filepath.Join(s.dir, "control") }
 
 // socket is the one that a user-mode Linux machine connects an interface to.
 func (s *site) socket(wire int) string { return filepath.Join(s.dir, fmt.Sprintf("wire%d", wire)) }
@@ -48,27 +51,56 @@ func (s *site) socket(wire int) string { return filepath.Join(s.dir, fmt.Sprintf
 // allWires is the one that an agent offers all its interfaces at.
 func (s *site) allWires() string { return filepath.Join(s.dir, "wires") }
 
-// listen makes sockets for frames.
-func (s *site) listen(paths ...string) error {
-	for _, path := range paths {
-		l, err := listen("unixpacket", path)
-		if err != nil {
+// start starts a machine to which these sockets, for frames, are there, and has it join its wires by them.
+func (s *site) start(launch func() (machine, error), join func(ended <-chan struct{}), sockets ...string) (m machine, err error) {
+	defer func() {
+		if err != nil { // nobody comes
 			for _, l := range s.listeners {
 				l.close()
 			}
-			return err
+		}
+	}()
+	for _, path := range sockets {
+		l, err := listen("unixpacket", path)
+		if err != nil {
+			return nil, err
 		}
 		s.listeners = append(s.listeners, l)
 	}
-	return nil
+	if m, err = launch(); err != nil {
+		return nil, err
+	}
+	join(m.ended())
+	return m, nil
 }
 
-// sockets are those of all interfaces.
-func (s *site) sockets() (all []string) {
+// startUML starts a user-mode Linux machine, which has a socket for each interface.
+func (s *site) startUML(launch func() (machine, error)) (machine, error) {
+	var sockets []string
 	for i := range s.wires {
-		all = append(all, s.socket(i))
+		sockets = append(sockets, s.socket(i))
 	}
-	return all
+	return s.start(launch, s.acceptFrames, sockets...)
+}
+
+// startAgent starts a machine whose agent connects to the lab, and waits for that. A machine whose agent does not
+// is there beside the error.
+func (s *site) startAgent(ctx context.Context, launch func() (machine, error)) (machine, error) {
+	control, err := listen("unix", s.conversation())
+	if err != nil {
+		return nil, err
+	}
+	defer control.close()
+	m, err := s.start(launch, s.acceptOffers, s.allWires())
+	if err != nil {
+		return nil, err
+	}
+	line, err := control.accept(ctx, m.ended())
+	if err != nil {
+		return m, err
+	}
+	s.line = line
+	return m, nil
 }
 
 // acceptFrames lets a user-mode Linux machine join the wires, each by a socket of its own. It does not
@@ -103,28 +135,18 @@ func (s *site) acceptOffers(ended <-chan struct{}) {
 
 // offered joins a wire by what an agent offers on a connection.
 func (s *site) offered(conn *net.UnixConn) error {
+	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(joinPatience)) // without one it only takes longer
-	offer, err := control.AcceptWire(conn)
+	name, tap, err := control.AcceptTAP(conn)
 	if err != nil {
-		conn.Close()
 		return err
 	}
-	_ = conn.SetReadDeadline(time.Time{})
-	i := slices.Index(s.names, offer.Interface)
-	switch {
-	case i < 0:
-		err = fmt.Errorf("interop: the agent of %s offers an interface %q, and is asked for %v", s.name, offer.Interface, s.names)
-	case offer.TAP == nil:
-		return s.wires[i].join(conn)
+	i := slices.Index(s.names, name)
+	if i < 0 {
+		tap.Close()
+		return fmt.Errorf("interop: the agent of %s offers an interface %q, and is asked for %v", s.name, name, s.names)
 	}
-	conn.Close()
-	if err != nil {
-		if offer.TAP != nil {
-			offer.TAP.Close()
-		}
-		return err
-	}
-	return s.wires[i].join(offer.TAP)
+	return s.wires[i].join(tap)
 }
 
 // joinPatience is for a machine whose interfaces are up to be on its wires.
@@ -149,7 +171,7 @@ func (s *site) joined(ctx context.Context) error {
 
 // agentCommand is the command line of an agent that shares this machine's kernel.
 func (s *site) agentCommand(agent, mode string, more ...string) []string {
-	argv := append([]string{agent, mode, "--control", s.line()}, more...)
+	argv := append([]string{agent, mode, "--control", s.conversation()}, more...)
 	if len(s.names) > 0 {
 		argv = append(argv, "--wire", s.allWires())
 	}

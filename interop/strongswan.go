@@ -2,7 +2,6 @@ package interop
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -87,12 +86,12 @@ func (d *strongSwan) start(ctx context.Context) error {
 // run starts charon, and waits until it answers.
 func (d *strongSwan) run(ctx context.Context) error {
 	err := d.peer.client.Start(ctx, &control.Start{
-		Name: charonName, Argv: []string{d.program}, Log: "/run/charon.out", Ready: charonSocket, Within: daemonPatience,
+		Name: charonName, Argv: []string{d.program}, Log: "/run/charon.out", Logs: charonLog, Ready: charonSocket, Within: daemonPatience,
 	})
 	if err != nil {
 		return fmt.Errorf("charon does not start: %w", err)
 	}
-	if _, err := d.client.Stats(ctx); err != nil {
+	if _, err := d.client.Version(ctx); err != nil {
 		return fmt.Errorf("charon does not answer: %w", err)
 	}
 	return nil
@@ -120,6 +119,13 @@ func (d *strongSwan) load(ctx context.Context, p *policy.Policy) error {
 	}
 	configuration, err := swan.Build(config, d.kind)
 	if err != nil {
+		return err
+	}
+	has, err := d.client.Algorithms(ctx)
+	if err != nil {
+		return err
+	}
+	if err := configuration.Check(has); err != nil {
 		return err
 	}
 	d.config, d.configuration = config, configuration
@@ -203,7 +209,7 @@ func (d *strongSwan) terminate(ctx context.Context) error {
 		return err
 	}
 	for _, s := range all {
-		err := d.client.Terminate(ctx, swan.Target{ConnectionID: s.ID}, true, farewell)
+		err := d.client.Terminate(ctx, swan.Target{ConnectionID: s.ID}, farewell)
 		if _, refused := errors.AsType[*swan.Refused](err); err != nil && !refused { // it may have ended meanwhile
 			return err
 		}
@@ -265,33 +271,20 @@ func pairOf(s swan.SA, c swan.ChildSA) []scenarios.PeerSA {
 	return []scenarios.PeerSA{in, out}
 }
 
-func (d *strongSwan) evidence(ctx context.Context) (map[string][]byte, error) {
-	files := map[string][]byte{}
-	var failed []error
-	take := func(name string, b []byte, err error) {
-		if err != nil {
-			failed = append(failed, fmt.Errorf("%s: %w", name, err))
-			return
-		}
-		files[name] = b
+func (d *strongSwan) evidence(ctx context.Context, to *evidence) {
+	to.read(ctx, d.peer.client, "daemon.log", charonLog)
+	to.read(ctx, d.peer.client, "strongswan.conf", charonConf)
+	if to.died == "" {
+		listed, err := d.client.ListSAs(ctx)
+		to.encode("sas.json", listed, err)
+		b, err := d.peer.output(ctx, "swanctl", "--list-sas")
+		to.take("sas.txt", b, err)
 	}
-	b, err := d.peer.client.ReadFile(ctx, charonLog)
-	take("daemon.log", b, err)
-	b, err = d.peer.client.ReadFile(ctx, charonConf)
-	take("strongswan.conf", b, err)
-	listed, err := d.client.ListSAs(ctx)
-	if err == nil {
-		b, err = json.MarshalIndent(listed, "", "  ")
-	}
-	take("sas.json", append(b, '\n'), err)
-	b, err = d.peer.output(ctx, "swanctl", "--list-sas")
-	take("sas.txt", b, err)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.configuration != nil {
 		for name, data := range d.configuration.Files() {
-			files["swanctl/"+name] = data
+			to.take("swanctl/"+name, data, nil)
 		}
 	}
-	return files, errors.Join(failed...)
 }

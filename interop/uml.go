@@ -84,25 +84,22 @@ func (u umlFiles) process(_ context.Context, s *site) (machine, error) {
 		cmd := exec.Command(argv[0], argv[1:]...)
 		cmd.Env = []string{"TMPDIR=" + umlTemp(), "HOME=/", "PATH=/usr/bin:/bin"}
 		cmd.Stdin, cmd.Stdout = theirs.in, theirs.out
-		p, err := startProcess(cmd, line, "kernel.log", isolate)
+		p, err := startProcess(cmd, "kernel.log", isolate)
 		if err != nil {
 			line.Close()
+			return nil, err
 		}
-		return p, err
+		s.line = line
+		return p, nil
 	}
 	s.prepare("vec")
-	if err := s.listen(s.sockets()...); err != nil {
-		return nil, err
-	}
-	p, err := start(unix.CLONE_NEWPID)
-	if err != nil { // where no namespaces may be made, the process group has to do
-		p, err = start(0)
-	}
-	if err != nil {
-		return nil, err
-	}
-	s.acceptFrames(p.ended())
-	return p, nil
+	return s.startUML(func() (machine, error) {
+		p, err := start(unix.CLONE_NEWPID)
+		if err != nil { // where no namespaces may be made, the process group has to do
+			p, err = start(0)
+		}
+		return p, err
+	})
 }
 
 // container starts the machine in a container that may do nothing: no capabilities, no devices, no network.
@@ -113,37 +110,35 @@ func (u umlFiles) container(ctx context.Context, engine *docker, store *images.S
 		return nil, err
 	}
 	s.prepare("vec")
-	if err := s.listen(s.sockets()...); err != nil {
-		return nil, err
-	}
-	line, err := newFIFOs(s.dir, containerUser())
-	if err != nil {
-		return nil, err
-	}
-	b, err := engine.startBox(ctx, boxSpec{
-		image: image, dir: s.work, argv: append(line.shell(), u.command(s, shm)...), env: map[string]string{"TMPDIR": shm},
-		user: strconv.Itoa(containerUser()) + ":" + strconv.Itoa(containerUser()), file: "kernel.log",
-		host: func(h *container.HostConfig) {
-			h.CapDrop = []string{"ALL"}
-			h.Tmpfs = map[string]string{shm: "exec,size=256m,mode=1777"}
-			h.ReadonlyRootfs = true
-			h.Binds = []string{
-				s.dir + ":" + s.dir, s.rootfs + ":" + s.rootfs + ":ro",
-				u.kernel + ":" + u.kernel + ":ro", u.modules + ":" + u.modules + ":ro", u.stage + ":" + u.stage + ":ro",
-			}
-		},
+	return s.startUML(func() (machine, error) {
+		line, err := newFIFOs(s.dir, containerUser())
+		if err != nil {
+			return nil, err
+		}
+		b, err := engine.startBox(ctx, boxSpec{
+			image: image, dir: s.work, argv: append(line.shell(), u.command(s, shm)...), env: map[string]string{"TMPDIR": shm},
+			user: strconv.Itoa(containerUser()) + ":" + strconv.Itoa(containerUser()), file: "kernel.log",
+			host: func(h *container.HostConfig) {
+				h.CapDrop = []string{"ALL"}
+				h.Tmpfs = map[string]string{shm: "exec,size=256m,mode=1777"}
+				h.ReadonlyRootfs = true
+				h.Binds = []string{
+					s.dir + ":" + s.dir, s.rootfs + ":" + s.rootfs + ":ro",
+					u.kernel + ":" + u.kernel + ":ro", u.modules + ":" + u.modules + ":ro", u.stage + ":" + u.stage + ":ro",
+				}
+			},
+		})
+		if err != nil {
+			line.Close()
+			return nil, err
+		}
+		s.line = line
+		go func() {
+			<-b.ended()
+			line.Close() // which the lab itself holds open
+		}()
+		return b, nil
 	})
-	if err != nil {
-		line.Close()
-		return nil, err
-	}
-	b.io = line
-	go func() {
-		<-b.ended()
-		line.Close() // which the lab itself holds open
-	}()
-	s.acceptFrames(b.ended())
-	return b, nil
 }
 
 // fifos are a line over two FIFOs, which a process in a container opens by their paths. Docker's own streams to

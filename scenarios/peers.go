@@ -204,7 +204,7 @@ func (l *lab) noteSAs(p *sim.Proc) error {
 		var err error
 		l.outside(p, func(ctx context.Context) { now, err = r.peer.SAs(ctx) })
 		if err != nil {
-			return fmt.Errorf("the SAs of %s: %w", r.name, err)
+			return err
 		}
 		r.note(now)
 	}

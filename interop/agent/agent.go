@@ -50,9 +50,3 @@ func (a *agent) endAll() {
 	a.mu.Unlock()
 	a.processes.killAll()
 }
-
-// Reset makes the peer as it was after Hello.
-func (a *agent) Reset(context.Context) error {
-	a.endAll()
-	return resetNetwork()
-}

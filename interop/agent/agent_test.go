@@ -105,10 +105,16 @@ func sockets(t *testing.T) string {
 
 // start starts an agent in namespaces of its own, with interfaces eth0 and so on.
 func start(t *testing.T, interfaces int, arguments ...string) *peer {
+	return startAs(t, os.Geteuid(), interfaces, arguments...)
+}
+
+// startAs starts it as another user of this machine, who is root of its namespaces.
+func startAs(t *testing.T, uid, interfaces int, arguments ...string) *peer {
 	if os.Geteuid() == 0 {
 		needs.Tool(t, "namespace")
 	}
 	dir := sockets(t)
+	require.NoError(t, os.Chmod(dir, 0o711))
 	line, err := net.Listen("unix", filepath.Join(dir, "control"))
 	require.NoError(t, err)
 	defer line.Close()
@@ -120,6 +126,9 @@ func start(t *testing.T, interfaces int, arguments ...string) *peer {
 	for i := range interfaces {
 		arguments = append(arguments, "--interface", "eth"+string(rune('0'+i)))
 	}
+	for _, name := range []string{"control", "wire"} {
+		require.NoError(t, os.Chmod(filepath.Join(dir, name), 0o666))
+	}
 	p := &peer{cmd: exec.Command("/proc/self/exe", arguments...)}
 	p.cmd.Env = []string{"AGENT_TEST_AS=agent"}
 	p.cmd.Stdout, p.cmd.Stderr = os.Stderr, os.Stderr
@@ -127,13 +136,18 @@ func start(t *testing.T, interfaces int, arguments ...string) *peer {
 		Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID | syscall.CLONE_NEWUTS | syscall.CLONE_NEWIPC,
 		Pdeathsig:  syscall.SIGKILL,
 	}
-	if os.Geteuid() != 0 {
+	if uid != 0 {
+		gid := os.Getgid()
+		if os.Geteuid() == 0 {
+			gid = uid
+			p.cmd.SysProcAttr.Credential = &syscall.Credential{NoSetGroups: true}
+		}
 		p.cmd.SysProcAttr.Cloneflags |= syscall.CLONE_NEWUSER
-		p.cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: os.Getuid(), Size: 1}}
-		p.cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: os.Getgid(), Size: 1}}
+		p.cmd.SysProcAttr.UidMappings = []syscall.SysProcIDMap{{HostID: uid, Size: 1}}
+		p.cmd.SysProcAttr.GidMappings = []syscall.SysProcIDMap{{HostID: gid, Size: 1}}
 	}
 	err = p.cmd.Start()
-	if os.Geteuid() != 0 && err != nil {
+	if uid != 0 && err != nil {
 		needs.Missing(t, "namespace", fmt.Sprintf("without root's rights a user namespace is needed: %v", err))
 	}
 	require.NoError(t, err)
@@ -156,16 +170,12 @@ func start(t *testing.T, interfaces int, arguments ...string) *peer {
 	for i := range interfaces {
 		u, err := wire.AcceptUnix()
 		require.NoError(t, err, "the agent did not offer its interfaces")
-		w, err := control.AcceptWire(u)
+		name, tap, err := control.AcceptTAP(u)
+		u.Close()
 		require.NoError(t, err)
-		require.Equal(t, "eth"+string(rune('0'+i)), w.Interface)
-		t.Cleanup(func() { u.Close() })
-		if w.TAP != nil {
-			t.Cleanup(func() { w.TAP.Close() })
-			p.wires = append(p.wires, w.TAP)
-		} else {
-			p.wires = append(p.wires, u)
-		}
+		require.Equal(t, "eth"+string(rune('0'+i)), name)
+		t.Cleanup(func() { tap.Close() })
+		p.wires = append(p.wires, tap)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -195,11 +205,10 @@ func TestHello(t *testing.T) {
 	require.Equal(t, strings.TrimSpace(string(release)), w.Kernel)
 	require.False(t, w.Clock, "it is the machine's")
 
-	states, policies, err := p.XFRM(t.Context())
+	states, err := p.XFRM(t.Context())
 	if w.ESP || w.AH {
 		require.NoError(t, err)
 		require.Empty(t, states, "the probe leaves nothing")
-		require.Zero(t, policies)
 	} else if err != nil {
 		require.ErrorIs(t, err, control.ErrUnsupported)
 	}
@@ -220,9 +229,8 @@ func TestFiles(t *testing.T) {
 			control.File{Path: "/etc/motd", Mode: 0o640, Data: []byte("of the lab")}))
 	}
 	for at := 0; at < len(long); at += 4 << 20 {
-		x, err := p.Client.Exec(ctx, &control.Exec{Argv: []string{"sh", "-c", "cat >>/tmp/long"}, Stdin: long[at:min(len(long), at+4<<20)]})
-		require.NoError(t, err)
-		require.Zero(t, x.Code, string(x.Output))
+		require.NoError(t, p.WriteFiles(ctx, control.File{Path: "/tmp/part", Mode: 0o600, Data: long[at:min(len(long), at+4<<20)]}))
+		require.Zero(t, p.exec(t, "cat /tmp/part >>/tmp/long").Code)
 	}
 	b, err := p.ReadFile(ctx, "/etc/swanctl/private/key.pem")
 	require.NoError(t, err)
@@ -250,6 +258,30 @@ func TestFiles(t *testing.T) {
 	require.Equal(t, "of the image", string(b), "the image is not written to")
 }
 
+// A user whose image is another's has a copy, as nobody may write over the files of users who are not in a namespace.
+func TestImageOfAnotherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("who is not root has no image of somebody else to make")
+	}
+	const nobody = 65534
+	root := testRoot(t)
+	require.NoError(t, os.Chmod(filepath.Dir(root), 0o711))
+	require.NoError(t, os.Mkdir(filepath.Join(root, "closed"), 0o555))
+	require.NoError(t, os.Symlink("/etc/motd", filepath.Join(root, "tmp", "link")))
+	p := startAs(t, nobody, 1, "namespace", "--root", root)
+	ctx := t.Context()
+	for _, path := range []string{"/etc/motd", "/etc/new", "/closed/file"} {
+		require.NoError(t, p.WriteFiles(ctx, control.File{Path: path, Mode: 0o640, Data: []byte("of the lab")}))
+	}
+	x := p.exec(t, "echo >>/bin/daemon; cat /tmp/link")
+	require.Equal(t, &control.Exited{Output: []byte("of the lab")}, x)
+	require.NoError(t, p.Setup(ctx, setup(1, false)))
+	b, err := os.ReadFile(filepath.Join(root, "etc/motd"))
+	require.NoError(t, err)
+	require.Equal(t, "of the image", string(b))
+	require.NoFileExists(t, filepath.Join(root, "etc/new"))
+}
+
 func TestExec(t *testing.T) {
 	p := inNamespace(t, 0)
 	run := func(e control.Exec) *control.Exited {
@@ -258,18 +290,20 @@ func TestExec(t *testing.T) {
 		require.NoError(t, err)
 		return x
 	}
-	x := run(control.Exec{Argv: []string{"sh", "-c", `echo out; echo err >&2; echo "$COLOUR $HOME"; cat; exit 3`}, Env: []string{"COLOUR=red"}, Stdin: []byte("in\n")})
-	require.Equal(t, &control.Exited{Code: 3, Output: []byte("out\nerr\nred /root\nin\n")}, x)
+	x := run(control.Exec{Argv: []string{"sh", "-c", `echo out; echo err >&2; echo "$COLOUR $HOME"; cat; exit 3`}, Env: []string{"COLOUR=red"}})
+	require.Equal(t, &control.Exited{Code: 3, Output: []byte("out\nerr\nred /root\n")}, x)
 	x = run(control.Exec{Argv: []string{"sh", "-c", "kill -TERM $$"}})
 	require.Equal(t, 128+15, x.Code)
-	x = run(control.Exec{Argv: []string{"sh", "-c", "for i in 1 2 3 4 5 6 7 8 9; do echo 0123456789; done; echo end"}, Limit: 15})
-	require.Equal(t, "0123456789\nend\n", string(x.Output))
+	require.NoError(t, p.WriteFiles(t.Context(), control.File{Path: "/tmp/long", Mode: 0o600, Data: make([]byte, 3*execLimit)}))
+	x = run(control.Exec{Argv: []string{"sh", "-c", "cat /tmp/long; echo end"}})
+	require.Len(t, x.Output, execLimit)
+	require.Equal(t, "\x00end\n", string(x.Output[execLimit-5:]), "the last of it is kept")
 
 	begun := time.Now()
-	x = run(control.Exec{Argv: []string{"sh", "-c", "yes & sleep 100"}, Within: 200 * time.Millisecond, Limit: 100})
+	x = run(control.Exec{Argv: []string{"sh", "-c", "yes & sleep 100"}, Within: 200 * time.Millisecond})
 	require.True(t, x.TimedOut)
 	require.Equal(t, 128+9, x.Code)
-	require.Len(t, x.Output, 100)
+	require.Contains(t, string(x.Output), "y\ny\n")
 	require.Less(t, time.Since(begun), 5*time.Second)
 	require.Eventually(t, func() bool {
 		return !strings.Contains(string(p.exec(t, "cat /proc/[0-9]*/cmdline").Output), "yes")
@@ -317,7 +351,7 @@ func TestDaemon(t *testing.T) {
 	_, err = c.Read(b)
 	require.Equal(t, io.EOF, err)
 	require.NoError(t, p.Signal(ctx, &control.Signal{Name: "d", Signal: int(syscall.SIGKILL), Wait: time.Second}), "it has ended already")
-	require.ErrorContains(t, p.Signal(ctx, &control.Signal{Name: "d", Signal: int(syscall.SIGHUP)}), "ended with code 137")
+	require.ErrorContains(t, p.Signal(ctx, &control.Signal{Name: "d", Signal: int(syscall.SIGHUP)}), "d has ended: signal 9, killed\ndaemon starts")
 	require.ErrorContains(t, p.Signal(ctx, &control.Signal{Name: "e", Signal: 1}), "no daemon")
 	require.NoError(t, p.Start(ctx, d), "its socket of before does not count")
 	log, err := p.ReadFile(ctx, d.Log)
@@ -326,7 +360,7 @@ func TestDaemon(t *testing.T) {
 	require.ErrorContains(t, p.Signal(ctx, &control.Signal{Name: "d", Signal: 999}), "no signal 999")
 
 	early := &control.Start{Name: "early", Argv: []string{"sh", "-c", "echo bad configuration; exit 5"}, Log: "/var/log/early", Ready: "/run/early"}
-	require.ErrorContains(t, p.Start(ctx, early), "ended with code 5 before it was ready\nbad configuration")
+	require.ErrorContains(t, p.Start(ctx, early), "early ended before it was ready: exit status 5\nbad configuration")
 	late := &control.Start{Name: "late", Argv: []string{"sleep", "4712"}, Log: "/var/log/late", Ready: "/run/late", Within: 100 * time.Millisecond}
 	require.ErrorContains(t, p.Start(ctx, late), "was not ready within 100ms")
 	require.NotContains(t, string(p.exec(t, "cat /proc/[0-9]*/cmdline").Output), "4712")
@@ -335,10 +369,38 @@ func TestDaemon(t *testing.T) {
 	time.Sleep(50 * time.Millisecond)
 	require.ErrorContains(t, p.Signal(ctx, &control.Signal{Name: "stubborn", Signal: 15, Wait: 200 * time.Millisecond}), "has not ended within")
 
-	p.exec(t, "sleep 4713 & :")
-	require.NoError(t, p.Reset(ctx))
-	left := string(p.exec(t, "cat /proc/[0-9]*/cmdline").Output)
-	for _, gone := range []string{"daemon", "trap", "4713"} {
-		require.NotContains(t, left, gone)
+}
+
+// A daemon that ends by itself is told of, with the last of what it has said; one that was to end is not, nor one that
+// runs again.
+func TestDied(t *testing.T) {
+	p := inNamespace(t, 0)
+	ctx := t.Context()
+	died := func() []control.Death {
+		t.Helper()
+		all, err := p.Died(ctx)
+		require.NoError(t, err)
+		return all
 	}
+	begin := func(name, script string) {
+		t.Helper()
+		require.NoError(t, p.Start(ctx, &control.Start{Name: name, Argv: []string{"sh", "-c", script}, Log: "/run/" + name + ".out", Logs: "/run/" + name + ".log"}))
+	}
+	require.Empty(t, died())
+	begin("exits", "echo out of memory; echo 'ABORT: no' >/run/exits.log; exit 3")
+	begin("hangs", "sleep 4714")
+	begin("told", "sleep 4715")
+	require.NoError(t, p.Signal(ctx, &control.Signal{Name: "told", Signal: int(syscall.SIGKILL), Wait: time.Second}))
+	require.Eventually(t, func() bool { return len(died()) == 1 }, 5*time.Second, 10*time.Millisecond)
+	d := died()[0]
+	require.Positive(t, d.PID)
+	require.Equal(t, control.Death{Name: "exits", PID: d.PID, How: "exit status 3", Output: []byte("out of memory\n"), Log: []byte("ABORT: no\n")}, d)
+	p.exec(t, "kill -9 -1") // all that it may signal, but the agent
+	require.Eventually(t, func() bool { return len(died()) == 2 }, 5*time.Second, 10*time.Millisecond)
+	require.Equal(t, "signal 9, killed", died()[1].How)
+	require.True(t, died()[1].Killed)
+	begin("exits", "sleep 4716")
+	require.Len(t, died(), 1)
+	require.NoError(t, p.Signal(ctx, &control.Signal{Name: "hangs", Signal: int(syscall.SIGTERM), Wait: time.Second}), "it has ended already")
+	require.Empty(t, died(), "and was to")
 }

@@ -4,12 +4,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net"
 	"os"
-	"syscall"
 
 	"github.com/ipseclab/ipseclab/interop/control"
 	"github.com/ipseclab/ipseclab/interop/tap"
@@ -49,28 +46,6 @@ func attach(o options, name string) error {
 		file.Close()
 		return err
 	}
-	if o.frames {
-		if err := control.OfferFrames(c, name); err != nil {
-			return err
-		}
-		// Both live as long as the agent does.
-		go carry(file, c)
-		go carry(c, file)
-		return nil
-	}
 	defer file.Close()
 	return control.OfferTAP(c, name, file) // c stays open: its end tells the lab of the agent's
-}
-
-// carry moves frames, each read one. A frame that cannot be written is lost, as that
-// of a TAP which is down.
-func carry(from io.Reader, to io.Writer) {
-	frame := make([]byte, 64<<10)
-	for {
-		n, err := from.Read(frame)
-		if err != nil && !errors.Is(err, syscall.EIO) || n == 0 && err == nil {
-			return
-		}
-		to.Write(frame[:n])
-	}
 }

@@ -5,9 +5,11 @@ package main
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -17,7 +19,9 @@ import (
 // daemon is a process that goes on.
 type daemon struct {
 	*process
-	name, log string
+	name      string
+	log, logs string // as in control.Start
+	dismissed bool   // it was to end
 }
 
 // readyWithin is how long a daemon may take to be ready unless the lab says otherwise.
@@ -51,7 +55,7 @@ func (a *agent) Start(ctx context.Context, s *control.Start) error {
 		}
 		select {
 		case <-d.ended:
-			return fmt.Errorf("start: %s ended with code %d before it was ready\n%s", d.name, d.code(), d.lastWords())
+			return fmt.Errorf("start: %s ended before it was ready: %s\n%s", d.name, d.how(), d.lastWords())
 		case <-ready.Done():
 			a.processes.signal(d.process, syscall.SIGKILL, true)
 			<-d.ended
@@ -85,7 +89,7 @@ func (a *agent) launch(s *control.Start) (*daemon, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &daemon{process: p, name: s.Name, log: s.Log}
+	d := &daemon{process: p, name: s.Name, log: s.Log, logs: s.Logs}
 	a.mu.daemons[s.Name] = d
 	return d, nil
 }
@@ -110,6 +114,9 @@ func (d *daemon) lastWords() string {
 func (a *agent) Signal(ctx context.Context, s *control.Signal) error {
 	a.mu.Lock()
 	d := a.mu.daemons[s.Name]
+	if d != nil && s.Wait > 0 {
+		d.dismissed = true
+	}
 	a.mu.Unlock()
 	if d == nil {
 		return control.Errorf(control.BadRequest, "signal: no daemon %q was started", s.Name)
@@ -120,7 +127,7 @@ func (a *agent) Signal(ctx context.Context, s *control.Signal) error {
 	case err == syscall.ESRCH && s.Wait > 0:
 		return nil
 	case err == syscall.ESRCH:
-		return fmt.Errorf("signal: %s ended with code %d\n%s", d.name, d.code(), d.lastWords())
+		return fmt.Errorf("signal: %s has ended: %s\n%s", d.name, d.how(), d.lastWords())
 	case err == syscall.EINVAL:
 		return control.Errorf(control.BadRequest, "signal: there is no signal %d", s.Signal)
 	case err != nil:
@@ -136,4 +143,28 @@ func (a *agent) Signal(ctx context.Context, s *control.Signal) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// maxDeath is how much of its log is told of a daemon that has died: an abort may print a backtrace behind its reason.
+const maxDeath = 16 << 10
+
+// Died tells of daemons that have ended and were not to.
+func (a *agent) Died(context.Context) (all []control.Death, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(a.mu.daemons)) {
+		d := a.mu.daemons[name]
+		if d.dismissed || !d.gone() {
+			continue
+		}
+		death := control.Death{Name: name, PID: d.pid, How: d.how()}
+		death.Killed = d.status.Signaled() && (d.status.Signal() == syscall.SIGKILL || d.status.Signal() == syscall.SIGTERM)
+		// A file that is not there says nothing.
+		death.Output, _ = readTail(d.log, maxDeath)
+		if d.logs != "" {
+			death.Log, _ = readTail(d.logs, maxDeath)
+		}
+		all = append(all, death)
+	}
+	return all, nil
 }

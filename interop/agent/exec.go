@@ -13,10 +13,9 @@ import (
 	"github.com/ipseclab/ipseclab/interop/control"
 )
 
-// Defaults of control.Exec.
 const (
-	execWithin = 10 * time.Second
-	execLimit  = 1 << 20
+	execWithin = 10 * time.Second // unless the lab says otherwise
+	execLimit  = 1 << 20          // bytes of output that are kept
 )
 
 // Exec runs a command to its end. What it leaves running in the background goes on,
@@ -25,31 +24,27 @@ func (a *agent) Exec(ctx context.Context, e *control.Exec) (*control.Exited, err
 	if len(e.Argv) == 0 || e.Argv[0] == "" {
 		return nil, control.Errorf(control.BadRequest, "exec: no command")
 	}
-	limit, within := e.Limit, e.Within
-	if limit <= 0 {
-		limit = execLimit
-	}
-	limit = min(limit, control.MaxFile)
+	within := e.Within
 	if within <= 0 {
 		within = execWithin
 	}
-	stdin, err := input(e.Stdin)
+	null, err := os.Open(os.DevNull)
 	if err != nil {
 		return nil, err
 	}
-	defer stdin.Close()
+	defer null.Close()
 	out, write, err := pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer out.Close()
-	p, err := a.processes.start(e.Argv, e.Env, stdin, write, write)
+	p, err := a.processes.start(e.Argv, e.Env, null, write, write)
 	write.Close()
 	if err != nil {
 		return nil, err
 	}
 
-	kept := tail{limit: limit}
+	var kept tail
 	read := make(chan struct{})
 	go func() {
 		defer close(read)
@@ -97,26 +92,6 @@ func pipe() (read, write *os.File, err error) {
 	return os.NewFile(uintptr(fds[0]), "output"), os.NewFile(uintptr(fds[1]), "output"), nil
 }
 
-// input is a file that holds what a command reads.
-func input(data []byte) (*os.File, error) {
-	if len(data) == 0 {
-		return os.Open(os.DevNull)
-	}
-	f, err := os.CreateTemp("", "agent-stdin-")
-	if err != nil {
-		return nil, err
-	}
-	os.Remove(f.Name())
-	if _, err = f.Write(data); err == nil {
-		_, err = f.Seek(0, 0)
-	}
-	if err != nil {
-		f.Close()
-		return nil, err
-	}
-	return f, nil
-}
-
 // drain takes what stands in a pipe, without waiting for more.
 func drain(pipe *os.File, to *tail) {
 	raw, err := pipe.SyscallConn()
@@ -137,17 +112,14 @@ func drain(pipe *os.File, to *tail) {
 	})
 }
 
-// tail is the end of what was written, up to a limit.
-type tail struct {
-	limit int
-	b     []byte
-}
+// tail is the end of what was written.
+type tail struct{ b []byte }
 
 func (t *tail) add(b []byte) {
 	t.b = append(t.b, b...)
-	if len(t.b) > 2*t.limit {
+	if len(t.b) > 2*execLimit {
 		t.b = append(t.b[:0], t.bytes()...)
 	}
 }
 
-func (t *tail) bytes() []byte { return t.b[max(0, len(t.b)-t.limit):] }
+func (t *tail) bytes() []byte { return t.b[max(0, len(t.b)-execLimit):] }

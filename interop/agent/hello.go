@@ -18,19 +18,13 @@ func (a *agent) Hello(context.Context) (*control.Welcome, error) {
 	if err := unix.Uname(&name); err != nil {
 		return nil, err
 	}
-	w := &control.Welcome{
+	return &control.Welcome{
 		Version: control.Version,
 		Kernel:  unix.ByteSliceToString(name.Release[:]),
-		Machine: unix.ByteSliceToString(name.Machine[:]),
 		Clock:   a.modules != nil,
 		ESP:     hasProtocol(netlink.XFRM_PROTO_ESP),
 		AH:      hasProtocol(netlink.XFRM_PROTO_AH),
-	}
-	var memory unix.Sysinfo_t
-	if a.modules != nil && unix.Sysinfo(&memory) == nil {
-		w.Memory = uint64(memory.Totalram) * uint64(memory.Unit)
-	}
-	return w, nil
+	}, nil
 }
 
 // hasProtocol tries whether the kernel takes an SA of a protocol. The addresses are

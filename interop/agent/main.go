@@ -7,15 +7,16 @@
 //	agent namespace --root DIR --control SOCKET [interfaces]    as the first process of new namespaces
 //	agent container --control SOCKET [interfaces]               as the first process of a container
 //
-// where interfaces are --wire SOCKET --interface NAME [--interface NAME…] [--frames].
+// where interfaces are --wire SOCKET --interface NAME [--interface NAME…].
 // The agent connects to the Unix stream socket --control for the conversation. For
 // each interface it makes a TAP, connects to the SOCK_SEQPACKET socket --wire, and
-// hands the TAP over, or with --frames carries its frames there (control.Wire).
+// hands the TAP over (control.OfferTAP).
 //
 // In namespaces the driver starts the agent with CLONE_NEWNS, NEWNET, NEWPID, NEWUTS
 // and NEWIPC, and with NEWUSER when it is not root. The root filesystem DIR is not
 // written to: what a peer writes is kept in memory and gone with it. The same holds
-// in user-mode Linux.
+// in user-mode Linux. Where an overlay cannot be, or cannot be written to since DIR is
+// another user's, DIR is copied into memory.
 //
 // # User-mode Linux
 //
@@ -35,8 +36,8 @@
 // STAGE is a folder that holds the agent and empty folders "proc" and "run", and is
 // shared by all machines; without ipseclab.root it is the root filesystem itself.
 // IMAGE and MODULES are folders of the lab's machine; MODULES is the one of the
-// kernel's release, which holds modules.dep. The lab closes descriptor 3, or asks for
-// power off, and the machine ends.
+// kernel's release, which holds modules.dep. The lab closes descriptor 3, and the
+// machine ends.
 //
 // The last two lines are for speed: the kernel would measure RAID code and the
 // processor's, test its algorithms, and make file systems and 256 old terminals that
@@ -93,14 +94,12 @@ type options struct {
 	control    string
 	wire       string
 	interfaces []string
-	frames     bool
 }
 
 func parseOptions(mode string, args []string) (o options, err error) {
 	f := flag.NewFlagSet("agent "+mode, flag.ContinueOnError)
 	f.StringVar(&o.control, "control", "", "Unix socket of the lab for the conversation")
 	f.StringVar(&o.wire, "wire", "", "Unix socket of the lab that takes interfaces")
-	f.BoolVar(&o.frames, "frames", false, "carry frames in place of handing descriptors over")
 	f.Func("interface", "name of an interface to make", func(s string) error {
 		if s == "" || len(s) > 15 || strings.ContainsAny(s, "/ ") {
 			return errors.New("an interface's name has 1 to 15 characters, none of them a space or a slash")

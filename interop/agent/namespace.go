@@ -29,6 +29,12 @@ func enterRoot(dir string) error {
 	}
 	defer lower.Close()
 	root, err := overlay(lower, dir)
+	if err == nil {
+		err = writable(root)
+	}
+	if err != nil {
+		root, err = copied(lower, dir)
+	}
 	if err != nil {
 		return fmt.Errorf("root filesystem %s: %w", dir, err)
 	}

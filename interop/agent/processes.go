@@ -126,3 +126,11 @@ func (p *process) code() int {
 	}
 	return p.status.ExitStatus()
 }
+
+// how is the same in words.
+func (p *process) how() string {
+	if p.status.Signaled() {
+		return fmt.Sprintf("signal %d, %v", p.status.Signal(), p.status.Signal())
+	}
+	return fmt.Sprintf("exit status %d", p.status.ExitStatus())
+}

@@ -5,8 +5,11 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -34,6 +37,73 @@ func overlay(lower *os.File, at string) (root string, err error) {
 		return "", fmt.Errorf("overlay file system: %w", err)
 	}
 	return root, nil
+}
+
+// writable is why an overlay cannot be written to: in a user namespace nobody may write over what belongs to users who
+// are not in it.
+func writable(root string) error {
+	all, err := os.ReadDir(root) // its own folder is ours
+	if err != nil {
+		return err
+	}
+	for _, d := range all {
+		if d.IsDir() {
+			if err := unix.Access(filepath.Join(root, d.Name()), unix.W_OK); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// copied is overlay where that cannot be: it puts a file system in memory at a folder, and copies the tree behind an
+// open folder to it. All of that is the agent's own user's.
+func copied(from *os.File, at string) (root string, err error) {
+	if err := unix.Mount("tmpfs", at, "tmpfs", 0, "mode=0755"); err != nil {
+		return "", fmt.Errorf("memory for a copy of the image: %w", err)
+	}
+	tree := fmt.Sprintf("/proc/self/fd/%d", from.Fd())
+	err = filepath.WalkDir(tree+"/.", func(path string, d fs.DirEntry, err error) error {
+		name := strings.TrimPrefix(path, tree)
+		if err != nil || name == "/." {
+			return err
+		}
+		to := at + name
+		about, err := d.Info()
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir():
+			return os.Mkdir(to, about.Mode().Perm()|0o700) // or nothing could be put into it
+		case d.Type() == fs.ModeSymlink:
+			target, err := os.Readlink(path)
+			if err != nil {
+				return err
+			}
+			return os.Symlink(target, to)
+		case d.Type().IsRegular():
+			return copyFile(path, to, about.Mode().Perm())
+		}
+		return nil // images have neither devices nor sockets
+	})
+	if err != nil {
+		return "", fmt.Errorf("copy of the image: %w", err)
+	}
+	return at, nil
+}
+
+func copyFile(path, to string, mode fs.FileMode) error {
+	in, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, mode)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
 }
 
 // pivot makes a mounted folder the root, and takes the old one away.

@@ -54,9 +54,6 @@ func Connect(ctx context.Context, stream io.ReadWriteCloser) (*Client, error) {
 // Close ends the conversation, whereupon the agent ends all that it has started, and itself.
 func (c *Client) Close() error { return c.session.Close() }
 
-// Done is closed when the conversation is over.
-func (c *Client) Done() <-chan struct{} { return c.session.CloseChan() }
-
 // Hello asks what the peer is. Version is filled in.
 func (c *Client) Hello(ctx context.Context) (*Welcome, error) {
 	a, err := c.ask(ctx, &Request{Hello: &Hello{Version: Version}})
@@ -139,20 +136,23 @@ func (c *Client) UDP(ctx context.Context, u *UDP) (*Report, error) {
 	return c.report(ctx, &Request{UDP: u})
 }
 
-// XFRM gives the SAs of the kernel with their keys, and the number of its policies.
-func (c *Client) XFRM(ctx context.Context) ([]State, int, error) {
+// XFRM gives the SAs of the kernel with their keys.
+func (c *Client) XFRM(ctx context.Context) ([]State, error) {
 	a, err := c.ask(ctx, &Request{XFRM: &XFRM{}})
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	return a.XFRM, a.Policies, nil
+	return a.XFRM, nil
 }
 
-// Reset makes the peer as it was after Hello.
-func (c *Client) Reset(ctx context.Context) error { return c.tell(ctx, &Request{Reset: true}) }
-
-// PowerOff has the agent end everything and itself; the conversation is over then.
-func (c *Client) PowerOff(ctx context.Context) error { return c.tell(ctx, &Request{PowerOff: true}) }
+// Died tells of the daemons that have ended by themselves.
+func (c *Client) Died(ctx context.Context) ([]Death, error) {
+	a, err := c.ask(ctx, &Request{Died: &Died{}})
+	if err != nil {
+		return nil, err
+	}
+	return a.Died, nil
+}
 
 // Dial connects to a socket in the peer. To close the connection closes it in both
 // directions; its deadlines work. ctx is about the making of it alone.

@@ -19,26 +19,25 @@ import (
 
 // Version is the version of the conversation. Lab and agent of different versions
 // do not talk: the images are built anew.
-const Version = 1
+const Version = 2
 
 // Request is one thing that the lab wants. Exactly one field is set.
 type Request struct {
-	Hello    *Hello  `json:"hello,omitempty"`
-	Setup    *Setup  `json:"setup,omitempty"`
-	Files    []File  `json:"files,omitempty"`
-	Read     string  `json:"read,omitempty"` // path of a file whose content is wanted
-	Exec     *Exec   `json:"exec,omitempty"`
-	Start    *Start  `json:"start,omitempty"`
-	Signal   *Signal `json:"signal,omitempty"`
-	Dial     *Dial   `json:"dial,omitempty"`
-	Serve    *Serve  `json:"serve,omitempty"`
-	Seen     *Serve  `json:"seen,omitempty"` // what reached an application
-	Ping     *Ping   `json:"ping,omitempty"`
-	Call     *Call   `json:"call,omitempty"`
-	UDP      *UDP    `json:"udp,omitempty"`
-	XFRM     *XFRM   `json:"xfrm,omitempty"`
-	Reset    bool    `json:"reset,omitempty"` // ends all processes and applications, flushes SAs, policies, addresses and routes: as after Hello
-	PowerOff bool    `json:"poweroff,omitempty"`
+	Hello  *Hello  `json:"hello,omitempty"`
+	Setup  *Setup  `json:"setup,omitempty"`
+	Files  []File  `json:"files,omitempty"`
+	Read   string  `json:"read,omitempty"` // path of a file whose content is wanted
+	Exec   *Exec   `json:"exec,omitempty"`
+	Start  *Start  `json:"start,omitempty"`
+	Signal *Signal `json:"signal,omitempty"`
+	Dial   *Dial   `json:"dial,omitempty"`
+	Serve  *Serve  `json:"serve,omitempty"`
+	Seen   *Serve  `json:"seen,omitempty"` // what reached an application
+	Ping   *Ping   `json:"ping,omitempty"`
+	Call   *Call   `json:"call,omitempty"`
+	UDP    *UDP    `json:"udp,omitempty"`
+	XFRM   *XFRM   `json:"xfrm,omitempty"`
+	Died   *Died   `json:"died,omitempty"`
 }
 
 // Answer is the agent's. Error is set when the request was not carried out, with
@@ -47,13 +46,13 @@ type Answer struct {
 	Error string `json:"error,omitempty"`
 	Kind  string `json:"kind,omitempty"`
 
-	Hello    *Welcome `json:"hello,omitempty"`
-	Read     []byte   `json:"read,omitempty"`
-	Exec     *Exited  `json:"exec,omitempty"`
-	Report   *Report  `json:"report,omitempty"` // to Ping, Call, UDP
-	Seen     *Seen    `json:"seen,omitempty"`
-	XFRM     []State  `json:"xfrm,omitempty"`
-	Policies int      `json:"policies,omitempty"` // to XFRM: how many the kernel has
+	Hello  *Welcome `json:"hello,omitempty"`
+	Read   []byte   `json:"read,omitempty"`
+	Exec   *Exited  `json:"exec,omitempty"`
+	Report *Report  `json:"report,omitempty"` // to Ping, Call, UDP
+	Seen   *Seen    `json:"seen,omitempty"`
+	XFRM   []State  `json:"xfrm,omitempty"`
+	Died   []Death  `json:"died,omitempty"`
 }
 
 // Kinds of errors.
@@ -72,11 +71,9 @@ type Hello struct {
 type Welcome struct {
 	Version int    `json:"version"`
 	Kernel  string `json:"kernel"` // release, as uname has it
-	Machine string `json:"machine"`
-	Clock   bool   `json:"clock"` // the date can be set without setting the lab machine's
-	ESP     bool   `json:"esp"`   // the kernel has ESP, tried by adding an SA
+	Clock   bool   `json:"clock"`  // the date can be set without setting the lab machine's
+	ESP     bool   `json:"esp"`    // the kernel has ESP, tried by adding an SA
 	AH      bool   `json:"ah"`
-	Memory  uint64 `json:"memory,omitempty"` // bytes that the machine has; of user-mode Linux alone
 }
 
 // Setup makes the network.
@@ -113,9 +110,7 @@ type File struct {
 type Exec struct {
 	Argv   []string      `json:"argv"`
 	Env    []string      `json:"env,omitempty"` // besides PATH and HOME
-	Stdin  []byte        `json:"stdin,omitempty"`
-	Within time.Duration `json:"within"`          // the command and its children are killed then; 0: 10 s
-	Limit  int           `json:"limit,omitempty"` // bytes of output that are kept, the last ones; 0: 1 MiB
+	Within time.Duration `json:"within"`        // the command and its children are killed then; 0: 10 s
 }
 
 // Exited is how a command ended.
@@ -130,7 +125,8 @@ type Start struct {
 	Name string   `json:"name"` // by which Signal knows it
 	Argv []string `json:"argv"`
 	Env  []string `json:"env,omitempty"`
-	Log  string   `json:"log"` // file that takes its output
+	Log  string   `json:"log"`            // file that takes its output
+	Logs string   `json:"logs,omitempty"` // the one that it writes itself; "": it has none
 	// Ready is a Unix socket that it answers on when it is ready; the request waits for that. "": it does not.
 	Ready  string        `json:"ready,omitempty"`
 	Within time.Duration `json:"within"` // for Ready
@@ -141,6 +137,19 @@ type Signal struct {
 	Name   string        `json:"name"`
 	Signal int           `json:"signal"`
 	Wait   time.Duration `json:"wait"` // for its end; 0: not at all
+}
+
+// Died asks for the daemons that have ended and that no Signal was to end.
+type Died struct{}
+
+// Death is how a daemon has ended.
+type Death struct {
+	Name   string `json:"name"`
+	PID    int    `json:"pid"`              // in the peer
+	How    string `json:"how"`              // exit status 1; signal 6, aborted
+	Killed bool   `json:"killed,omitempty"` // it was SIGKILL or SIGTERM, which come from somebody else
+	Output []byte `json:"output"`           // the last of what it has printed, up to 16 KiB
+	Log    []byte `json:"log"`              // likewise, of its own log
 }
 
 // Dial connects to a socket in the peer.
@@ -219,7 +228,6 @@ type State struct {
 	Mode     string     `json:"mode"` // transport, tunnel
 	ReqID    int        `json:"reqid"`
 	ESN      bool       `json:"esn,omitempty"`
-	Window   int        `json:"window,omitempty"`
 
 	Cipher    string `json:"cipher,omitempty"` // as the kernel calls it: cbc(aes), rfc4106(gcm(aes)) …
 	CipherKey []byte `json:"cipher_key,omitempty"`
@@ -230,8 +238,7 @@ type State struct {
 	EncapSrc uint16 `json:"encap_src,omitempty"` // UDP ports, of ESP in UDP
 	EncapDst uint16 `json:"encap_dst,omitempty"`
 
-	Packets uint64    `json:"packets"`
-	Bytes   uint64    `json:"bytes"`
-	Added   time.Time `json:"added,omitzero"`
-	Seconds uint64    `json:"seconds,omitempty"` // hard lifetime; 0: none
+	Packets uint64 `json:"packets"`
+	Bytes   uint64 `json:"bytes"`
+	Seconds uint64 `json:"seconds,omitempty"` // hard lifetime; 0: none
 }

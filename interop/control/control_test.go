@@ -104,12 +104,11 @@ func TestRequests(t *testing.T) {
 	require.ErrorContains(t, err, "panicked: of the handler")
 	_, err = c.Exec(ctx, &Exec{Argv: []string{"big"}})
 	require.ErrorContains(t, err, "longer than 16 MiB")
-	_, err = c.Exec(ctx, &Exec{Argv: []string{"echo"}, Stdin: make([]byte, MaxMessage)})
+	err = c.WriteFiles(ctx, File{Path: "/long", Data: make([]byte, MaxMessage)})
 	require.ErrorContains(t, err, "longer than 16 MiB", "before it is sent")
 
-	require.NoError(t, c.PowerOff(ctx))
+	require.NoError(t, c.Close())
 	require.NoError(t, <-over)
-	<-c.Done()
 	_, err = c.Hello(ctx)
 	require.ErrorContains(t, err, "the conversation with the agent is over")
 }
@@ -262,7 +261,7 @@ func TestBadRequests(t *testing.T) {
 		{"an unknown field", `{"fly":true}` + "\n", "cannot be read"},
 		{"a number out of range", `{"serve":{"protocol":300}}` + "\n", "cannot be read"},
 		{"nothing asked", "{}\n", "not for 0"},
-		{"two things", `{"reset":true,"poweroff":true}` + "\n", "not for 2 [reset poweroff]"},
+		{"two things", `{"read":"/x","xfrm":{}}` + "\n", "not for 2 [read xfrm]"},
 		{"two things, one of them a connection", `{"dial":{},"read":"/x"}` + "\n", "not for 2"},
 		{"another version", `{"hello":{"version":99}}` + "\n", "the lab speaks version 99"},
 		{"too long", strings.Repeat("x", MaxMessage+64<<10), "longer than 16 MiB"},

@@ -1,7 +1,6 @@
 package control
 
 import (
-	"bytes"
 	"context"
 	"io"
 	"net"
@@ -70,7 +69,7 @@ func TestTerminal(t *testing.T) {
 	for range 20 {
 		go func() {
 			want := strings.Repeat("0123456789", 5000)
-			x, err := c.Exec(t.Context(), &Exec{Argv: []string{want}, Stdin: make([]byte, 10000)})
+			x, err := c.Exec(t.Context(), &Exec{Argv: []string{want}, Env: []string{want}})
 			if err == nil && string(x.Output) != want {
 				err = io.ErrUnexpectedEOF
 			}
@@ -84,7 +83,7 @@ func TestTerminal(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, b, MaxFile)
 	require.LessOrEqual(t, agent.most.Load(), int64(pace), "no more waits in the line than it holds")
-	require.NoError(t, c.PowerOff(t.Context()))
+	require.NoError(t, c.Close())
 	require.NoError(t, <-over)
 }
 
@@ -110,10 +109,10 @@ func TestTerminalEnds(t *testing.T) {
 			c, err := Connect(t.Context(), lab)
 			require.NoError(t, err)
 			defer c.Close()
-			_, err = c.Exec(t.Context(), &Exec{Argv: []string{"x"}, Stdin: bytes.Repeat([]byte{1}, 100_000)})
+			_, err = c.Exec(t.Context(), &Exec{Argv: []string{strings.Repeat("x", 100_000)}})
 			require.Error(t, err)
 			require.NoError(t, t.Context().Err())
-			<-c.Done()
+			<-c.session.CloseChan()
 		})
 	}
 }

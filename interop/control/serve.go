@@ -32,12 +32,12 @@ type Handler interface {
 	Ping(context.Context, *Ping) (*Report, error)
 	Call(context.Context, *Call) (*Report, error)
 	UDP(context.Context, *UDP) (*Report, error)
-	XFRM(context.Context) (states []State, policies int, err error)
-	Reset(context.Context) error
+	XFRM(context.Context) ([]State, error)
+	Died(context.Context) ([]Death, error)
 }
 
 // Listen is the agent's side of the conversation. It greets, serves requests until
-// the stream ends, the lab asks for power off, or ctx ends, and returns when all
+// the stream ends or ctx does, and returns when all
 // requests have ended; the stream is closed then. The error is nil when the lab has
 // ended the conversation.
 func Listen(ctx context.Context, stream io.ReadWriteCloser, h Handler) error {
@@ -63,11 +63,7 @@ func Listen(ctx context.Context, stream io.ReadWriteCloser, h Handler) error {
 			}
 			return fmt.Errorf("control: %w", err)
 		}
-		requests.Go(func() {
-			if serve(ctx, newConn(s), h) {
-				cancel()
-			}
-		})
+		requests.Go(func() { serve(ctx, newConn(s), h) })
 	}
 }
 
@@ -85,8 +81,8 @@ func greet(stream io.ReadWriteCloser) error {
 // which something has not been read, and a terminal line.
 var lineEnds = []error{io.EOF, yamux.ErrSessionShutdown, syscall.ECONNRESET, syscall.EPIPE, syscall.EIO}
 
-// serve answers the request of a stream, and reports whether it was for power off.
-func serve(ctx context.Context, s *conn, h Handler) (off bool) {
+// serve answers the request of a stream.
+func serve(ctx context.Context, s *conn, h Handler) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer s.Close()
@@ -96,28 +92,20 @@ func serve(ctx context.Context, s *conn, h Handler) (off bool) {
 	if err := decode(s.buffered, &r); err != nil {
 		// The rest of the line is not read: the stream ends.
 		reply(s, failure(Errorf(BadRequest, "control: a request that cannot be read: %v", err)))
-		return false
+		return
 	}
 	if r.Dial != nil {
 		if _, err := r.kind(); err == nil {
 			dial(ctx, s, h, r.Dial)
-			return false
+			return
 		}
 	}
 	// The lab says nothing more. When it closes the stream it has given up.
-	gone := make(chan struct{})
 	go func() {
-		defer close(gone)
 		io.Copy(io.Discard, s)
 		cancel()
 	}()
-	a := answer(ctx, h, &r)
-	reply(s, a)
-	if off = r.PowerOff && a.Error == ""; off {
-		s.Stream.Close()
-		<-gone // the answer has arrived
-	}
-	return off
+	reply(s, answer(ctx, h, &r))
 }
 
 // reply sends an answer, or why there is none.
@@ -173,9 +161,9 @@ func answer(ctx context.Context, h Handler, r *Request) (a *Answer) {
 	case r.UDP != nil:
 		a.Report, err = h.UDP(ctx, r.UDP)
 	case r.XFRM != nil:
-		a.XFRM, a.Policies, err = h.XFRM(ctx)
-	case r.Reset:
-		err = h.Reset(ctx)
+		a.XFRM, err = h.XFRM(ctx)
+	case r.Died != nil:
+		a.Died, err = h.Died(ctx)
 	}
 	if err != nil {
 		return failure(err)

@@ -113,7 +113,7 @@ func (r *Request) kind() (string, error) {
 		{"hello", r.Hello != nil}, {"setup", r.Setup != nil}, {"files", len(r.Files) > 0}, {"read", r.Read != ""},
 		{"exec", r.Exec != nil}, {"start", r.Start != nil}, {"signal", r.Signal != nil}, {"dial", r.Dial != nil},
 		{"serve", r.Serve != nil}, {"seen", r.Seen != nil}, {"ping", r.Ping != nil}, {"call", r.Call != nil},
-		{"udp", r.UDP != nil}, {"xfrm", r.XFRM != nil}, {"reset", r.Reset}, {"poweroff", r.PowerOff},
+		{"udp", r.UDP != nil}, {"xfrm", r.XFRM != nil}, {"died", r.Died != nil},
 	} {
 		if f.set {
 			set = append(set, f.name)

@@ -3,7 +3,6 @@ package libreswan
 import (
 	"context"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"testing"
 	"time"
@@ -50,7 +49,7 @@ func TestPlutoMeetsCharon(t *testing.T) {
 			other := pluto(t, files, func(j *jail.Jail) { require.NoError(t, jail.Wire(charon, j, "10.0.0.1/24", "10.0.0.2/24")) }, "10.2.0.1/24")
 
 			ctx := context.Background()
-			client := swan.NewClient(swan.Unix(filepath.Join(charon.Dir, "vici")))
+			client := swan.NewClient(charon.Dial("vici"))
 			require.Eventually(t, func() bool { _, err := client.Version(ctx); return err == nil }, 10*time.Second, 20*time.Millisecond)
 			require.NoError(t, client.Load(ctx, conf))
 			_ = client.Initiate(ctx, "to-10-0-0-2", "outwards", time.Second) // of which a main mode is left, where the kernel has no ESP

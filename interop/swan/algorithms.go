@@ -83,14 +83,6 @@ func bySuite(table []Algorithm, name string) (Algorithm, bool) {
 	return table[i], true
 }
 
-func byKeyword(table []Algorithm, word string) (Algorithm, bool) {
-	i := slices.IndexFunc(table, func(a Algorithm) bool { return a.Keyword == word })
-	if i < 0 {
-		return Algorithm{}, false
-	}
-	return table[i], true
-}
-
 // byName finds an algorithm by what a list of SAs says of it. bits is 0 where the list has none.
 func byName(table []Algorithm, name string, bits int) (Algorithm, bool) {
 	i := slices.IndexFunc(table, func(a Algorithm) bool { return a.Name == name && (a.Bits == bits || a.Bits == 0) })
@@ -100,8 +92,7 @@ func byName(table []Algorithm, name string, bits int) (Algorithm, bool) {
 	return table[i], true
 }
 
-// GroupNumbered is a group by its IANA number.
-func GroupNumbered(n uint16) (Group, bool) {
+func groupNumbered(n uint16) (Group, bool) {
 	i := slices.IndexFunc(groups, func(g Group) bool { return g.Number == n })
 	if i < 0 {
 		return Group{}, false
@@ -110,7 +101,7 @@ func GroupNumbered(n uint16) (Group, bool) {
 }
 
 func groupWord(n uint16) (string, error) {
-	g, ok := GroupNumbered(n)
+	g, ok := groupNumbered(n)
 	if !ok {
 		return "", &peerconf.Unsupported{What: fmt.Sprintf("Diffie–Hellman group %d", n), Why: "strongSwan has no word for it"}
 	}
@@ -129,21 +120,6 @@ func IKEProposal(p ike.MainModeProposal) (string, error) {
 		return "", err
 	}
 	return cipher.Keyword + "-" + hash.Keyword + "-" + group, nil
-}
-
-// ParseIKEProposal reads what IKEProposal writes.
-func ParseIKEProposal(s string) (p ike.MainModeProposal, err error) {
-	words := strings.Split(s, "-")
-	if len(words) != 3 {
-		return p, fmt.Errorf("swan: %q is no IKE proposal of cipher, hash and group", s)
-	}
-	cipher, ok := byKeyword(encryptions, words[0])
-	hash, ok2 := byKeyword(hashes, words[1])
-	g := slices.IndexFunc(groups, func(g Group) bool { return g.Keyword == words[2] })
-	if !ok || !ok2 || g < 0 {
-		return p, fmt.Errorf("swan: the IKE proposal %q has a word that is not known here", s)
-	}
-	return ike.MainModeProposal{Cipher: cipher.Suite, Hash: hash.Suite, Group: groups[g].Number}, nil
 }
 
 // ChildProposal writes a proposal of AH or ESP: aes128-sha256-modp2048. group 0 is none.
@@ -176,27 +152,4 @@ func ChildProposal(t ipsec.Transform, group uint16) (string, error) {
 		words = append(words, "esn")
 	}
 	return strings.Join(words, "-"), nil
-}
-
-// ParseChildProposal reads what ChildProposal writes.
-func ParseChildProposal(protocol ipsec.Protocol, s string) (t ipsec.Transform, group uint16, err error) {
-	t.Protocol = protocol
-	for i, word := range strings.Split(s, "-") {
-		encryption, isEncryption := byKeyword(encryptions, word)
-		integrity, isIntegrity := byKeyword(integrities, word)
-		g := slices.IndexFunc(groups, func(g Group) bool { return g.Keyword == word })
-		switch {
-		case word == "esn" && i > 0:
-			t.ESN = true
-		case isEncryption && protocol == ipsec.ESP && i == 0:
-			t.Cipher = encryption.Suite
-		case isIntegrity && t.Auth == "" && (i > 0 || protocol == ipsec.AH):
-			t.Auth = integrity.Suite
-		case g >= 0 && i > 0 && group == 0:
-			group = groups[g].Number
-		default:
-			return t, 0, fmt.Errorf("swan: the %v proposal %q has %q, which is not known there", protocol, s, word)
-		}
-	}
-	return t, group, nil
 }

@@ -2,6 +2,8 @@ package swan
 
 import (
 	"fmt"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,13 +15,13 @@ import (
 	"github.com/ipseclab/ipseclab/interop/peerconf"
 )
 
-// Each algorithm of the tables is one of the lab, and comes back from its word and from its name in lists.
+// Each algorithm of the tables is one of the lab, has a word of its own, and is found by its name in lists.
 func TestTables(t *testing.T) {
 	for _, table := range [][]Algorithm{encryptions, integrities, hashes} {
+		words := map[string]bool{}
 		for _, a := range table {
-			byWord, ok := byKeyword(table, a.Keyword)
-			require.True(t, ok)
-			require.Equal(t, a, byWord)
+			require.False(t, words[a.Keyword], a.Keyword)
+			words[a.Keyword] = true
 			named, ok := byName(table, a.Name, a.Bits)
 			require.True(t, ok)
 			require.Equal(t, a, named)
@@ -41,84 +43,184 @@ func TestTables(t *testing.T) {
 	}
 }
 
-// All that the lab's IKE can offer in main mode is written and read again.
-func TestIKEProposals(t *testing.T) {
-	n := 0
-	for _, cipher := range []string{"des-cbc", "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"} {
-		for _, hash := range []string{"md5", "sha1", "sha256", "sha384", "sha512"} {
-			for _, group := range []uint16{1, 2, 5, 14, 15, 16, 17, 18} {
-				p := ike.MainModeProposal{Cipher: cipher, Hash: hash, Group: group}
-				require.NoError(t, p.Check())
-				word, err := IKEProposal(p)
-				require.NoError(t, err)
-				back, err := ParseIKEProposal(word)
-				require.NoError(t, err)
-				require.Equal(t, p, back)
-				n++
-			}
-		}
-	}
-	require.Equal(t, 200, n)
-	for _, bad := range []string{"", "3des", "3des-sha1", "3des-sha1-modp1", "none-sha1-modp1024", "3des-none-modp1024", "3des-sha1-modp1024-esn"} {
-		_, err := ParseIKEProposal(bad)
-		require.Error(t, err, bad)
-	}
-	var unsupported *peerconf.Unsupported
-	_, err := IKEProposal(ike.MainModeProposal{Cipher: "3des-cbc", Hash: "sha1", Group: 19})
-	require.ErrorAs(t, err, &unsupported)
-	_, err = IKEProposal(ike.MainModeProposal{Cipher: "idea", Hash: "sha1", Group: 2})
-	require.ErrorAs(t, err, &unsupported)
+// The lab's words for what is negotiated.
+var (
+	mainCiphers = []string{"des-cbc", "3des-cbc", "aes128-cbc", "aes192-cbc", "aes256-cbc"}
+	mainHashes  = []string{"md5", "sha1", "sha256", "sha384", "sha512"}
+	labGroups   = []uint16{1, 2, 5, 14, 15, 16, 17, 18}
+	espCiphers  = []string{"None", "DES", "3DES", "AES128", "AES192", "AES256", "AES128-CTR", "AES192-CTR", "AES256-CTR"}
+	espCombined = []string{"GCM8", "GCM12", "GCM16", "CCM8", "CCM12", "CCM16", "GMAC"}
+	espAuths    = []string{"MD5", "SHA1", "SHA256", "SHA384", "SHA512", "AES128-XCBC"}
+)
+
+// recordFile has what strongSwan makes of the lab's proposals, a line each: the proposal as the lab words it, as
+// strongSwan is told, or why it cannot be, and as charon lists it when it has read that. TestCharonReadsProposals writes it.
+const recordFile = "testdata/proposals.txt"
+
+// proposal is a line of the record, and what it is made of.
+type proposal struct {
+	lab, word, charon string
+
+	main  *ike.MainModeProposal // of a main mode; nil: of a quick mode
+	child ipsec.Transform
+	group uint16
 }
 
-// So is all of quick mode, but what strongSwan has not.
-func TestChildProposals(t *testing.T) {
-	written, refused := 0, map[string]bool{}
-	try := func(t *testing.T, text string) {
-		m, err := policy.ParseSecurityMethod(text)
-		if err != nil {
-			return // not a method of the lab
+func (p *proposal) line() string { return strings.TrimRight(p.lab+"\t"+p.word+"\t"+p.charon, "\t") }
+
+// proposals are what is recorded: each algorithm of the lab, and what it goes with.
+func proposals(t *testing.T) (all []*proposal) {
+	add := func(p proposal, word string, err error) {
+		if p.word = word; err != nil {
+			var unsupported *peerconf.Unsupported
+			require.ErrorAs(t, err, &unsupported)
+			p.word = err.Error()
 		}
-		for _, group := range []uint16{0, 1, 2, 5, 14, 15, 16, 17, 18} {
-			word, err := ChildProposal(m.Transforms[0], group)
+		all = append(all, &p)
+	}
+	for _, c := range mainCiphers {
+		for _, h := range mainHashes {
+			for _, g := range append(labGroups, 19) {
+				if p := (ike.MainModeProposal{Cipher: c, Hash: h, Group: g}); h == "sha1" && g == 2 || c == "3des-cbc" && (h == "sha1" || g == 2) {
+					word, err := IKEProposal(p)
+					add(proposal{lab: fmt.Sprintf("%s/%s/%d", c, h, g), main: &p}, word, err)
+				}
+			}
+		}
+	}
+	child := func(text string, group uint16) {
+		for _, esn := range []string{"]", ",ESN]"} {
+			m, err := policy.ParseSecurityMethod(text + esn)
 			if err != nil {
-				var unsupported *peerconf.Unsupported
-				require.ErrorAs(t, err, &unsupported)
-				refused[text] = true
+				require.ErrorContains(t, err, "ESN", "but for that it is one of the lab")
 				continue
 			}
-			back, g, err := ParseChildProposal(m.Transforms[0].Protocol, word)
-			require.NoError(t, err, word)
-			require.Equal(t, m.Transforms[0], back, word)
-			require.Equal(t, group, g)
-			written++
+			p := proposal{lab: text + esn, child: m.Transforms[0], group: group}
+			if group != 0 {
+				p.lab += fmt.Sprintf(" with group %d", group)
+			}
+			word, err := ChildProposal(p.child, group)
+			add(p, word, err)
 		}
 	}
-	auths := []string{"MD5", "SHA1", "SHA256", "SHA384", "SHA512", "AES128-XCBC", "AES128-GMAC", "AES192-GMAC", "AES256-GMAC", "KPDK"}
-	for _, esn := range []string{"", ",ESN"} {
-		for _, a := range auths {
-			try(t, "AH["+a+esn+"]")
-			for _, c := range []string{"None", "DES", "3DES", "AES128", "AES192", "AES256", "AES128-CTR", "AES192-CTR", "AES256-CTR"} {
-				try(t, "ESP["+c+","+a+esn+"]")
+	for _, a := range append(espAuths, "AES128-GMAC", "AES192-GMAC", "AES256-GMAC", "KPDK") {
+		child("AH["+a, 0)
+	}
+	for _, a := range espAuths {
+		child("ESP[None,"+a, 0)
+	}
+	for _, c := range espCiphers[1:] {
+		child("ESP["+c+",SHA1", 0)
+	}
+	for _, bits := range []string{"128", "192", "256"} {
+		for _, mode := range espCombined {
+			child("ESP[AES"+bits+"-"+mode, 0)
+		}
+	}
+	child("ESP[DES-IV32", 0)
+	child("ESP[DES-IV64", 0)
+	for _, g := range labGroups {
+		child("ESP[3DES,SHA1", g)
+	}
+	return all
+}
+
+// What the lab negotiates is written in the words that charon has read as what was meant, or refused; and what charon
+// lists it by is what the tables know it by.
+func TestProposals(t *testing.T) {
+	b, err := os.ReadFile(recordFile)
+	require.NoError(t, err, "run the test with -update, in a place with namespaces, to make it")
+	recorded := strings.Split(strings.TrimSpace(string(b)), "\n")
+	all := proposals(t)
+	require.Len(t, recorded, len(all))
+	for i, p := range all {
+		if !strings.HasPrefix(p.word, "unsupported") {
+			p.charon = listed(t, p)
+		}
+		require.Equal(t, recorded[i], p.line())
+	}
+}
+
+// listed is a proposal as charon lists it, by the names of the tables.
+func listed(t *testing.T, p *proposal) string {
+	var names []string
+	add := func(table []Algorithm, name string) {
+		a, ok := bySuite(table, name)
+		require.True(t, ok, name)
+		if a.Bits != 0 {
+			a.Name += fmt.Sprintf("_%d", a.Bits)
+		}
+		names = append(names, a.Name)
+	}
+	group := func(n uint16) {
+		g, ok := groupNumbered(n)
+		require.True(t, ok)
+		names = append(names, g.Name)
+	}
+	if p.main != nil {
+		add(encryptions, p.main.Cipher)
+		add(hashes, p.main.Hash)
+		for prf, hash := range hashOfPRF {
+			if hash == p.main.Hash {
+				names = append(names, prf)
 			}
 		}
-		for _, bits := range []string{"128", "192", "256"} {
-			for _, mode := range []string{"GCM8", "GCM12", "GCM16", "CCM8", "CCM12", "CCM16", "GMAC"} {
-				try(t, "ESP[AES"+bits+"-"+mode+esn+"]")
+		group(p.main.Group)
+		return "IKE:" + strings.Join(names, "/")
+	}
+	if p.child.Cipher != "" {
+		add(encryptions, p.child.Cipher)
+	}
+	if p.child.Auth != "" {
+		add(integrities, p.child.Auth)
+	}
+	if p.group != 0 {
+		group(p.group)
+	}
+	names = append(names, map[bool]string{true: "EXT_SEQ", false: "NO_EXT_SEQ"}[p.child.ESN])
+	return p.child.Protocol.String() + ":" + strings.Join(names, "/")
+}
+
+// No two proposals are written alike.
+func TestProposalsDiffer(t *testing.T) {
+	words := map[string]string{}
+	add := func(what, word string, err error) {
+		require.NoError(t, err, what)
+		require.Empty(t, words[word], "%s, which is written %s, is written as", what, word)
+		words[word] = what
+	}
+	for _, c := range mainCiphers {
+		for _, h := range mainHashes {
+			for _, g := range labGroups {
+				p := ike.MainModeProposal{Cipher: c, Hash: h, Group: g}
+				word, err := IKEProposal(p)
+				add(fmt.Sprint(p), "proposals = "+word, err)
 			}
 		}
-		try(t, "ESP[DES-IV32]")
-		try(t, "ESP[DES-IV64]")
 	}
-	require.Equal(t, map[string]bool{
-		"AH[AES128-GMAC]": true, "AH[AES192-GMAC]": true, "AH[AES256-GMAC]": true, "AH[KPDK]": true,
-		"AH[AES128-GMAC,ESN]": true, "AH[AES192-GMAC,ESN]": true, "AH[AES256-GMAC,ESN]": true,
-		"ESP[DES-IV32]": true, "ESP[DES-IV64]": true,
-	}, refused)
-	require.Greater(t, written, 1000)
-	for _, bad := range []string{"", "sha1-", "3des-3des", "sha1-3des", "esn", "modp1024", "3des-sha1-sha1", "3des-sha1-modp1024-modp1536"} {
-		_, _, err := ParseChildProposal(ipsec.ESP, bad)
-		require.Error(t, err, bad)
+	var methods []string
+	for _, a := range espAuths {
+		methods = append(methods, "AH["+a)
+		for _, c := range espCiphers {
+			methods = append(methods, "ESP["+c+","+a)
+		}
 	}
+	for _, bits := range []string{"128", "192", "256"} {
+		for _, mode := range espCombined {
+			methods = append(methods, "ESP[AES"+bits+"-"+mode)
+		}
+	}
+	for _, text := range methods {
+		for _, esn := range []string{"]", ",ESN]"} {
+			m, err := policy.ParseSecurityMethod(text + esn)
+			require.NoError(t, err)
+			for _, g := range append(labGroups, 0) {
+				word, err := ChildProposal(m.Transforms[0], g)
+				add(fmt.Sprint(text, esn, g), fmt.Sprintf("%v_proposals = %s", m.Transforms[0].Protocol, word), err)
+			}
+		}
+	}
+	require.Greater(t, len(words), 1000)
 }
 
 // A charon without an algorithm says so before anything is tried.

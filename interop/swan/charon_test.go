@@ -3,8 +3,11 @@ package swan
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
+	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,7 +29,7 @@ func charon(t *testing.T, image string, k Kind, addresses ...string) daemon {
 	conf := Daemon{Kind: k, Log: "/mnt/log", Socket: "/mnt/vici"}
 	j := jail.Start(t, image, addresses, "STRONGSWAN_CONF=/mnt/strongswan.conf exec /usr/lib/ipsec/charon",
 		map[string]string{"strongswan.conf": conf.Text()}, "log")
-	c := NewClient(Unix(filepath.Join(j.Dir, "vici")))
+	c := NewClient(j.Dial("vici"))
 	require.Eventually(t, func() bool {
 		_, err := c.Version(context.Background())
 		return err == nil
@@ -51,14 +54,63 @@ func TestCharonLoads(t *testing.T) {
 					if s.Why != "" {
 						continue
 					}
-					t.Run(s.Name, func(t *testing.T) { loads(t, ctx, c.Client, s, k, algorithms) })
+					t.Run(s.Name, func(t *testing.T) { loads(t, ctx, c, s, k, algorithms) })
 				}
 			})
 		}
 	}
 }
 
-func loads(t *testing.T, ctx context.Context, c *Client, s sample.Case, k Kind, algorithms Algorithms) {
+// A real charon reads the words for proposals as what was meant: it lists them when it takes a connection.
+func TestCharonReadsProposals(t *testing.T) {
+	all := proposals(t)
+	conf := &Configuration{Connections: &Section{}}
+	conn := conf.Connections.section("all")
+	conn.list("remote_addrs", "10.0.0.2")
+	for _, side := range []string{"local", "remote"} {
+		conn.section(side).set("auth", "psk")
+	}
+	children := conn.section("children")
+	main := List{Key: "proposals"}
+	var told []*proposal // of main modes last, as charon lists them
+	for i, p := range all {
+		switch {
+		case strings.HasPrefix(p.word, "unsupported"):
+		case p.main != nil:
+			main.Each = append(main.Each, p.word)
+		default:
+			children.section(fmt.Sprint(i)).list(strings.ToLower(p.child.Protocol.String())+"_proposals", p.word)
+			told = append(told, p)
+		}
+	}
+	for _, p := range all {
+		if p.main != nil && !strings.HasPrefix(p.word, "unsupported") {
+			told = append(told, p)
+		}
+	}
+	conn.Items = append(conn.Items, main)
+	for _, image := range []string{"strongswan-5.9", "strongswan-6.0"} {
+		t.Run(image, func(t *testing.T) {
+			c := charon(t, image, Native, "10.0.0.1/24")
+			require.NoError(t, c.Load(t.Context(), conf))
+			var read []string
+			for _, m := range regexp.MustCompile(`(?m) proposals = (.*)$`).FindAllStringSubmatch(c.jail.Read("log"), -1) {
+				read = append(read, strings.Split(m[1], ", ")...)
+			}
+			require.Len(t, read, len(told))
+			for i, p := range told {
+				p.charon = read[i]
+			}
+			var text strings.Builder
+			for _, p := range all {
+				text.WriteString(p.line() + "\n")
+			}
+			golden(t, filepath.Base(recordFile), text.String())
+		})
+	}
+}
+
+func loads(t *testing.T, ctx context.Context, c daemon, s sample.Case, k Kind, algorithms Algorithms) {
 	config, err := peerconf.Build(s.Host)
 	require.NoError(t, err)
 	conf, err := Build(config, k)
@@ -95,11 +147,9 @@ func loads(t *testing.T, ctx context.Context, c *Client, s sample.Case, k Kind, 
 	if k.Userspace() {
 		return
 	}
-	policies, err := c.Policies(ctx)
-	require.NoError(t, err)
 	var inForce, expected []string
-	for _, p := range policies {
-		inForce = append(inForce, p.Child)
+	for _, m := range regexp.MustCompile(`(?m)^[^ /]+/(\S+), [A-Z]+$`).FindAllStringSubmatch(c.swanctl(t, "--list-pols"), -1) {
+		inForce = append(inForce, m[1])
 	}
 	for _, conn := range config.Connections {
 		for _, ch := range conn.Children {

@@ -63,7 +63,7 @@ func (o *Configuration) has(has Algorithms, name string, table []Algorithm, kind
 
 // hasGroup looks under both names of the list: dh of 5.9 is ke of 6.0.
 func hasGroup(has Algorithms, number uint16) error {
-	g, _ := GroupNumbered(number)
+	g, _ := groupNumbered(number)
 	for _, kind := range []string{"dh", "ke"} {
 		if _, ok := has[kind][g.Name]; ok {
 			return nil

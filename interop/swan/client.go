@@ -16,14 +16,6 @@ import (
 // Dial opens a connection to charon's vici socket.
 type Dial func(ctx context.Context) (net.Conn, error)
 
-// Unix dials a vici socket on this machine.
-func Unix(path string) Dial {
-	return func(ctx context.Context) (net.Conn, error) {
-		var d net.Dialer
-		return d.DialContext(ctx, "unix", path)
-	}
-}
-
 // Client asks one charon. Each call has a connection of its own, so that one that hangs or is
 // given up disturbs no other. It may be used by several goroutines.
 type Client struct{ dial Dial }

@@ -121,34 +121,24 @@ func TestLoad(t *testing.T) {
 func TestControl(t *testing.T) {
 	f := &fake{
 		answers: map[string]node{
-			"initiate": {"success", "no", "errmsg", "CHILD_SA 'all' not established after 1000ms"}, "rekey": {"success", "yes", "matches", "0"},
-			"version": {"daemon", "charon", "version", "5.9.8"}, "get-algorithms": {"encryption", node{"AES_CBC", "aes"}, "odd", "text"},
-			"stats":         {"uptime", node{"running", "3 seconds"}, "ikesas", node{"total", "2", "half-open", "1"}, "plugins", []string{"vici"}, "scheduled", "4"},
-			"list-policies": {},
+			"initiate": {"success", "no", "errmsg", "CHILD_SA 'all' not established after 1000ms"},
+			"version":  {"daemon", "charon", "version", "5.9.8"}, "get-algorithms": {"encryption", node{"AES_CBC", "aes"}, "odd", "text"},
 		},
 		events: map[string][]node{
-			"initiate":      {{"group", "IKE", "msg", "initiating"}, {"msg", "giving up after 3 retransmits"}},
-			"list-policies": {{"shunts/telnet", node{"child", "telnet", "ike", "shunts", "mode", "DROP"}}, {"old", node{"mode", "PASS"}}},
+			"initiate": {{"group", "IKE", "msg", "initiating"}, {"msg", "giving up after 3 retransmits"}},
 		},
 	}
 	c, ctx := f.client(), context.Background()
 	err := c.Initiate(ctx, "to-any", "all", time.Second)
 	require.EqualError(t, err, "swan: charon refused initiate: CHILD_SA 'all' not established after 1000ms (last: giving up after 3 retransmits)")
 	require.Equal(t, "initiate[ike to-any child all timeout 1000 loglevel 1]", f.asked[0])
-	require.ErrorContains(t, c.Rekey(ctx, Target{ChildID: 3}), "no SA matches")
-	require.ErrorContains(t, c.Terminate(ctx, Target{Child: "x"}, true, time.Second), "terminate") // a command that it does not know
+	require.ErrorContains(t, c.Terminate(ctx, Target{Child: "x"}, time.Second), "terminate") // a command that it does not know
 	v, err := c.Version(ctx)
 	require.NoError(t, err)
 	require.Equal(t, Version{Daemon: "charon", Version: "5.9.8"}, v)
 	a, err := c.Algorithms(ctx)
 	require.NoError(t, err)
 	require.Equal(t, Algorithms{"encryption": {"AES_CBC": "aes"}}, a)
-	s, err := c.Stats(ctx)
-	require.NoError(t, err)
-	require.Equal(t, Stats{Running: "3 seconds", IKESAs: 2, HalfOpen: 1, Plugins: []string{"vici"}, JobsScheduled: 4}, s)
-	p, err := c.Policies(ctx)
-	require.NoError(t, err)
-	require.Equal(t, []Policy{{Connection: "shunts", Child: "telnet", Mode: "DROP"}, {Child: "old", Mode: "PASS"}}, p)
 }
 
 // A daemon that answers nonsense, too much, or nothing is an error and no more.

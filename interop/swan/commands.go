@@ -14,7 +14,6 @@ import (
 type Target struct {
 	Connection, Child string
 	ConnectionID      uint32 // the unique number of an IKE SA; 0: not said
-	ChildID           uint32 // that of a pair of IPsec SAs
 }
 
 func (t Target) message() *vici.Message {
@@ -27,7 +26,6 @@ func (t Target) message() *vici.Message {
 	add("ike", t.Connection, t.Connection != "")
 	add("child", t.Child, t.Child != "")
 	add("ike-id", t.ConnectionID, t.ConnectionID != 0)
-	add("child-id", t.ChildID, t.ChildID != 0)
 	return m
 }
 
@@ -38,12 +36,10 @@ func (c *Client) Initiate(ctx context.Context, connection, child string, timeout
 	return c.control(ctx, "initiate", m, timeout)
 }
 
-// Terminate ends SAs, with Deletes to the peer; forced, it does not wait for an answer.
-func (c *Client) Terminate(ctx context.Context, t Target, forced bool, timeout time.Duration) error {
+// Terminate ends SAs, with Deletes to the peer, whose answer is not waited for.
+func (c *Client) Terminate(ctx context.Context, t Target, timeout time.Duration) error {
 	m := t.message()
-	if forced {
-		_ = m.Set("force", "yes")
-	}
+	_ = m.Set("force", "yes")
 	return c.control(ctx, "terminate", m, timeout)
 }
 
@@ -62,19 +58,6 @@ func (c *Client) control(ctx context.Context, command string, m *vici.Message, t
 	})
 }
 
-// Rekey has charon replace SAs by new ones. It returns when that has begun: of IKEv1, a new
-// main mode or quick mode.
-func (c *Client) Rekey(ctx context.Context, t Target) error {
-	out, err := c.call(ctx, "rekey", t.message())
-	if err != nil {
-		return err
-	}
-	if n := (fields{out}).number("matches"); n == 0 {
-		return &Refused{Command: "rekey", Reason: "no SA matches"}
-	}
-	return nil
-}
-
 // Version is who the daemon is.
 type Version struct{ Daemon, Version, System, Release, Machine string }
 
@@ -86,29 +69,6 @@ func (c *Client) Version(ctx context.Context) (Version, error) {
 	}
 	f := fields{m}
 	return Version{f.text("daemon"), f.text("version"), f.text("sysname"), f.text("release"), f.text("machine")}, nil
-}
-
-// Stats is what the daemon has to do.
-type Stats struct {
-	Running       string // as charon words it
-	IKESAs        uint64
-	HalfOpen      uint64
-	Plugins       []string
-	JobsScheduled uint64
-}
-
-// Stats asks what the daemon has to do.
-func (c *Client) Stats(ctx context.Context) (Stats, error) {
-	m, err := c.call(ctx, "stats", nil)
-	if err != nil {
-		return Stats{}, err
-	}
-	f := fields{m}
-	sas := f.section("ikesas")
-	return Stats{
-		Running: f.section("uptime").text("running"), IKESAs: sas.number("total"), HalfOpen: sas.number("half-open"),
-		Plugins: f.list("plugins"), JobsScheduled: f.number("scheduled"),
-	}, nil
 }
 
 // Algorithms are what a daemon has: by kind ("encryption", "integrity", "ke" or "dh" …) and name, and the

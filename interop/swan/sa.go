@@ -183,25 +183,3 @@ func (c *Client) Connections(ctx context.Context) (all []Loaded, err error) {
 	}
 	return all, err
 }
-
-// Policy is what is in force without an SA, or until there is one.
-type Policy struct {
-	Connection, Child string
-	Mode              string // TUNNEL or TRANSPORT of a trap; PASS, DROP
-	LocalTS, RemoteTS []string
-}
-
-// Policies lists traps and shunts.
-func (c *Client) Policies(ctx context.Context) (all []Policy, err error) {
-	events, err := c.events(ctx, "list-policies", "list-policy", message("trap", "yes", "pass", "yes", "drop", "yes"))
-	for _, e := range events {
-		for name, f := range (fields{e}).sections() {
-			p := Policy{Connection: f.text("ike"), Child: f.text("child"), Mode: f.text("mode"), LocalTS: f.list("local-ts"), RemoteTS: f.list("remote-ts")}
-			if p.Child == "" { // before 5.6 the section was the child
-				p.Child = name
-			}
-			all = append(all, p)
-		}
-	}
-	return all, err
-}

@@ -6,7 +6,9 @@
 package tap
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -36,8 +38,12 @@ func Open(name string) (*os.File, error) {
 
 // Available is why TAPs cannot be made here; nil: they can, by who has CAP_NET_ADMIN.
 func Available() error {
-	if err := unix.Access(Device, unix.R_OK|unix.W_OK); err != nil {
-		return fmt.Errorf("%s: %w", Device, err)
+	err := unix.Access(Device, unix.R_OK|unix.W_OK)
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s: %w: become root, or have everybody open it (chmod 0666 %s)", Device, err, Device)
+	case err != nil:
+		return fmt.Errorf("%s: %w: load the module tun, or pass the device into this container", Device, err)
 	}
 	return nil
 }

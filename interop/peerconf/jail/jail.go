@@ -3,7 +3,9 @@
 package jail
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -151,6 +153,13 @@ func Wire(a, b *Jail, addressA, addressB string) error {
 func (j *Jail) Read(name string) string {
 	text, _ := os.ReadFile(filepath.Join(j.Dir, name))
 	return string(text)
+}
+
+// Dial connects to a socket in Dir.
+func (j *Jail) Dial(name string) func(context.Context) (net.Conn, error) {
+	return func(ctx context.Context) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(j.Dir, name))
+	}
 }
 
 // Network runs a program of the machine in the network of the jail.
