@@ -44,9 +44,10 @@ var ways = []testWay{
 }
 
 var (
-	building sync.Once
-	built    string
-	notBuilt error
+	building     sync.Once
+	built        string // the folder of agentProgram
+	agentProgram string
+	notBuilt     error
 )
 
 func TestMain(m *testing.M) {
@@ -61,11 +62,11 @@ func TestMain(m *testing.M) {
 func agentOf(t testing.TB) string {
 	building.Do(func() {
 		if built, notBuilt = os.MkdirTemp("", "ipseclab-agent-"); notBuilt == nil {
-			notBuilt = images.BuildAgent(context.Background(), built)
+			agentProgram, notBuilt = images.BuildAgent(context.Background(), built)
 		}
 	})
 	require.NoError(t, notBuilt)
-	return filepath.Join(built, "ipseclab-agent")
+	return agentProgram
 }
 
 // driverOf is a driver by the name of a way; the test skips where the machine cannot do it.

@@ -93,7 +93,7 @@ func (c interopImagesCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	if c.Agent {
-		if err := images.BuildAgent(ctx, b.AgentFolder()); err != nil {
+		if _, err := images.BuildAgent(ctx, b.AgentFolder()); err != nil {
 			return err
 		}
 	}

@@ -10,13 +10,17 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"strings"
+
+	"github.com/ipseclab/ipseclab/interop/control"
 )
 
 const (
 	module       = "github.com/ipseclab/ipseclab"
 	agentPackage = module + "/interop/agent"
-	agentName    = "ipseclab-agent"
 )
+
+// agentName has the version of its conversation with the lab: to a lab of another one it is not built.
+var agentName = fmt.Sprintf("ipseclab-agent-%d", control.Version)
 
 // Agent is the program that runs inside peers, as [BuildAgent] has made it in the cache.
 func (s *Store) Agent() (program string, err error) {
@@ -32,18 +36,18 @@ func (b *Builder) AgentFolder() string { return filepath.Join(b.Cache, "agent") 
 
 // BuildAgent makes the agent, a static program for the images' architecture,
 // in a folder: from the module's source where the command is started in it, else from
-// the module at the version of this program.
-func BuildAgent(ctx context.Context, dir string) error {
+// the module at the version of this program. It says where it is then.
+func BuildAgent(ctx context.Context, dir string) (program string, err error) {
 	tool, err := exec.LookPath("go")
 	if err != nil {
-		return fmt.Errorf("images: the agent cannot be built: %w: install Go", err)
+		return "", fmt.Errorf("images: the agent cannot be built: %w: install Go", err)
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("images: agent: %w", err)
+		return "", fmt.Errorf("images: agent: %w", err)
 	}
 	temp, err := os.MkdirTemp(dir, unfinished)
 	if err != nil {
-		return fmt.Errorf("images: agent: %w", err)
+		return "", fmt.Errorf("images: agent: %w", err)
 	}
 	defer os.RemoveAll(temp)
 	args, made := []string{"build", "-o", filepath.Join(temp, agentName)}, agentName
@@ -52,19 +56,20 @@ func BuildAgent(ctx context.Context, dir string) error {
 	if goCommand(ctx, tool, env, "list", "-m", module) != nil { // neither the module nor one that requires it
 		version, err := ownVersion()
 		if err != nil {
-			return err
+			return "", err
 		}
 		args, made, target = []string{"install"}, "agent", agentPackage+"@"+version
 		env = append(env, "GOBIN="+temp)
 	}
 	args = append(args, "-trimpath", "-ldflags=-s -w", target)
 	if err := goCommand(ctx, tool, env, args...); err != nil {
-		return fmt.Errorf("images: the agent cannot be built: %w", err)
+		return "", fmt.Errorf("images: the agent cannot be built: %w", err)
 	}
-	if err := os.Rename(filepath.Join(temp, made), filepath.Join(dir, agentName)); err != nil {
-		return fmt.Errorf("images: agent: %w", err)
+	program = filepath.Join(dir, agentName)
+	if err := os.Rename(filepath.Join(temp, made), program); err != nil {
+		return "", fmt.Errorf("images: agent: %w", err)
 	}
-	return nil
+	return program, nil
 }
 
 func goCommand(ctx context.Context, tool string, env []string, args ...string) error {

@@ -20,10 +20,12 @@ func TestBuildAgent(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(source, name), []byte(text), 0o644))
 	}
 	t.Chdir(source)
-	require.NoError(t, BuildAgent(t.Context(), dir))
+	built, err := BuildAgent(t.Context(), dir)
+	require.NoError(t, err)
 	s := Store{cache: filepath.Dir(dir)}
 	program, err := s.Agent()
 	require.NoError(t, err)
+	require.Equal(t, built, program)
 	said, err := exec.Command(program).CombinedOutput()
 	require.NoError(t, err)
 	require.Equal(t, "served\n", string(said))
@@ -32,14 +34,15 @@ func TestBuildAgent(t *testing.T) {
 	require.Len(t, entries, 1, "nothing is left but the agent")
 
 	require.NoError(t, os.WriteFile("interop/agent/main.go", []byte("package main\n\nfunc main() { oops }\n"), 0o644))
-	require.ErrorContains(t, BuildAgent(t.Context(), dir), "undefined: oops")
+	_, err = BuildAgent(t.Context(), dir)
+	require.ErrorContains(t, err, "undefined: oops")
 	_, err = s.Agent()
 	require.NoError(t, err, "the old one stays")
 }
 
 func TestAgentOutsideOfTheSourceTree(t *testing.T) {
 	t.Chdir(t.TempDir())
-	err := BuildAgent(t.Context(), t.TempDir())
+	_, err := BuildAgent(t.Context(), t.TempDir())
 	require.ErrorContains(t, err, "does not know its version")
 	require.ErrorContains(t, err, "start it there")
 	_, err = (&Store{cache: t.TempDir()}).Agent()
