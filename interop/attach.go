@@ -63,7 +63,11 @@ func (o AttachOptions) Check() error {
 	}
 	if o.Namespace != "" {
 		if _, err := os.Lstat(namespacePath(o.Namespace)); err == nil {
-			return fmt.Errorf("interop: there is a namespace %s already; if nothing needs it: ip netns delete %s", o.Namespace, o.Namespace)
+			l, _, err := leaseOf(o.Namespace)
+			if err != nil {
+				return err
+			}
+			l.file.Close()
 		}
 	}
 	return nil

@@ -54,11 +54,12 @@ func namespacePath(name string) string { return filepath.Join("/run/netns", name
 // room is a network namespace, with a thread that is in it: the lab's own, or a new one. A new one
 // without a name goes with the last process in it.
 type room struct {
-	name string
-	own  bool // it is the lab's
-	tid  int
-	work chan func()
-	done chan struct{} // closed when the thread has left
+	name  string
+	lease *lease // of the name; nil: there is none
+	own   bool   // it is the lab's
+	tid   int
+	work  chan func()
+	done  chan struct{} // closed when the thread has left
 }
 
 // newRoom enters a namespace: a new one, with a name or without, or else the lab's.
@@ -105,19 +106,36 @@ func (r *room) make() error {
 	if err == nil {
 		err = netlink.LinkSetUp(lo)
 	}
+	if err == nil && r.lease != nil {
+		err = netlink.LinkSetAlias(lo, r.lease.mark)
+	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("loopback of a network namespace: %w", err), r.remove())
 	}
 	return nil
 }
 
-// named makes a namespace with a name. One of that name that is there stays as it is.
+// named makes a namespace with a name, in the place of one that a lab which has died has left. Another's stays as it is.
 func (r *room) named() (netns.NsHandle, error) {
-	ns, err := netns.NewNamed(r.name)
-	if err != nil && !errors.Is(err, os.ErrExist) {
-		os.Remove(namespacePath(r.name)) // where the namespace was not put; of one in use this is refused
+	l, there, err := leaseOf(r.name)
+	if err == nil && there {
+		err = netns.DeleteNamed(r.name)
 	}
-	return ns, err
+	if err != nil {
+		return netns.None(), err
+	}
+	var ns netns.NsHandle
+	if err = l.sign(); err == nil {
+		ns, err = netns.NewNamed(r.name)
+	}
+	if err != nil {
+		if !errors.Is(err, os.ErrExist) {
+			os.Remove(namespacePath(r.name)) // where the namespace was not put; of one in use this is refused
+		}
+		return netns.None(), errors.Join(err, l.end())
+	}
+	r.lease = l
+	return ns, nil
 }
 
 // do runs f on the thread.
@@ -157,10 +175,10 @@ func (r *room) close() error {
 }
 
 func (r *room) remove() error {
-	if r.own || r.name == "" {
+	if r.lease == nil {
 		return nil
 	}
-	if err := netns.DeleteNamed(r.name); err != nil {
+	if err := errors.Join(netns.DeleteNamed(r.name), r.lease.end()); err != nil {
 		return fmt.Errorf("namespace %s: %w", r.name, err)
 	}
 	return nil

@@ -261,7 +261,7 @@ func TestFiles(t *testing.T) {
 // A user whose image is another's has a copy, as nobody may write over the files of users who are not in a namespace.
 func TestImageOfAnotherUser(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("who is not root has no image of somebody else to make")
+		needs.Missing(t, "root", "nobody else makes an image of another user")
 	}
 	const nobody = 65534
 	root := testRoot(t)
