@@ -21,7 +21,7 @@ const imports = `
 cmd/ipseclab             -> interop, interop/cases, interop/images, interop/matrix, reports, scenarios, hosts/policy, natbox/boxes
 
 # Real peers: the root filesystems that they run in know nothing of the lab.
-interop/images           ->
+interop/images           -> interop/control
 
 # Real peers: their machines, wires and daemons.
 interop                  -> scenarios, interop/images, interop/control, interop/swan, interop/libreswan, interop/openiked, interop/matrix, interop/tap
