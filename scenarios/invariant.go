@@ -17,7 +17,7 @@ import (
 // invariants judges what must hold over the whole run, the wire oracle's verdict first.
 func (l *lab) invariants(steps []*stepRun) []result.Check {
 	checks := []result.Check{l.oracle.check()}
-	if l.until != nil && (l.idle || slices.ContainsFunc(steps, func(s *stepRun) bool { return !s.ended })) {
+	if l.idle || slices.ContainsFunc(steps, func(s *stepRun) bool { return !s.ended || s.beyondPeers() }) {
 		return checks // the others are about all that the steps do
 	}
 	var begin window

@@ -25,6 +25,7 @@ type mirrorDriver struct {
 	refuse  error
 	stopped int
 	deaf    bool // answers nothing, and its own requests hang
+	fixed   bool // takes no other policy
 	peers   []*mirror
 	wg      sync.WaitGroup
 }
@@ -102,6 +103,9 @@ func (m *mirror) Run(_ context.Context, command string, _ time.Duration) (scenar
 
 func (m *mirror) Assign(_ context.Context, p *policy.Policy) error {
 	m.assigned = append(m.assigned, p)
+	if m.driver.fixed {
+		return scenarios.Unsupportedf("another policy: it has one for ever")
+	}
 	return nil
 }
 
@@ -197,6 +201,27 @@ func TestPeersUnsupported(t *testing.T) {
 		require.Equal(t, result.Unsupported, r.Outcome)
 		require.Equal(t, tc.want, r.Reason)
 	}
+}
+
+// What a peer cannot do during a run makes the scenario unsupported: the steps behind rest on it, and fail nobody.
+func TestPeersUnsupportedStep(t *testing.T) {
+	d := &mirrorDriver{fixed: true}
+	text := peerFile + "  - ping: {from: alice, to: bob}\n    expect: {result: timeout}\ninvariants:\n  - answers: {between: [alice, bob], lost: 7}\n"
+	r, err := scenarios.Run(context.Background(), peerScenario(t, text), scenarios.Options{Peers: d})
+	require.NoError(t, err)
+	d.wg.Wait()
+	require.Equal(t, result.Unsupported, r.Outcome, r.Reasons())
+	require.Equal(t, "step 3, unassign the policy of bob (line 20): another policy: it has one for ever", r.Reasons()[0])
+	var outcomes []result.Outcome
+	for _, s := range r.Steps {
+		outcomes = append(outcomes, s.Outcome)
+	}
+	const p, u = result.Passed, result.Unsupported
+	require.Equal(t, []result.Outcome{p, p, u, u, u, u}, outcomes)
+	require.Equal(t, []string{"the run ended before this step began"}, r.Steps[5].Got)
+	require.Zero(t, d.peers[0].restarts)
+	require.Len(t, r.Invariants, 1, "the wire oracle")
+	require.Equal(t, 1, d.stopped)
 }
 
 // A peer that hangs ends with the context, and is stopped.

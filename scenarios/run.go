@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/ipseclab/ipseclab/hosts"
@@ -185,6 +186,9 @@ func (l *lab) direct() (steps []*stepRun, over func() bool) {
 			s.start(func() { running--; p.Wake() })
 			for !s.spec.Background && !s.ended {
 				p.Park()
+			}
+			if slices.ContainsFunc(steps, (*stepRun).beyondPeers) {
+				break // what follows rests on it, and says nothing of anybody
 			}
 		}
 		for running > 0 {

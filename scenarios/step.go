@@ -270,13 +270,16 @@ func describe(r hosts.Report) string {
 	return text
 }
 
-// outcome is the step as the result shows it.
+// beyondPeers reports whether a real peer could not do what the step asks.
+func (s *stepRun) beyondPeers() bool { return s.ended && errors.Is(s.broken, ErrUnsupported) }
+
+// result is the step as the result shows it.
 func (s *stepRun) result() result.Step {
 	out := result.Step{
 		Index: s.index + 1, Verb: s.spec.Verb(), Title: s.spec.Words(), Line: s.lab.spec.Line(s.path()),
 		Start: s.begin.at, End: s.end.at, Outcome: result.Passed, Got: s.got,
 	}
-	if !s.ended { // whoever had attended the world has gone
+	if !s.ended { // whoever had attended the world has gone, or a peer cannot do what an earlier step asks
 		out.Outcome, out.End, out.Got = result.Unsupported, s.lab.world.Now(), []string{"the run ended before this step did"}
 		if !s.begun {
 			out.Start, out.Got = out.End, []string{"the run ended before this step began"}
@@ -284,7 +287,7 @@ func (s *stepRun) result() result.Step {
 		return out
 	}
 	if s.broken != nil {
-		if out.Outcome = result.Broken; errors.Is(s.broken, ErrUnsupported) {
+		if out.Outcome = result.Broken; s.beyondPeers() {
 			out.Outcome = result.Unsupported
 		}
 		out.Got = append(out.Got, s.broken.Error())
