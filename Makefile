@@ -4,7 +4,7 @@ FUZZTIME   ?= 20s
 BENCH      ?= .
 BENCHCOUNT ?= 6
 
-.PHONY: help demo images test lint bench fuzz schema
+.PHONY: help demo images interop test lint bench fuzz schema
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' Makefile
@@ -14,6 +14,9 @@ demo: ## run every scenario of the catalogue and say where the report is
 
 images: ## root filesystems of real peers from Debian packages, and the agent in them; into Docker too where it answers
 	go run ./cmd/ipseclab interop images
+
+interop: ## run the interop matrix under what drivers there are; make images comes first
+	go run ./cmd/ipseclab interop run --force
 
 test: ## all tests; optional tools that are missing make theirs skip with a reason
 	go test -timeout 30m ./...
@@ -38,7 +41,4 @@ fuzz: ## each fuzz target for FUZZTIME (20s)
 
 schema: ## write docs/schema anew from the Go types
 	go test ./scenarios/spec -run Schema -update
-
-.PHONY: interop
-interop: ## run the interop matrix under what drivers there are; make images comes first
-	go run ./cmd/ipseclab interop run --force
+	go test ./cmd/ipseclab -run Schema -update

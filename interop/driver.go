@@ -254,8 +254,8 @@ func (d *Driver) start(ctx context.Context, c scenarios.PeerConfig) (_ *peer, er
 	}
 	p.about.Ready = time.Since(began)
 	if p.about.Memory, err = p.machine.memory(ctx); err != nil {
-		d.opt.Log("peer %s: memory: %v", c.Name, err)
+		d.opt.Log("peer %s of %s: memory: %v", c.Name, c.Scenario, err)
 	}
-	d.opt.Log("peer %s: %s, %s, by %s, ready in %s", c.Name, p.about.Daemon, p.about.Kernel, way.what, p.about.Ready.Round(time.Millisecond))
+	d.opt.Log("peer %s of %s: %s, %s, by %s, ready in %s", c.Name, c.Scenario, p.about.Daemon, p.about.Kernel, way.what, p.about.Ready.Round(time.Millisecond))
 	return p, nil
 }

@@ -57,7 +57,7 @@ func newLAN(t testing.TB, d *Driver, c scenarios.PeerConfig, forAlice *policy.Po
 	mac := sim.MACFor("bob", "lan")
 	port, err := segment.Attach(sim.PortConfig{Node: "bob", MAC: mac, Receive: func(f []byte) { l.bob.Send(0, f) }})
 	require.NoError(t, err)
-	c.Name, c.Image = "bob", cmp.Or(c.Image, "strongswan-5.9")
+	c.Scenario, c.Name, c.Image = t.Name(), "bob", cmp.Or(c.Image, "strongswan-5.9")
 	c.Interfaces = []scenarios.PeerInterface{{
 		Segment: "lan", MAC: mac, MTU: 1500, Prefixes: []netip.Prefix{netip.PrefixFrom(bobAddr, 24)},
 		Deliver: func(f []byte) { l.world.Inject(func() { port.Send(f, "") }) },

@@ -72,6 +72,23 @@ type matrixView struct {
 	cells       map[string]*matrixCell
 }
 
+// Verdict is the word for the whole run, and Tone the outcome whose colours it has: cells that cannot be done
+// somewhere are as expected as those that pass.
+func (v *matrixView) Verdict() string {
+	if v.Tone() == result.Passed {
+		return "as expected"
+	}
+	return string(v.Outcome)
+}
+
+// Tone is likewise.
+func (v *matrixView) Tone() result.Outcome {
+	if v.Outcome == result.Unsupported {
+		return result.Passed
+	}
+	return v.Outcome
+}
+
 type matrixCount struct {
 	matrixKind
 	N int
@@ -89,7 +106,7 @@ type matrixColumn struct {
 	Initiator, Responder, Driver string
 	Kinds                        []matrixCount // in the order of the page's
 	N                            int
-	Rate                         string // of those that are not unsupported, how many passed or failed as accepted
+	Rate                         string // of those that are not unsupported, how many passed
 }
 
 func (c *matrixColumn) String() string { return c.Initiator + "→" + c.Responder + "@" + c.Driver }

@@ -145,6 +145,3 @@ func shown(path string) (f matrixFile, err error) {
 	f.Text, f.Cut = string(b), int(from)
 	return f, nil
 }
-
-// Lab reports whether the lab takes one of the roles.
-func (p *matrixCellPage) Lab() bool { return p.Initiator == "lab" || p.Responder == "lab" }

@@ -1,6 +1,7 @@
 package reports
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
@@ -111,6 +112,35 @@ func TestMatrixPage(t *testing.T) {
 	require.Contains(t, html, `<header class="passed"`)
 	for _, id := range []string{"bad", "accepted", "unsupported", "changes"} {
 		require.NotContains(t, html, `id="`+id+`"`)
+	}
+	good = exampleMatrix()
+	good.Cells, good.Interrupted = []result.MatrixCell{good.Cells[0], good.Cells[2], good.Cells[5]}, false
+	good.Count()
+	require.Equal(t, result.Unsupported, good.Outcome)
+	require.Contains(t, matrixPages(t, t.TempDir(), good, nil), `<h1><span class="outcome passed">as expected</span> 3 cells`, "what is unsupported somewhere is no bad news")
+}
+
+// The page of a cell has the colours of what the cell counts as, and each failed check once, in a sentence.
+func TestMatrixCellPageOfAFailure(t *testing.T) {
+	m := exampleMatrix()
+	c := &m.Cells[2]
+	c.Dir = "cells/" + c.ID
+	dir := t.TempDir()
+	require.NoError(t, os.MkdirAll(filepath.Join(dir, c.Dir), 0o755))
+	b, err := json.Marshal(result.Scenario{Schema: result.ScenarioSchema, Name: "main/3des", Outcome: result.Failed, Steps: []result.Step{{
+		Index: 1, Title: "a ping", Outcome: result.Failed,
+		Checks: []result.Check{{Name: "result: ok", Line: 7, Want: "ok", Got: "timeout", Outcome: result.Failed, Reason: "want ok, got timeout"}},
+	}}})
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, c.Dir, resultFile), b, 0o644))
+	matrixPages(t, dir, m, nil)
+	b, err = os.ReadFile(filepath.Join(dir, c.Dir, indexFile))
+	require.NoError(t, err)
+	for _, text := range []string{
+		`<header class="accepted"`, `<span class="outcome accepted">failed as accepted</span>`,
+		`<span class="why">result: ok (line 7): want ok, got timeout</span>`,
+	} {
+		require.Contains(t, string(b), text)
 	}
 }
 

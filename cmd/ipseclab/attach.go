@@ -53,7 +53,7 @@ lets users make user namespaces.
 
 Examples: ping a host from outside
 
-  ipseclab attach h2h_server_to_server --segment lan -- ping -c 3 10.0.0.1
+  ipseclab attach h2h_server_to_server --segment lan -- ping -c 3 10.1.0.10
 
 A shell on the segment, with an address of its own, and nothing but what it does
 

@@ -79,7 +79,7 @@ type interopFilter struct {
 	Case      []matrix.Glob   `sep:"none" placeholder:"GLOB" help:"Cells of these cases: file, file/cell, or the whole name of a cell, with * and ? and {a,b}."`
 	Initiator []matrix.System `placeholder:"SYSTEM" help:"Cells in which this system starts: lab, strongswan-5.9, strongswan-6.0, libreswan, openiked, ike-scan."`
 	Responder []matrix.System `placeholder:"SYSTEM" help:"Cells in which this system answers."`
-	Driver    []matrix.Driver `placeholder:"DRIVER" help:"Cells under this driver: uml, container, namespace, or virtual for the lab with itself. None: what this machine has."`
+	Driver    []matrix.Driver `placeholder:"DRIVER" help:"Cells under this driver: uml, container, namespace, or virtual for the lab with itself. None: in a run, what this machine has."`
 	Tag       []string        `placeholder:"TAG" help:"Cells of cases with this tag."`
 	CI        bool            `name:"ci" help:"Cells of the share that every change must pass."`
 }
@@ -88,12 +88,12 @@ type interopFilter struct {
 func (f interopFilter) check() error {
 	for _, s := range slices.Concat(f.Initiator, f.Responder) {
 		if !slices.Contains(matrix.Systems(), s) {
-			return wrong("interop: no system is called %q%s", s, suggest(s, matrix.Systems()))
+			return wrong("no system is called %q%s", s, suggest(s, matrix.Systems()))
 		}
 	}
 	for _, d := range f.Driver {
 		if !slices.Contains(matrix.Drivers(), d) {
-			return wrong("interop: no driver is called %q%s", d, suggest(d, matrix.Drivers()))
+			return wrong("no driver is called %q%s", d, suggest(d, matrix.Drivers()))
 		}
 	}
 	return nil
@@ -138,11 +138,11 @@ type interopShard struct {
 func (s interopShard) check() error {
 	switch {
 	case s.ShardFromEnv && s.Shard != nil:
-		return wrong("interop: --shard and --shard-from-env name two shares")
+		return wrong("--shard and --shard-from-env name two shares")
 	case s.ShardFromEnv && s.Shards < 1:
-		return wrong("interop: --shard-from-env wants --shards N: how many there are")
+		return wrong("--shard-from-env wants --shards N: how many there are")
 	case !s.ShardFromEnv && s.Shards != 0:
-		return wrong("interop: --shards is for --shard-from-env; else say --shard I/N")
+		return wrong("--shards is for --shard-from-env; else say --shard I/N")
 	}
 	return nil
 }

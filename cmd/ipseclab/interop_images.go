@@ -51,7 +51,7 @@ func (c interopImagesCmd) Run(ctx context.Context, s streams) error {
 	all := images.Profiles()
 	for _, name := range c.Names {
 		if _, ok := images.Named(name); !ok {
-			return wrong("images: no image is called %q%s", name, spec.Suggest(name, images.Names()))
+			return wrong("images: no image is called %q%s", name, spec.Among(name, images.Names()))
 		}
 	}
 	if c.FromDocker != "" && len(c.Names) != 1 {

@@ -36,9 +36,9 @@ func (c interopListCmd) Validate() error {
 	case err != nil:
 		return err
 	case c.Format == "github" && c.Shards < 1:
-		return wrong("interop list: --format github wants --shards N: how many jobs there are to be")
+		return wrong("--format github wants --shards N: how many jobs there are to be")
 	case c.Format != "github" && c.Shards != 0:
-		return wrong("interop list: --shards is for --format github")
+		return wrong("--shards is for --format github")
 	}
 	return nil
 }

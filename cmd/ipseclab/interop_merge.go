@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/ipseclab/ipseclab/interop/matrix"
@@ -65,9 +66,36 @@ func (c interopMergeCmd) Run(ctx context.Context, s streams) error {
 	}
 	for _, x := range m.Cells {
 		if strings.HasPrefix(x.Reason, "two runs differ: ") {
-			fmt.Fprintf(s.out, "%-15s  %s\n                 %s\n", x.Kind, x.ID, x.Reason)
+			fmt.Fprintf(s.out, "%-15s  %s\n                 %s\n", x.Kind, cellText(x), x.Reason)
 		}
+	}
+	if missing := missingShards(m.Shards); missing != "" {
+		fmt.Fprintf(s.out, "not here: shard %s\n", missing)
 	}
 	interopSummary(s.out, m, c.Out)
 	return interopOutcome(ctx, m)
+}
+
+// missingShards names the shards that are not among these; none where they are not shares of the same number.
+func missingShards(here []string) string {
+	var of int
+	for _, text := range here {
+		var s matrix.Shard
+		if s.UnmarshalText([]byte(text)) != nil || of != 0 && s.Of != of {
+			return ""
+		}
+		of = s.Of
+	}
+	const most = 10
+	var named []string
+	for i := 1; i <= of && len(named) < most; i++ {
+		if s := (matrix.Shard{Index: i, Of: of}).String(); !slices.Contains(here, s) {
+			named = append(named, s)
+		}
+	}
+	text := strings.Join(named, ", ")
+	if more := of - len(here) - len(named); more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }

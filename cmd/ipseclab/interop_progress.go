@@ -3,12 +3,8 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"slices"
 	"strings"
-
-	"github.com/schollz/progressbar/v3"
-	"golang.org/x/term"
 
 	"github.com/ipseclab/ipseclab/internal/result"
 	"github.com/ipseclab/ipseclab/interop/matrix"
@@ -16,9 +12,9 @@ import (
 
 // interopProgress shows how a run of the matrix goes on: as progress does for scenarios.
 type interopProgress struct {
+	movingLine
 	lines io.Writer
-	width int                      // of the longest name
-	bar   *progressbar.ProgressBar // nil: no terminal
+	width int // of the longest name
 }
 
 func newInteropProgress(lines, stderr io.Writer, cells []matrix.Cell, drivers []matrix.Driver) *interopProgress {
@@ -29,42 +25,39 @@ func newInteropProgress(lines, stderr io.Writer, cells []matrix.Cell, drivers []
 			n++
 		}
 	}
-	if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.bar = newBar(stderr, n, "cells")
-	}
+	p.start(stderr, n, "cells")
 	return p
 }
 
 // cell shows that one has its result. What cases.yaml leaves out and what an earlier run had passed are only counted.
 func (p *interopProgress) cell(c result.MatrixCell, kept bool) {
-	quiet := c.Kind == result.KindPassed && (kept || p.bar != nil) || c.Kind == result.KindUnsupported && c.Dir == ""
-	if p.bar != nil {
-		p.bar.Clear() // a progress line that cannot be drawn is no reason to stop
-		defer p.bar.Add(1)
+	text := p.text(c, kept)
+	if c.Kind == result.KindPassed && (kept || p.bar != nil) || c.Kind == result.KindUnsupported && c.Dir == "" {
+		text = ""
 	}
-	if quiet {
-		return
-	}
-	text := c.ID
-	if id, err := matrix.ParseName(c.ID); err == nil {
-		text = id.String()
-	}
+	p.above(p.lines, text, 1)
+}
+
+func (p *interopProgress) text(c result.MatrixCell, kept bool) string {
 	took := rounded(c.Wall).String()
 	if kept {
 		took = "kept"
 	}
-	fmt.Fprintf(p.lines, "%-15s  %-*s  %s\n", c.Kind, p.width, text, took)
+	text := fmt.Sprintf("%-15s  %-*s  %s\n", c.Kind, p.width, cellText(c), took)
 	if c.Reason != "" {
-		fmt.Fprintf(p.lines, "                 %s\n", strings.ReplaceAll(c.Reason, "\n", "\n                 "))
+		text += fmt.Sprintf("                 %s\n", strings.ReplaceAll(c.Reason, "\n", "\n                 "))
 	}
 	if c.Expected != nil {
-		fmt.Fprintf(p.lines, "                 accepted failure: %s (%s)\n", c.Expected.Reason, c.Expected.Note)
+		text += fmt.Sprintf("                 accepted failure: %s (%s)\n", c.Expected.Reason, c.Expected.Note)
 	}
+	return text
 }
 
-// end removes the moving line.
-func (p *interopProgress) end() {
-	if p.bar != nil {
-		p.bar.Finish()
+// cellText is the name of a cell for people.
+func cellText(c result.MatrixCell) string {
+	id, err := matrix.ParseName(c.ID)
+	if err != nil { // of a matrix.json that somebody has made
+		return c.ID
 	}
+	return id.String()
 }

@@ -26,7 +26,7 @@ Example: what has changed since yesterday
 // Validate is called by kong when the command line has been read.
 func (c interopReportCmd) Validate() error {
 	if !(c.Slower > 1) {
-		return wrong("interop report: --slower must be more than 1")
+		return wrong("--slower must be more than 1")
 	}
 	return nil
 }
@@ -48,7 +48,7 @@ func (c interopReportCmd) Run(s streams) error {
 	if against != nil {
 		d := reports.CompareMatrices(m, against, o)
 		for _, change := range d.Changes {
-			fmt.Fprintf(s.out, "%-15s  %s: %s\n", change.Word, change.Cell.ID, change.Text)
+			fmt.Fprintf(s.out, "%-15s  %s: %s\n", change.Word, cellText(change.Cell), change.Text)
 			bad = bad || change.Word == reports.NewlyFailing
 		}
 		fmt.Fprintf(s.out, "%s\n", d.Summary())

@@ -63,17 +63,17 @@ func (c interopRunCmd) Validate() error {
 		return err
 	}
 	if c.Parallel < 0 {
-		return wrong("interop run: --parallel must be 1 or more")
+		return wrong("--parallel must be 1 or more")
 	}
 	if c.TimeLimit < 0 {
-		return wrong("interop run: --time-limit must be a time")
+		return wrong("--time-limit must be a time")
 	}
 	for _, d := range slices.Sorted(maps.Keys(c.Limit)) {
 		if !slices.Contains(matrix.Drivers(), d) {
-			return wrong("interop run: --limit: no driver is called %q%s", d, suggest(d, matrix.Drivers()))
+			return wrong("--limit: no driver is called %q%s", d, suggest(d, matrix.Drivers()))
 		}
 		if c.Limit[d] < 1 {
-			return wrong("interop run: --limit %s must be 1 or more", d)
+			return wrong("--limit %s must be 1 or more", d)
 		}
 	}
 	return nil
@@ -100,7 +100,14 @@ func (c interopRunCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	runner, err := newCellRunner(func(line string) { fmt.Fprintln(s.err, line) })
+	var p *interopProgress
+	runner, err := newCellRunner(func(line string) {
+		if p == nil { // nothing runs yet
+			fmt.Fprintln(s.err, line)
+			return
+		}
+		p.above(s.err, line+"\n", 0)
+	})
 	if err != nil {
 		return fmt.Errorf("interop: %w", err)
 	}
@@ -139,7 +146,7 @@ func (c interopRunCmd) Run(ctx context.Context, s streams) error {
 		lines = io.Discard
 	}
 	sayDrivers(lines, have, drivers, notes)
-	p := newInteropProgress(lines, s.err, cells, drivers)
+	p = newInteropProgress(lines, s.err, cells, drivers)
 	m, err := matrix.Run(ctx, folder, matrix.Options{
 		Cells: cells, Drivers: drivers, Have: have, Runner: runner, Expect: expect, Program: program(), Shards: shards,
 		Parallel: c.parallel(), Limits: c.Limit, Limit: c.TimeLimit, Resume: c.Resume, Ended: p.cell,

@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -13,23 +14,17 @@ import (
 	"github.com/ipseclab/ipseclab/internal/result"
 )
 
-// progress shows how a run goes on: a line that moves on a terminal, with a
-// line for what did not pass; elsewhere a line per scenario.
-type progress struct {
-	lines io.Writer
-	width int                      // of the longest name
-	bar   *progressbar.ProgressBar // nil: no terminal
+// movingLine is the line that moves on a terminal. Lines are written above it.
+type movingLine struct {
+	mu  sync.Mutex
+	bar *progressbar.ProgressBar // nil: no terminal
 }
 
-func newProgress(lines, stderr io.Writer, names []string) *progress {
-	p := &progress{lines: lines}
-	for _, name := range names {
-		p.width = max(p.width, len(name))
+// start draws the line if w is a terminal.
+func (m *movingLine) start(w io.Writer, total int, what string) {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		m.bar = newBar(w, total, what)
 	}
-	if f, ok := stderr.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.bar = newBar(stderr, len(names), "scenarios")
-	}
-	return p
 }
 
 func newBar(w io.Writer, total int, what string) *progressbar.ProgressBar {
@@ -38,23 +33,50 @@ func newBar(w io.Writer, total int, what string) *progressbar.ProgressBar {
 		progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish(), progressbar.OptionSetRenderBlankState(true))
 }
 
-// scenario shows that one has come to an end.
-func (p *progress) scenario(e result.Entry, r *result.Scenario) {
-	if p.bar != nil {
-		p.bar.Clear() // a progress line that cannot be drawn is no reason to stop
-		defer p.bar.Add(1)
-		if e.Outcome == result.Passed {
-			return
-		}
+// above writes text above the line, which then counts so many more.
+func (m *movingLine) above(w io.Writer, text string, more int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.bar != nil {
+		m.bar.Clear() // a progress line that cannot be drawn is no reason to stop
+		defer m.bar.Add(more)
 	}
-	fmt.Fprint(p.lines, line(e, r, p.width))
+	fmt.Fprint(w, text)
 }
 
-// end removes the moving line.
-func (p *progress) end() {
-	if p.bar != nil {
-		p.bar.Finish()
+// end removes the line.
+func (m *movingLine) end() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.bar != nil {
+		m.bar.Finish()
 	}
+}
+
+// progress shows how a run goes on: a line that moves on a terminal, with a
+// line for what did not pass; elsewhere a line per scenario.
+type progress struct {
+	movingLine
+	lines io.Writer
+	width int // of the longest name
+}
+
+func newProgress(lines, stderr io.Writer, names []string) *progress {
+	p := &progress{lines: lines}
+	for _, name := range names {
+		p.width = max(p.width, len(name))
+	}
+	p.start(stderr, len(names), "scenarios")
+	return p
+}
+
+// scenario shows that one has come to an end.
+func (p *progress) scenario(e result.Entry, r *result.Scenario) {
+	text := line(e, r, p.width)
+	if p.bar != nil && e.Outcome == result.Passed {
+		text = ""
+	}
+	p.above(p.lines, text, 1)
 }
 
 // line is a scenario's line, and the reasons below it where it did not pass.

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -43,8 +42,8 @@ One cell of a file that has several
 
 The same scenario with strongSwan in the place of a host, or of both
 
-  ipseclab run --out one --peer solaris=strongswan-5.9 h2h_server_to_server
-  ipseclab run --out both --peer windows=strongswan-5.9 --peer solaris=strongswan-5.9 --driver uml h2h_server_to_server
+  ipseclab run --out one --peer responder=strongswan-5.9 interop/cases/main_offers.yaml
+  ipseclab run --out both --peer initiator=strongswan-5.9 --peer responder=strongswan-6.0 --driver uml interop/cases/main_offers.yaml
 
 The tables of a grid, and the evidence of one of its cells
 
@@ -92,9 +91,9 @@ func (c runCmd) Run(ctx context.Context, s streams) error {
 	if jobs == 0 {
 		jobs = runtime.GOMAXPROCS(0)
 	}
-	driver := &peerDriver{force: c.Driver, log: func(line string) { fmt.Fprintln(s.err, line) }}
-	defer driver.close()
 	p := newProgress(lines, s.err, names)
+	driver := &peerDriver{force: c.Driver, log: func(line string) { p.above(s.err, line+"\n", 0) }}
+	defer driver.close()
 	for done := range runAll(ctx, dir, all, runOptions{keep: c.kept, seed: c.Seed, jobs: jobs, peers: driver}) {
 		b.add(done)
 		if b.due() {

@@ -18,7 +18,7 @@ func (r *Scenario) Reasons() (all []string) {
 		n := len(all)
 		for _, c := range step.Checks {
 			if c.Outcome == r.Outcome {
-				all = append(all, fmt.Sprintf("step %d, %s: %s", step.Index, step.Title, sentence(c)))
+				all = append(all, fmt.Sprintf("step %d, %s: %s", step.Index, step.Title, c.Sentence()))
 			}
 		}
 		if len(all) == n {
@@ -27,7 +27,7 @@ func (r *Scenario) Reasons() (all []string) {
 	}
 	for _, c := range r.Invariants {
 		if c.Outcome == r.Outcome {
-			all = append(all, "invariant: "+sentence(c))
+			all = append(all, "invariant: "+c.Sentence())
 		}
 	}
 	return all
@@ -46,8 +46,8 @@ func brokenStep(s Step) string {
 	return text
 }
 
-// sentence is a check with its place in the file and the reason.
-func sentence(c Check) string {
+// Sentence is the check with its place in the file and the reason.
+func (c Check) Sentence() string {
 	text := c.Name
 	if c.Line > 0 {
 		text = fmt.Sprintf("%s (line %d)", text, c.Line)

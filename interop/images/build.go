@@ -108,6 +108,7 @@ func (b *Builder) build(ctx context.Context, p Profile) (Info, error) {
 	}
 	info, err := s.find(p)
 	if err == nil {
+		b.logf("%s is there: %s", p.Name, s.dir(info))
 		b.remind(info)
 	}
 	if !errors.Is(err, ErrNotBuilt) {
@@ -155,7 +156,7 @@ func (b *Builder) make(ctx context.Context, p Profile, section Section) (Info, e
 	if isDir(dir) {
 		return info, nil
 	}
-	b.logf("building %s: %d packages of Debian %s%s", p.Name, len(section.Pins), section.Suite, b.missing(section))
+	b.logf("building %s of %s of Debian %s%s", p.Name, packages(len(section.Pins)), section.Suite, b.missing(section))
 	debs, err := b.debs(ctx, section)
 	if err != nil {
 		return Info{}, err
@@ -180,7 +181,14 @@ func (b *Builder) missing(section Section) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", of which %d are fetched (%.1f MB)", n, float64(size)/1e6)
+	return fmt.Sprintf("; to fetch: %s, %.1f MB", packages(n), float64(size)/1e6)
+}
+
+func packages(n int) string {
+	if n == 1 {
+		return "1 package"
+	}
+	return fmt.Sprintf("%d packages", n)
 }
 
 // whole makes a folder that has its name only when fill has put everything into it.

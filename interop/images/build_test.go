@@ -117,7 +117,7 @@ func TestMovedPackage(t *testing.T) {
 	again, err = b.build(t.Context(), p)
 	require.NoError(t, err)
 	require.Equal(t, info.Hash, again.Hash)
-	require.Empty(t, log.lines)
+	require.Equal(t, []string{"peer is there: " + b.Cache + "/rootfs/peer-" + info.Hash}, log.lines)
 }
 
 func TestMovedPackageThatCannotBeReplaced(t *testing.T) {
