@@ -1,7 +1,6 @@
 package scenarios_test
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -11,15 +10,8 @@ import (
 	"github.com/ipseclab/ipseclab/hosts"
 	"github.com/ipseclab/ipseclab/internal/trace"
 	"github.com/ipseclab/ipseclab/scenarios"
-	"github.com/ipseclab/ipseclab/scenarios/attack"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
-
-// A scenario file names what an attacker can do, and nothing else.
-func TestAttackersWords(t *testing.T) {
-	require.Equal(t, attack.Fields(), slices.Sorted(maps.Keys(spec.FrameFields)))
-	require.Equal(t, attack.Messages(), slices.Sorted(maps.Keys(spec.Forgeries)))
-}
 
 // An attacker's frames are no leak of those in whose name they come, and a leak
 // of a host is one although an attacker has had it in hand.

@@ -14,7 +14,6 @@ import (
 
 	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/dissection"
-	"github.com/ipseclab/ipseclab/internal/wireshark"
 )
 
 // inFragments is what would have been heard if all messages had been cut (MS-IKEE, 3.3).
@@ -190,8 +189,7 @@ func compareRun(t *testing.T, tshark string, scenarios []heard, total *tally) {
 	require.NoError(t, dissection.WriteCapture(&b, ds))
 	require.NoError(t, os.WriteFile(capture, b.Bytes(), 0o666))
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "ikev1_decryption_table"), []byte(table.String()), 0o666))
-	env, err := wireshark.Env(dir)
-	require.NoError(t, err)
+	env := "WIRESHARK_CONFIG_DIR=" + dir
 	cmd := exec.Command(tshark, dissection.Arguments(capture)...)
 	cmd.Env = append(os.Environ(), env)
 	var problems bytes.Buffer

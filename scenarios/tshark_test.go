@@ -17,7 +17,6 @@ import (
 
 	"github.com/ipseclab/ipseclab/internal/needs"
 	"github.com/ipseclab/ipseclab/internal/pcapng"
-	"github.com/ipseclab/ipseclab/internal/wireshark"
 	"github.com/ipseclab/ipseclab/scenarios"
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
@@ -282,8 +281,7 @@ func faultsOfBoxes(s *spec.Scenario) map[string]bool {
 func dissectSides(t *testing.T, program, dir string, s *spec.Scenario) []map[string]string {
 	t.Helper()
 	capture := filepath.Join(dir, "capture.pcapng")
-	env, err := wireshark.Env(filepath.Join(dir, "wireshark"))
-	require.NoError(t, err)
+	env := "WIRESHARK_CONFIG_DIR=" + filepath.Join(dir, "wireshark")
 	var options []string
 	if !speaksHTTP(s) { // what goes through TCP is bytes of a pattern, with no messages to put together
 		options = []string{"--disable-protocol", "http", "--disable-protocol", "tds", "-o", "tcp.desegment_tcp_streams:FALSE"}

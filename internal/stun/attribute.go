@@ -2,7 +2,6 @@ package stun
 
 import (
 	"encoding/binary"
-	"fmt"
 	"net/netip"
 )
 
@@ -25,19 +24,6 @@ const (
 	ResponseOrigin    Type = 0x802b // RFC 5780, Section 7.3
 	OtherAddress      Type = 0x802c // RFC 5780, Section 7.4
 )
-
-var typeNames = map[Type]string{
-	MappedAddress: "MAPPED-ADDRESS", ChangeRequest: "CHANGE-REQUEST", ErrorCode: "ERROR-CODE", UnknownAttributes: "UNKNOWN-ATTRIBUTES",
-	XORPeerAddress: "XOR-PEER-ADDRESS", Data: "DATA", XORMappedAddress: "XOR-MAPPED-ADDRESS", Padding: "PADDING",
-	ResponsePort: "RESPONSE-PORT", Software: "SOFTWARE", Fingerprint: "FINGERPRINT", ResponseOrigin: "RESPONSE-ORIGIN", OtherAddress: "OTHER-ADDRESS",
-}
-
-func (t Type) String() string {
-	if name := typeNames[t]; name != "" {
-		return name
-	}
-	return fmt.Sprintf("attribute %#04x", uint16(t))
-}
 
 // Required reports whether a reader has to understand the attribute: RFC 8489, Section 14.
 func (t Type) Required() bool { return t < 0x8000 }
@@ -149,15 +135,6 @@ func (m Message) Response() (port uint16, there, ok bool) {
 // AddError appends the code of an error response, 300 to 699, and its reason.
 func (m *Message) AddError(code int, reason string) {
 	m.Add(ErrorCode, append([]byte{0, 0, byte(code / 100 & 7), byte(code % 100)}, reason...))
-}
-
-// Error is what an error response says; 0 without it.
-func (m Message) Error() (code int, reason string) {
-	v, ok := m.Get(ErrorCode)
-	if !ok || len(v) < 4 || v[3] > 99 {
-		return 0, ""
-	}
-	return int(v[2]&7)*100 + int(v[3]), string(v[4:])
 }
 
 // AddUnknown names the attributes that an error response of code 420 is about.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"slices"
 )
 
@@ -31,8 +30,6 @@ const (
 	Failure // an error response
 )
 
-func (c Class) String() string { return [...]string{"request", "indication", "success", "error"}[c&3] }
-
 // Method is what a message is about.
 type Method uint16
 
@@ -41,16 +38,6 @@ const (
 	Binding Method = 0x001 // RFC 8489, Section 18.2
 	Send    Method = 0x006 // RFC 8656, Section 17: its indication asks to pass data on
 )
-
-func (m Method) String() string {
-	switch m {
-	case Binding:
-		return "Binding"
-	case Send:
-		return "Send"
-	}
-	return fmt.Sprintf("method %#03x", uint16(m))
-}
 
 // TransactionID joins a response to its request.
 type TransactionID [12]byte
@@ -156,19 +143,6 @@ func (m Message) Append(dst []byte) []byte {
 	return dst
 }
 
-// AppendFingerprinted writes the message with a fingerprint as its last attribute, by which
-// it can be told from other messages on the same port.
-func (m Message) AppendFingerprinted(dst []byte) []byte {
-	start := len(dst)
-	dst = m.Append(dst)
-	// The length already counts the fingerprint when the sum is taken: RFC 8489, Section 14.7.
-	sum := fingerprint(dst[start:])
-	binary.BigEndian.PutUint16(dst[start+2:], uint16(len(dst)-start-headerLen+8))
-	dst = binary.BigEndian.AppendUint16(dst, uint16(Fingerprint))
-	dst = binary.BigEndian.AppendUint16(dst, 4)
-	return append(dst, sum...)
-}
-
 // padded is a length with the padding behind it: RFC 8489, Section 14.
 func padded(n int) int { return (n + 3) &^ 3 }
 
@@ -200,5 +174,3 @@ func (m Message) Unknown(known ...Type) (unknown []Type) {
 	}
 	return unknown
 }
-
-func (m Message) String() string { return fmt.Sprintf("%v %v", m.Method, m.Class) }

@@ -45,7 +45,7 @@ func TestTshark(t *testing.T) {
 		require.NoError(t, udp.SetNetworkLayerForChecksum(ip))
 		frame := gopacket.NewSerializeBuffer()
 		require.NoError(t, gopacket.SerializeLayers(frame, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true},
-			ip, udp, gopacket.Payload(m.AppendFingerprinted(nil))))
+			ip, udp, gopacket.Payload(fingerprinted(m))))
 		require.NoError(t, w.WritePacket(on, time.Unix(int64(i), 0), frame.Bytes(), ""))
 	}
 	require.NoError(t, file.Close())

@@ -74,17 +74,6 @@ func WriteProfile(dir string, events []trace.Event) error {
 	return nil
 }
 
-// Env is the environment variable, as NAME=value, that makes one call of
-// Wireshark or tshark (3.0 or later) use the profile in dir and nothing of the
-// user's own configuration. Append it to the command's environment.
-func Env(dir string) (string, error) {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return "", fmt.Errorf("wireshark: finding the profile folder: %w", err)
-	}
-	return "WIRESHARK_CONFIG_DIR=" + abs, nil
-}
-
 // table is the content of one of Wireshark's tables without repeated rows.
 type table struct {
 	rows []string

@@ -89,13 +89,3 @@ func TestWriteProfileSaysWhereItFailed(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, nil, 0o666))
 	require.ErrorContains(t, wireshark.WriteProfile(filepath.Join(file, "wireshark"), nil), "wireshark: making the profile folder")
 }
-
-func TestEnvNamesAnAbsoluteFolder(t *testing.T) {
-	t.Chdir(t.TempDir())
-	env, err := wireshark.Env("evidence/wireshark")
-	require.NoError(t, err)
-	path, ok := strings.CutPrefix(env, "WIRESHARK_CONFIG_DIR=")
-	require.True(t, ok)
-	require.True(t, filepath.IsAbs(path))
-	require.Equal(t, filepath.Join("evidence", "wireshark"), filepath.Join(filepath.Base(filepath.Dir(path)), filepath.Base(path)))
-}

@@ -47,8 +47,7 @@ func tshark(t *testing.T, events []trace.Event, frames [][]byte, fields ...strin
 	file := filepath.Join(dir, "capture.pcapng")
 	require.NoError(t, os.WriteFile(file, capture.Bytes(), 0o666))
 
-	env, err := wireshark.Env(filepath.Join(dir, "wireshark"))
-	require.NoError(t, err)
+	env := "WIRESHARK_CONFIG_DIR=" + filepath.Join(dir, "wireshark")
 	args := []string{"-r", file, "-T", "fields", "-E", "separator=|"}
 	for _, f := range fields {
 		args = append(args, "-e", f)

@@ -2,8 +2,6 @@ package attack
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 
 	"github.com/ipseclab/ipseclab/internal/ipsec"
 )
@@ -70,9 +68,6 @@ var fields = map[string]func(view, []byte) (place, bool){
 		return bytesAt(v.message+28, v.transportEnd-v.message-28), v.message != 0 && v.transportEnd > v.message+28
 	},
 }
-
-// Fields are the names of all fields, sorted.
-func Fields() []string { return slices.Sorted(maps.Keys(fields)) }
 
 // inIP is a field of the IP header, counted from its start, in either version; one of no length is not in that version.
 func inIP(v4, v6 place) func(view, []byte) (place, bool) {

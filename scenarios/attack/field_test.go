@@ -107,7 +107,7 @@ func TestRepairAgreesWithGopacket(t *testing.T) {
 		p.Src, p.Dst = alice, bob
 		for _, p := range []Packet{p, over6(p)} {
 			for _, m := range []sim.Medium{sim.Ethernet, sim.PointToPoint} {
-				for _, field := range Fields() {
+				for _, field := range sorted(fields) {
 					if repairs(t, m, p, field, fmt.Sprintf("%s of %s to %s, %s", field, name, p.Dst, m)) {
 						found[field]++
 					}
@@ -289,7 +289,7 @@ func FuzzAlter(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, medium := range []sim.Medium{sim.Ethernet, sim.PointToPoint} {
-			for _, field := range Fields() {
+			for _, field := range sorted(fields) {
 				for _, c := range []Change{{Field: field}, {Field: field, Value: []byte{1, 2, 3, 4}}, {Field: field, Value: make([]byte, 16)}, {Field: field, Flip: 500_000}} {
 					got := bytes.Clone(b)
 					m := Tampering{Changes: []Change{c}}
@@ -325,7 +325,7 @@ func TestHostileFrames(t *testing.T) {
 			f[rng.IntN(len(f))] = byte(rng.Uint32())
 			o := newOverheard()
 			o.note(sim.Ethernet, f)
-			for _, field := range Fields() {
+			for _, field := range sorted(fields) {
 				_ = (&Tampering{Changes: []Change{{Field: field}}}).alter(sim.Ethernet, bytes.Clone(f))
 			}
 		}

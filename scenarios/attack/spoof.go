@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"net/netip"
-	"slices"
 
 	"github.com/ipseclab/ipseclab/ike/payload"
 	"github.com/ipseclab/ipseclab/internal/ipsec"
@@ -174,6 +172,3 @@ func (a *Attacker) ikeMainMode(f *Forgery, p *Packet) error {
 	p.Words += " with the offer overheard"
 	return nil
 }
-
-// Messages are the words for what can be forged, sorted.
-func Messages() []string { return slices.Sorted(maps.Keys(messages)) }

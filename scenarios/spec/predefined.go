@@ -28,14 +28,6 @@ func PredefinedRules(policy string) (rules []string, ok bool) {
 	return slices.Clone(rules), ok
 }
 
-// PredefinedAction is the action of a predefined filter action, such as negotiate; "" if it is none.
-func PredefinedAction(name string) string { return predefinedActions[name] }
-
-// PredefinedNames are the names of the predefined policies, filter lists and filter actions.
-func PredefinedNames() (policies, lists, actions []string) {
-	return sorted(predefinedPolicies), slices.Clone(predefinedLists), sorted(predefinedActions)
-}
-
 // own reports whether the file has something of that name; then there is no predefined one.
 func own[V any](m map[string]V, name string) bool {
 	_, ok := m[name]
