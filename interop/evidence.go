@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/ipseclab/ipseclab/interop/control"
+	"github.com/ipseclab/ipseclab/scenarios"
 )
 
 // evidence is what is kept of a peer: files by their names, and what could not be had.
@@ -33,8 +34,8 @@ func (e *evidence) take(name string, b []byte, err error) {
 
 // read takes a file of the peer's.
 func (e *evidence) read(ctx context.Context, from *control.Client, name, path string) {
-	b, err := from.ReadFile(ctx, path)
-	e.take(name, b, err)
+	b, leftOut, err := from.ReadFile(ctx, path)
+	e.take(name, []byte(scenarios.PeerOutput{Output: string(b), LeftOut: leftOut}.Text()), err)
 }
 
 // encode takes what a value says, or why there is none.

@@ -286,19 +286,29 @@ func (p *peer) Run(ctx context.Context, command string, within time.Duration) (s
 	if err != nil {
 		return scenarios.PeerOutput{}, p.failed(ctx, "command", err)
 	}
-	return scenarios.PeerOutput{Code: out.Code, Output: string(out.Output), TimedOut: out.TimedOut}, nil
+	return printedBy(out), nil
+}
+
+func printedBy(x *control.Exited) scenarios.PeerOutput {
+	return scenarios.PeerOutput{Code: x.Code, Output: string(x.Output), LeftOut: x.LeftOut, TimedOut: x.TimedOut}
 }
 
 // output is that of a command that has to succeed.
 func (p *peer) output(ctx context.Context, argv ...string) ([]byte, error) {
-	out, err := p.client.Exec(ctx, &control.Exec{Argv: argv, Within: 10 * time.Second})
+	return p.succeed(ctx, strings.Join(argv, " "), &control.Exec{Argv: argv, Within: 10 * time.Second})
+}
+
+// succeed runs a command that has to, and that errors call what is given.
+func (p *peer) succeed(ctx context.Context, what string, e *control.Exec) ([]byte, error) {
+	x, err := p.client.Exec(ctx, e)
 	if err != nil {
 		return nil, err
 	}
-	if out.Code != 0 || out.TimedOut {
-		return nil, fmt.Errorf("%s: exit code %d: %s", strings.Join(argv, " "), out.Code, strings.TrimSpace(string(out.Output)))
+	text := printedBy(x).Text()
+	if x.Code != 0 || x.TimedOut {
+		return nil, fmt.Errorf("%s: exit code %d: %s", what, x.Code, strings.TrimSpace(text))
 	}
-	return out.Output, nil
+	return []byte(text), nil
 }
 
 // flush takes all that IPsec has in the kernel away, as the end of a machine would.

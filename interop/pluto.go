@@ -54,14 +54,9 @@ func (d *pluto) run(ctx context.Context, commands ...string) ([]byte, error) {
 	if len(commands) == 0 {
 		return nil, nil
 	}
-	out, err := d.peer.client.Exec(ctx, &control.Exec{Argv: []string{"/bin/sh", "-ec", strings.Join(commands, "\n")}, Env: quickNSS, Within: daemonPatience})
-	if err != nil {
-		return nil, err
-	}
-	if out.Code != 0 || out.TimedOut {
-		return nil, fmt.Errorf("%s: exit code %d: %s", strings.Join(commands, "; "), out.Code, strings.TrimSpace(string(out.Output)))
-	}
-	return out.Output, nil
+	return d.peer.succeed(ctx, strings.Join(commands, "; "), &control.Exec{
+		Argv: []string{"/bin/sh", "-ec", strings.Join(commands, "\n")}, Env: quickNSS, Within: daemonPatience,
+	})
 }
 
 // start writes an empty configuration: pluto reads some of it when it starts, and connections when it is told.

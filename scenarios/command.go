@@ -25,7 +25,7 @@ func (s *stepRun) command(p *sim.Proc, v *spec.Run) {
 	if out.TimedOut {
 		words = fmt.Sprintf("killed after %s", v.Patience())
 	}
-	s.got = append(s.got, words, out.Output)
+	s.got = append(s.got, words, out.Text())
 }
 
 // printed judges what a command has printed, and how it ended.
@@ -41,9 +41,13 @@ func (j *judgement) printed(want *spec.Expect) {
 		}
 		j.equal("exit", "exit status", fmt.Sprint(*want.Exit), got)
 	}
+	part := "the output"
+	if out.LeftOut > 0 {
+		part = fmt.Sprintf("the last %d bytes of the output (%d before them were not kept)", len(out.Output), out.LeftOut)
+	}
 	for i, word := range want.Output {
-		matches, err := regexp.MatchString(word, out.Output) // spec has checked it
-		j.add(err == nil && matches, fmt.Sprintf("output[%d]", i), "output", word, out.Output, "nothing in the output matches "+word)
+		matches, err := regexp.MatchString(word, out.Text()) // spec has checked it
+		j.add(err == nil && matches, fmt.Sprintf("output[%d]", i), "output", word, out.Text(), "nothing in "+part+" matches "+word)
 	}
 }
 

@@ -120,8 +120,17 @@ type PeerSA struct {
 // PeerOutput is what a command has printed.
 type PeerOutput struct {
 	Code     int
-	Output   string
+	Output   string // the last of it
+	LeftOut  int64  // bytes before that, which were not kept
 	TimedOut bool
+}
+
+// Text is the output. Its first line says what was left out, so that nothing is taken for the beginning that is not.
+func (o PeerOutput) Text() string {
+	if o.LeftOut == 0 {
+		return o.Output
+	}
+	return fmt.Sprintf("… %d bytes were left out …\n%s", o.LeftOut, o.Output)
 }
 
 // PeerAbout describes a peer for the evidence.

@@ -98,7 +98,11 @@ func (m *mirror) Seen(context.Context, scenarios.PeerService) (hosts.Seen, error
 }
 
 func (m *mirror) Run(_ context.Context, command string, _ time.Duration) (scenarios.PeerOutput, error) {
-	return scenarios.PeerOutput{Code: 3, Output: "you said " + command}, nil
+	out := scenarios.PeerOutput{Code: 3, Output: "you said " + command}
+	if command == "much" {
+		out.LeftOut = 4711
+	}
+	return out, nil
 }
 
 func (m *mirror) Assign(_ context.Context, p *policy.Policy) error {
@@ -182,6 +186,33 @@ func TestPeers(t *testing.T) {
 	require.Equal(t, 1, bob.restarts)
 	require.Equal(t, 1, d.stopped)
 	require.GreaterOrEqual(t, r.Virtual, 300*time.Millisecond, "it lingers by the wall clock")
+}
+
+// What a command printed and nobody kept is told of, in the evidence and where expectations look: the beginning of the rest
+// is not that of the output.
+func TestCommandThatPrintsMuch(t *testing.T) {
+	s := peerScenario(t, strings.Replace(peerFile, `command: hello}
+    expect: {exit: 3, output: ["^you said hel+o$"]}`, `command: much}
+    expect: {exit: 3, output: ["^you said much$", "(?m)^you said much$"]}`, 1))
+	d := &mirrorDriver{}
+	r, err := scenarios.Run(context.Background(), s, scenarios.Options{Peers: d})
+	require.NoError(t, err)
+	d.wg.Wait()
+	step := r.Steps[4]
+	require.Equal(t, result.Failed, step.Outcome)
+	const text = "… 4711 bytes were left out …\nyou said much"
+	require.Equal(t, []string{"exit status 3", text}, step.Got)
+	for _, c := range step.Checks {
+		switch c.Want {
+		case "^you said much$":
+			require.Equal(t, result.Failed, c.Outcome)
+			require.Equal(t, text, c.Got)
+			require.Equal(t, "nothing in the last 13 bytes of the output (4711 before them were not kept) matches ^you said much$", c.Reason)
+		default:
+			require.Equal(t, result.Passed, c.Outcome, c.Want)
+		}
+	}
+	require.Len(t, step.Checks, 3)
 }
 
 // TestPeersUnsupported: without a driver, with a driver that cannot, and with steps that only

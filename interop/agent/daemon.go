@@ -105,7 +105,7 @@ func (d *daemon) gone() bool {
 
 // lastWords are the last lines of the daemon's log.
 func (d *daemon) lastWords() string {
-	b, _ := readTail(d.log, 2<<10)
+	b, _, _ := readTail(d.log, 2<<10)
 	return string(b)
 }
 
@@ -160,9 +160,9 @@ func (a *agent) Died(context.Context) (all []control.Death, err error) {
 		death := control.Death{Name: name, PID: d.pid, How: d.how()}
 		death.Killed = d.status.Signaled() && (d.status.Signal() == syscall.SIGKILL || d.status.Signal() == syscall.SIGTERM)
 		// A file that is not there says nothing.
-		death.Output, _ = readTail(d.log, maxDeath)
+		death.Output, _, _ = readTail(d.log, maxDeath)
 		if d.logs != "" {
-			death.Log, _ = readTail(d.logs, maxDeath)
+			death.Log, _, _ = readTail(d.logs, maxDeath)
 		}
 		all = append(all, death)
 	}

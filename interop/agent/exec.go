@@ -78,6 +78,7 @@ func (a *agent) Exec(ctx context.Context, e *control.Exec) (*control.Exited, err
 		return nil, ctx.Err()
 	}
 	x.Code, x.Output = p.code(), kept.bytes()
+	x.LeftOut = kept.all - int64(len(x.Output))
 	return x, nil
 }
 
@@ -113,10 +114,13 @@ func drain(pipe *os.File, to *tail) {
 }
 
 // tail is the end of what was written.
-type tail struct{ b []byte }
+type tail struct {
+	b   []byte
+	all int64 // how much was written
+}
 
 func (t *tail) add(b []byte) {
-	t.b = append(t.b, b...)
+	t.b, t.all = append(t.b, b...), t.all+int64(len(b))
 	if len(t.b) > 2*execLimit {
 		t.b = append(t.b[:0], t.bytes()...)
 	}

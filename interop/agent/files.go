@@ -42,33 +42,33 @@ func (a *agent) Files(ctx context.Context, files []control.File) error {
 }
 
 // Read gives the end of a file.
-func (a *agent) Read(_ context.Context, path string) ([]byte, error) {
+func (a *agent) Read(_ context.Context, path string) (b []byte, leftOut int64, err error) {
 	if !filepath.IsAbs(path) {
-		return nil, control.Errorf(control.BadRequest, "read: %q is no absolute path", path)
+		return nil, 0, control.Errorf(control.BadRequest, "read: %q is no absolute path", path)
 	}
 	return readTail(path, control.MaxFile)
 }
 
-// readTail reads the last bytes of a regular file. Those of /proc say no size.
-func readTail(path string, limit int) ([]byte, error) {
+// readTail reads the last bytes of a regular file, and says how many it left out. Those of /proc say no size.
+func readTail(path string, limit int) (b []byte, leftOut int64, err error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer f.Close()
 	about, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !about.Mode().IsRegular() {
-		return nil, control.Errorf(control.BadRequest, "read: %s is no file", path)
+		return nil, 0, control.Errorf(control.BadRequest, "read: %s is no file", path)
 	}
-	if about.Size() > int64(limit) {
-		if _, err := f.Seek(about.Size()-int64(limit), io.SeekStart); err != nil {
-			return nil, err
-		}
+	leftOut = max(0, about.Size()-int64(limit))
+	if _, err := f.Seek(leftOut, io.SeekStart); err != nil {
+		return nil, 0, err
 	}
-	return io.ReadAll(io.LimitReader(f, int64(limit)))
+	b, err = io.ReadAll(io.LimitReader(f, int64(limit)))
+	return b, leftOut, err
 }
 
 // Dial connects to a socket.

@@ -165,7 +165,7 @@ func TestGuest(t *testing.T) {
 			all.Go(func() {
 				path := fmt.Sprintf("/etc/swanctl/%d", i)
 				require.NoError(t, g.WriteFiles(ctx, control.File{Path: path, Mode: 0o600, Data: data}))
-				b, err := g.ReadFile(ctx, path)
+				b, _, err := g.ReadFile(ctx, path)
 				require.NoError(t, err)
 				require.True(t, bytes.Equal(data, b), path)
 			})

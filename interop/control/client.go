@@ -77,13 +77,13 @@ func (c *Client) WriteFiles(ctx context.Context, files ...File) error {
 	return c.tell(ctx, &Request{Files: files})
 }
 
-// ReadFile gives the content of a file; of one longer than MaxFile the last bytes.
-func (c *Client) ReadFile(ctx context.Context, path string) ([]byte, error) {
+// ReadFile gives the content of a file; of one longer than MaxFile the last bytes, and how many it left out.
+func (c *Client) ReadFile(ctx context.Context, path string) (b []byte, leftOut int64, err error) {
 	a, err := c.ask(ctx, &Request{Read: path})
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	return a.Read, nil
+	return a.Read, a.LeftOut, nil
 }
 
 // Exec runs a command to its end. A command that fails is no error.

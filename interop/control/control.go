@@ -19,7 +19,7 @@ import (
 
 // Version is the version of the conversation. Lab and agent of different versions
 // do not talk: the images are built anew.
-const Version = 2
+const Version = 3
 
 // Request is one thing that the lab wants. Exactly one field is set.
 type Request struct {
@@ -53,6 +53,8 @@ type Answer struct {
 	Seen   *Seen    `json:"seen,omitempty"`
 	XFRM   []State  `json:"xfrm,omitempty"`
 	Died   []Death  `json:"died,omitempty"`
+
+	LeftOut int64 `json:"left_out,omitempty"` // bytes of the file before those of Read
 }
 
 // Kinds of errors.
@@ -115,8 +117,9 @@ type Exec struct {
 
 // Exited is how a command ended.
 type Exited struct {
-	Code     int    `json:"code"`   // 128 + the signal's number, of one that a signal ended
-	Output   []byte `json:"output"` // standard output and error in one
+	Code     int    `json:"code"`               // 128 + the signal's number, of one that a signal ended
+	Output   []byte `json:"output"`             // standard output and error in one: the last MiB
+	LeftOut  int64  `json:"left_out,omitempty"` // bytes before that
 	TimedOut bool   `json:"timed_out,omitempty"`
 }
 

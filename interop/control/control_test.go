@@ -44,8 +44,8 @@ func (p *peer) Exec(ctx context.Context, e *Exec) (*Exited, error) {
 	return &Exited{Code: 3, Output: []byte(strings.Join(e.Argv, " "))}, nil
 }
 
-func (p *peer) Read(_ context.Context, path string) ([]byte, error) {
-	return bytes.Repeat([]byte{7}, MaxFile), nil
+func (p *peer) Read(_ context.Context, path string) ([]byte, int64, error) {
+	return bytes.Repeat([]byte{7}, MaxFile), 5, nil
 }
 
 func (p *peer) Dial(_ context.Context, d *Dial) (net.Conn, error) {
@@ -94,8 +94,9 @@ func TestRequests(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, &Exited{Code: 3, Output: []byte("echo a")}, x)
 
-	b, err := c.ReadFile(ctx, "/var/log/charon")
+	b, leftOut, err := c.ReadFile(ctx, "/var/log/charon")
 	require.NoError(t, err)
+	require.EqualValues(t, 5, leftOut)
 	require.Len(t, b, MaxFile, "the longest file fits into an answer")
 
 	_, err = c.Exec(ctx, &Exec{Argv: []string{"esp"}})

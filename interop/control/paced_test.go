@@ -79,7 +79,7 @@ func TestTerminal(t *testing.T) {
 	for range 20 {
 		require.NoError(t, <-done)
 	}
-	b, err := c.ReadFile(t.Context(), "/log")
+	b, _, err := c.ReadFile(t.Context(), "/log")
 	require.NoError(t, err)
 	require.Len(t, b, MaxFile)
 	require.LessOrEqual(t, agent.most.Load(), int64(pace), "no more waits in the line than it holds")

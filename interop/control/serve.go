@@ -22,7 +22,7 @@ type Handler interface {
 	Hello(context.Context) (*Welcome, error) // of the handler's version
 	Setup(context.Context, *Setup) error
 	Files(context.Context, []File) error
-	Read(ctx context.Context, path string) ([]byte, error)
+	Read(ctx context.Context, path string) (b []byte, leftOut int64, err error)
 	Exec(context.Context, *Exec) (*Exited, error)
 	Start(context.Context, *Start) error
 	Signal(context.Context, *Signal) error
@@ -143,7 +143,7 @@ func answer(ctx context.Context, h Handler, r *Request) (a *Answer) {
 	case len(r.Files) > 0:
 		err = h.Files(ctx, r.Files)
 	case r.Read != "":
-		a.Read, err = h.Read(ctx, r.Read)
+		a.Read, a.LeftOut, err = h.Read(ctx, r.Read)
 	case r.Exec != nil:
 		a.Exec, err = h.Exec(ctx, r.Exec)
 	case r.Start != nil:
