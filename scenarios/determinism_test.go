@@ -18,7 +18,7 @@ import (
 	"github.com/ipseclab/ipseclab/scenarios/spec"
 )
 
-var runs = flag.Int("determinism.runs", 3, "how often TestDeterminism runs each scenario at each GOMAXPROCS")
+var runs = flag.Int("determinism.runs", 2, "how often TestDeterminism runs each scenario at each GOMAXPROCS")
 
 // evidenceSum runs a scenario and sums its capture, its trace and its result.
 func evidenceSum(t *testing.T, s *spec.Scenario, seed uint64) string {

@@ -30,10 +30,10 @@ import (
 //
 // Then it dissects all IKE messages once more, each once, to the same fields as the codec.
 func TestTsharkReadsEveryCapture(t *testing.T) {
-	program := needs.Tool(t, "tshark")
+	tshark, sharkd := needs.Tool(t, "tshark"), needs.Tool(t, "sharkd")
 	var ear listener
-	t.Run("captures", func(t *testing.T) { readEveryCapture(t, program, &ear) })
-	t.Run("fields", func(t *testing.T) { ear.compare(t, program) })
+	t.Run("captures", func(t *testing.T) { readEveryCapture(t, tshark, sharkd, &ear) })
+	t.Run("fields", func(t *testing.T) { ear.compare(t, tshark) })
 }
 
 // sealedBy is the method of a scenario that authenticates by public key encryption, else "".
@@ -52,8 +52,14 @@ func sealedBy(s *spec.Scenario) string {
 	return ""
 }
 
-func readEveryCapture(t *testing.T, program string, ear *listener) {
-	for _, s := range loadAll(t, catalogueFiles(t)...) {
+func readEveryCapture(t *testing.T, tshark, sharkd string, ear *listener) {
+	daemons := newSharkds(t, sharkd)
+	all := loadAll(t, catalogueFiles(t)...)
+	topics := map[string]string{} // the last scenario of each, which tshark itself reads too
+	for _, s := range all {
+		topics[topicOf(s.Name)] = s.Name
+	}
+	for _, s := range all {
 		t.Run(s.Name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
@@ -67,7 +73,10 @@ func readEveryCapture(t *testing.T, program string, ear *listener) {
 			if sealed == "" && !discovers { // who discovers asks with messages that no negotiation follows
 				ear.add(t, s.Name, dir)
 			}
-			rows := dissectSides(t, program, dir, s)
+			rows := dissectSides(t, daemons.dissect, dir, s)
+			if topics[topicOf(s.Name)] == s.Name {
+				require.Equal(t, dissectSides(t, tsharkOf(tshark), dir, s), rows, "sharkd says the same as tshark")
+			}
 			require.Equal(t, r.Frames, len(rows), "tshark sees every frame")
 			esp, ike, found, skipped, faulty := 0, 0, 0, 0, 0
 			inUDP := map[string]int{}                            // ESP in UDP, by segment
@@ -181,6 +190,12 @@ func readEveryCapture(t *testing.T, program string, ear *listener) {
 	}
 }
 
+// topicOf is the first word of a scenario's name.
+func topicOf(name string) string {
+	topic, _, _ := strings.Cut(name, "_")
+	return topic
+}
+
 // ivChains tells which encrypted IKE messages the dissector can be asked about. It
 // takes each IV from the message that it saw before in the exchange, and the first
 // of an exchange from the last of main mode. By RFC 2409, Appendix B, copies do not
@@ -193,7 +208,7 @@ type ivChains struct {
 
 // follow takes the next message in, and reports whether its IV is where the dissector looks for it.
 func (c *ivChains) follow(row map[string]string) bool {
-	message := row["ip.src"] + row["ipv6.src"] + " " + row["udp.payload"]
+	message := row["ip.src"] + row["ipv6.src"] + " " + row["udp.payload"] + " " + row["udp.length"] + " " + row["udp.checksum"]
 	mainMode := row["isakmp.ispi"] + " 0x00000000"
 	exchange := row["isakmp.ispi"] + " " + row["isakmp.messageid"]
 	inFragments := strings.HasPrefix(row["isakmp.typepayload"], "132")
@@ -278,20 +293,20 @@ func faultsOfBoxes(s *spec.Scenario) map[string]bool {
 // segment by itself: it takes the first KE payload that does not come from the initiator's
 // address for the responder's, and makes of it the IV of main mode (RFC 2409, Appendix B). The
 // copy that leaves a NAT box comes from another address, and is the first of them.
-func dissectSides(t *testing.T, program, dir string, s *spec.Scenario) []map[string]string {
+func dissectSides(t *testing.T, read reader, dir string, s *spec.Scenario) []map[string]string {
 	t.Helper()
-	capture := filepath.Join(dir, "capture.pcapng")
-	env := "WIRESHARK_CONFIG_DIR=" + filepath.Join(dir, "wireshark")
-	var options []string
+	capture, profile := filepath.Join(dir, "capture.pcapng"), filepath.Join(dir, "wireshark")
+	more := settings{preferences: []string{"ip.check_checksum:TRUE", "tcp.check_checksum:TRUE", "udp.check_checksum:TRUE"}}
 	if !speaksHTTP(s) { // what goes through TCP is bytes of a pattern, with no messages to put together
-		options = []string{"--disable-protocol", "http", "--disable-protocol", "tds", "-o", "tcp.desegment_tcp_streams:FALSE"}
+		more.preferences = append(more.preferences, "tcp.desegment_tcp_streams:FALSE")
+		more.disabled = []string{"http", "tds"}
 	}
 	translated := false
 	for _, n := range s.Nodes {
 		translated = translated || n.NAT != nil
 	}
 	if !translated {
-		return dissect(t, program, env, capture, options...)
+		return read(t, profile, capture, more)
 	}
 	f, err := os.Open(capture)
 	require.NoError(t, err)
@@ -308,7 +323,7 @@ func dissectSides(t *testing.T, program, dir string, s *spec.Scenario) []map[str
 	for segment, side := range sides {
 		file := filepath.Join(dir, segment+".pcapng")
 		writeCapture(t, file, side)
-		rows := dissect(t, program, env, file, options...)
+		rows := read(t, profile, file, more)
 		require.Len(t, rows, len(side), "tshark sees every frame of %s", segment)
 		for i, row := range rows {
 			row["segment"], row["frame.number"] = segment, strconv.Itoa(side[i].Number)
@@ -387,24 +402,52 @@ func writeCapture(t *testing.T, file string, packets []pcapng.Packet) {
 	require.NoError(t, os.WriteFile(file, b.Bytes(), 0o666))
 }
 
-// dissect runs tshark over a capture, with the profile that env names; one map of fields per frame.
-func dissect(t *testing.T, program, env, capture string, options ...string) []map[string]string {
+// reader dissects a capture with a profile; one map of fields per frame.
+type reader func(t *testing.T, profile, capture string, more settings) []map[string]string
+
+// settings are what a capture is read with beside its profile.
+type settings struct {
+	preferences []string // NAME:VALUE
+	disabled    []string // protocols
+}
+
+// wiresharkProfile has Wireshark's programs read a folder as their configuration.
+const wiresharkProfile = "WIRESHARK_CONFIG_DIR="
+
+// dissected are the fields of which rows are made.
+var dissected = []string{
+	"frame.number", "frame.protocols", "_ws.malformed", "ip.checksum.status", "tcp.checksum.status", "udp.checksum.status",
+	"esp.spi", "esp.icv_good", "ip.id", "frame.comment", "isakmp.flag_e", "isakmp.typepayload",
+	"isakmp.ispi", "isakmp.messageid", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "ah.sequence", "esp.sequence",
+	"udp.payload", "udp.length", "udp.checksum", "icmpv6.checksum.status",
+}
+
+// tsharkOf is tshark as a reader.
+func tsharkOf(program string) reader {
+	return func(t *testing.T, profile, capture string, more settings) []map[string]string {
+		return dissect(t, program, profile, capture, more)
+	}
+}
+
+// inColumns are what a column of sharkd has of a field: of bytes the first 36, and of a field that is not
+// of bytes or text, that it is there.
+var inColumns = struct{ bytes, present *regexp.Regexp }{regexp.MustCompile(`(\b\w{72})\w+`), regexp.MustCompile(`.+`)}
+
+// dissect runs tshark over a capture, with a profile; one map of fields per frame, in the form of sharkd's columns.
+func dissect(t *testing.T, program, profile, capture string, more settings) []map[string]string {
 	t.Helper()
-	fields := []string{
-		"frame.number", "frame.protocols", "_ws.malformed", "ip.checksum.status", "tcp.checksum.status", "udp.checksum.status",
-		"esp.spi", "esp.icv_good", "ip.id", "frame.comment", "isakmp.flag_e", "isakmp.typepayload",
-		"isakmp.ispi", "isakmp.messageid", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "ah.sequence", "esp.sequence",
-		"udp.payload", "icmpv6.checksum.status",
+	args := []string{"-r", capture, "-T", "fields", "-E", "separator=|"}
+	for _, p := range more.preferences {
+		args = append(args, "-o", p)
 	}
-	args := append([]string{"-r", capture, "-T", "fields", "-E", "separator=|"}, options...)
-	for _, check := range []string{"ip", "tcp", "udp"} {
-		args = append(args, "-o", check+".check_checksum:TRUE")
+	for _, p := range more.disabled {
+		args = append(args, "--disable-protocol", p)
 	}
-	for _, f := range fields {
+	for _, f := range dissected {
 		args = append(args, "-e", f)
 	}
 	cmd := exec.Command(program, args...)
-	cmd.Env = append(os.Environ(), env)
+	cmd.Env = append(os.Environ(), wiresharkProfile+profile)
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()
@@ -413,8 +456,10 @@ func dissect(t *testing.T, program, env, capture string, options ...string) []ma
 	for line := range strings.Lines(string(out)) {
 		row := map[string]string{}
 		for i, v := range strings.Split(strings.TrimSuffix(line, "\n"), "|") {
-			row[fields[i]] = v
+			row[dissected[i]] = v
 		}
+		row["udp.payload"] = inColumns.bytes.ReplaceAllString(row["udp.payload"], "$1…")
+		row["_ws.malformed"] = inColumns.present.ReplaceAllString(row["_ws.malformed"], "✓")
 		rows = append(rows, row)
 	}
 	return rows
