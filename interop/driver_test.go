@@ -72,16 +72,10 @@ func agentOf(t testing.TB) string {
 // driverOf is a driver by the name of a way; the test skips where the machine cannot do it.
 func driverOf(t testing.TB, name string) *Driver {
 	t.Helper()
-	return driverWith(t, name, Options{Agent: agentOf(t)})
-}
-
-// driverWith is driverOf with an agent of its own.
-func driverWith(t testing.TB, name string, o Options) *Driver {
-	t.Helper()
 	way := ways[slices.IndexFunc(ways, func(w testWay) bool { return w.name == name })]
 	store, err := images.Open("")
 	require.NoError(t, err)
-	way.opt.Store, way.opt.Agent, way.opt.StartLimit, way.opt.Log = store, o.Agent, o.StartLimit, t.Logf
+	way.opt.Store, way.opt.Agent, way.opt.Log = store, agentOf(t), t.Logf
 	if _, _, err := store.Rootfs("strongswan-5.9"); err != nil {
 		needs.Missing(t, way.tools[0], err.Error())
 	}
@@ -471,7 +465,8 @@ func TestStartThatHangs(t *testing.T) {
 	dir := t.TempDir()
 	agent, note := filepath.Join(dir, "agent"), filepath.Join(dir, "pid")
 	require.NoError(t, os.WriteFile(agent, []byte("#!/bin/sh\nsleep 1000 & echo it sleeps >&2; readlink /proc/self/ns/net >"+note+"; wait\n"), 0o755))
-	d := driverWith(t, "namespace", Options{Agent: agent, StartLimit: 500 * time.Millisecond})
+	d := driverOf(t, "namespace") // which has been tried, with an agent that is none like this
+	d.opt.Agent, d.opt.StartLimit = agent, 500*time.Millisecond
 	start := time.Now()
 	_, err := d.Start(t.Context(), []scenarios.PeerConfig{{Name: "bob", Image: "strongswan-5.9", Interfaces: nowhere(), Dir: filepath.Join(dir, "bob")}})
 	require.ErrorContains(t, err, "interop: peer bob: ")
