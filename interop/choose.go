@@ -200,10 +200,11 @@ func (d *Driver) namespaceWay(ctx context.Context) (*way, error) {
 }
 
 // trialPatience is for an agent whose image is an empty folder.
-const trialPatience = 10 * time.Second
+const trialPatience = 5 * time.Second
 
 // tryNamespace starts an agent that has nothing to do, and waits until it greets. Which file systems may be mounted in
-// namespaces depends on the kernel, its modules for security, and what is mounted here.
+// namespaces depends on the kernel, its modules for security, and what is mounted here. An agent that is slow shows nothing
+// of that: a peer has its own limit.
 func (d *Driver) tryNamespace(ctx context.Context, agent string) error {
 	ctx, cancel := context.WithTimeout(ctx, trialPatience)
 	defer cancel()
@@ -232,9 +233,10 @@ func (d *Driver) tryNamespace(ctx context.Context, agent string) error {
 		if _, text := m.printed(); lastLine(text) != "" {
 			return errors.New(lastLine(text))
 		}
+		return err
 	case <-ctx.Done():
+		return nil
 	}
-	return err
 }
 
 // peerNamespaces are those that a peer in namespaces has for itself.

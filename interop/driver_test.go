@@ -395,6 +395,12 @@ func TestNamespacesThatCannotBe(t *testing.T) {
 	_, err := d.Start(t.Context(), []scenarios.PeerConfig{{Name: "bob", Image: "strongswan-5.9", Interfaces: nowhere()}})
 	require.ErrorIs(t, err, scenarios.ErrUnsupported)
 	requireNoFolders(t, d)
+
+	require.NoError(t, os.WriteFile(cannot, []byte("#!/bin/sh\nexec sleep 1000\n"), 0o755))
+	short, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	require.NoError(t, d.tryNamespace(short, cannot), "who is slow may do well yet")
+	requireNoFolders(t, d)
 }
 
 // requireNoFolders sees to it that peers that did not start have left nothing behind.
