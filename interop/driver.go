@@ -29,6 +29,10 @@ type Options struct {
 	// NoDocker has user-mode Linux run as a plain process, also where Docker is.
 	NoDocker bool
 
+	// Frames has agents carry frames over a socket, as they do by themselves where the descriptor of a TAP
+	// cannot be sent. User-mode Linux always does.
+	Frames bool
+
 	// StartLimit is how long peers that are started together may take until all of them are ready; 0: as
 	// long as the start of a cell of the matrix.
 	StartLimit time.Duration
@@ -214,7 +218,7 @@ func (d *Driver) start(ctx context.Context, c scenarios.PeerConfig) (_ *peer, er
 		return nil, err
 	}
 	p.about = scenarios.PeerAbout{Image: c.Image, Driver: way.word}
-	p.site = &site{name: c.Name, image: c.Image, rootfs: rootfs, work: d.work.path}
+	p.site = &site{name: c.Name, image: c.Image, rootfs: rootfs, work: d.work.path, frames: d.opt.Frames}
 	for _, i := range c.Interfaces {
 		p.site.wires = append(p.site.wires, newWire(i.Deliver))
 		p.site.ipv6 = p.site.ipv6 || slices.ContainsFunc(i.Prefixes, func(p netip.Prefix) bool { return p.Addr().Is6() })

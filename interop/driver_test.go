@@ -40,6 +40,7 @@ var ways = []testWay{
 	{"uml", []string{"uml", "docker"}, Options{Force: UML}},
 	{"uml-process", []string{"uml"}, Options{Force: UML, NoDocker: true}},
 	{"container", []string{"docker"}, Options{Force: Container}},
+	{"container-frames", []string{"docker"}, Options{Force: Container, Frames: true}},
 	{"namespace", []string{"namespace"}, Options{Force: Namespace}},
 }
 

@@ -20,6 +20,7 @@ type site struct {
 	dir    string // the peer's own in it, with the sockets; short
 	rootfs string
 	wires  []*wire // in the order of its interfaces
+	frames bool    // its agent is to carry them, and hands no TAP over
 
 	ipv6     bool              // an interface has an address of it
 	names    []string          // of its interfaces, in the peer
@@ -135,18 +136,24 @@ func (s *site) acceptOffers(ended <-chan struct{}) {
 
 // offered joins a wire by what an agent offers on a connection.
 func (s *site) offered(conn *net.UnixConn) error {
-	defer conn.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(joinPatience)) // without one it only takes longer
-	name, tap, err := control.AcceptTAP(conn)
+	offer, err := control.AcceptWire(conn)
 	if err != nil {
+		conn.Close()
 		return err
 	}
-	i := slices.Index(s.names, name)
-	if i < 0 {
-		tap.Close()
-		return fmt.Errorf("interop: the agent of %s offers an interface %q, and is asked for %v", s.name, name, s.names)
+	_ = conn.SetReadDeadline(time.Time{})
+	frames := io.ReadWriteCloser(conn)
+	if offer.TAP != nil {
+		conn.Close()
+		frames = offer.TAP
 	}
-	return s.wires[i].join(tap)
+	i := slices.Index(s.names, offer.Interface)
+	if i < 0 {
+		frames.Close()
+		return fmt.Errorf("interop: the agent of %s offers an interface %q, and is asked for %v", s.name, offer.Interface, s.names)
+	}
+	return s.wires[i].join(frames)
 }
 
 // joinPatience is for a machine whose interfaces are up to be on its wires.
@@ -177,6 +184,9 @@ func (s *site) agentCommand(agent, mode string, more ...string) []string {
 	}
 	for _, name := range s.names {
 		argv = append(argv, "--interface", name)
+	}
+	if s.frames {
+		argv = append(argv, "--frames")
 	}
 	return argv
 }

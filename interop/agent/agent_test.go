@@ -170,12 +170,16 @@ func startAs(t *testing.T, uid, interfaces int, arguments ...string) *peer {
 	for i := range interfaces {
 		u, err := wire.AcceptUnix()
 		require.NoError(t, err, "the agent did not offer its interfaces")
-		name, tap, err := control.AcceptTAP(u)
-		u.Close()
+		w, err := control.AcceptWire(u)
 		require.NoError(t, err)
-		require.Equal(t, "eth"+string(rune('0'+i)), name)
-		t.Cleanup(func() { tap.Close() })
-		p.wires = append(p.wires, tap)
+		require.Equal(t, "eth"+string(rune('0'+i)), w.Interface)
+		t.Cleanup(func() { u.Close() })
+		if w.TAP != nil {
+			t.Cleanup(func() { w.TAP.Close() })
+			p.wires = append(p.wires, w.TAP)
+		} else {
+			p.wires = append(p.wires, u)
+		}
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()

@@ -4,9 +4,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
+	"syscall"
 
 	"github.com/ipseclab/ipseclab/interop/control"
 	"github.com/ipseclab/ipseclab/interop/tap"
@@ -35,7 +38,8 @@ func runAttached(ctx context.Context, o options) error {
 	return a.serve(ctx, line)
 }
 
-// attach makes a TAP and gives it to the lab.
+// attach makes a TAP and gives it to the lab; where its descriptor cannot be sent, as under a security module
+// that forbids it, or is not to be, the agent carries the frames.
 func attach(o options, name string) error {
 	file, err := tap.Open(name)
 	if err != nil {
@@ -46,6 +50,28 @@ func attach(o options, name string) error {
 		file.Close()
 		return err
 	}
-	defer file.Close()
-	return control.OfferTAP(c, name, file) // c stays open: its end tells the lab of the agent's
+	if !o.frames && control.OfferTAP(c, name, file) == nil { // c stays open: its end tells the lab of the agent's
+		return file.Close()
+	}
+	if err := control.OfferFrames(c, name); err != nil {
+		file.Close()
+		return err
+	}
+	// Both live as long as the agent does.
+	go carry(file, c)
+	go carry(c, file)
+	return nil
+}
+
+// carry moves frames, each read one. A frame that cannot be written is lost, as that
+// of a TAP which is down.
+func carry(from io.Reader, to io.Writer) {
+	frame := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(frame)
+		if err != nil && !errors.Is(err, syscall.EIO) || n == 0 && err == nil {
+			return
+		}
+		to.Write(frame[:n])
+	}
 }

@@ -7,10 +7,10 @@
 //	agent namespace --root DIR --control SOCKET [interfaces]    as the first process of new namespaces
 //	agent container --control SOCKET [interfaces]               as the first process of a container
 //
-// where interfaces are --wire SOCKET --interface NAME [--interface NAME…].
+// where interfaces are --wire SOCKET --interface NAME [--interface NAME…] [--frames].
 // The agent connects to the Unix stream socket --control for the conversation. For
 // each interface it makes a TAP, connects to the SOCK_SEQPACKET socket --wire, and
-// hands the TAP over (control.OfferTAP).
+// hands the TAP over, or carries its frames there (control.Wire) where it cannot, or has --frames.
 //
 // In namespaces the driver starts the agent with CLONE_NEWNS, NEWNET, NEWPID, NEWUTS
 // and NEWIPC, and with NEWUSER when it is not root. The root filesystem DIR is not
@@ -94,12 +94,14 @@ type options struct {
 	control    string
 	wire       string
 	interfaces []string
+	frames     bool
 }
 
 func parseOptions(mode string, args []string) (o options, err error) {
 	f := flag.NewFlagSet("agent "+mode, flag.ContinueOnError)
 	f.StringVar(&o.control, "control", "", "Unix socket of the lab for the conversation")
 	f.StringVar(&o.wire, "wire", "", "Unix socket of the lab that takes interfaces")
+	f.BoolVar(&o.frames, "frames", false, "carry frames in place of handing descriptors over")
 	f.Func("interface", "name of an interface to make", func(s string) error {
 		if s == "" || len(s) > 15 || strings.ContainsAny(s, "/ ") {
 			return errors.New("an interface's name has 1 to 15 characters, none of them a space or a slash")

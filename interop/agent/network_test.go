@@ -4,12 +4,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/netip"
 	"os"
-	"syscall"
 	"testing"
 	"time"
 
@@ -18,19 +15,8 @@ import (
 	"github.com/ipseclab/ipseclab/interop/control"
 )
 
-// join carries frames between an interface of one peer and one of another, each read one. A frame that cannot be
-// written is lost, as that of an interface which is down.
+// join carries frames between an interface of one peer and one of another.
 func join(a, b *peer) {
-	carry := func(from io.Reader, to io.Writer) {
-		frame := make([]byte, 64<<10)
-		for {
-			n, err := from.Read(frame)
-			if err != nil && !errors.Is(err, syscall.EIO) || n == 0 && err == nil {
-				return
-			}
-			to.Write(frame[:n])
-		}
-	}
 	go carry(a.wires[0], b.wires[0])
 	go carry(b.wires[0], a.wires[0])
 }
@@ -191,4 +177,16 @@ func TestTraffic(t *testing.T) {
 		require.ErrorAs(t, err, &e)
 		require.Equal(t, control.BadRequest, e.Kind, e.Text)
 	}
+}
+
+// Frames over the socket reach the peer as those of a handed-over TAP do.
+func TestFrames(t *testing.T) {
+	a, b := start(t, 1, "container", "--frames"), start(t, 1, "container")
+	join(a, b)
+	ctx := t.Context()
+	require.NoError(t, a.Setup(ctx, setup(1, false)))
+	require.NoError(t, b.Setup(ctx, setup(2, false)))
+	r, err := a.Ping(ctx, &control.Ping{To: netip.MustParseAddr("10.9.0.2"), Count: 3, Size: 1000, Timeout: 5 * time.Second})
+	require.NoError(t, err)
+	require.Equal(t, "ok", r.Result, r.Error)
 }

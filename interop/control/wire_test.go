@@ -3,11 +3,9 @@
 package control
 
 import (
-	"io"
 	"net"
 	"os"
 	"path/filepath"
-	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,58 +29,59 @@ func wire(t *testing.T) (agent, lab *net.UnixConn) {
 	return agent, lab
 }
 
-func TestTAPs(t *testing.T) {
-	agent, lab := wire(t)
-	r, w, err := os.Pipe()
-	require.NoError(t, err)
-	defer w.Close()
-	require.NoError(t, OfferTAP(agent, "eth7", r))
-	r.Close()
-	name, tap, err := AcceptTAP(lab)
-	require.NoError(t, err)
-	defer tap.Close()
-	require.Equal(t, "eth7", name)
-	w.WriteString("frame")
-	b := make([]byte, 10)
-	n, err := tap.Read(b)
-	require.NoError(t, err)
-	require.Equal(t, "frame", string(b[:n]))
-}
-
-// What is no offer is an error, and a descriptor that came with it is closed.
-func TestBadOffers(t *testing.T) {
-	for name, says := range map[string]string{"nothing": "", "no offer": "\x00\x01garbage", "without a descriptor": `{"interface":"eth0"}`} {
+func TestWire(t *testing.T) {
+	t.Run("a descriptor", func(t *testing.T) {
+		agent, lab := wire(t)
+		r, w, err := os.Pipe()
+		require.NoError(t, err)
+		defer w.Close()
+		require.NoError(t, OfferTAP(agent, "eth7", r))
+		r.Close()
+		got, err := AcceptWire(lab)
+		require.NoError(t, err)
+		defer got.TAP.Close()
+		require.Equal(t, "eth7", got.Interface)
+		w.WriteString("frame")
+		b := make([]byte, 10)
+		n, err := got.TAP.Read(b)
+		require.NoError(t, err)
+		require.Equal(t, "frame", string(b[:n]))
+	})
+	t.Run("frames", func(t *testing.T) {
+		agent, lab := wire(t)
+		require.NoError(t, OfferFrames(agent, "eth7"))
+		got, err := AcceptWire(lab)
+		require.NoError(t, err)
+		require.Nil(t, got.TAP)
+		require.Equal(t, "eth7", got.Interface)
+		agent.Write([]byte("one"))
+		agent.Write([]byte("two"))
+		b := make([]byte, 10)
+		n, err := got.Conn.Read(b)
+		require.NoError(t, err)
+		require.Equal(t, "one", string(b[:n]))
+	})
+	for name, says := range map[string]string{
+		"nothing": "", "no offer": "\x00\x01garbage", "a descriptor that is not there": `{"interface":"eth0"}`,
+	} {
 		t.Run(name, func(t *testing.T) {
 			agent, lab := wire(t)
 			if says != "" {
 				agent.Write([]byte(says))
 			}
 			agent.Close()
-			_, _, err := AcceptTAP(lab)
+			_, err := AcceptWire(lab)
 			require.Error(t, err)
 		})
 	}
-	offer := func(t *testing.T, says string, descriptors int) error {
+	t.Run("a descriptor and frames", func(t *testing.T) {
 		agent, lab := wire(t)
 		r, w, err := os.Pipe()
 		require.NoError(t, err)
 		defer r.Close()
-		var all []int
-		for range descriptors {
-			all = append(all, int(w.Fd()))
-		}
-		_, _, err = agent.WriteMsgUnix([]byte(says), syscall.UnixRights(all...), nil)
-		require.NoError(t, err)
-		w.Close()
-		_, _, err = AcceptTAP(lab)
-		_, end := r.Read(make([]byte, 1))
-		require.Equal(t, io.EOF, end, "nobody holds the pipe open")
-		return err
-	}
-	t.Run("a descriptor with no offer", func(t *testing.T) {
-		require.ErrorContains(t, offer(t, "garbage", 1), "cannot be read")
-	})
-	t.Run("two descriptors", func(t *testing.T) {
-		require.Error(t, offer(t, `{"interface":"eth0"}`, 2))
+		defer w.Close()
+		require.NoError(t, sendOffer(agent, offer{Interface: "eth0", Frames: true}, int(r.Fd())))
+		_, err = AcceptWire(lab)
+		require.ErrorContains(t, err, "it comes as a descriptor or as frames")
 	})
 }
