@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"testing"
 
@@ -53,6 +54,9 @@ func (l *listener) add(t *testing.T, scenario, dir string) {
 	defer l.mu.Unlock()
 	l.all = append(l.all, h)
 }
+
+// attackersWord is what the capture says of a frame that an attacker made or changed.
+var attackersWord = regexp.MustCompile(`^(altered|injected|spoofed) by [^;]*`)
 
 // ikeMessages are the IKE messages of a capture. Copies are left out, which are in it
 // for each segment and for each time that a host repeats itself, and so are messages
