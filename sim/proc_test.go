@@ -88,7 +88,7 @@ func TestProcPanicSurfaces(t *testing.T) {
 	})
 	var got *PanicError
 	func() {
-		defer func() { got, _ = recover().(*PanicError) }()
+		defer func() { got, _ = recover().(*PanicError) }() // what Run panics with is what is looked at
 		_ = w.Run(context.Background(), 0, nil)
 	}()
 	require.NotNil(t, got)

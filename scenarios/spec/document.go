@@ -24,17 +24,27 @@ var scenarioKind = kind{"scenario", "a scenario needs at least title, network, n
 // ReadYAML puts a file into a struct with YAML keys. name is what messages call the file, and noun is
 // what they call its content, such as "list of cases". The error, when there is one, is an Errors with all mistakes.
 func ReadYAML(name, noun string, src []byte, into any) (*Document, error) {
-	v := reflect.ValueOf(into).Elem()
-	k := kind{noun, fmt.Sprintf("a %s has %s", noun, strings.Join(keysOf(v.Type()), ", "))}
-	text, mistake := plainText(name, k, src)
-	if mistake != nil {
-		return nil, Errors{mistake}
-	}
-	return readDocument(newSource(name, text), k, text, v)
+	return readDocument(name, noun, src, into, nil)
 }
 
 // ReadJSON is ReadYAML for a file that has to be JSON.
 func ReadJSON(name, noun string, src []byte, into any) (*Document, error) {
+	return readDocument(name, noun, src, into, asYAML)
+}
+
+// asYAML makes YAML of a text that has to be JSON.
+func asYAML(source *source, text string) (string, *Error) {
+	var whole json.RawMessage
+	var at *json.SyntaxError
+	if err := json.Unmarshal([]byte(text), &whole); errors.As(err, &at) {
+		return "", source.error(positionIn(text, int(at.Offset)-1), "$", at.Error())
+	}
+	// JSON is YAML as well. Its tabs are all between values; the YAML reader miscounts columns behind them.
+	return strings.ReplaceAll(text, "\t", " "), nil
+}
+
+// readDocument reads YAML, or what convert makes YAML of; nil: it is that.
+func readDocument(name, noun string, src []byte, into any, convert func(*source, string) (string, *Error)) (*Document, error) {
 	v := reflect.ValueOf(into).Elem()
 	k := kind{noun, fmt.Sprintf("a %s has %s", noun, strings.Join(keysOf(v.Type()), ", "))}
 	text, mistake := plainText(name, k, src)
@@ -42,16 +52,11 @@ func ReadJSON(name, noun string, src []byte, into any) (*Document, error) {
 		return nil, Errors{mistake}
 	}
 	source := newSource(name, text)
-	var whole json.RawMessage
-	var at *json.SyntaxError
-	if err := json.Unmarshal([]byte(text), &whole); errors.As(err, &at) {
-		return nil, Errors{source.error(positionIn(text, int(at.Offset)-1), "$", at.Error())}
+	if convert != nil {
+		if text, mistake = convert(source, text); mistake != nil {
+			return nil, Errors{mistake}
+		}
 	}
-	// JSON is YAML as well. Its tabs are all between values; the YAML reader miscounts columns behind them.
-	return readDocument(source, k, strings.ReplaceAll(text, "\t", " "), v)
-}
-
-func readDocument(source *source, k kind, text string, v reflect.Value) (*Document, error) {
 	root, mistake := parseYAML(source, k, text)
 	if mistake != nil {
 		return nil, Errors{mistake}
