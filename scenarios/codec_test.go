@@ -2,7 +2,9 @@ package scenarios_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -194,10 +196,13 @@ func compareRun(t *testing.T, tshark string, scenarios []heard, total *tally) {
 	cmd.Env = append(os.Environ(), env)
 	var problems bytes.Buffer
 	cmd.Stderr = &problems
-	out, err := cmd.Output()
-	require.NoError(t, err, problems.String())
-	frames, err := dissection.ReadPDML(bytes.NewReader(out))
+	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	frames, unread := dissection.ReadPDML(out) // while tshark writes
+	_, err = io.Copy(io.Discard, out)
+	require.NoError(t, errors.Join(err, cmd.Wait()), problems.String())
+	require.NoError(t, unread)
 	require.Len(t, frames, len(ds), "tshark finds every message")
 	n := 0
 	for _, h := range scenarios {

@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -42,21 +40,11 @@ func evidenceSum(t *testing.T, s *spec.Scenario, seed uint64) string {
 	return fmt.Sprintf("%x", h.Sum(nil))
 }
 
-// sums runs every scenario, as many worlds at once as there are processors, and
-// gives what evidenceSum makes of each, by name.
+// sums runs every scenario, and gives what evidenceSum makes of each, by name.
 func sums(t *testing.T, all []*spec.Scenario, seed uint64) map[string]string {
 	t.Helper()
 	of := make([]string, len(all))
-	var next atomic.Int64
-	var workers sync.WaitGroup
-	for range runtime.NumCPU() {
-		workers.Go(func() {
-			for i := next.Add(1); int(i) <= len(all); i = next.Add(1) {
-				of[i-1] = evidenceSum(t, all[i-1], seed)
-			}
-		})
-	}
-	workers.Wait()
+	atOnce(all, func(i int, s *spec.Scenario) { of[i] = evidenceSum(t, s, seed) })
 	byName := make(map[string]string, len(all))
 	for i, s := range all {
 		byName[s.Name] = of[i]

@@ -3,11 +3,8 @@ package scenarios_test
 import (
 	"io/fs"
 	"maps"
-	"runtime"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -33,22 +30,14 @@ func TestGrids(t *testing.T) {
 	for _, file := range grids(t) {
 		all := loadAll(t, file)
 		t.Run(file, func(t *testing.T) {
-			var next atomic.Int64
-			var workers sync.WaitGroup
-			for range runtime.NumCPU() {
-				workers.Go(func() {
-					for i := next.Add(1); int(i) <= len(all); i = next.Add(1) {
-						s := all[i-1]
-						r, err := scenarios.Run(t.Context(), s, scenarios.Options{})
-						if !assert.NoError(t, err, s.Name) || !assert.NotNil(t, r.Measured, s.Name) {
-							return
-						}
-						assert.Equal(t, scenarios.Passed, r.Outcome, "%s: %s", s.Name, r.Measured.Explanation)
-						assert.True(t, strings.HasSuffix(r.Measured.Explanation, "."), "%s: %s", s.Name, r.Measured.Explanation)
-					}
-				})
-			}
-			workers.Wait()
+			atOnce(all, func(_ int, s *spec.Scenario) {
+				r, err := scenarios.Run(t.Context(), s, scenarios.Options{})
+				if !assert.NoError(t, err, s.Name) || !assert.NotNil(t, r.Measured, s.Name) {
+					return
+				}
+				assert.Equal(t, scenarios.Passed, r.Outcome, "%s: %s", s.Name, r.Measured.Explanation)
+				assert.True(t, strings.HasSuffix(r.Measured.Explanation, "."), "%s: %s", s.Name, r.Measured.Explanation)
+			})
 			t.Logf("%d cells", len(all))
 		})
 	}

@@ -40,34 +40,37 @@ func TestScapyReadsWhatTsharkDoesNotKnow(t *testing.T) {
 	for _, file := range []string{
 		"suite_ah_grid.yaml", "suite_combined_modes.yaml", "suite_esp_grid.yaml", "esn_across_the_wrap.yaml", "first_generation.yaml", "ah_ipv4_options.yaml",
 	} {
-		var jobs bytes.Buffer
-		var wants [][]byte
-		for _, s := range loadAll(t, file) {
-			if file == "suite_esp_grid.yaml" && !strings.HasSuffix(s.Name, "_xcbc") {
-				continue // tshark knows it
+		t.Run(file, func(t *testing.T) {
+			t.Parallel()
+			var jobs bytes.Buffer
+			var wants [][]byte
+			for _, s := range loadAll(t, file) {
+				if file == "suite_esp_grid.yaml" && !strings.HasSuffix(s.Name, "_xcbc") {
+					continue // tshark knows it
+				}
+				dir := t.TempDir()
+				r, err := scenarios.Run(t.Context(), s, scenarios.Options{Dir: dir})
+				require.NoError(t, err)
+				require.Equal(t, scenarios.Passed, r.Outcome, s.Name)
+				before := len(wants)
+				wants = append(wants, scapyJobs(t, dir, &jobs)...)
+				require.Greater(t, len(wants), before, "%s has protected packets", s.Name)
 			}
-			dir := t.TempDir()
-			r, err := scenarios.Run(t.Context(), s, scenarios.Options{Dir: dir})
-			require.NoError(t, err)
-			require.Equal(t, scenarios.Passed, r.Outcome, s.Name)
-			before := len(wants)
-			wants = append(wants, scapyJobs(t, dir, &jobs)...)
-			require.Greater(t, len(wants), before, "%s has protected packets", s.Name)
-		}
-		cmd := exec.Command(python, "../esp/testdata/scapy_ipsec.py")
-		cmd.Stdin = &jobs
-		var complaints strings.Builder
-		cmd.Stderr = &complaints
-		out, err := cmd.Output()
-		require.NoError(t, err, "%s: %s", file, complaints.String())
-		lines := bufio.NewScanner(bytes.NewReader(out))
-		for i, want := range wants {
-			require.True(t, lines.Scan(), file)
-			got, err := hex.DecodeString(lines.Text())
-			require.NoError(t, err)
-			require.True(t, bytes.HasPrefix(got, want), "%s, packet %d:\n%x is not\n%x", file, i, got, want)
-		}
-		t.Logf("%s: %d packets", file, len(wants))
+			cmd := exec.Command(python, "../esp/testdata/scapy_ipsec.py")
+			cmd.Stdin = &jobs
+			var complaints strings.Builder
+			cmd.Stderr = &complaints
+			out, err := cmd.Output()
+			require.NoError(t, err, "%s", complaints.String())
+			lines := bufio.NewScanner(bytes.NewReader(out))
+			for i, want := range wants {
+				require.True(t, lines.Scan())
+				got, err := hex.DecodeString(lines.Text())
+				require.NoError(t, err)
+				require.True(t, bytes.HasPrefix(got, want), "packet %d:\n%x is not\n%x", i, got, want)
+			}
+			t.Logf("%d packets", len(wants))
+		})
 	}
 }
 

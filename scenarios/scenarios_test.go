@@ -3,7 +3,10 @@ package scenarios_test
 import (
 	"io/fs"
 	"path"
+	"runtime"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -30,6 +33,20 @@ func loadAll(t testing.TB, files ...string) (all []*spec.Scenario) {
 		all = append(all, s...)
 	}
 	return all
+}
+
+// atOnce calls f for each scenario, for as many at once as there are processors.
+func atOnce(all []*spec.Scenario, f func(i int, s *spec.Scenario)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.NumCPU() {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(all); i = int(next.Add(1)) - 1 {
+				f(i, all[i])
+			}
+		})
+	}
+	workers.Wait()
 }
 
 func load(t testing.TB, file string) *spec.Scenario {
