@@ -31,6 +31,11 @@ const (
 
 // docker is a Docker engine.
 type docker struct {
+	engine *client.Client
+
+	// provider makes containers, one at a time: testcontainers closes idle connections of its client behind each call, also one
+	// that another call has just taken for its request. Hence all else goes through engine.
+	making   sync.Mutex
 	provider *testcontainers.DockerProvider
 
 	mu     sync.Mutex
@@ -55,7 +60,7 @@ func (d *docker) image(ctx context.Context, store *images.Store, name string) (s
 //
 // The reaper of testcontainers is an image of a registry's; containers are cleared away by
 // label instead, when a driver starts.
-func connectDocker(ctx context.Context) (*docker, error) {
+func connectDocker(ctx context.Context) (_ *docker, err error) {
 	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil {
 		return nil, err
 	}
@@ -64,7 +69,11 @@ func connectDocker(ctx context.Context) (*docker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("interop: %w", err)
 	}
-	defer engine.Close()
+	defer func() {
+		if err != nil {
+			engine.Close()
+		}
+	}()
 	log.SetDefault(log.NewNoopLogger()) // it would greet on standard error
 	// Of no network of its own, or it would make one for containers to be in.
 	provider, err := testcontainers.NewDockerProvider(testcontainers.WithLogger(log.NewNoopLogger()), testcontainers.WithDefaultBridgeNetwork("none"))
@@ -84,10 +93,13 @@ func connectDocker(ctx context.Context) (*docker, error) {
 		provider.Close()
 		return nil, fmt.Errorf("interop: Docker at %s is on another machine, and peers share folders with the lab", host)
 	}
-	return &docker{provider: provider, images: map[string]string{}}, nil
+	return &docker{engine: engine, provider: provider, images: map[string]string{}}, nil
 }
 
-func (d *docker) close() { d.provider.Close() }
+func (d *docker) close() {
+	d.provider.Close()
+	d.engine.Close()
+}
 
 // machineID tells this machine since its last boot from all others that may use the same engine.
 func machineID() string {
@@ -98,7 +110,7 @@ func machineID() string {
 
 // sweep removes the containers of a folder, whose lab has died.
 func (d *docker) sweep(ctx context.Context, dir string) error {
-	found, err := d.provider.Client().ContainerList(ctx, client.ContainerListOptions{
+	found, err := d.engine.ContainerList(ctx, client.ContainerListOptions{
 		All:     true,
 		Filters: client.Filters{}.Add("label", labelDir+"="+dir, labelMachine+"="+machineID()),
 	})
@@ -107,7 +119,7 @@ func (d *docker) sweep(ctx context.Context, dir string) error {
 	}
 	var all []error
 	for _, c := range found.Items {
-		_, err := d.provider.Client().ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		_, err := d.engine.ContainerRemove(ctx, c.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 		all = append(all, err)
 	}
 	return errors.Join(all...)
@@ -115,14 +127,14 @@ func (d *docker) sweep(ctx context.Context, dir string) error {
 
 // box is a machine that is a container.
 type box struct {
-	docker    *docker
-	container testcontainers.Container
-	attached  client.ContainerAttachResult
-	log       tail
-	file      string
-	gone      chan struct{}
-	removed   sync.Once
-	removal   error
+	docker   *docker
+	id       string
+	attached client.ContainerAttachResult
+	log      tail
+	file     string
+	gone     chan struct{}
+	removed  sync.Once
+	removal  error
 }
 
 // boxSpec is what a container is made of.
@@ -139,13 +151,24 @@ type boxSpec struct {
 	file string // for what it prints
 }
 
+// create makes a container, and gives its ID, also beside an error if there is one.
+func (d *docker) create(ctx context.Context, r testcontainers.ContainerRequest) (id string, err error) {
+	d.making.Lock()
+	defer d.making.Unlock()
+	c, err := d.provider.CreateContainer(ctx, r)
+	if c != nil {
+		id = c.GetContainerID()
+	}
+	return id, err
+}
+
 // startBox starts a container.
 func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error) {
 	b := &box{docker: d, file: spec.file, gone: make(chan struct{})}
 	// Whoever gives up now would not learn of a container that the engine makes all the same.
 	creation, cancel := context.WithTimeout(context.WithoutCancel(ctx), dockerPatience)
 	defer cancel()
-	b.container, err = d.provider.CreateContainer(creation, testcontainers.ContainerRequest{
+	b.id, err = d.create(creation, testcontainers.ContainerRequest{
 		Image:      spec.image,
 		Entrypoint: spec.argv,
 		Env:        spec.env,
@@ -164,7 +187,7 @@ func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error)
 		if err != nil {
 			err = fmt.Errorf("interop: Docker: %w", err)
 			close(b.gone)
-			if b.container != nil {
+			if b.id != "" {
 				err = errors.Join(err, b.kill())
 			}
 		}
@@ -175,13 +198,13 @@ func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error)
 	if err != nil {
 		return nil, err
 	}
-	b.attached, err = d.provider.Client().ContainerAttach(ctx, b.container.GetContainerID(), client.ContainerAttachOptions{
+	b.attached, err = d.engine.ContainerAttach(ctx, b.id, client.ContainerAttachOptions{
 		Stream: true, Stdout: true, Stderr: true,
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := b.container.Start(ctx); err != nil {
+	if _, err := d.engine.ContainerStart(ctx, b.id, client.ContainerStartOptions{}); err != nil {
 		b.attached.Close()
 		return nil, err
 	}
@@ -196,15 +219,28 @@ func (d *docker) startBox(ctx context.Context, spec boxSpec) (_ *box, err error)
 func (b *box) ended() <-chan struct{}    { return b.gone }
 func (b *box) printed() (string, []byte) { return b.file, b.log.text() }
 
+// pid is the process of this machine that the container has for its first.
+func (b *box) pid(ctx context.Context) (int, error) {
+	about, err := b.docker.engine.ContainerInspect(ctx, b.id, client.ContainerInspectOptions{})
+	if err != nil {
+		return 0, fmt.Errorf("interop: Docker: %w", err)
+	}
+	state := about.Container.State
+	if state == nil || state.Pid == 0 {
+		return 0, errors.New("interop: the container does not run")
+	}
+	return state.Pid, nil
+}
+
 // kill has a limit of its own: a container has to go, whatever the time.
 func (b *box) kill() error {
 	b.removed.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), dockerPatience)
 		defer cancel()
 		// At once: testcontainers would stop it first, which takes another round.
-		_, err := b.docker.provider.Client().ContainerRemove(ctx, b.container.GetContainerID(), client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+		_, err := b.docker.engine.ContainerRemove(ctx, b.id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 		if err != nil {
-			b.removal = fmt.Errorf("interop: container %.12s: %w", b.container.GetContainerID(), err)
+			b.removal = fmt.Errorf("interop: container %.12s: %w", b.id, err)
 		}
 		if b.attached.Conn != nil {
 			b.attached.Close()
@@ -216,7 +252,7 @@ func (b *box) kill() error {
 
 // memory is that of the container's control group, or of its processes where Docker keeps no account.
 func (b *box) memory(ctx context.Context) (uint64, error) {
-	r, err := b.docker.provider.Client().ContainerStats(ctx, b.container.GetContainerID(), client.ContainerStatsOptions{})
+	r, err := b.docker.engine.ContainerStats(ctx, b.id, client.ContainerStatsOptions{})
 	if err != nil {
 		return 0, fmt.Errorf("interop: Docker: %w", err)
 	}
@@ -230,12 +266,9 @@ func (b *box) memory(ctx context.Context) (uint64, error) {
 	if used := m.Usage - min(m.Usage, max(m.Stats["total_inactive_file"], m.Stats["inactive_file"])); used > 0 {
 		return used, nil
 	}
-	about, err := b.container.Inspect(ctx)
+	pid, err := b.pid(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("interop: Docker: %w", err)
+		return 0, err
 	}
-	if about.State == nil || about.State.Pid == 0 {
-		return 0, errors.New("interop: the container does not run")
-	}
-	return memoryOf(about.State.Pid)
+	return memoryOf(pid)
 }

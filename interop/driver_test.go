@@ -156,7 +156,7 @@ func TestPeers(t *testing.T) {
 				require.Eventually(t, func() bool { return !alive(pid) }, 5*time.Second, 20*time.Millisecond, "process %d", pid)
 			}
 			if d.docker != nil {
-				found, err := d.docker.provider.Client().ContainerList(t.Context(), client.ContainerListOptions{
+				found, err := d.docker.engine.ContainerList(t.Context(), client.ContainerListOptions{
 					All: true, Filters: client.Filters{}.Add("label", labelDir+"="+d.work.path),
 				})
 				require.NoError(t, err)
@@ -184,9 +184,9 @@ func machineProcesses(t *testing.T, p *peer) []int {
 	case *process:
 		pid = m.cmd.Process.Pid
 	case *box:
-		about, err := m.container.Inspect(t.Context())
+		var err error
+		pid, err = m.pid(t.Context())
 		require.NoError(t, err)
-		pid = about.State.Pid
 	}
 	all := descendants(pid)
 	require.Greater(t, len(all), 1, "the agent has started a daemon")
